@@ -1,0 +1,71 @@
+"""Every error that Runback gate raises on purpose.
+
+    RunbackError                 could not judge: always exit code 2, never a verdict
+    ├── InputError               what somebody gave is wrong: a file, an option, a folder
+    │   ├── DocumentError        a YAML or JSON document breaks its format
+    │   ├── ExpressionError      a CEL expression breaks a limit, its syntax or its types
+    │   ├── PathError            a path leaves the folder that it must stay in
+    │   └── IntegrityError       stored bytes do not match the digest or chain that names them
+    └── WriteError               a result could not be written whole, so nothing was written
+
+A red verdict is a value (`runback_gate.gate.verdict`); an exception means that there is none.
+`str(error)` is one line, `path:line:column: message (hint)`, ready to be shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A place in a file that a person can open."""
+
+    path: str
+    """The file, relative to the folder that was given; `/` between parts."""
+    line: int | None = None
+    """1-based line, or None when the whole file is meant."""
+    column: int | None = None
+    """1-based column in characters, or None when the whole line is meant."""
+
+    def __str__(self) -> str:
+        return ":".join(str(part) for part in (self.path, self.line, self.column) if part is not None)
+
+
+class RunbackError(Exception):
+    """The root of the tree. Carries one message, and where known a place and a hint."""
+
+    def __init__(self, message: str, *, hint: str | None = None, location: Location | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.location = location
+
+    def __str__(self) -> str:
+        place = f"{self.location}: " if self.location else ""
+        hint = f" ({self.hint})" if self.hint else ""
+        return " ".join(f"{place}{self.message}{hint}".split())
+
+
+class InputError(RunbackError):
+    """What somebody gave is wrong."""
+
+
+class DocumentError(InputError):
+    """A YAML or JSON document breaks its format."""
+
+
+class ExpressionError(InputError):
+    """A CEL expression breaks a limit, its syntax or its types."""
+
+
+class PathError(InputError):
+    """A path leaves the folder that it must stay in."""
+
+
+class IntegrityError(InputError):
+    """Stored bytes do not match the digest or chain that names them."""
+
+
+class WriteError(RunbackError):
+    """A result could not be written whole, so nothing was written."""

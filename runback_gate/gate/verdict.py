@@ -1,0 +1,151 @@
+"""Verdicts: what one trial, one row and the whole gate come to, and the exit code that says so.
+
+In: findings and checks of each trial. Out: `Row` and `Verdict` values. Everything here is pure; a red verdict is a value.
+
+    settle(passed=1, failed=0, undecided=0, needed=1, planned=1)   # Verdict.PASS
+    gate_verdict(rows).exit_code                                   # 0 pass, 1 fail, 2 could not judge
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from runback_gate.errors import Location
+from runback_gate.policy.evaluate import Finding
+
+
+class Verdict(StrEnum):
+    """What a row or a trial comes to; the gate itself is PASS, FAIL or UNDECIDED."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    WARN = "WARN"
+    WAIVED = "WAIVED"
+    UNDECIDED = "UNDECIDED"
+
+    @property
+    def exit_code(self) -> int:
+        """0 pass, 1 fail, 2 could not judge."""
+        return {Verdict.FAIL: 1, Verdict.UNDECIDED: 2}.get(self, 0)
+
+
+class Evidence(StrEnum):
+    """Where the answer that was judged came from."""
+
+    RECORDED = "recorded"
+    CACHED = "cached"
+    LIVE = "live"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One answer to a case and what it came to."""
+
+    index: int
+    """From 0."""
+    evidence: Evidence
+    verdict: Verdict
+    request: str
+    """Digest of the request that was asked."""
+    answer: str
+    """The answer in short: `escalate(reason: "dispute")` or the first words of the text. Empty when missing."""
+    passed: tuple[str, ...]
+    """Ids of the rules that hold."""
+    skipped: tuple[str, ...]
+    """Ids of the rules whose match conditions say that they do not concern this answer."""
+    findings: tuple[Finding, ...]
+    """The rules that fail or cannot be evaluated, waived ones included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table: a case under an agent, or a duty of the gate itself such as an expired waiver."""
+
+    kind: Literal["case", "waiver"]
+    agent: str
+    dataset: str
+    case: str
+    verdict: Verdict
+    evidence: Evidence | None
+    """None for rows that need no answer."""
+    note: str
+    """What must be known about the evidence: `parameters unknown`, or why it is missing."""
+    needed: int
+    """k of k-of-n."""
+    planned: int
+    """n of k-of-n; 1 for recorded evidence, which cannot vary."""
+    then: str
+    """The recorded answer in short; empty when nothing was recorded."""
+    now: str
+    """The answer that decided, in short; empty when there is none."""
+    why: str
+    """Why the case is there, in its author's words."""
+    recording: str | None
+    """Digest of the recorded step."""
+    location: Location
+    """The case in its dataset, or the waiver."""
+    trials: tuple[Trial, ...]
+    findings: tuple[Finding, ...]
+    """Of the trial that decided, the worst first."""
+    waivers: tuple[str, ...] = ()
+    """`pii.email until 2026-12-31 (payments, TICKET-12)`"""
+
+    @property
+    def passed(self) -> int:
+        """Trials that did not fail and could be judged."""
+        return sum(trial.verdict not in (Verdict.FAIL, Verdict.UNDECIDED) for trial in self.trials)
+
+
+def trial_verdict(judged: int, findings: Sequence[Finding]) -> Verdict:
+    """What one answer comes to.
+
+    Args:
+        judged: how many rules gave true or false; a trial that nothing judged is never green.
+        findings: the rules that fail or cannot be evaluated.
+    """
+    live = [finding for finding in findings if finding.waiver is None]
+    if any(finding.outcome == "fail" and finding.action == "Deny" for finding in live):
+        return Verdict.FAIL
+    if judged == 0 or any(finding.outcome == "error" and finding.action == "Deny" for finding in live):
+        return Verdict.UNDECIDED
+    if any(finding.action == "Warn" for finding in live):
+        return Verdict.WARN
+    return Verdict.WAIVED if len(live) < len(findings) else Verdict.PASS
+
+
+def settle(passed: int, failed: int, undecided: int, needed: int, planned: int) -> Verdict | None:
+    """k of n: PASS or FAIL as soon as no outstanding trial can change it, else None while trials are outstanding.
+
+    When all are in and neither side is reached, the undecided ones could have tipped it: UNDECIDED.
+    """
+    if passed >= needed:
+        return Verdict.PASS
+    if failed > planned - needed:
+        return Verdict.FAIL
+    return Verdict.UNDECIDED if passed + failed + undecided >= planned else None
+
+
+def settle_trials(trials: Sequence[Trial], needed: int, planned: int) -> Verdict | None:
+    """`settle` over trials; a row that passes shows the weakest of its passing trials (WAIVED over WARN over PASS)."""
+    counts = Counter(trial.verdict for trial in trials)
+    failed, undecided = counts[Verdict.FAIL], counts[Verdict.UNDECIDED]
+    verdict = settle(len(trials) - failed - undecided, failed, undecided, needed, planned)
+    if verdict is Verdict.PASS:
+        return next((kind for kind in (Verdict.WAIVED, Verdict.WARN) if counts[kind]), Verdict.PASS)
+    return verdict
+
+
+def gate_verdict(rows: Iterable[Row]) -> Verdict:
+    """FAIL if any row fails, else UNDECIDED if any is undecided or no case was judged, else PASS."""
+    kinds = [(row.kind, row.verdict) for row in rows]
+    verdicts = {verdict for _, verdict in kinds}
+    if Verdict.FAIL in verdicts:
+        return Verdict.FAIL
+    if Verdict.UNDECIDED in verdicts or not any(kind == "case" for kind, _ in kinds):
+        return Verdict.UNDECIDED
+    return Verdict.PASS
