@@ -1,0 +1,88 @@
+# Every command of this repository. The first use makes .venv from the hash-locked requirements, later uses start at once.
+# PYTHON names the interpreter, for example: make test PYTHON=python3.12
+
+PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
+BIN := .venv/bin
+PY := $(BIN)/python
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-input
+LOCKED := $(INSTALL) --require-hashes --only-binary :all: --requirement
+PROJECT := $(INSTALL) --no-index --no-build-isolation --no-deps --editable .
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(LOCK_ARGS)
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: demo test check fix golden bench docs lock clean help
+
+demo: .venv/.run ## a green run, then a changed agent whose row turns red
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh demo/demo.sh
+
+test: .venv/.dev ## all tests in random order, with branch coverage of at least 95 %
+	@$(PY) -m pytest --cov
+
+check: .venv/.dev ## style, types, layers, generated docs
+	@echo "check: style (ruff)"
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@echo "check: types (mypy)"
+	@$(BIN)/mypy
+	@echo "check: layers (import-linter)"
+	@$(BIN)/lint-imports
+	@echo "check: generated docs"
+	@$(PY) docs/generate.py --check
+
+fix: .venv/.dev ## put right what ruff can put right
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+golden: .venv/.dev ## write the golden files anew; read the diff before you commit it
+	@RUNBACK_UPDATE_GOLDEN=1 $(PY) -m pytest
+	@git status --short tests/golden
+
+bench: .venv/.run ## every promise: the figure, the limit, the ratio
+	@$(PY) -m benchmarks
+
+docs: .venv/.dev ## write the generated parts of the docs anew
+	@$(PY) docs/generate.py
+
+lock: .venv/.dev ## write the locks anew from pyproject.toml; newer versions with LOCK_ARGS=--upgrade
+	@$(COMPILE) --group build --output-file requirements/run.lock pyproject.toml
+	@$(COMPILE) --group build --group dev --constraints requirements/run.lock --output-file requirements/dev.lock pyproject.toml
+
+clean: ## remove the set-up and everything that the tools left behind
+	@rm -rf .venv *.egg-info build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .runback
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# Python without ensurepip (Debian packs it apart) still works: its own pip then fills the environment from outside.
+.venv/.made:
+	@found=; for python in $(PYTHONS); do \
+	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo "error: Python 3.11 or newer is needed, and none of these is: $(PYTHONS)" >&2; \
+	  echo "hint: name one, for example: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; \
+	fi; \
+	echo "setup: .venv with $$("$$found" --version)"; \
+	"$$found" -m venv --clear .venv >/dev/null 2>&1 || { \
+	  "$$found" -m venv --clear --without-pip .venv && \
+	  "$$found" -m pip --python $(PY) --version >/dev/null && \
+	  printf '#!/bin/sh\nexec "%s" -m pip --python "%s" "$$@"\n' "$$(command -v "$$found")" "$(CURDIR)/$(PY)" > $(BIN)/pip && \
+	  chmod +x $(BIN)/pip; } || { \
+	  echo "error: $$found can make no environment: it has neither ensurepip nor pip 22.3 or newer" >&2; \
+	  echo "hint: on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@touch $@
+
+.venv/.run: .venv/.made requirements/run.lock pyproject.toml
+	@echo "setup: installing what a run needs (once; some 25 MB)"
+	@$(LOCKED) requirements/run.lock
+	@$(PROJECT)
+	@touch $@
+
+.venv/.dev: .venv/.made requirements/dev.lock pyproject.toml
+	@echo "setup: installing what a run, the tests and the checks need (once; some 90 MB)"
+	@$(LOCKED) requirements/dev.lock
+	@$(PROJECT)
+	@touch .venv/.run $@
