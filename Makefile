@@ -27,7 +27,7 @@ check: .venv/.dev ## style, types, layers, generated docs
 	@echo "check: types (mypy)"
 	@$(BIN)/mypy
 	@echo "check: layers (import-linter)"
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 	@echo "check: generated docs"
 	@$(PY) docs/generate.py --check
 

@@ -1,0 +1,92 @@
+"""Facts about the files of the repository: sizes, no traces of a machine, locks that match what they lock."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).parent.parent
+MODULES = sorted((ROOT / "runback_gate").rglob("*.py"))
+LOCKS = ("run", "dev")
+
+# Written so that they do not match themselves.
+MACHINE = re.compile(rb"(?<![\w.~:-])/(?:roo[t]|hom[e]/\w+|User[s]/\w+|wor[k]/\w+|opt/whee[l]s)\b")
+REGISTRY = re.compile(
+    rb"py[p]i\.|pythonhoste[d]\.|registry\.npmj[s]|crate[s]\.io|proxy\.golan[g]|debia[n]\.org|npmmirro[r]"
+)
+
+
+def tracked_files() -> list[Path]:
+    """Every file that git knows and that is still in the checkout."""
+    done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
+    return [path for name in done.stdout.decode().split("\0") if name and (path := ROOT / name).is_file()]
+
+
+def locked(lock: str) -> dict[str, Version]:
+    """The packages of a lock, by normalised name."""
+    text = (ROOT / "requirements" / f"{lock}.lock").read_text(encoding="utf-8")
+    return {name: Version(version) for name, version in re.findall(r"^([a-z0-9-]+)==([^ ;\\]+)", text, re.MULTILINE)}
+
+
+def project() -> dict[str, list[Requirement]]:
+    """What pyproject.toml asks for: at run time, for the tests and checks, and to build."""
+    document = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    asked = {
+        "run": document["project"]["dependencies"] + document["dependency-groups"]["build"],
+        "dev": document["dependency-groups"]["dev"],
+        "build": document["build-system"]["requires"],
+    }
+    return {name: [Requirement(line) for line in lines] for name, lines in asked.items()}
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_modules_are_short(module: Path) -> None:
+    """No module of the package has 400 lines or more, and none of its functions more than 60."""
+    source = module.read_text(encoding="utf-8")
+    assert len(source.splitlines()) < 400
+    functions = [
+        node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    assert [node.name for node in functions if (node.end_lineno or 0) - node.lineno >= 60] == []
+
+
+@pytest.mark.parametrize("trace", [MACHINE, REGISTRY], ids=["machine path", "registry host"])
+def test_no_trace_of_a_machine(trace: re.Pattern[bytes]) -> None:
+    """No tracked file names a folder of somebody's machine, or the host of a package registry."""
+    found = [path.relative_to(ROOT).as_posix() for path in tracked_files() if trace.search(path.read_bytes())]
+    assert found == []
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_locks_are_hashed(lock: str) -> None:
+    """Every package of a lock carries at least one SHA-256."""
+    text = (ROOT / "requirements" / f"{lock}.lock").read_text(encoding="utf-8")
+    blocks = re.split(r"^(?=[a-z0-9-]+==)", text, flags=re.MULTILINE)[1:]
+    assert [block.splitlines()[0] for block in blocks if not re.search(r"--hash=sha256:[0-9a-f]{64}\b", block)] == []
+    assert len(blocks) == len(locked(lock))
+
+
+@pytest.mark.parametrize(("lock", "kinds"), [("run", ["run", "build"]), ("dev", ["run", "dev", "build"])])
+def test_locks_match_the_project(lock: str, kinds: list[str]) -> None:
+    """Each lock holds what pyproject.toml asks for, in a version that it allows; if not, `make lock`."""
+    versions = locked(lock)
+    asked = [requirement for kind in kinds for requirement in project()[kind]]
+    assert [
+        str(requirement)
+        for requirement in asked
+        if canonicalize_name(requirement.name) not in versions
+        or versions[canonicalize_name(requirement.name)] not in requirement.specifier
+    ] == []
+
+
+def test_dev_lock_contains_the_run_lock() -> None:
+    """What is tested is what runs: the lock for tests holds the same versions, and more."""
+    assert locked("run").items() <= locked("dev").items()
