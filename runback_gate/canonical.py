@@ -1,0 +1,299 @@
+"""Canonical JSON bytes and SHA-256 digests: the only hashing of the package, and the only reader of JSON text.
+
+In: JSON values, or bytes that claim to be JSON. Out: the one byte string of a value (RFC 8785), its digest, its value.
+
+    data = canonical_bytes({"b": 1, "a": [True, 0.5]})      # b'{"a":[true,{"$decimal":"0.5"}],"b":1}'
+    parse_canonical(data)                                   # {"a": [True, 0.5], "b": 1}
+    digest({"b": 1})                                        # "sha256:..."
+
+Implementations differ in how they print floats, so no float is ever printed: an integral one within ±(2^53−1) becomes
+an integer, any other `{"$decimal": "<shortest text that reads back as the same double>"}`. That key is refused in data.
+Equal values have equal bytes, also 1 and 1.0.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from typing import Any, TypeAlias, cast
+
+import orjson
+
+from runback_gate.errors import DocumentError, Location
+
+JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
+
+MAX_INTEGER = 2**53 - 1
+"""Largest integer that every JSON reader keeps exactly."""
+MAX_DEPTH = 128
+"""Largest number of lists and mappings that may lie inside each other."""
+MAX_JSON_BYTES = 64 << 20
+"""Largest JSON text that `parse_json` reads when it is not told another limit."""
+DECIMAL = "$decimal"
+"""The key that marks a float in canonical bytes."""
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+"""The text form of a digest."""
+
+_TOKEN = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*")([ \t\n\r]*:)?|[][{}]')
+_TOO_DEEP = f"nesting deeper than {MAX_DEPTH} levels"
+_MAX_PARTS = 1 << 22
+_CONTAINERS = frozenset((dict, list, tuple))
+_ATOMS = frozenset((str, int, bool, type(None)))
+_PLAIN = _CONTAINERS | _ATOMS | {float}
+_SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
+
+
+class _RefusedError(Exception):
+    """A part that has no canonical form; each level that it passes adds its key or index to the path."""
+
+    def __init__(self, reason: str, hint: str | None = None) -> None:
+        super().__init__(reason)
+        self.hint = hint
+        self.path: list[str | int] = []
+
+
+def canonical_bytes(value: JsonValue) -> bytes:
+    """Give the RFC 8785 form of a value: UTF-8, no white space, keys in UTF-16 order; tuples count as lists.
+
+    Raises:
+        DocumentError: for NaN and infinities, integers beyond ±(2^53−1), lone surrogates, keys that are not text, the
+            key `$decimal`, nesting deeper than 128, and anything that is not JSON. The message names the part.
+    """
+    try:
+        data = _sorted_bytes(value)
+        return orjson.dumps(_reduced(value)) if data is None else data
+    except _RefusedError as refused:
+        place = "".join(f"[{json.dumps(part)}]" for part in reversed(refused.path))
+        at = f", at {place[:200]}" if place else ""
+        raise DocumentError(f"{refused} has no canonical form{at}", hint=refused.hint) from refused
+
+
+def parse_canonical(data: bytes, *, path: str | None = None) -> JsonValue:
+    """Read canonical bytes back; anything but the exact bytes that `canonical_bytes` gives is refused.
+
+    `path` names the file in the error, where there is one.
+
+    Raises:
+        DocumentError: when the bytes are no JSON, or not its canonical form.
+    """
+    where = Location(path) if path else None
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise DocumentError(f"not valid JSON: {error.msg}", location=where) from error
+    try:
+        if b'"$decimal"' in data:
+            # A float at the deepest place that is allowed stands one level deeper when it is marked.
+            _survey(value, MAX_DEPTH + 1)
+            value = _untagged(value)
+        canonical = canonical_bytes(value) == data
+    except (_RefusedError, DocumentError) as error:
+        raise DocumentError(f"not canonical JSON: {error}", location=where) from error
+    if not canonical:
+        raise DocumentError(
+            "not canonical JSON", hint="the bytes were edited or written by another program", location=where
+        )
+    return cast("JsonValue", value)
+
+
+def parse_json(data: bytes | str, *, path: str, max_bytes: int = MAX_JSON_BYTES) -> JsonValue:
+    """Read JSON that another program wrote, strictly. `path` names it in errors, `max_bytes` limits its UTF-8 size.
+
+    Integers keep their digits, floats are doubles.
+
+    Raises:
+        DocumentError: with line and column, for anything that is not RFC 8259 JSON in UTF-8 (so for NaN, a byte order
+            mark or a lone surrogate), for duplicate keys, nesting deeper than 128, and numbers beyond a double.
+    """
+    if len(data) > max_bytes:
+        raise _too_large(path, max_bytes)
+    text = data if isinstance(data, str) else _decoded(data, path)
+    try:
+        # The strict reader first: the lenient one below would let NaN, overflow and lone surrogates pass.
+        orjson.loads(text)
+        if isinstance(data, str) and len(text.encode()) > max_bytes:
+            raise _too_large(path, max_bytes)
+        value = json.loads(text, object_pairs_hook=_unique)
+        _survey(value)
+    except orjson.JSONDecodeError as error:
+        place = Location(path, error.lineno, error.colno)
+        raise DocumentError(f"not valid JSON: {error.msg}", location=place) from error
+    except RecursionError as error:
+        raise _first_fault(text, path, _RefusedError(_TOO_DEEP)) from error
+    except _RefusedError as error:
+        raise _first_fault(text, path, error) from error
+    return cast("JsonValue", value)
+
+
+def digest(value: JsonValue) -> str:
+    """Name a value by the SHA-256 of its canonical bytes, as `sha256:<64 hex digits>`; errors as `canonical_bytes`."""
+    return digest_bytes(canonical_bytes(value))
+
+
+def digest_bytes(data: bytes) -> str:
+    """Name bytes by their SHA-256, as `sha256:<64 hex digits>`."""
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def _survey(value: object, limit: int = MAX_DEPTH) -> tuple[set[type], set[object]]:
+    """Give the types and keys that occur anywhere, or raise when it is too deep. By level, so that C does the loops."""
+    kinds: set[type] = {type(value)}
+    keys: set[object] = set()
+    level: list[Any] = [value] if type(value) in _CONTAINERS else []
+    depth = 0
+    while level:
+        depth += 1
+        below: list[Any] = []
+        if depth > limit:
+            raise _RefusedError(_TOO_DEEP, "flatten it")
+        # A value that holds itself many times multiplies with each level.
+        if sum(map(len, level)) > _MAX_PARTS:
+            raise _RefusedError(f"more than {_MAX_PARTS:,} values on one level", "split it")
+        for item in level:
+            if type(item) is dict:
+                keys.update(item)
+                below.extend(item.values())
+            else:
+                below.extend(item)
+        kinds.update(map(type, below))
+        level = [item for item in below if type(item) in _CONTAINERS]
+    return kinds, keys
+
+
+def _sorted_bytes(value: JsonValue) -> bytes | None:
+    """Let orjson do it all where its order and its forms are those of RFC 8785, else give None."""
+    kinds, keys = _survey(value)
+    if not kinds <= _PLAIN or DECIMAL in keys:
+        return None
+    try:
+        # orjson sorts by code point; UTF-16 order is the same for ASCII.
+        if all(map(str.isascii, cast("set[str]", keys))):
+            return orjson.dumps(_tagged(value) if float in kinds else value, option=_SORTED)
+    except (TypeError, _RefusedError):
+        # A key that is no text, a number or a text out of range: the caller's walk finds out which.
+        return None
+    return None
+
+
+def _tagged(value: Any) -> Any:
+    """Copy a value with its floats replaced; written for speed, the loop stays inside one comprehension per level."""
+    if type(value) is float:
+        return _reduced_float(value)
+    if type(value) is dict:
+        return {key: item if type(item) in _ATOMS else _tagged(item) for key, item in value.items()}
+    return [item if type(item) in _ATOMS else _tagged(item) for item in value]
+
+
+def _reduced(value: object) -> object:
+    """Rebuild a value with sorted keys and without floats, or raise at the first part that has no canonical form."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return _reduced_text(value)
+    if isinstance(value, int):
+        if abs(value) > MAX_INTEGER:
+            raise _RefusedError("an integer beyond ±(2^53−1)")
+        return int(value)
+    if isinstance(value, float):
+        return _reduced_float(value)
+    if type(value) not in _CONTAINERS:
+        # Subclasses too: `_survey` has not looked into them, so they could hold themselves.
+        raise _RefusedError(f"a value of type {type(value).__name__}")
+    keys = _ordered(value) if isinstance(value, dict) else range(len(cast("list[object]", value)))
+    copy: dict[Any, object] = {}
+    key: str | int = 0
+    try:
+        for key in keys:
+            copy[_reduced_text(key) if isinstance(key, str) else key] = _reduced(cast("Any", value)[key])
+    except _RefusedError as refused:
+        refused.path.append(key)
+        raise
+    return copy if isinstance(value, dict) else list(copy.values())
+
+
+def _ordered(value: dict[Any, Any]) -> list[str]:
+    for key in value:
+        if not isinstance(key, str):
+            raise _RefusedError(f"a key of type {type(key).__name__}")
+    if DECIMAL in value:
+        raise _RefusedError(f"the reserved key {DECIMAL}")
+    if all(map(str.isascii, value)):
+        return sorted(value)
+    return sorted(value, key=lambda key: key.encode("utf-16-be", "surrogatepass"))
+
+
+def _reduced_text(value: str) -> str:
+    try:
+        value.isascii() or value.encode()
+    except UnicodeEncodeError as error:
+        raise _RefusedError("text with a lone surrogate") from error
+    return str.__str__(value)
+
+
+def _reduced_float(value: float) -> object:
+    if not math.isfinite(value):
+        raise _RefusedError("NaN or an infinity")
+    if value.is_integer() and abs(value) <= MAX_INTEGER:
+        return int(value)
+    return {DECIMAL: float.__repr__(value)}
+
+
+def _untagged(value: Any) -> Any:
+    """Turn marked decimals into floats. What was marked wrongly has other canonical bytes afterwards."""
+    if type(value) is list:
+        return [item if type(item) in _ATOMS else _untagged(item) for item in value]
+    if type(value) is not dict:
+        return value
+    if DECIMAL not in value:
+        return {key: item if type(item) in _ATOMS else _untagged(item) for key, item in value.items()}
+    text = value[DECIMAL]
+    try:
+        return float(text if isinstance(text, str) else "")
+    except ValueError as error:
+        raise _RefusedError(f"{DECIMAL} does not hold a decimal number") from error
+
+
+def _decoded(data: bytes, path: str) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode()
+        raise DocumentError("not UTF-8", hint="save the file as UTF-8", location=_place(before, path)) from error
+
+
+def _place(before: str, path: str) -> Location:
+    return Location(path, before.count("\n") + 1, len(before) - before.rfind("\n"))
+
+
+def _too_large(path: str, max_bytes: int) -> DocumentError:
+    return DocumentError(f"larger than {max_bytes:,} bytes", hint="split it", location=Location(path))
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise _RefusedError("duplicate key")
+    return value
+
+
+def _first_fault(text: str, path: str, refused: _RefusedError) -> DocumentError:
+    """Find the first duplicate key or too deep place in a text that is JSON; without one, say what was refused."""
+    seen: list[set[str]] = []  # the keys so far of each list or mapping that is open
+    for token in _TOKEN.finditer(text):
+        string, colon = token.groups()
+        if colon:
+            key = json.loads(string)
+            if key in seen[-1]:
+                place = _place(text[: token.start()], path)
+                return DocumentError(f"duplicate key {string[:80]}", hint="keep one of them", location=place)
+            seen[-1].add(key)
+        elif token[0] in "[{":
+            if len(seen) == MAX_DEPTH:
+                place = _place(text[: token.start()], path)
+                return DocumentError(_TOO_DEEP, hint="flatten it", location=place)
+            seen.append(set())
+        elif token[0] in "]}":
+            seen.pop()
+    return DocumentError(str(refused), hint=refused.hint, location=Location(path))

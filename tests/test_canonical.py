@@ -1,0 +1,290 @@
+"""The canonical form and the strict reader: one value, one byte string, nothing that two readers read apart."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import json
+import math
+from typing import Any
+
+import orjson
+import pytest
+import rfc8785
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runback_gate.canonical import (
+    MAX_DEPTH,
+    MAX_INTEGER,
+    canonical_bytes,
+    digest,
+    digest_bytes,
+    parse_canonical,
+    parse_json,
+)
+from runback_gate.errors import DocumentError, Location
+
+# Astral and private-use characters: there the order of UTF-16 code units is not the order of code points.
+TEXT = st.text(
+    st.characters(exclude_categories=["Cs"]) | st.sampled_from("\U0001f600\U0010ffff\ue000\uffff\ud7ff\x00\x7f")
+)
+KEYS = TEXT.filter(lambda key: key != "$decimal")
+INTEGERS = st.integers(-MAX_INTEGER, MAX_INTEGER)
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+
+
+def values(atoms: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """JSON values over the given atoms."""
+    return st.recursive(atoms, lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner), max_leaves=30)
+
+
+FLOAT_FREE = values(st.none() | st.booleans() | INTEGERS | TEXT)
+ANY = values(st.none() | st.booleans() | INTEGERS | TEXT | FLOATS)
+
+
+def nested(depth: int, leaf: Any = 1) -> Any:
+    """A leaf inside so many lists."""
+    for _ in range(depth):
+        leaf = [leaf]
+    return leaf
+
+
+class Word(enum.StrEnum):
+    YES = "yes"
+
+
+class Level(enum.IntEnum):
+    HIGH = 3
+
+
+class Half(float):
+    """A double that prints as something else."""
+
+    def __repr__(self) -> str:
+        return "half"
+
+
+@given(FLOAT_FREE)
+def test_float_free_values_have_the_bytes_of_rfc_8785(value: Any) -> None:
+    """An independent implementation of RFC 8785 gives the same bytes."""
+    assert rfc8785.dumps(value) == canonical_bytes(value)
+
+
+@given(ANY)
+def test_reading_canonical_bytes_gives_the_value_back(value: Any) -> None:
+    """Writing and reading is the identity, floats included."""
+    assert value == parse_canonical(canonical_bytes(value))
+
+
+@given(ANY)
+def test_canonical_bytes_hold_no_float_and_are_stable(value: Any) -> None:
+    """No number in the bytes has a fraction or an exponent, and a second round gives the same bytes."""
+    data = canonical_bytes(value)
+    json.loads(data, parse_float=lambda text: pytest.fail(f"float {text} in the output"))
+    assert data == canonical_bytes(parse_canonical(data))
+
+
+@given(st.binary() | ANY.map(lambda value: orjson.dumps(value)))
+def test_any_bytes_are_canonical_or_refused(data: bytes) -> None:
+    """`parse_canonical` gives a value only for the exact bytes of that value."""
+    try:
+        value = parse_canonical(data)
+    except DocumentError:
+        return
+    assert data == canonical_bytes(value)
+
+
+@given(st.binary() | ANY.map(orjson.dumps) | st.text().map(lambda text: json.dumps(text).encode()))
+def test_any_bytes_are_read_or_refused(data: bytes) -> None:
+    """`parse_json` gives what the lenient reader of the standard library gives, or a DocumentError with a place."""
+    try:
+        value = parse_json(data, path="in.json")
+    except DocumentError as error:
+        place = error.location or Location("nowhere")
+        assert place.path == "in.json"
+        return
+    assert json.loads(data) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"b": 1, "a": [True, None, "é"]}, '{"a":[true,null,"é"],"b":1}'),
+        ({"\ue000": 1, "\U0001f600": 2}, '{"\U0001f600":2,"\ue000":1}'),
+        ((1, (2, 3)), "[1,[2,3]]"),
+        ({"t": (0.5,)}, '{"t":[{"$decimal":"0.5"}]}'),
+        (1.0, "1"),
+        (-0.0, "0"),
+        (1e300, '{"$decimal":"1e+300"}'),
+        (float(2**53), '{"$decimal":"9007199254740992.0"}'),
+        (float(2**53 - 1), "9007199254740991"),
+        (1e-7, '{"$decimal":"1e-07"}'),
+        (Half(0.5), '{"$decimal":"0.5"}'),
+        ('\x00\x1f\b\f\n\r\t"\\\x7f\u2028/', '"\\u0000\\u001f\\b\\f\\n\\r\\t\\"\\\\\x7f\u2028/"'),
+        ({Word.YES: Word.YES, "n": Level.HIGH}, '{"n":3,"yes":"yes"}'),
+        ({"é": Level.HIGH, "a": True}, '{"a":true,"é":3}'),
+        (MAX_INTEGER, "9007199254740991"),
+        (-MAX_INTEGER, "-9007199254740991"),
+        ([], "[]"),
+        ({}, "{}"),
+    ],
+)
+def test_a_value_has_one_form(value: Any, expected: str) -> None:
+    """The bytes are fixed for ever: digests in datasets and signatures depend on them."""
+    assert expected.encode() == canonical_bytes(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (math.nan, "NaN or an infinity has no canonical form"),
+        ({"a": [0, math.inf]}, 'NaN or an infinity has no canonical form, at ["a"][1]'),
+        ([MAX_INTEGER + 1], "an integer beyond ±(2^53−1) has no canonical form, at [0]"),
+        ({"a": -MAX_INTEGER - 1}, 'an integer beyond ±(2^53−1) has no canonical form, at ["a"]'),
+        (10**4000, "an integer beyond ±(2^53−1) has no canonical form"),
+        ({"a": {"b": "\ud800"}}, 'text with a lone surrogate has no canonical form, at ["a"]["b"]'),
+        ({"a": {"\udfff": 1}}, 'text with a lone surrogate has no canonical form, at ["a"]["\\udfff"]'),
+        ({"x": [{1: 2}]}, 'a key of type int has no canonical form, at ["x"][0]'),
+        ({"x": {"$decimal": "0.5"}}, 'the reserved key $decimal has no canonical form, at ["x"]'),
+        ({"$decimal": 0.5, "é": 1}, "the reserved key $decimal has no canonical form"),
+        ([b"bytes"], "a value of type bytes has no canonical form, at [0]"),
+        ([{1, 2}], "a value of type set has no canonical form, at [0]"),
+    ],
+)
+def test_what_has_no_canonical_form_is_named(value: Any, message: str) -> None:
+    """The error says what it is and where it lies, in one line without lone surrogates."""
+    with pytest.raises(DocumentError) as caught:
+        canonical_bytes(value)
+    assert message == caught.value.message
+    str(caught.value).encode()
+
+
+def test_depth_is_limited_on_both_ways() -> None:
+    """128 levels are written and read, one more is an error and no crash, whatever the leaf."""
+    for leaf in (1, 0.5, "é", {"é": 0.5}):
+        deepest = nested(MAX_DEPTH - isinstance(leaf, dict), leaf)
+        assert deepest == parse_canonical(canonical_bytes(deepest))
+        with pytest.raises(DocumentError, match="nesting deeper than 128 levels"):
+            canonical_bytes([deepest])
+    for levels in (MAX_DEPTH + 1, 1000, 200_000):
+        for inner in (b"", b'{"$decimal":"0.5"}'):
+            with pytest.raises(DocumentError):
+                parse_canonical(b"[" * levels + inner + b"]" * levels)
+
+
+def test_a_value_that_holds_itself_is_refused() -> None:
+    """Neither a plain loop nor a multiplying one hangs, in lists and in containers that are no plain ones."""
+    loop: list[Any] = []
+    loop.append(loop)
+    multiplying: list[Any] = []
+    multiplying += [multiplying] * 700
+    for value in (loop, multiplying):
+        with pytest.raises(DocumentError):
+            canonical_bytes(value)
+
+    class Sly(dict[str, Any]):
+        """A mapping that the survey does not look into."""
+
+    sly = Sly()
+    sly["é"] = (sly, sly)
+    with pytest.raises(DocumentError, match="type Sly"):
+        canonical_bytes([sly])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b" 1",
+        b"1\n",
+        b"1.0",
+        b"0.5",
+        b"1e3",
+        b"-0",
+        b"NaN",
+        b"9007199254740992",
+        b"123456789012345678901234567890",
+        b'{"b":1,"a":2}',
+        b'{"a":1,"a":1}',
+        b'{"a": 1}',
+        b'"\\u0041"',
+        b'"\\ud800"',
+        b"\xff",
+        b"\xef\xbb\xbf1",
+        b'{"\\u0024decimal":"0.5"}',
+        b'{"$decimal":"1.0"}',
+        b'{"$decimal":"0.50"}',
+        b'{"$decimal":"nan"}',
+        b'{"$decimal":"Infinity"}',
+        b'{"$decimal":"1_0.5"}',
+        b'{"$decimal":"half"}',
+        b'{"$decimal":0.5}',
+        b'{"$decimal":["0.5"]}',
+        b'{"$decimal":"0.5","a":1}',
+        b'[{"$decimal":"0.5"}, 1]',
+    ],
+)
+def test_bytes_in_another_form_are_refused(data: bytes) -> None:
+    """What reads as a value but is not its canonical form is no canonical JSON; the file is named."""
+    with pytest.raises(DocumentError) as caught:
+        parse_canonical(data, path="datasets/recordings/ab.json")
+    assert str(caught.value.location) == "datasets/recordings/ab.json"
+
+
+def test_digests_name_bytes_and_values() -> None:
+    """A digest is the SHA-256 in lower-case hex behind its name."""
+    expected = "sha256:" + hashlib.sha256(b'{"a":1}').hexdigest()
+    assert expected == digest({"a": 1}) == digest({"a": 1.0}) == digest_bytes(b'{"a":1}')
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ('{"a": 1,\n "a": 2}', 'in.json:2:2: duplicate key "a" (keep one of them)'),
+        ('{"a": 1,\n "é": {"b": "x\\"", "\\u0062" : 2}}', 'in.json:2:20: duplicate key "\\u0062" (keep one of them)'),
+        ('[{"a": 1}, {"a": {"a": 1}, "b": ["a", "a"]}, NaN]', "in.json:1:46: not valid JSON"),
+        ("[1,\n 2,]", "in.json:2:"),
+        ('[{"a": 1}, {"a": {"a": 1}, "b": ["a", "a"], "c": 1, "c": 1}]', 'in.json:1:53: duplicate key "c"'),
+        ("[1e999]", "in.json:1:2: not valid JSON"),
+        ('["é", "\\ud800"]', "in.json:1:8: not valid JSON"),
+        ("\ufeff[]", "in.json:1:1: not valid JSON"),
+        ("", "in.json:1:1: not valid JSON"),
+        ("[1] 2", "in.json:1:5: not valid JSON"),
+        (b'{"a": 1,\n "\xc3\xa9\xff": 2}', "in.json:2:4: not UTF-8"),
+        ("[\n" * 129 + "]" * 129, "in.json:129:1: nesting deeper than 128 levels (flatten it)"),
+        ('{"a":' * 129 + "1" + "}" * 129, "in.json:1:641: nesting deeper than 128 levels (flatten it)"),
+        ("[" * 1010 + "]" * 1010, "in.json:1:129: nesting deeper than 128 levels (flatten it)"),
+        ("[" * 200_000, "in.json:1:10"),
+        ("\ud800", "in.json:1:1: not valid JSON"),
+    ],
+)
+def test_foreign_json_is_read_strictly(data: bytes | str, expected: str) -> None:
+    """Whatever two readers could read apart is refused, at its line and column in characters."""
+    with pytest.raises(DocumentError) as caught:
+        parse_json(data, path="in.json")
+    assert str(caught.value).startswith(expected), str(caught.value)
+
+
+def test_foreign_json_that_is_very_wide_is_refused_as_such() -> None:
+    """A list of millions is named as too large, not as too deep."""
+    with pytest.raises(DocumentError, match=r"in\.json: more than 4,194,304 values on one level \(split it\)"):
+        parse_json("[" + "0," * (1 << 22) + "0]", path="in.json")
+
+
+def test_foreign_json_keeps_digits_and_key_order() -> None:
+    """Integers beyond 64 bits stay exact, and the order of keys is the written one."""
+    value = parse_json(
+        b'\n{"b": 123456789012345678901234567890, "a": [0.1, -0, 1E2, "\\ud83d\\ude00"]}\n', path="in.json"
+    )
+    assert value == {"b": 123456789012345678901234567890, "a": [0.1, 0, 100.0, "\U0001f600"]}
+    assert isinstance(value, dict)
+    assert list(value) == ["b", "a"]
+
+
+def test_foreign_json_is_limited_in_bytes() -> None:
+    """The limit counts UTF-8 bytes, also of text that is short in characters."""
+    assert parse_json("[1]", path="in.json", max_bytes=3) == [1]
+    for data in (b"[1] ", "[1] ", '"é"'):
+        with pytest.raises(DocumentError, match=r"in\.json: larger than 3 bytes"):
+            parse_json(data, path="in.json", max_bytes=3)
