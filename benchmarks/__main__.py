@@ -1,0 +1,51 @@
+"""The command line of the benchmarks.
+
+In: names of promises, all when none is given. Out: a table or JSON; exit code 1 when a promise is broken.
+
+    python -m benchmarks help gate --json
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.promises import PROMISES, Figure
+
+
+def line(figure: Figure) -> str:
+    """One row of the table."""
+    sign = "✓" if figure.ratio <= 1 else "✗"
+    peers = ", ".join(f"{peer.name} {peer.value:.3g} ({figure.value / peer.value:.3g} x)" for peer in figure.peers)
+    found, limit = f"{figure.value:.3g} {figure.unit}", f"{figure.limit:g}"
+    return f"{sign} {figure.promise:<42} {found:>12}  of {limit:>5}  {figure.ratio:>5.2f} x  {peers}".rstrip()
+
+
+def main(arguments: list[str]) -> int:
+    """Measure and print; 0 when every promise is kept, else 1."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of: {', '.join(PROMISES)}")
+    parser.add_argument("--json", action="store_true", help="print one JSON list")
+    options = parser.parse_args(arguments)
+    if unknown := sorted(set(options.names) - set(PROMISES)):
+        parser.error(f"no promise is named {', '.join(unknown)}; there are: {', '.join(PROMISES)}")
+    if not options.json:
+        print("  promise                                           figure     limit  of limit  beside it")
+    figures = []
+    for name in options.names or PROMISES:
+        with TemporaryDirectory() as folder:
+            found = PROMISES[name](Path(folder))
+        figures += found
+        if not options.json:
+            print("\n".join(map(line, found)) or f"– {name}: its data is not here", flush=True)
+    if options.json:
+        print(json.dumps([{**dataclasses.asdict(figure), "ratio": figure.ratio} for figure in figures], indent=2))
+    return int(any(figure.ratio > 1 for figure in figures))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,63 @@
+"""The time of one answer under many policies, on both CEL engines.
+
+In: an empty folder and how many policies. Out: one JSON object on standard output: milliseconds per answer by the name of the engine.
+
+    python -m benchmarks.judge FOLDER --policies 20
+
+What is timed: from the recorded step to its judgement, the binding of the data included. Compiling happens once in a
+run and is not in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from pathlib import Path
+
+from benchmarks.workload import AGENT, policy, step
+from runback_gate.policy.cel_cpp import CppEngine
+from runback_gate.policy.cel_py import PyEngine
+from runback_gate.policy.context import agent_facts, bindings, case_facts
+from runback_gate.policy.document import Policy, load_policies
+from runback_gate.policy.engine import Engine
+from runback_gate.policy.evaluate import Subject, compile_policy, judge
+
+ROUNDS = 9
+
+
+def milliseconds(engine: Engine, policies: tuple[Policy, ...], answers: int) -> float:
+    """Median CPU milliseconds of one answer, over rounds of `answers` answers, none of which comes twice."""
+    rules = [compile_policy(item, engine) for item in policies]
+    case, agent = case_facts("benchmark", "case", ("refund",)), agent_facts(AGENT)
+    rounds = []
+    for number in range(ROUNDS + 1):
+        steps = [step(number * answers + index) for index in range(answers)]
+        start = time.process_time()
+        for item in steps:
+            data = bindings(item.request, item.response, baseline=item.response, case=case, agent=agent)
+            judgement = judge(Subject(engine, data), rules)
+            if len(judgement.passed) != len(policies):
+                raise RuntimeError(
+                    f"{engine.name}: {len(judgement.passed)} of {len(policies)} policies hold: {judgement.findings}"
+                )
+        rounds.append((time.process_time() - start) * 1000 / answers)
+    return statistics.median(rounds[1:])
+
+
+def main(root: Path, count: int) -> None:
+    """Print the figures."""
+    for index in range(count):
+        (root / f"{index:03}.yaml").write_text(policy(index))
+    policies, _ = load_policies(root, ["*.yaml"])
+    engines: list[tuple[Engine, int]] = [(CppEngine(), 500), (PyEngine(), 10)]
+    print(json.dumps({engine.name: milliseconds(engine, policies, answers) for engine, answers in engines}))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Time one answer under many policies.")
+    parser.add_argument("root", type=Path)
+    parser.add_argument("--policies", type=int, default=20)
+    arguments = parser.parse_args()
+    main(arguments.root, arguments.policies)

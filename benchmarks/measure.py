@@ -1,0 +1,69 @@
+"""CPU time and peak memory of a command.
+
+In: a command line. Out: what the kernel charged to it, the median over several runs.
+
+    cost = measure([sys.executable, "-c", "pass"], cwd=root)
+    cost.cpu, cost.rss
+
+CPU time and not wall time: a busy machine lengthens the one and hardly the other.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
+
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+"""Bytes in one unit of ru_maxrss."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a command cost."""
+
+    cpu: float
+    """Seconds of CPU, user and system, of the command and the children that it waited for."""
+    rss: float
+    """Peak resident memory in MB (10^6 bytes)."""
+    output: bytes
+    """What it wrote to standard output."""
+
+
+def measure(command: Sequence[str], cwd: Path, runs: int = 5, exit_codes: Sequence[int] = (0,)) -> Cost:
+    """Run a command several times, after one more that fills the caches, and take the medians.
+
+    With `runs=0` the first run is the only one and counts. The peak memory of a child is never shown below that of the
+    process that started it, so this process must stay small: whoever calls this imports nothing heavy.
+
+    Raises:
+        RuntimeError: the command ended with another exit code; its error output is in the message.
+    """
+    costs = [_once(command, cwd, exit_codes) for _ in range(runs + 1)][min(runs, 1) :]
+    return Cost(
+        cpu=statistics.median(cost.cpu for cost in costs),
+        rss=statistics.median(cost.rss for cost in costs),
+        output=costs[-1].output,
+    )
+
+
+def _once(command: Sequence[str], cwd: Path, exit_codes: Sequence[int]) -> Cost:
+    with (
+        TemporaryFile() as out,
+        TemporaryFile() as err,
+        subprocess.Popen(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=err) as process,
+    ):
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        err.seek(0)
+        if process.returncode not in exit_codes:
+            raise RuntimeError(
+                f"{' '.join(command)}: exit code {process.returncode}\n{err.read().decode(errors='replace')}"
+            )
+        return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * _RSS_UNIT / 1e6, out.read())

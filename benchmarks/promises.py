@@ -1,0 +1,118 @@
+"""The promises, each with the way its figure is found and the peer that stands beside it.
+
+In: a folder to work in. Out: `Figure`s.
+
+    PROMISES["help"](Path("/some/empty/folder"))
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.measure import measure
+
+ROOT = Path(__file__).resolve().parent.parent
+AIRLINE = Path(os.environ.get("RUNBACK_SHARED_DATA", ROOT.parent / "shared" / "data")) / "airline"
+COMMAND = str(Path(sys.executable).with_name("runback-gate"))
+
+CASES = 1000
+POLICIES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Something of the same kind, measured in the same run."""
+
+    name: str
+    value: float
+    """In the unit of the figure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One promise and what was found."""
+
+    promise: str
+    unit: str
+    value: float
+    limit: float
+    """The value may be this and no more."""
+    peers: tuple[Peer, ...] = ()
+
+    @property
+    def ratio(self) -> float:
+        """The value as a part of the limit; above 1 the promise is broken."""
+        return self.value / self.limit
+
+
+def start(folder: Path) -> list[Figure]:
+    """`--help`, beside an interpreter that does nothing and one that loads the command line library."""
+    value = measure([COMMAND, "--help"], folder, runs=15).cpu
+    peers = tuple(
+        Peer(code, measure([sys.executable, "-c", code], folder, runs=15).cpu) for code in ("pass", "import click")
+    )
+    return [Figure("runback-gate --help", "CPU s", value, 0.15, peers)]
+
+
+def gate(folder: Path) -> list[Figure]:
+    """A whole run on recorded evidence, beside reading, hashing and parsing the same recordings."""
+    _module("benchmarks.workload", str(folder), "--cases", str(CASES), "--policies", str(POLICIES))
+    cost = measure([COMMAND, "run", "--report", "report"], folder)
+    floor = measure([sys.executable, str(ROOT / "benchmarks" / "floor.py"), "datasets"], folder)
+    report = json.loads((folder / "report" / "report.json").read_bytes())
+    judged = (report["verdict"], report["totals"]["passed"], report["totals"]["recorded"], report["totals"]["policies"])
+    if judged != ("PASS", CASES, CASES, POLICIES):
+        raise RuntimeError(f"the run did not judge what it was given: {judged}")
+    name = f"{CASES:,} recorded cases, {POLICIES} policies, report"
+    return [
+        Figure(name, "CPU s", cost.cpu, 1.0, (Peer("read, hash, parse only", floor.cpu),)),
+        Figure(name, "MB", cost.rss, 80, (Peer("read, hash, parse only", floor.rss),)),
+    ]
+
+
+def policies(folder: Path) -> list[Figure]:
+    """One answer under all policies, beside the second engine."""
+    found = json.loads(_module("benchmarks.judge", str(folder), "--policies", str(POLICIES)))
+    peers = (Peer("the same on celpy", found["celpy"]),)
+    return [Figure(f"{POLICIES} policies on one step", "CPU ms", found["cel-cpp"], 0.2, peers)]
+
+
+def backtest(folder: Path) -> list[Figure]:
+    """The airline's policies on its 1,229 recorded turns; nothing where the runs are not at hand."""
+    if not AIRLINE.is_dir():
+        return []
+    runs, examples = str(AIRLINE / "runs.jsonl"), str(ROOT / "examples" / "airline" / "policies")
+    importing = [
+        COMMAND,
+        "import",
+        "transcript",
+        runs,
+        "--tools",
+        str(AIRLINE / "tools.json"),
+        "--agent",
+        "airline",
+        "--out",
+        "runs",
+    ]
+    measure(importing, folder, runs=0)
+    value = measure([COMMAND, "backtest", "--policies", examples, "--runs", "runs", "--json"], folder).cpu
+    return [Figure("backtest of 1,229 airline turns", "CPU s", value, 2.0)]
+
+
+def _module(name: str, *arguments: str) -> bytes:
+    """Run a module of the benchmarks once, and give its output."""
+    return measure([sys.executable, "-m", name, *arguments], ROOT, runs=0).output
+
+
+PROMISES: dict[str, Callable[[Path], list[Figure]]] = {
+    "help": start,
+    "gate": gate,
+    "policies": policies,
+    "backtest": backtest,
+}
+"""By the name that the command line takes."""
