@@ -1,6 +1,6 @@
 """The time of one answer under many policies, on both CEL engines.
 
-In: an empty folder and how many policies. Out: one JSON object on standard output: milliseconds per answer by the name of the engine.
+In: an empty folder and how many policies. Out: one JSON object, milliseconds per answer by the name of the engine.
 
     python -m benchmarks.judge FOLDER --policies 20
 
