@@ -1,0 +1,7 @@
+"""Judging one step with CEL: expressions, the two engines that run them, and the documents that hold them.
+
+In: the JSON that an expression may see (`request`, `response`, …) and CEL source. Out: verdicts with the values that
+decided. The way of an expression through the package:
+
+    tokens -> syntax (limits) -> lint (names, types, portability) -> inline (params, variables) -> engine -> explain
+"""

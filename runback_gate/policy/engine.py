@@ -1,0 +1,109 @@
+"""What a CEL engine is: compile an expression once, bind the data of a step once, evaluate.
+
+In: CEL source without `params` and `variables` (see `inline`), and JSON data under the names in `ROOTS`.
+Out: `Outcome`s. Two engines keep this contract: `cel_cpp.CppEngine` judges, `cel_py.PyEngine` is the second opinion.
+
+    engine: Engine = CppEngine()
+    program = engine.compile("response.tool_calls.size() == 1")
+    program.evaluate(engine.bind({"response": {"tool_calls": []}})).verdict    # "false"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from runback_gate.canonical import JsonValue
+
+ROOTS = ("request", "response", "baseline", "history", "case", "agent")
+"""The only variables of a compiled program."""
+
+ITERATION_BUDGET = 10_000
+"""Macro iterations that one evaluation may use; one more is an error outcome."""
+
+ERROR_LENGTH = 300
+"""Characters that an error text may have."""
+
+Verdict = Literal["true", "false", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came out of one evaluation: a value or an error, never both."""
+
+    value: JsonValue = None
+    """The value as JSON; None also when there is an error. Keys of maps are sorted, timestamps are RFC 3339 text."""
+    error: str | None = None
+    """Why there is no value: one line of at most 300 characters, without memory addresses."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """`true` and `false` only for a real boolean; whatever else came out is `error`."""
+        if self.error is not None or not isinstance(self.value, bool):
+            return "error"
+        return "true" if self.value else "false"
+
+    @property
+    def reason(self) -> str | None:
+        """Why the verdict is `error`, or None for a boolean."""
+        if self.error is not None:
+            return self.error
+        return None if isinstance(self.value, bool) else f"returned {kind(self.value)}, expected bool"
+
+
+class Activation(Protocol):
+    """The data of one step in the form that one engine reads, made by `Engine.bind` for programs of that engine."""
+
+    @property
+    def engine(self) -> str:
+        """The name of the engine that made it."""
+
+
+class Program(Protocol):
+    """A compiled expression."""
+
+    def evaluate(self, activation: Activation) -> Outcome:
+        """Evaluate it. Bad data, a missing name and an exhausted budget are error outcomes, never exceptions."""
+
+
+class Engine(Protocol):
+    """A CEL implementation."""
+
+    @property
+    def name(self) -> str:
+        """`cel-cpp` or `celpy`."""
+
+    @property
+    def version(self) -> str:
+        """The version of the package that judges, as recorded in reports."""
+
+    def bind(self, data: Mapping[str, JsonValue]) -> Activation:
+        """Convert the data of a step, once for all programs. Names outside `ROOTS` serve programs with `local`."""
+
+    def compile(self, source: str, *, local: tuple[str, ...] = ()) -> Program:
+        """Compile an expression over `ROOTS` and, for explaining, the names in `local`.
+
+        Raises ExpressionError with line and column in `source`.
+        """
+
+
+def kind(value: JsonValue) -> str:
+    """The CEL name of the type of a JSON value."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int):
+        return "int"
+    if isinstance(value, float):
+        return "double"
+    if isinstance(value, str):
+        return "string"
+    return "list" if isinstance(value, (list, tuple)) else "map"
+
+
+def error_line(text: str) -> str:
+    """One line of at most 300 characters for an engine's error text."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * ERROR_LENGTH]).split())
+    return line if len(line) <= ERROR_LENGTH else line[: ERROR_LENGTH - 1] + "…"
