@@ -1,0 +1,202 @@
+"""Files below a root folder: read, found, written whole.
+
+In: a root folder and names relative to it, from people or documents, so not trusted. Out: bytes, documents, names.
+
+    data = safe_read(root, "prompts/support.md")
+    for name in expand(root, ["policies/*.yaml"]):
+        document = read_document(root, name)
+
+No name leads out of the root: no absolute path, no `..`, no symbolic link to the outside.
+"""
+
+from __future__ import annotations
+
+import errno
+import fnmatch
+import os
+import re
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+from runback_gate.documents.document import Document
+from runback_gate.documents.names import nearest, quoted
+from runback_gate.documents.parser import parse_document
+from runback_gate.errors import DocumentError, InputError, Location, PathError, WriteError
+
+_GLOB = re.compile(r"[*?[]")
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
+
+
+def read_document(root: Path, name: str) -> Document:
+    """Read and parse a YAML file below `root`; errors as `safe_read` and `parse_document`."""
+    return parse_document(safe_read(root, name), PurePosixPath(name).as_posix())
+
+
+def safe_read(root: Path, name: str, max_bytes: int = 1 << 20) -> bytes:
+    """Read a regular file below `root`, of at most `max_bytes`.
+
+    Raises:
+        PathError: the name leads out of the root, or to something that is no regular file.
+        InputError: missing, or not readable.
+        DocumentError: larger than `max_bytes`.
+    """
+    path = _inside(root, name)
+    place = Location(PurePosixPath(name).as_posix())
+    try:
+        # Not blocking, because to open a pipe would wait for somebody to write.
+        handle = os.open(path, _FLAGS)
+        try:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise PathError("not a regular file", hint="name a file", location=place)
+            with os.fdopen(handle, "rb", closefd=False) as file:
+                data = file.read(max_bytes + 1)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        if error.errno in _NO_FILE:
+            raise _missing(path, place) from error
+        if error.errno in (errno.ENXIO, errno.ELOOP):
+            raise PathError("not a regular file", hint="name a file", location=place) from error
+        raise InputError(f"cannot be read: {error.strerror}", hint="check its permissions", location=place) from error
+    if len(data) > max_bytes:
+        raise DocumentError(f"larger than {max_bytes:,} bytes", hint="split the file", location=place)
+    return data
+
+
+def expand(root: Path, patterns: Sequence[str]) -> tuple[str, ...]:
+    """Give the files below `root` that the patterns name, relative to it, sorted, each once.
+
+    `*`, `?` and `[…]` stand for characters of one name, `**` for any folders. As in a shell they match no name that
+    begins with a dot; they follow no link to a folder. A pattern may match nothing; a plain name must be there.
+
+    Raises:
+        PathError: a pattern or a file that it names leads out of the root.
+        InputError: a plain name is missing or a folder, or a folder cannot be listed.
+    """
+    names: set[str] = set()
+    for pattern in patterns:
+        parts = PurePosixPath(pattern).parts
+        path = _inside(root, pattern)
+        if any(map(_GLOB.search, parts)):
+            names.update(_matches(root, parts))
+            continue
+        name = PurePosixPath(pattern).as_posix()
+        if path.is_dir():
+            raise InputError("a folder", hint=f"name its files: {name}/*.yaml", location=Location(name))
+        if not path.exists():
+            raise _missing(path, Location(name))
+        names.add(name)
+    for name in names:
+        _inside(root, name)
+    return tuple(sorted(names))
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all, and its folder if need be. What was there stays until the new file is on disk.
+
+    Raises:
+        WriteError: the disk is full, the folder may not be written, or the like; no part of a file is left behind.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary, handle = _temporary(path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        hint = "free some space, or check the permissions of the folder"
+        raise WriteError(f"cannot be written: {reason}", hint=hint, location=Location(path.as_posix())) from error
+
+
+def _temporary(folder: Path) -> tuple[Path, int]:
+    """Make a new file with the mode that the user's mask gives; the library's temporary files are private instead."""
+    for number in range(1000):
+        path = folder / f".runback-{os.getpid()}-{number}.tmp"
+        try:
+            return path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        except FileExistsError:
+            continue
+    raise FileExistsError(errno.EEXIST, "the folder is full of temporary files")
+
+
+def _inside(root: Path, name: str) -> Path:
+    """Give the real path of a name, which must lie below the root."""
+    place = Location(quoted(name) if not name.isprintable() else name or ".")
+    pure = PurePosixPath(name)
+    if pure.is_absolute() or ".." in pure.parts:
+        raise PathError("leads out of the root", hint="name a file below it, without `..`", location=place)
+    try:
+        # A name of undecodable bytes could not be written into any report.
+        name.encode()
+        path, base = Path(os.path.realpath(root / name)), Path(os.path.realpath(root))
+    except (OSError, ValueError) as error:
+        raise PathError("not a file name", hint="use printable UTF-8", location=place) from error
+    if not path.is_relative_to(base):
+        raise PathError("leads out of the root through a symbolic link", hint="copy what it points to", location=place)
+    return path
+
+
+def _missing(path: Path, place: Location) -> InputError:
+    try:
+        close = nearest(path.name, [item.name for item in path.parent.iterdir()])
+    except OSError:
+        close = None
+    return InputError("no such file", hint=f"did you mean {quoted(close)}?" if close else None, location=place)
+
+
+def _matches(root: Path, parts: tuple[str, ...]) -> Iterator[str]:
+    """Go down part by part; sets of folders, so that many `**` do not multiply."""
+    folders = {""}
+    for part in parts[:-1]:
+        if part == "**":
+            folders = {below for folder in folders for below in _tree(root, folder)}
+        elif _GLOB.search(part):
+            folders = {name for folder in folders for name, is_folder in _entries(root, folder, part) if is_folder}
+        else:
+            folders = {folder + part + "/" for folder in folders}
+    last = parts[-1]
+    if last == "**":
+        folders, last = {below for folder in folders for below in _tree(root, folder)}, "*"
+    for folder in folders:
+        for name, is_folder in _entries(root, folder, last):
+            if not is_folder:
+                yield name
+
+
+def _tree(root: Path, folder: str) -> Iterator[str]:
+    """Give a folder and all folders below it."""
+    waiting = [folder]
+    while waiting:
+        yield (here := waiting.pop())
+        waiting += [name for name, is_folder in _entries(root, here, "*") if is_folder]
+
+
+def _entries(root: Path, folder: str, pattern: str) -> list[tuple[str, bool]]:
+    """Give what matches in a folder: names, those of folders with a final slash, and whether each is a folder."""
+    found = []
+    try:
+        with os.scandir(root / folder) as entries:
+            for entry in entries:
+                hidden = entry.name.startswith(".") and not pattern.startswith(".")
+                if hidden or not fnmatch.fnmatchcase(entry.name, pattern):
+                    continue
+                # Anything else counts as a file, a broken link too: to read it is an error, to pass over it a silence.
+                if not entry.is_dir():
+                    found.append((folder + entry.name, False))
+                elif not entry.is_symlink():
+                    found.append((folder + entry.name + "/", True))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        message = f"cannot be listed: {error.strerror}"
+        raise InputError(message, hint="check its permissions", location=Location(folder or ".")) from error
+    return found

@@ -1,0 +1,193 @@
+"""YAML text to JSON values, strictly.
+
+In: the bytes of a file. Out: a `Document`, or a `DocumentError` with line, column and hint, and nothing else.
+
+    parse_document(b"spec: {limit: 100}", "policies/refunds.yaml").value      # {"spec": {"limit": 100}}
+
+YAML is read as JSON in another spelling: no anchors, aliases, tags or merge keys, no duplicate keys, one document. A
+plain scalar is `true`, `false`, `null`, `~`, empty or a JSON number; all else is text, so `no`, `012` and `12:30` are.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from typing import Any, NoReturn, cast
+
+import yaml
+from yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+
+from runback_gate.canonical import MAX_INTEGER, JsonValue
+from runback_gate.documents.document import Document
+from runback_gate.documents.names import quoted
+from runback_gate.errors import DocumentError, Location
+
+MAX_BYTES = 1 << 20
+"""Largest file, in bytes."""
+MAX_DEPTH = 64
+"""Largest number of lists and mappings that may lie inside each other."""
+MAX_EVENTS = 200_000
+"""Largest number of scalars, keys, and ends of lists and mappings."""
+
+_CONSTANTS: dict[str, bool | None] = {"": None, "~": None, "null": None, "true": True, "false": False}
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+# Control characters, surrogates, byte order marks, and every line end but LF and CRLF: libyaml counts lines by them,
+# editors do not, and a reviewer does not see them.
+_STRANGE = re.compile(
+    "[^\\t\\n\\r -~\\u00a0-\\u2027\\u202a-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]|\\r(?!\\n)"
+)
+_REMEDIES = {
+    "\ufeff": "save the file as UTF-8 without a byte order mark",
+    "\r": "end lines with LF or CRLF",
+}
+
+
+def parse_document(text: str | bytes, path: str) -> Document:
+    """Read YAML text; `path` names it in errors.
+
+    Raises:
+        DocumentError: with line and column, for whatever is no JSON value in plain YAML, is empty, is larger than
+            1 MiB, is nested deeper than 64 levels, or has more than 200,000 parts.
+    """
+    data = text.encode(errors="surrogatepass") if isinstance(text, str) else text
+    if len(data) > MAX_BYTES:
+        raise DocumentError(f"larger than {MAX_BYTES:,} bytes", hint="split the file", location=Location(path))
+    text = text if isinstance(text, str) else _decoded(data, path)
+    if strange := _STRANGE.search(text):
+        place, code = _place(text[: strange.start()], path), ord(strange[0])
+        written = f'in double quotes it is written "\\u{code:04x}"' if not 0xD800 <= code < 0xE000 else "write it whole"
+        hint = _REMEDIES.get(strange[0], written)
+        raise DocumentError(f"the character U+{code:04X} may not stand in YAML", hint=hint, location=place)
+    try:
+        value = _compose(yaml.parse(text, yaml.CSafeLoader), path)
+    except yaml.MarkedYAMLError as error:
+        mark = cast("Any", error.problem_mark or error.context_mark)
+        problem = error.problem or "it cannot be read"
+        remedy = _hint(problem, text[mark.index : mark.index + 1])
+        raise _fault(f"not valid YAML: {problem}", mark, path, remedy) from error
+    if value is None:
+        raise DocumentError("the file is empty", hint="begin with apiVersion and kind", location=Location(path))
+    return Document(path, data, value)
+
+
+def _compose(events: Iterable[Any], path: str) -> JsonValue:
+    """Build the value in one pass over the events, so that a limit stops libyaml before it has read on."""
+    root: list[Any] = []
+    here: Any = root
+    around: list[Any] = []
+    key: str | None = None
+    for number, event in enumerate(events):
+        kind = type(event)
+        if kind is ScalarEvent:
+            value = event.value
+            if event.tag is not None or event.anchor is not None or number > MAX_EVENTS:
+                _refuse(event, number, path)
+            if key is None and type(here) is dict:
+                key = _key(event, here, path)
+                continue
+            if not event.style:
+                value = _plain(event, path)
+        elif kind is MappingStartEvent or kind is SequenceStartEvent:
+            value = {} if kind is MappingStartEvent else []
+            is_key = key is None and type(here) is dict
+            if event.tag is not None or event.anchor is not None or is_key or len(around) >= MAX_DEPTH:
+                _refuse(event, number, path, is_key=is_key)
+        elif kind is MappingEndEvent or kind is SequenceEndEvent:
+            here = around.pop()
+            if number > MAX_EVENTS:
+                _refuse(event, number, path)
+            continue
+        elif kind is AliasEvent or (kind is DocumentStartEvent and root):
+            _refuse(event, number, path)
+        else:
+            continue
+        if key is None:
+            here.append(value)
+        else:
+            here[key] = value
+            key = None
+        if kind is not ScalarEvent:
+            around.append(here)
+            here = value
+    return cast("JsonValue", root[0]) if root else None
+
+
+def _key(event: Any, here: dict[str, Any], path: str) -> str:
+    key: str = event.value
+    if key in here:
+        raise _fault(f"duplicate key {quoted(key)}", event.start_mark, path, "keep one of them")
+    if not event.style and key == "<<":
+        raise _fault("merge keys are not allowed", event.start_mark, path, "write the fields out")
+    if not event.style and not key:
+        raise _fault("a key is missing", event.start_mark, path, "write the name in front of the colon")
+    return key
+
+
+def _plain(event: Any, path: str) -> JsonValue:
+    """Give the value of a scalar without quotes."""
+    text: str = event.value
+    if text in _CONSTANTS:
+        return _CONSTANTS[text]
+    number = _NUMBER.fullmatch(text)
+    if number is None:
+        return text
+    if number[1] or number[2]:
+        value = float(text)
+        if math.isfinite(value):
+            return value
+    # The length first: to read a million digits is slow, and Python refuses more than 4,300.
+    elif len(text) <= 17 and abs(int(text)) <= MAX_INTEGER:
+        return int(text)
+    raise _fault("a number out of range", event.start_mark, path, "put it in quotes")
+
+
+def _refuse(event: Any, number: int, path: str, *, is_key: bool = False) -> NoReturn:
+    """Say which rule an event broke."""
+    if isinstance(event, AliasEvent) or getattr(event, "anchor", None) is not None:
+        message, hint = "anchors and aliases are not allowed", "text that begins with & or * stands in quotes"
+    elif isinstance(event, DocumentStartEvent):
+        message, hint = "more than one document in the file", "one file holds one document"
+    elif getattr(event, "tag", None) is not None:
+        message, hint = "tags are not allowed", "text that begins with ! stands in quotes"
+    elif is_key:
+        message, hint = "a key must be text", "text that begins with { or [ stands in quotes"
+    elif number > MAX_EVENTS:
+        message, hint = f"more than {MAX_EVENTS:,} parts", "split the file"
+    else:
+        message, hint = f"nested deeper than {MAX_DEPTH} levels", "flatten it"
+    raise _fault(message, event.start_mark, path, hint)
+
+
+def _hint(problem: str, character: str) -> str | None:
+    if character == "\t" or "tab character" in problem:
+        return "indent with spaces"
+    if "mapping values" in problem:
+        return "text that holds `: ` stands in quotes"
+    if "cannot start any token" in problem or "alphabetic or numeric" in problem:
+        return "text that begins with a sign stands in quotes"
+    return None
+
+
+def _decoded(data: bytes, path: str) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        place = _place(data[: error.start].decode(), path)
+        raise DocumentError("not UTF-8", hint="save the file as UTF-8", location=place) from error
+
+
+def _place(before: str, path: str) -> Location:
+    return Location(path, before.count("\n") + 1, len(before) - before.rfind("\n"))
+
+
+def _fault(message: str, mark: Any, path: str, hint: str | None) -> DocumentError:
+    return DocumentError(message, hint=hint, location=Location(path, mark.line + 1, mark.column + 1))
