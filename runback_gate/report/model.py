@@ -1,28 +1,33 @@
 """The report: one object from which every surface is rendered.
 
-In: what the gate judged. Out: `Report`, and its JSON `runback.report/v1`. A renderer is a function `Report -> str`; it counts nothing
-for itself and shows nothing that is not here.
+In: what the gate judged. Out: `Report`, and its JSON `runback.report/v1`. A renderer is a function `Report -> str`; it
+counts nothing for itself and shows nothing that is not here. What several renderers say alike is worded here too.
 
     report = read_report(data)
     text = runback_gate.report.markdown.render(report)
+    tally(report)                               # ("1 failed", "11 passed")
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Any, Final, Literal, cast
 
 import orjson
 
-from runback_gate.canonical import parse_json
+from runback_gate.canonical import digest_bytes, parse_json
 from runback_gate.errors import InputError, Location
-from runback_gate.gate.verdict import Row, Verdict, gate_verdict
-from runback_gate.step import from_json, to_json
+from runback_gate.gate.verdict import Evidence, Row, Verdict, gate_verdict
+from runback_gate.policy.evaluate import Finding
+from runback_gate.schema import json_schema
+from runback_gate.step import from_json
 
 SCHEMA = "runback.report/v1"
 MAX_REPORT_BYTES = 64 << 20
+
+_PLURALS: Final = {"policy": "policies", "tools": "tool lists"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +149,18 @@ def count(rows: Sequence[Row], policies: int) -> Totals:
 def write_report(report: Report) -> bytes:
     """The report as indented JSON with sorted keys, ending in a newline: the same report is the same bytes."""
     options = orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
-    return orjson.dumps(to_json(report), option=options)
+    # There and back, because keys are sorted in mappings only. Nothing is left out: an empty list is a statement.
+    return orjson.dumps(orjson.loads(orjson.dumps(report)), option=options)
+
+
+def render(report: Report) -> str:
+    """The report as the JSON that `write_report` gives."""
+    return write_report(report).decode("utf-8")
+
+
+def report_digest(report: Report) -> str:
+    """The digest of the bytes that `write_report` gives."""
+    return digest_bytes(write_report(report))
 
 
 def read_report(data: bytes, path: str = "report.json") -> Report:
@@ -162,3 +178,99 @@ def read_report(data: bytes, path: str = "report.json") -> Report:
     if honest != (report.verdict, report.exit_code, report.totals):
         raise InputError(f"{path}: the verdict or the totals contradict the rows", hint="the file was changed")
     return report
+
+
+def report_schema() -> dict[str, Any]:
+    """The JSON Schema (draft-07) of `runback.report/v1`."""
+    return json_schema(Report)
+
+
+def labels(rows: Sequence[Row]) -> tuple[str, ...]:
+    """For each row the shortest name that no other row has: its case, `dataset/case`, or `agent: dataset/case`."""
+    names = [_names(row) for row in rows]
+    taken = Counter(name for choices in names for name in dict.fromkeys(choices))
+    return tuple(next((name for name in choices if taken[name] == 1), choices[-1]) for choices in names)
+
+
+def _names(row: Row) -> tuple[str, ...]:
+    if row.kind == "waiver":
+        return (f"waiver {row.case}",)
+    return (row.case, f"{row.dataset}/{row.case}", f"{row.agent}: {row.dataset}/{row.case}")
+
+
+def deciding(row: Row) -> tuple[Finding, ...]:
+    """The findings that make the row what it is; none for a row that passes or that nothing judged."""
+    live = tuple(finding for finding in row.findings if finding.waiver is None)
+    match row.verdict:
+        case Verdict.FAIL:
+            return tuple(item for item in live if item.outcome == "fail" and item.action == "Deny")
+        case Verdict.UNDECIDED:
+            return tuple(item for item in live if item.outcome == "error" and item.action == "Deny")
+        case Verdict.WARN:
+            return tuple(item for item in live if item.action == "Warn")
+        case Verdict.WAIVED:
+            return tuple(item for item in row.findings if item.waiver is not None)
+        case Verdict.PASS:
+            return ()
+
+
+def said(finding: Finding) -> str:
+    """The message of a finding without the rule that it repeats, for use beside the rule."""
+    return finding.message.removesuffix(f": {finding.rule}")
+
+
+def explanation(row: Row) -> str:
+    """What the row says for itself where no finding speaks: the waiver's fault, or the note on the evidence."""
+    return row.why if row.kind == "waiver" else row.note
+
+
+def purpose(row: Row) -> str:
+    """Why the case is there, in its author's words; empty for rows of another kind."""
+    return row.why if row.kind == "case" else ""
+
+
+def answers(row: Row) -> tuple[str, str]:
+    """The answer then and now, in short; the first is empty when it would only repeat the second."""
+    return ("" if row.then == row.now else row.then, row.now)
+
+
+def trials(row: Row) -> str:
+    """`1/3`: trials that passed, of those planned, and what is needed when that is less; `–` without an answer."""
+    if row.evidence in (None, Evidence.MISSING):
+        return "–"
+    needs = f", needs {row.needed}" if row.needed < row.planned else ""
+    return f"{row.passed}/{row.planned}{needs}"
+
+
+def tally(report: Report) -> tuple[str, ...]:
+    """The rows by verdict, worst first, without the zeros; says so when no case was judged."""
+    totals = report.totals
+    nothing = () if totals.cases else ("no case was judged",)
+    words = ("failed", "undecided", "warned", "waived", "passed")
+    return nothing + _counts((getattr(totals, word), word) for word in words)
+
+
+def scope(report: Report) -> tuple[str, ...]:
+    """How much was judged: datasets, cases, policies."""
+    totals = report.totals
+    return (_many(totals.datasets, "dataset"), _many(totals.cases, "case"), _many(totals.policies, "policy"))
+
+
+def evidence(report: Report) -> tuple[str, ...]:
+    """The rows by the origin of their evidence, without the zeros."""
+    return _counts((getattr(report.totals, kind), kind) for kind in ("recorded", "cached", "live", "missing"))
+
+
+def sources(report: Report) -> tuple[str, ...]:
+    """The inputs by kind, in the order in which they are listed."""
+    kinds = Counter(item.kind for item in report.inputs)
+    return tuple(_many(number, kind) for kind, number in kinds.items())
+
+
+def _counts(pairs: Iterable[tuple[int, str]]) -> tuple[str, ...]:
+    return tuple(f"{number:,} {word}" for number, word in pairs if number)
+
+
+def _many(number: int, noun: str) -> str:
+    plural = _PLURALS.get(noun, f"{noun}s")
+    return f"{number:,} {noun if number == 1 else plural}"

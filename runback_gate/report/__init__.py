@@ -1,0 +1,36 @@
+"""Every surface is a rendering of one report.
+
+In: the name of a format. Out: its renderer, a function `Report -> str`, loaded when it is asked for.
+
+    text = renderer("markdown")(report)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Final, cast
+
+Render = Callable[..., str]
+"""`(report: Report, **options) -> str`; only `console` needs options: `width`, `colour`, `show_all`."""
+
+FORMATS: Final = {
+    "console": "console",
+    "markdown": "markdown",
+    "html": "html",
+    "junit": "junit",
+    "sarif": "sarif",
+    "github": "annotations",
+    "json": "model",
+}
+"""The name of each format, and the module of this package that renders it."""
+
+
+def renderer(name: str) -> Render:
+    """The renderer of a format in `FORMATS`; its libraries are imported now, not before.
+
+    Raises:
+        KeyError: not a format.
+    """
+    module = import_module(f"runback_gate.report.{FORMATS[name]}")
+    return cast("Render", module.render)

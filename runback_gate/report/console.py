@@ -1,0 +1,289 @@
+"""The report in a terminal: what was judged, the rows that are not green, the totals.
+
+In: a `Report`, the width in columns, and what the stream can show. Out: text that ends in a line break, with ANSI
+colours only when asked. Rows that pass are folded; a sign and a word carry each verdict, colour only adds to them.
+
+    render(report, width=80, colour=False, show_all=False)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+from rich.text import Text
+
+from runback_gate.errors import Location
+from runback_gate.gate.verdict import Evidence, Row, Verdict
+from runback_gate.report.model import (
+    Report,
+    answers,
+    deciding,
+    evidence,
+    explanation,
+    labels,
+    purpose,
+    said,
+    scope,
+    sources,
+    tally,
+    trials,
+)
+from runback_gate.report.text import short, terminal
+
+MIN_WIDTH: Final = 40
+MAX_WIDTH: Final = 400
+
+_PASSES: Final = 5
+_OTHERS: Final = 200
+_NOTICES: Final = 20
+_FINDINGS: Final = 5
+_VALUES: Final = 12
+_NAME_BYTES: Final = 200
+_TEXT_BYTES: Final = 600
+
+_VERDICTS: Final = {
+    Verdict.PASS: ("✓", "pass", "green"),
+    Verdict.FAIL: ("✗", "FAIL", "bold red"),
+    Verdict.WARN: ("!", "warn", "yellow"),
+    Verdict.WAIVED: ("~", "waived", "cyan"),
+    Verdict.UNDECIDED: ("?", "undecided", "magenta"),
+}
+_HEADS: Final = ("case", "evidence", "trials", "verdict", "why")
+_ASCII: Final = str.maketrans({"✓": "+", "✗": "x", "·": "-", "–": "-", "…": "..."})
+# Below this the last column is too narrow to read; the reasons then stand under the row.
+_ENOUGH: Final = 44
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """A row before it is laid out."""
+
+    row: Row
+    name: str
+    evidence: str
+    trials: str
+    verdict: str
+    style: str
+    reasons: tuple[str, ...]
+    details: tuple[str, ...]
+
+
+def render(report: Report, *, width: int, colour: bool, show_all: bool, unicode: bool = True) -> str:
+    """The report for a terminal.
+
+    Args:
+        report: what to show.
+        width: columns of the terminal; held between 40 and 400.
+        colour: whether to write ANSI colours.
+        show_all: whether to list every row, also those that pass.
+        unicode: whether the stream can show more than ASCII; if not, other characters are spelled out.
+    """
+    page = _Page(max(MIN_WIDTH, min(width, MAX_WIDTH)), unicode=unicode)
+    _head(page, report)
+    _rows(page, report, show_all=show_all)
+    for notice in report.notices[:_NOTICES]:
+        page.flow([_clean(notice.message) + _at(notice.location)], first="note  ", style="yellow")
+    if len(report.notices) > _NOTICES:
+        more = f"{len(report.notices) - _NOTICES:,} more notices stand in the report"
+        page.flow([more], first="note  ", style="yellow")
+    if report.notices:
+        page.add(Text())
+    _foot(page, report)
+    return page.text(colour=colour)
+
+
+class _Page:
+    """Lines of a fixed width."""
+
+    def __init__(self, width: int, *, unicode: bool) -> None:
+        self.width = width
+        self.unicode = unicode
+        self.lines: list[Text] = []
+        self.console = _console(width)
+
+    def say(self, text: str) -> str:
+        """The text in characters that the stream can show."""
+        if self.unicode:
+            return text
+        return text.translate(_ASCII).encode("ascii", "backslashreplace").decode("ascii")
+
+    def add(self, line: Text) -> None:
+        """Add a line as it is."""
+        line.rstrip()
+        # CI runners take a line that starts with `::` for a command, wherever our own layout broke it.
+        if line.plain.lstrip().startswith("::"):
+            indent = len(line.plain) - len(line.plain.lstrip())
+            line = Text(f"{' ' * max(indent - 1, 0)}\\") + line[indent:]
+        self.lines.append(line)
+
+    def flow(self, texts: Iterable[str], *, first: str, rest: str | None = None, style: str = "") -> None:
+        """Add each text, wrapped; `first` stands before its first line, `rest` (or blanks) before the others."""
+        for text in texts:
+            start, follow = self.say(first), " " * cell_len(self.say(first)) if rest is None else rest
+            for piece in self.wrap(text, self.width - cell_len(start)):
+                self.add(Text.assemble((start, style), piece))
+                start = follow
+
+    def wrap(self, text: str, width: int) -> list[Text]:
+        """The text in lines of at most `width` cells."""
+        return list(Text(self.say(text)).wrap(self.console, max(width, 1)))
+
+    def text(self, *, colour: bool) -> str:
+        """All lines."""
+        if not colour:
+            return "".join(f"{line.plain}\n" for line in self.lines)
+        with self.console.capture() as capture:
+            for line in self.lines:
+                self.console.print(line, no_wrap=True, crop=False, overflow="ignore", emoji=False, markup=False)
+        return capture.get()
+
+
+def _console(width: int) -> Console:
+    return Console(
+        width=width,
+        color_system="standard",
+        force_terminal=True,
+        legacy_windows=False,
+        highlight=False,
+        # No variable of the environment may change what the same report looks like.
+        _environ={},
+    )
+
+
+def _clean(text: str) -> str:
+    return terminal(short(text, _TEXT_BYTES))
+
+
+def _at(location: Location | None) -> str:
+    return "" if location is None else f"  {_clean(str(location))}"
+
+
+def _fit(text: str, width: int) -> str:
+    return text if cell_len(text) <= width else f"{set_cell_size(text, width - 1).rstrip()}…"
+
+
+def _head(page: _Page, report: Report) -> None:
+    scoped = " · ".join(scope(report))
+    page.flow([f"{terminal(short(report.gate, _NAME_BYTES))}   {scoped}"], first="")
+    page.lines[0].stylize("bold")
+    names = [terminal(short(agent.name, _NAME_BYTES)) for agent in report.agents]
+    width = min(max(map(cell_len, names), default=0), page.width // 3)
+    for name, agent in zip(names, report.agents, strict=True):
+        model = "model as recorded" if agent.model is None else terminal(short(agent.model, _NAME_BYTES))
+        page.flow([model], first=f"  {set_cell_size(_fit(name, width), width)}   ", style="bold")
+    if report.selection:
+        only = ", ".join(_clean(item) for item in report.selection)
+        page.flow([f"only {only}: a part of the gate was judged, not all of it"], first="  ! ", style="yellow")
+    page.add(Text())
+
+
+def _rows(page: _Page, report: Report, *, show_all: bool) -> None:
+    """The table, and what of it was folded."""
+    named = list(zip(labels(report.rows), report.rows, strict=True))
+    passes = [item for item in named if item[1].verdict is Verdict.PASS]
+    others = [item for item in named if item[1].verdict is not Verdict.PASS]
+    if not show_all:
+        passes, others = passes[:_PASSES], others[:_OTHERS]
+    cells = [_cells(page, name, row) for name, row in (*others, *passes)]
+    if not cells:
+        return
+    widths = _widths(page, cells)
+    beside = page.width - sum(widths) - 2 * len(widths) - 2 >= _ENOUGH
+    heads = [set_cell_size(head, width) for head, width in zip(_HEADS, widths, strict=False)]
+    page.add(Text("  " + "  ".join([*heads, _HEADS[-1]] if beside else heads), "dim"))
+    for item in cells:
+        _row(page, item, widths, beside=beside)
+    totals = report.totals
+    if more := totals.rows - totals.passed - len(others):
+        page.flow([f"{more:,} more rows do not pass   show all: --all"], first="  ")
+    if more := totals.passed - len(passes):
+        page.flow([f"{more:,} more {'row passes' if more == 1 else 'rows pass'}   show all: --all"], first="  ")
+    page.add(Text())
+
+
+def _cells(page: _Page, name: str, row: Row) -> _Cells:
+    sign, word, style = _VERDICTS[row.verdict]
+    shown = deciding(row)
+    reasons = [f"{_clean(item.rule)}: {_clean(said(item))}" for item in shown[:_FINDINGS]]
+    if len(shown) > _FINDINGS:
+        reasons.append(f"and {len(shown) - _FINDINGS:,} more findings")
+    if row.verdict is Verdict.WAIVED and row.waivers:
+        reasons = [_clean(waiver) for waiver in row.waivers[:_FINDINGS]]
+    details: list[str] = []
+    if row.verdict in (Verdict.FAIL, Verdict.UNDECIDED):
+        details = _details(row)
+    note = _clean(explanation(row))
+    if note and not reasons:
+        # That a green answer is live or cached is said by its column.
+        reasons = [note] if row.verdict is not Verdict.PASS or row.evidence is Evidence.RECORDED else []
+    elif note:
+        details.append(f"{row.evidence}: {note}")
+    return _Cells(
+        row,
+        page.say(terminal(short(name, _NAME_BYTES))),
+        page.say("–" if row.evidence is None else row.evidence),
+        page.say(trials(row)),
+        page.say(f"{sign} {word}"),
+        style,
+        tuple(reasons),
+        tuple(details),
+    )
+
+
+def _details(row: Row) -> list[str]:
+    """The values that decided, the answers then and now, and why the case is there."""
+    pairs = dict.fromkeys(pair for item in deciding(row)[:_FINDINGS] for pair in item.values)
+    values = [f"{_clean(expression)} = {_clean(value)}" for expression, value in list(pairs)[:_VALUES]]
+    before, now = (_clean(answer) for answer in answers(row))
+    said_now = [f"was: {before}"] if before else []
+    if now:
+        said_now.append(f"now: {now}" if before else f"answer: {now}")
+    reason = [f"case: {_clean(purpose(row))}"] if purpose(row) else []
+    return [text for text in ("   ".join(values), "   ".join(said_now), *reason) if text]
+
+
+def _widths(page: _Page, cells: Sequence[_Cells]) -> tuple[int, ...]:
+    columns = zip(*((item.name, item.evidence, item.trials, item.verdict) for item in cells), strict=True)
+    widest = [max(map(cell_len, (head, *column))) for head, column in zip(_HEADS, columns, strict=False)]
+    return (min(widest[0], max(page.width - sum(widest[1:]) - 10, 12), max(page.width // 3, 24)), *widest[1:])
+
+
+def _row(page: _Page, item: _Cells, widths: Sequence[int], *, beside: bool) -> None:
+    texts = (page.say(_fit(item.name, widths[0])), item.evidence, item.trials, item.verdict)
+    padded = [set_cell_size(text, width) for text, width in zip(texts, widths, strict=True)]
+    head = Text.assemble("  ", "  ".join(padded[:3]), "  ", (padded[3], item.style))
+    indent = "    "
+    if beside:
+        indent = " " * (sum(widths) + 2 * len(widths) + 2)
+        lines = page.wrap(item.reasons[0], page.width - len(indent)) if item.reasons else []
+        page.add(Text.assemble(head, "  ", *lines[:1]))
+        for line in lines[1:]:
+            page.add(Text.assemble(indent, line))
+        page.flow(item.reasons[1:], first=indent)
+    else:
+        page.add(head)
+        page.flow(item.reasons, first=indent)
+    page.flow(item.details, first=f"{indent}  ")
+
+
+def _foot(page: _Page, report: Report) -> None:
+    """The verdict with its totals and exit code, and what it rests on."""
+    _, word, style = _VERDICTS[report.verdict]
+    summary = page.say(f"   {' · '.join(tally(report))}")
+    code = f"exit {report.exit_code}"
+    gap = page.width - cell_len(word.upper() + summary) - len(code)
+    if gap >= 3:
+        page.add(Text.assemble((word.upper(), style), summary, " " * gap, code))
+    else:
+        page.add(Text.assemble((word.upper(), style), summary))
+        page.add(Text(code))
+    if shown := evidence(report):
+        page.flow([" · ".join(shown)], first="evidence   ", style="dim")
+    page.flow([" · ".join(sources(report)) or "none"], first="inputs     ", style="dim")
+    programs = [f"{item.name} {item.version}" for item in (report.tool, report.engine)]
+    by = [*(terminal(short(program, _NAME_BYTES)) for program in programs), f"waivers as of {_clean(report.date)}"]
+    page.flow([" · ".join(by)], first="judged by  ", style="dim")

@@ -1,0 +1,104 @@
+"""The report as one HTML file that needs nothing else: no script, no font, no image, no network.
+
+In: a `Report` and a limit in bytes. Out: a page that folds, prints, and follows the light or dark of the reader. Every
+text is escaped, a Content Security Policy forbids all but the page's own style, and rows beyond the limit are counted.
+
+    path.write_text(render(report), encoding="utf-8")
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from functools import cache
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from runback_gate.canonical import digest_bytes
+from runback_gate.gate.verdict import Verdict
+from runback_gate.report import model
+from runback_gate.report.model import Report
+from runback_gate.report.text import cut, visible
+
+MAX_BYTES: Final = 8_000_000
+"""More than this opens slowly in a browser."""
+
+_FIELD: Final = 1_200
+_LIMITS: Final = {
+    "agents": 100,
+    "notices": 200,
+    "selection": 50,
+    "inputs": 6_000,
+    "rules": 1_000,
+    "findings": 20,
+    "values": 20,
+    "trials": 50,
+    "ids": 100,
+    "waivers": 20,
+}
+_WORDINGS: Final = (
+    "answers",
+    "deciding",
+    "evidence",
+    "explanation",
+    "purpose",
+    "said",
+    "scope",
+    "sources",
+    "tally",
+    "trials",
+)
+_SIGNS: Final = {
+    Verdict.PASS: ("✓", "pass"),
+    Verdict.FAIL: ("✗", "fail"),
+    Verdict.WARN: ("!", "warn"),
+    Verdict.WAIVED: ("~", "waived"),
+    Verdict.UNDECIDED: ("?", "undecided"),
+}
+
+
+def render(report: Report, *, max_bytes: int = MAX_BYTES) -> str:
+    """The report as a page of at most `max_bytes`, given that this is enough for the page without its rows."""
+    env, style = _environment()
+    template = env.get_template("row.html.j2").module
+    facts: dict[str, Any] = {
+        "report": report,
+        "style": style,
+        "policy": f"default-src 'none'; style-src '{_source(style)}'; base-uri 'none'; form-action 'none'",
+        "digest": model.report_digest(report),
+    }
+    page = env.get_template("report.html.j2")
+    left = max_bytes - len(page.render(facts, red=(), green=(), missing=report.totals.rows).encode("utf-8"))
+    rules = {rule.id: rule for rule in reversed(report.rules)}
+    shown: dict[bool, list[Markup]] = {True: [], False: []}
+    for number, (name, row) in enumerate(zip(model.labels(report.rows), report.rows, strict=True), 1):
+        text: Markup = template.row(number, name, row, rules)  # type: ignore[attr-defined]
+        left -= len(text.encode("utf-8"))
+        if left < 0:
+            break
+        shown[row.verdict is Verdict.PASS].append(text)
+    missing = report.totals.rows - len(shown[True]) - len(shown[False])
+    return page.render(facts, red=shown[False], green=shown[True], missing=missing)
+
+
+@cache
+def _environment() -> tuple[Environment, Markup]:
+    loader = PackageLoader("runback_gate.report", "templates")
+    env = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, finalize=_inert, trim_blocks=True, lstrip_blocks=True
+    )
+    env.globals.update({name: getattr(model, name) for name in _WORDINGS}, signs=_SIGNS, limits=_LIMITS)
+    style = loader.get_source(env, "style.css")[0]
+    return env, Markup(style)  # noqa: S704  a file of this package, in which `>` must stay
+
+
+def _inert(value: object) -> object:
+    """Every text that a template writes passes here: cut, and nothing in it invisible. Escaping comes after."""
+    return cut(visible(value[: 4 * _FIELD]), _FIELD) if type(value) is str else value
+
+
+def _source(style: str) -> str:
+    """The style as a source of the Content Security Policy."""
+    digest = digest_bytes(style.encode("utf-8")).removeprefix("sha256:")
+    return f"sha256-{b64encode(bytes.fromhex(digest)).decode('ascii')}"
