@@ -164,7 +164,7 @@ def _cancel_allowed(turn: Turn, call: Facts, shown: Facts) -> bool:
     for entry in turn.history:
         if entry["arguments"].get("reservation_id") == call["reservation_id"] and isinstance(entry["result"], dict):
             cabin = entry["arguments"].get("cabin", entry["result"]["cabin"])
-    return cabin == "business" or shown["insurance"] == "yes" or shown["created_at"] >= DAY_AGO
+    return any((cabin == "business", shown["insurance"] == "yes", shown["created_at"] >= DAY_AGO))
 
 
 def _insurance_condition(turn: Turn, call: Facts) -> bool:
