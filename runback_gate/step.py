@@ -1,6 +1,7 @@
 """The values of one decision of an agent: what it was asked, what it answered, what came before.
 
-In: JSON that `capture` made. Out: frozen values whose canonical JSON (`runback_gate.canonical`) is what recordings hold.
+In: JSON that `capture` made. Out: frozen values whose canonical JSON (`runback_gate.canonical`) is what recordings
+hold.
 
     step = step_from_json(value)
     step.request.system, step.response.tool_calls[0].name
@@ -76,6 +77,8 @@ class Tool:
     description: str = ""
     parameters: dict[str, Any] = field(default_factory=dict)
     """JSON Schema of the arguments."""
+    strict: bool | None = None
+    """Whether the provider was told to hold the arguments to the schema."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,3 +220,22 @@ def from_json(kind: type[T], value: JsonValue, what: str) -> T:
 def step_from_json(value: JsonValue, what: str = "step") -> Step:
     """Read a Step from its JSON."""
     return from_json(Step, value, what)
+
+
+def tools_from_json(value: JsonValue, what: str) -> tuple[Tool, ...]:
+    """Read a tool list in OpenAI function format; a bare `{name, description, parameters}` is taken as well.
+
+    Raises:
+        InputError: not such a list, or two tools of one name.
+    """
+    if not isinstance(value, list):
+        raise InputError(f"{what}: a list of tools was expected", hint="OpenAI function format")
+    bare = [
+        item["function"] if isinstance(item, dict) and item.get("type") == "function" and "function" in item else item
+        for item in value
+    ]
+    tools = tuple(from_json(Tool, item, f"{what}: tool {number}") for number, item in enumerate(bare, 1))
+    names = [tool.name for tool in tools]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise InputError(f"{what}: two tools are named {twice!r}")
+    return tools

@@ -1,6 +1,7 @@
 """Verdicts: what one trial, one row and the whole gate come to, and the exit code that says so.
 
-In: findings and checks of each trial. Out: `Row` and `Verdict` values. Everything here is pure; a red verdict is a value.
+In: findings and checks of each trial. Out: `Row` and `Verdict` values. Everything here is pure; a red verdict is a
+value.
 
     settle(passed=1, failed=0, undecided=0, needed=1, planned=1)   # Verdict.PASS
     gate_verdict(rows).exit_code                                   # 0 pass, 1 fail, 2 could not judge
@@ -16,6 +17,7 @@ from typing import Literal
 
 from runback_gate.errors import Location
 from runback_gate.policy.evaluate import Finding
+from runback_gate.replay.evidence import Evidence
 
 
 class Verdict(StrEnum):
@@ -31,15 +33,6 @@ class Verdict(StrEnum):
     def exit_code(self) -> int:
         """0 pass, 1 fail, 2 could not judge."""
         return {Verdict.FAIL: 1, Verdict.UNDECIDED: 2}.get(self, 0)
-
-
-class Evidence(StrEnum):
-    """Where the answer that was judged came from."""
-
-    RECORDED = "recorded"
-    CACHED = "cached"
-    LIVE = "live"
-    MISSING = "missing"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,33 @@
-"""Judge one answer by rules: policies and dataset checks alike."""
+"""Judge one answer by rules: policy validations and dataset checks alike.
+
+In: compiled rules and the data of one answer (`context.bindings`). Out: a `Judgement`: what holds, what does not
+concern it, and a `Finding` for each rule that fails or cannot be evaluated. A rule that cannot be evaluated never
+holds.
+
+    engine = CppEngine()
+    rules = [compile_policy(policy, engine) for policy in policies]
+    judgement = judge(Subject(engine, data), rules)
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from runback_gate.errors import Location
+from runback_gate.canonical import JsonValue
+from runback_gate.dataset.document import CaseCheck
+from runback_gate.errors import ExpressionError, Location
+from runback_gate.policy.document import Action, Expression, Policy
+from runback_gate.policy.engine import Activation, Engine, Outcome, Program
+from runback_gate.policy.inline import inline
+from runback_gate.policy.syntax import check_limits
 
-Action = Literal["Deny", "Warn", "Audit"]
+if TYPE_CHECKING:
+    from runback_gate.policy.json_schema import JsonSchemaProgram
+
+MAX_MESSAGE = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +49,210 @@ class Finding:
     """The validation or the check in its file."""
     waiver: str | None = None
     """Name of the waiver that takes this finding out of the verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One compiled rule."""
+
+    id: str
+    policy: str
+    action: Action
+    ignore_errors: bool
+    program: Program | None
+    """What decides, or None when `schema` does."""
+    schema: JsonSchemaProgram | None
+    message: str
+    message_program: Program | None
+    location: Location
+    source: str
+    """CEL as written, for explaining; empty when CEL does not decide."""
+    params: dict[str, Any]
+    variables: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """A compiled policy, or the checks of one case."""
+
+    agents: tuple[str, ...]
+    tags: tuple[str, ...]
+    conditions: tuple[tuple[str, Program], ...]
+    rules: tuple[Rule, ...]
+
+    def concerns(self, agent: str, tags: Sequence[str]) -> bool:
+        """Whether its match lists name this agent and one of these tags."""
+        named = not self.agents or any(fnmatchcase(agent, pattern) for pattern in self.agents)
+        return named and (not self.tags or not set(self.tags).isdisjoint(tags))
+
+
+class Subject:
+    """The data of one answer, bound once for every rule."""
+
+    def __init__(self, engine: Engine, data: dict[str, JsonValue]) -> None:
+        self.engine = engine
+        self.data = data
+        self.activation: Activation = engine.bind(data)
+
+    @property
+    def text(self) -> str:
+        """The text of the answer."""
+        return cast("str", cast("dict[str, JsonValue]", self.data["response"])["text"])
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What all rules say of one answer."""
+
+    passed: tuple[str, ...]
+    skipped: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def judged(self) -> int:
+        """How many rules gave true or false."""
+        return len(self.passed) + sum(finding.outcome == "fail" for finding in self.findings)
+
+
+def compile_policy(policy: Policy, engine: Engine) -> RuleSet:
+    """Compile a policy.
+
+    Raises:
+        ExpressionError: an expression breaks a limit or does not compile; file, line and column are those of the
+        policy.
+    """
+    variables: dict[str, str] = {}
+    for variable in policy.variables:
+        _compile(variable, engine, policy.params, variables)
+        variables[variable.name] = variable.source
+    conditions = [(item.name, _compile(item, engine, policy.params, variables)) for item in policy.conditions]
+    rules = []
+    for rule in policy.validations:
+        text = rule.message_expression
+        rules.append(
+            Rule(
+                id=rule.id,
+                policy=policy.name,
+                action=policy.action,
+                ignore_errors=policy.ignore_errors,
+                program=_compile(rule.expression, engine, policy.params, variables),
+                schema=None,
+                message=rule.message or policy.description or f"{rule.id} does not hold",
+                message_program=None if text is None else _compile(text, engine, policy.params, variables),
+                location=rule.expression.location,
+                source=rule.expression.source,
+                params=policy.params,
+                variables=variables,
+            )
+        )
+    return RuleSet(policy.agents, policy.tags, tuple(conditions), tuple(rules))
+
+
+def _compile(expression: Expression, engine: Engine, params: dict[str, Any], variables: dict[str, str]) -> Program:
+    try:
+        check_limits(expression.source)
+        return engine.compile(inline(expression.source, params, variables))
+    except ExpressionError as error:
+        raise expression.place(error) from error
+
+
+def compile_checks(checks: Iterable[CaseCheck], engine: Engine) -> RuleSet:
+    """Compile the checks of a case; a check blocks, and one that cannot be evaluated leaves the row undecided.
+
+    Raises:
+        ExpressionError: a `cel` check does not compile, a pattern is no RE2 pattern, or a schema is none.
+    """
+    rules = []
+    for check in checks:
+        program, schema = None, None
+        try:
+            if check.expression is None:
+                schema = _compile_schema(check.schema or {})
+            else:
+                check_limits(check.expression)
+                program = engine.compile(check.expression)
+        except ExpressionError as error:
+            raise ExpressionError(
+                f"{check.title}: {error.message}", hint=error.hint, location=check.location
+            ) from error
+        message, source = f"check does not hold: {check.title}", check.expression or ""
+        rules.append(
+            Rule(check.title, "", "Deny", False, program, schema, message, None, check.location, source, {}, {})
+        )
+    return RuleSet((), (), (), tuple(rules))
+
+
+def _compile_schema(schema: dict[str, Any]) -> JsonSchemaProgram:
+    # Imported here: few datasets use it, and every run would pay for the library.
+    from runback_gate.policy.json_schema import JsonSchemaProgram  # noqa: PLC0415
+
+    return JsonSchemaProgram(schema)
+
+
+def judge(subject: Subject, rule_sets: Iterable[RuleSet], *, explained: bool = True) -> Judgement:
+    """Hold one answer against every rule; the caller has chosen the rule sets that concern it.
+
+    `explained` adds to each failing rule the values that decided.
+    """
+    passed, skipped, findings = [], [], []
+    for rule_set in rule_sets:
+        matched, reason = _matches(rule_set, subject)
+        for rule in rule_set.rules:
+            if matched is False:
+                skipped.append(rule.id)
+                continue
+            outcome = Outcome(error=reason) if matched is None else _decide(rule, subject)
+            if outcome.verdict == "true":
+                passed.append(rule.id)
+            else:
+                findings.append(_finding(rule, subject, outcome, explained))
+    return Judgement(tuple(passed), tuple(skipped), tuple(findings))
+
+
+def _matches(rule_set: RuleSet, subject: Subject) -> tuple[bool | None, str | None]:
+    """True, False, or None with the reason when a condition cannot be evaluated and none is false."""
+    reason = None
+    for name, program in rule_set.conditions:
+        outcome = program.evaluate(subject.activation)
+        if outcome.verdict == "false":
+            return False, None
+        if outcome.verdict == "error":
+            reason = reason or f"match condition {name}: {outcome.reason}"
+    return (True, None) if reason is None else (None, reason)
+
+
+def _decide(rule: Rule, subject: Subject) -> Outcome:
+    if rule.schema is not None:
+        return rule.schema.decide(subject.text)
+    return cast("Program", rule.program).evaluate(subject.activation)
+
+
+def _finding(rule: Rule, subject: Subject, outcome: Outcome, explained: bool) -> Finding:
+    if outcome.verdict == "error":
+        action: Action = "Warn" if rule.ignore_errors and rule.action == "Deny" else rule.action
+        message = f"cannot be evaluated: {outcome.reason}"
+        return Finding(rule.id, rule.policy, "error", action, message, (), rule.location)
+    values = _values(rule, subject) if explained else ()
+    return Finding(rule.id, rule.policy, "fail", rule.action, _message(rule, subject), values, rule.location)
+
+
+def _message(rule: Rule, subject: Subject) -> str:
+    if rule.message_program is not None:
+        text = rule.message_program.evaluate(subject.activation).value
+        if isinstance(text, str) and text.strip():
+            return " ".join(text[: 4 * MAX_MESSAGE].split())[:MAX_MESSAGE]
+    if rule.schema is not None:
+        return f"{rule.message}: {rule.schema.reason(subject.text)}"
+    return rule.message
+
+
+def _values(rule: Rule, subject: Subject) -> tuple[tuple[str, str], ...]:
+    if not rule.source:
+        return ()
+    # Imported here: only a failing rule is explained.
+    from runback_gate.policy.explain import deciding, explain  # noqa: PLC0415
+
+    values = explain(
+        rule.source, params=rule.params, variables=rule.variables, engine=subject.engine, data=subject.data
+    )
+    return deciding(values)

@@ -1,0 +1,220 @@
+"""Write the generated parts of the docs, or check that they are current.
+
+python docs/generate.py             # write docs/reference/*.md and the marked parts of README.md
+python docs/generate.py --check     # exit 1 when one of them differs
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from runback_gate.cli import EXIT_CODES, cli
+from runback_gate.dataset.checks import Check
+from runback_gate.policy.functions import FUNCTIONS
+from runback_gate.schema import KINDS, document_schema
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTE = "<!-- Made by docs/generate.py; edit the code, then run `make docs`. -->\n"
+MARK = re.compile(r"(<!-- begin: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+EXAMPLES: dict[str, Any] = {
+    "toolCalled": {"name": "escalate", "arguments": {"reason": "dispute"}},
+    "toolNotCalled": "issue_refund",
+    "contains": "specialist",
+    "notContains": "4111",
+    "matches": "order [A-Z]-[0-9]+",
+    "equals": "Done.",
+    "jsonSchema": {"type": "object", "required": ["status"]},
+    "finishReason": "stop",
+    "noError": True,
+    "maxTokens": 800,
+    "maxLatencyMs": 2000,
+    "maxCostUsd": "0.01",
+    "argument": {"tool": "issue_refund", "path": "amount", "op": "<=", "value": 100},
+    "cel": "size(response.tool_calls) == 1",
+}
+
+
+def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+    """Every command below `command`, with the words that call it."""
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            if inner is not None:
+                yield from commands(inner, f"{path} {name}")
+
+
+def help_text(path: str, command: click.Command) -> str:
+    """The help of a command as a terminal of 100 columns shows it."""
+    context = click.Context(command, info_name=path, terminal_width=100, max_content_width=100)
+    return command.get_help(context).rstrip()
+
+
+def cli_page() -> str:
+    """docs/reference/cli.md"""
+    parts = [f"# Commands\n\n{NOTE}\n{EXIT_CODES}\n"]
+    parts += [
+        f"## `{path}`\n\n```text\n{help_text(path, command)}\n```\n" for path, command in commands(cli, "runback-gate")
+    ]
+    return "\n".join(parts)
+
+
+def checks_page() -> str:
+    """docs/reference/checks.md"""
+    lines = [
+        "# Checks",
+        "",
+        NOTE,
+        "Each entry of `checks:` in a dataset has exactly one of these fields. All but `jsonSchema` are CEL expressions",
+        "over the answer; a check that cannot be evaluated, such as `maxTokens` where the usage is unknown, leaves the row",
+        "undecided.",
+        "",
+    ]
+    for name, field in Check.model_fields.items():
+        check = Check.model_validate({name: EXAMPLES[name]})
+        expression = check.expression or "(JSON Schema, draft 2020-12, patterns on RE2)"
+        lines += [
+            f"## `{name}`",
+            "",
+            str(field.description),
+            "",
+            "```yaml",
+            f"- {name}: {_flow(EXAMPLES[name])}",
+            "```",
+            "",
+        ]
+        lines += ["```cel", expression, "```", ""]
+    return "\n".join(lines)
+
+
+def functions_page() -> str:
+    """docs/reference/functions.md"""
+    lines = [
+        "# Functions of Runback gate in CEL",
+        "",
+        NOTE,
+        "The same in both engines, as `f(x, …)` and as `x.f(…)`. Wrong types are evaluation errors.",
+        "",
+    ]
+    for function in FUNCTIONS:
+        text = " ".join((function.implementation.__doc__ or "").split())
+        lines += [f"## `{function.name}`", "", text, "", "```text"]
+        lines += [f"{function.name}({', '.join(kinds)}) -> {function.result}" for kinds in function.overloads]
+        lines += ["```", ""]
+    return "\n".join(lines)
+
+
+def files_page() -> str:
+    """docs/reference/files.md"""
+    lines = [
+        "# Files that people write",
+        "",
+        NOTE,
+        "All carry `apiVersion: runback.dev/v1`. `runback-gate schema KIND` prints the JSON Schema (draft-07) that editors",
+        "use.",
+        "",
+    ]
+    for kind in KINDS:
+        schema = document_schema(kind)
+        lines += [f"## {kind}", "", schema.get("description", ""), ""]
+        if kind != "Report":
+            lines += ["| field | type | meaning |", "|---|---|---|", *_rows(schema, schema, "", set()), ""]
+    return "\n".join(lines)
+
+
+def _rows(schema: dict[str, Any], node: dict[str, Any], path: str, seen: set[str]) -> Iterator[str]:
+    node = _resolve(schema, node)
+    for name, field in node.get("properties", {}).items():
+        if path == "" and name in ("apiVersion", "kind"):
+            continue
+        where = f"{path}.{name}" if path else name
+        required = " (required)" if name in node.get("required", []) else ""
+        meaning = str(field.get("description", "")).replace("|", "\\|")
+        yield f"| `{where}`{required} | {_type(schema, field)} | {meaning} |"
+        for inner in _inner(schema, field):
+            key = f"{where}:{id(inner)}"
+            if key not in seen:
+                many = (
+                    "[]" if any("array" in str(item.get("type")) for item in [field, *field.get("anyOf", [])]) else ""
+                )
+                yield from _rows(schema, inner, f"{where}{many}", {*seen, key})
+
+
+def _resolve(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
+    if "allOf" in node and len(node["allOf"]) == 1:
+        node = node["allOf"][0]
+    reference = node.get("$ref")
+    return schema["definitions"][reference.rpartition("/")[2]] if reference else node
+
+
+def _inner(schema: dict[str, Any], field: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for item in [field, *field.get("anyOf", []), field.get("items") or {}]:
+        found = _resolve(schema, item) if isinstance(item, dict) else {}
+        if "properties" in found:
+            yield found
+
+
+def _type(schema: dict[str, Any], field: dict[str, Any]) -> str:
+    choices = field.get("anyOf") or [field]
+    words = []
+    for choice in choices:
+        found = _resolve(schema, choice)
+        if "const" in found:
+            words.append(f"`{found['const']}`")
+        elif "enum" in found:
+            words.append(" or ".join(f"`{word}`" for word in found["enum"]))
+        elif found.get("type") == "array":
+            words.append(f"list of {_type(schema, found.get('items') or {})}")
+        elif found.get("type") != "null":
+            words.append(str(found.get("type", "any")))
+    return " or ".join(dict.fromkeys(words))
+
+
+def _flow(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"'{value}'" if isinstance(value, str) and re.search(r"[^A-Za-z_ -]", value) else str(value)
+
+
+def pages() -> dict[Path, str]:
+    """Every generated file with what it should hold."""
+    reference = ROOT / "docs" / "reference"
+    found = {
+        reference / "cli.md": cli_page(),
+        reference / "checks.md": checks_page(),
+        reference / "functions.md": functions_page(),
+        reference / "files.md": files_page(),
+    }
+    blocks = {"help": f"```text\n{help_text('runback-gate', cli)}\n```\n"}
+    readme = ROOT / "README.md"
+    found[readme] = MARK.sub(lambda match: match[1] + blocks[match["name"]] + match[3], readme.read_text())
+    return found
+
+
+def main() -> int:
+    """Write, or with --check compare."""
+    stale = [path for path, text in pages().items() if not path.exists() or path.read_text() != text]
+    if "--check" in sys.argv:
+        for path in stale:
+            print(f"{path.relative_to(ROOT)}: not what docs/generate.py makes; run `make docs`", file=sys.stderr)
+        return 1 if stale else 0
+    for path in stale:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(pages()[path])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

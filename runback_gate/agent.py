@@ -1,0 +1,167 @@
+"""The agent config: what a pull request changes, and the request that a recorded step becomes under it.
+
+In: `kind: Agent` YAML under a root folder, and a recorded `Step`. Out: `Agent`, and the `Request` that the step asks
+now.
+
+    agent = load_agent(root, "agents/support.yaml")
+    request = ask(agent, step)
+
+What the config states replaces what was recorded, each of model, parameters, system and tools as a whole; what it
+leaves out stays as recorded, and the conversation always does. A config never names an endpoint or a secret: a pull
+request could send the key to its own host.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from pydantic import Field
+
+from runback_gate.canonical import JsonValue, digest_bytes, parse_json
+from runback_gate.documents import Document, check_kind, read_document, safe_read
+from runback_gate.errors import DocumentError, InputError
+from runback_gate.schema import Model, Resource, validate
+from runback_gate.step import Request, Step, Tool, tools_from_json
+
+MAX_PROMPT_BYTES = 1 << 20
+
+
+class FileReference(Model):
+    """A file beside the document that names it."""
+
+    file: str = Field(min_length=1, description="Path relative to the folder of this document.")
+
+
+class AgentSpec(Model):
+    """What the agent is made of. Every field may be left out: it then stays as recorded."""
+
+    model: str | None = Field(None, min_length=1, description="provider/model, as recorded runs name it.")
+    parameters: dict[str, Any] | None = Field(None, description="Sampling parameters; they replace the recorded ones.")
+    system: str | FileReference | None = Field(
+        None, description="System prompt: text, or a file. A Jinja2 template when the recording carries variables."
+    )
+    tools: FileReference | list[dict[str, Any]] | None = Field(
+        None, description="Tools in OpenAI function format: a JSON file, or the list itself."
+    )
+
+
+class AgentDocument(Resource):
+    """An agent config under the gate."""
+
+    kind: Literal["Agent"]
+    spec: AgentSpec
+
+
+@dataclass(frozen=True, slots=True)
+class AgentFile:
+    """One file that an agent is made of."""
+
+    kind: Literal["agent", "prompt", "tools"]
+    path: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent config with its files read. A None field stays as recorded."""
+
+    name: str
+    labels: dict[str, str]
+    files: tuple[AgentFile, ...]
+    """The agent file first, then prompt and tools when they are files."""
+    model: str | None
+    parameters: dict[str, Any] | None
+    system: str | None
+    tools: tuple[Tool, ...] | None
+
+    @property
+    def path(self) -> str:
+        """The agent file, relative to the root."""
+        return self.files[0].path
+
+
+def load_agent(root: Path, name: str) -> Agent:
+    """Read an agent file and the prompt and tool files that it names, all inside `root`.
+
+    Raises:
+        InputError: missing, malformed, or outside the root.
+    """
+    document = read_document(root, name)
+    check_kind(document, ("Agent",))
+    spec = (model := validate(document, AgentDocument)).spec
+    files = [AgentFile("agent", name, digest_bytes(safe_read(root, name)))]
+    system = spec.system
+    if isinstance(system, FileReference):
+        files.append(reference := _refer(root, document, "system", system.file))
+        system = _text(safe_read(root, reference.path, MAX_PROMPT_BYTES), reference.path)
+    tools: JsonValue = spec.tools if isinstance(spec.tools, list) else None
+    if isinstance(spec.tools, FileReference):
+        files.append(reference := _refer(root, document, "tools", spec.tools.file))
+        tools = parse_json(safe_read(root, reference.path), path=reference.path)
+    return Agent(
+        name=model.metadata.name,
+        labels=dict(model.metadata.labels),
+        files=tuple(files),
+        model=spec.model,
+        parameters=spec.parameters,
+        system=system,
+        tools=None if spec.tools is None else tools_from_json(tools, files[-1].path),
+    )
+
+
+def _refer(root: Path, document: Document, kind: Literal["system", "tools"], file: str) -> AgentFile:
+    path = str(PurePosixPath(document.path).parent / file)
+    try:
+        data = safe_read(root, path)
+    except InputError as error:
+        place = document.mark(("spec", kind, "file"))
+        raise DocumentError(f"spec.{kind}.file: {error.message}", hint=error.hint, location=place) from error
+    return AgentFile("prompt" if kind == "system" else "tools", path, digest_bytes(data))
+
+
+def _text(data: bytes, path: str) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text") from error
+
+
+def ask(agent: Agent, step: Step) -> Request:
+    """The request that `step` asks under `agent`.
+
+    Raises:
+        InputError: the prompt is a template that does not fit the variables that were recorded.
+    """
+    stated: dict[str, Any] = {
+        "model": agent.model,
+        "parameters": agent.parameters,
+        "system": agent.system if agent.system is None else _render(agent, agent.system, step),
+        "tools": agent.tools,
+    }
+    return dataclasses.replace(step.request, **{key: value for key, value in stated.items() if value is not None})
+
+
+def _render(agent: Agent, template: str, step: Step) -> str:
+    if step.variables is None:
+        return template
+    # Imported here: only recordings with variables need it, and every run would pay for it.
+    from jinja2 import StrictUndefined, TemplateError  # noqa: PLC0415
+    from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415
+
+    sandbox = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)
+    where = next((file.path for file in agent.files if file.kind == "prompt"), agent.path)
+    size, parts = 0, []
+    try:
+        for part in sandbox.from_string(template).generate(step.variables):
+            parts.append(part)
+            if (size := size + len(part)) > MAX_PROMPT_BYTES:
+                raise InputError(f"{where}: the rendered prompt is larger than 1 MiB")
+    except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, RecursionError) as error:
+        raise InputError(
+            f"{where}: the template does not render for the recorded variables: {error}",
+            hint=f"recorded variables: {', '.join(sorted(step.variables)) or 'none'}",
+        ) from error
+    return "".join(parts)

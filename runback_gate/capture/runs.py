@@ -1,0 +1,141 @@
+"""Run files: chained event lines, and value lines that hold what was said once (design: `docs/formats/run.md`).
+
+In: a `Run` and a source of salt. Out: the bytes of `runs/<run id>.jsonl`; and back, with the chain verified.
+
+    data = write_run(run, salt=secrets.token_bytes)
+    run = read_run(data, "runs/airline-0001.jsonl")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+from runback_gate.canonical import JsonValue, canonical_bytes, parse_canonical
+from runback_gate.chain import append, check_value_line, value_line, verify
+from runback_gate.errors import IntegrityError, Location, RunbackError
+from runback_gate.step import Message, Request, Response, Run, Source, Step, Tool, from_json, to_json
+
+FORMAT = "runback.run/v1"
+MAX_RUN_BYTES = 256 << 20
+SALT_BYTES = 16
+
+
+def write_run(run: Run, salt: Callable[[int], bytes]) -> bytes:
+    """The bytes of a run file; the same value in the same run is stored once.
+
+    Args:
+        run: the run.
+        salt: gives n random bytes; without it a short value could be guessed from its id.
+    """
+    lines: list[bytes] = []
+    ids: dict[bytes, str] = {}
+
+    def store(value: JsonValue) -> str:
+        key = canonical_bytes(value)
+        if key not in ids:
+            line, ids[key] = value_line(salt(SALT_BYTES), value)
+            lines.append(line)
+        return ids[key]
+
+    head: str | None = None
+    start: dict[str, Any] = {"type": "run.start", "format": FORMAT, "run": run.id, "agent": run.agent}
+    if run.labels:
+        start["labels"] = store(run.labels)
+    for event in (start, *(_event(step, store) for step in run.steps), {"type": "run.end", "steps": len(run.steps)}):
+        line, head = append(head, event)
+        lines.append(line)
+    return b"".join(lines)
+
+
+def _event(step: Step, store: Callable[[JsonValue], str]) -> dict[str, JsonValue]:
+    request = step.request
+    event: dict[str, Any] = {
+        "type": "model",
+        "model": request.model,
+        "system": None if request.system is None else store(request.system),
+        "messages": [store(to_json(message)) for message in request.messages],
+        "tools": store(to_json(request.tools)) if request.tools else None,
+        "parameters": store(request.parameters) if request.parameters else None,
+        "variables": None if step.variables is None else store(step.variables),
+        "response": store(to_json(step.response)),
+        "source": to_json(step.source),
+    }
+    return {key: value for key, value in event.items() if value is not None}
+
+
+def read_run(data: bytes, path: str) -> Run:
+    """Read a run file; every line is verified before anything is believed.
+
+    Raises:
+        IntegrityError: a line was changed, is missing, or the file was cut.
+        InputError: not a run file.
+    """
+    events, values = [], {}
+    try:
+        lines = data.splitlines(keepends=True)
+        verify(line for line in lines if not _is_value(line))
+        for line in lines:
+            if _is_value(line):
+                name, value = check_value_line(line)
+                values[name] = value
+            else:
+                events.append(cast("dict[str, Any]", parse_canonical(line[:-1])))
+        return _Reader(values).run(events)
+    except RunbackError as error:
+        place = error.location or Location(path)
+        raise type(error)(error.message, hint=error.hint, location=Location(path, place.line, place.column)) from error
+    except KeyError as error:
+        raise IntegrityError(f"a value or field is missing: {error}", location=Location(path)) from error
+
+
+def _is_value(line: bytes) -> bool:
+    return line.startswith(b'{"id":')
+
+
+class _Reader:
+    """Builds the steps of one run; each value is read once however many steps name it."""
+
+    def __init__(self, values: dict[str, JsonValue]) -> None:
+        self._values = values
+        self._read: dict[tuple[type, str], Any] = {}
+
+    def run(self, events: list[dict[str, Any]]) -> Run:
+        start, *middle, end = events if len(events) > 1 else [{}, {}]
+        if start.get("type") != "run.start" or start.get("format") != FORMAT or end.get("type") != "run.end":
+            raise IntegrityError(f"not a whole {FORMAT} file", hint="it begins with run.start and ends with run.end")
+        steps = tuple(self._steps(start, middle))
+        labels = self._values[start["labels"]] if "labels" in start else {}
+        return Run(start["run"], start["agent"], steps, cast("dict[str, Any]", labels))
+
+    def _steps(self, start: dict[str, Any], events: list[dict[str, Any]]) -> Iterator[Step]:
+        for event in events:
+            if event["type"] == "model":
+                request = Request(
+                    model=event.get("model"),
+                    system=self._values[event["system"]] if "system" in event else None,  # type: ignore[arg-type]
+                    messages=tuple(self._value(Message, name) for name in event["messages"]),
+                    tools=self._tools(event),
+                    parameters=self._values[event["parameters"]] if "parameters" in event else {},  # type: ignore[arg-type]
+                )
+                yield Step(
+                    agent=start["agent"],
+                    request=request,
+                    response=self._value(Response, event["response"]),
+                    source=from_json(Source, event["source"], "source"),
+                    variables=self._values[event["variables"]] if "variables" in event else None,  # type: ignore[arg-type]
+                )
+
+    def _tools(self, event: dict[str, Any]) -> tuple[Tool, ...]:
+        if "tools" not in event:
+            return ()
+        name = event["tools"]
+        if (tuple, name) not in self._read:
+            items = cast("list[JsonValue]", self._values[name])
+            self._read[tuple, name] = tuple(from_json(Tool, item, "tool") for item in items)
+        return cast("tuple[Tool, ...]", self._read[tuple, name])
+
+    def _value(self, kind: type, name: str) -> Any:
+        if (kind, name) not in self._read:
+            self._read[kind, name] = from_json(kind, self._values[name], kind.__name__.lower())
+        return self._read[kind, name]

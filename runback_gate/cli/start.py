@@ -1,0 +1,136 @@
+"""`init` writes a working start, `schema` prints the shape of a file, `completion` the shell's script."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import cast
+
+import click
+from click.shell_completion import get_completion_class
+
+from runback_gate.canonical import JsonValue
+from runback_gate.cli.recordings import find_run, propose, write_file
+from runback_gate.cli.samples import AGENT, ANSWERS, ANSWERS_TEST, GATE, POLICY, POLICY_TEST, PROMPT, TOOLS, sample_run
+from runback_gate.cli.schemas import KINDS, shipped_schema
+from runback_gate.dataset.edit import append_case, new_dataset
+from runback_gate.dataset.recordings import recording
+from runback_gate.documents import parse_document
+from runback_gate.errors import InputError
+from runback_gate.report.text import line
+from runback_gate.schema import schema_id
+from runback_gate.step import Run, to_json
+
+MAX_CASES = 20
+
+
+@click.command()
+@click.option(
+    "--from", "source", metavar="RUN", help="A run (file, or id in runs/): start from the agent that it recorded."
+)
+@click.option("--root", type=click.Path(path_type=Path, file_okay=False), default=".", help="Folder to write into.")
+@click.option("--force", is_flag=True, help="Replace files that are there.")
+def init(source: str | None, root: Path, force: bool) -> int:
+    """Write a working start: gate, agent, dataset, policy with test.
+
+    Without --from it is a small sample. With --from the agent file is the one that the run had, and each step that
+    called a tool becomes a case, so that you start green.
+    """
+    run = sample_run() if source is None else find_run(source)
+    files = start_files(run, sample=source is None)
+    there = [name for name in files if (root / name).exists()]
+    if there and not force:
+        raise InputError(f"{there[0]} is there already", hint="--force replaces it; nothing was written")
+    for name, data in files.items():
+        write_file(root / name, data)
+        click.echo(f"wrote {line(name)}")
+    place = "" if root == Path() else f" --root {root.as_posix()}"
+    click.echo(f"next: runback-gate run{place}")
+    return 0
+
+
+def start_files(run: Run, *, sample: bool) -> dict[str, bytes]:
+    """The files of a start, by path.
+
+    Raises:
+        InputError: the run has no step.
+    """
+    if not run.steps:
+        raise InputError(f"run {run.id} has no step")
+    name = re.sub(r"[^a-z0-9-]+", "-", run.agent.lower()).strip("-") or "agent"
+    files = {"runback.yaml": _with_schema("Gate", GATE.format(name=name))}
+    if sample:
+        files |= {"policies/refunds.yaml": _with_schema("Policy", POLICY)}
+        files |= {"policies/refunds.test.yaml": _with_schema("PolicyTest", POLICY_TEST)}
+        files |= {"agents/support.yaml": _with_schema("Agent", AGENT)}
+        files |= {"agents/support.md": PROMPT.encode(), "agents/tools.json": TOOLS.encode()}
+    else:
+        files |= _agent_files(run, name)
+        files |= {"policies/answers.yaml": _with_schema("Policy", ANSWERS)}
+        files |= {"policies/answers.test.yaml": _with_schema("PolicyTest", ANSWERS_TEST)}
+    return files | _dataset_files(run, f"datasets/{name}.yaml")
+
+
+def _with_schema(kind: str, text: str) -> bytes:
+    return f"# yaml-language-server: $schema={schema_id(kind)}\n{text}".encode()
+
+
+def _agent_files(run: Run, name: str) -> dict[str, bytes]:
+    step = run.steps[-1]
+    request, unknown = step.request, step.source.unknown
+    spec: list[str] = []
+    files: dict[str, bytes] = {}
+    if request.model is not None and "model" not in unknown:
+        spec.append(f"  model: {json.dumps(request.model, ensure_ascii=False)}")
+    if "parameters" not in unknown:
+        spec.append(f"  parameters: {json.dumps(request.parameters, ensure_ascii=False)}")
+    if request.system is not None:
+        spec.append(f"  system: {{file: {name}.md}}")
+        files[f"agents/{name}.md"] = request.system.encode()
+    if "tools" not in unknown:
+        spec.append(f"  tools: {{file: {name}.tools.json}}")
+        wire = [{"type": "function", "function": to_json(tool)} for tool in request.tools]
+        files[f"agents/{name}.tools.json"] = (json.dumps(wire, ensure_ascii=False, indent=2) + "\n").encode()
+    head = f"apiVersion: runback.dev/v1\nkind: Agent\nmetadata: {{name: {json.dumps(run.agent, ensure_ascii=False)}}}\n"
+    body = "spec:\n" + "\n".join(spec) + "\n" if spec else "spec: {}\n"
+    return {f"agents/{name}.yaml": _with_schema("Agent", head + body), **files}
+
+
+def _dataset_files(run: Run, path: str) -> dict[str, bytes]:
+    chosen = [index for index, step in enumerate(run.steps) if step.response.tool_calls][:MAX_CASES] or [
+        len(run.steps) - 1
+    ]
+    files: dict[str, bytes] = {}
+    text = ""
+    for index in chosen:
+        digest, place, data = recording(run.steps[index], path)
+        files[place] = data
+        checks = cast("JsonValue", propose(run.steps[index]))
+        case: dict[str, JsonValue] = {"id": f"{run.id}-{index}", "step": digest, "checks": checks}
+        if not text:
+            text = new_dataset(Path(path).stem, run.agent, case, schema_id("Dataset"))
+        else:
+            text = append_case(parse_document(text, path), case)
+    return {path: text.encode(), **files}
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(tuple(KINDS), case_sensitive=False))
+def schema(kind: str) -> int:
+    """Print the JSON Schema (draft-07) of a kind of file."""
+    click.echo(shipped_schema(kind), nl=False)
+    return 0
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
+def completion(shell: str) -> int:
+    """Print the completion script of a SHELL; write it where your shell looks, or eval it."""
+    from runback_gate.cli import cli  # noqa: PLC0415  the group imports this module
+
+    kind = get_completion_class(shell)
+    if kind is None:
+        raise InputError(f"no completion for {shell}")
+    click.echo(kind(cli, {}, "runback-gate", "_RUNBACK_GATE_COMPLETE").source())
+    return 0

@@ -1,0 +1,187 @@
+"""The short checks of a case: one mechanism, each is a CEL expression over the answer (save `jsonSchema`).
+
+In: one entry of `checks:` as written. Out: its title and its CEL source, true when the answer keeps the check.
+
+    Check(toolNotCalled="issue_refund").expression      # '!response.tool_calls.exists(c, c.name == "issue_refund")'
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, model_validator
+
+from runback_gate.schema import Model
+
+Operator = Literal["==", "!=", "<", "<=", ">", ">=", "in", "contains", "startsWith", "endsWith", "matches", "exists"]
+
+_ESCAPE = re.compile(r"\\(.)")
+_PORTABLE = {"b": "\\u0008", "f": "\\u000c"}
+_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_RESERVED = frozenset(
+    "as break const continue else false for function if import in let loop package namespace null return true var void "
+    "while".split()
+)
+_STEP = re.compile(r"(?P<key>[^.\[\]]+)|\[(?P<index>\d{1,6})\]|\.")
+
+Name = Annotated[str, Field(min_length=1, max_length=256)]
+Text = Annotated[str, Field(min_length=1, max_length=2048)]
+
+
+class ToolCalled(Model):
+    """A call that the answer must hold."""
+
+    name: Name = Field(description="Name of the tool.")
+    arguments: dict[str, Any] = Field(
+        default_factory=dict, description="Arguments that the call must carry; others may stand beside them."
+    )
+
+
+class Argument(Model):
+    """A fact that must hold of an argument in every call of a tool; the tool must be called."""
+
+    tool: Name = Field(description="Name of the tool.")
+    path: Name = Field(description="Path into the arguments: `amount`, `order.items[0].id`.")
+    op: Operator = Field("==", description="How the argument is held against the value.")
+    value: Any = Field(None, description="What it is held against; left out for `exists`.")
+
+
+class Check(Model):
+    """One thing that the step must keep doing. Exactly one field is given."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
+    toolCalled: Name | ToolCalled | None = Field(None, description="A tool that is called.")  # noqa: N815
+    toolNotCalled: Name | None = Field(None, description="A tool that is not called.")  # noqa: N815
+    contains: Text | None = Field(None, description="Text that the answer contains, to the letter.")
+    notContains: Text | None = Field(None, description="Text that the answer does not contain.")  # noqa: N815
+    matches: Text | None = Field(None, description="RE2 pattern that is found in the answer.")
+    equals: str | None = Field(None, max_length=2048, description="The whole text of the answer.")
+    jsonSchema: dict[str, Any] | None = Field(None, description="JSON Schema that the answer's text keeps.")  # noqa: N815
+    finishReason: Name | None = Field(None, description="Why the model stopped: stop, tool_calls, length.")  # noqa: N815
+    noError: Literal[True] | None = Field(None, description="The provider answered without an error.")  # noqa: N815
+    maxTokens: int | None = Field(None, ge=0, description="Most output tokens.")  # noqa: N815
+    maxLatencyMs: int | None = Field(None, ge=0, description="Longest time to the whole answer, milliseconds.")  # noqa: N815
+    maxCostUsd: str | None = Field(  # noqa: N815
+        None,
+        pattern=r"^(0|[1-9][0-9]{0,8})(\.[0-9]{1,9})?$",
+        description="Highest cost in US dollars, a decimal in quotes.",
+    )
+    argument: Argument | None = Field(None, description="A fact about an argument of a tool call.")
+    cel: Text | None = Field(None, description="Any CEL expression; true means kept.")
+
+    @model_validator(mode="after")
+    def _one(self) -> Check:
+        if (
+            len(self.model_fields_set) != 1
+            or next(iter(self.model_dump(include=self.model_fields_set).values())) is None
+        ):
+            given = ", ".join(sorted(self.model_fields_set)) or "none"
+            raise ValueError(f"a check has exactly one field, here: {given}")
+        return self
+
+    @property
+    def kind(self) -> str:
+        """The field that is given."""
+        return next(iter(self.model_fields_set))
+
+    @property
+    def title(self) -> str:
+        """The check in a few words, for tables: `toolCalled escalate`."""
+        value = getattr(self, self.kind)
+        if isinstance(value, ToolCalled):
+            return (
+                f"toolCalled {value.name}({', '.join(value.arguments)})"
+                if value.arguments
+                else f"toolCalled {value.name}"
+            )
+        if isinstance(value, Argument):
+            return f"argument {value.tool}.{value.path} {value.op}"
+        return self.kind if isinstance(value, (dict, bool)) else f"{self.kind} {value}"
+
+    @property
+    def expression(self) -> str | None:
+        """The CEL source that decides, or None for `jsonSchema`, which CEL cannot say."""
+        return None if self.kind == "jsonSchema" else _EXPRESSIONS[self.kind](getattr(self, self.kind))
+
+
+def literal(value: object) -> str:
+    """A JSON value as CEL source that both engines read alike."""
+    if isinstance(value, str):
+        return _ESCAPE.sub(lambda found: _PORTABLE.get(found[1], found[0]), json.dumps(value, ensure_ascii=False))
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{literal(key)}: {literal(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(literal, value)) + "]"
+    text = json.dumps(value)
+    return f"({text})" if text.startswith("-") else text
+
+
+def _tool_called(value: str | ToolCalled) -> str:
+    wanted = ToolCalled(name=value) if isinstance(value, str) else value
+    test = f"c.name == {literal(wanted.name)}"
+    if wanted.arguments:
+        test += f" && includes(c.arguments, {literal(wanted.arguments)})"
+    return f"response.tool_calls.exists(c, {test})"
+
+
+def _argument(value: Argument) -> str:
+    place, guards = "c.arguments", []
+    for part in _STEP.finditer(value.path):
+        if part["index"]:
+            guards.append(f"size({place}) > {part['index']}")
+            place += f"[{part['index']}]"
+        elif key := part["key"]:
+            plain = _KEY.fullmatch(key) and key not in _RESERVED
+            guards.append(f"has({place}.{key})" if plain else f"{literal(key)} in {place}")
+            place += f".{key}" if plain else f"[{literal(key)}]"
+    call = f"response.tool_calls.filter(c, c.name == {literal(value.tool)})"
+    return f"size({call}) > 0 && {call}.all(c, {' && '.join([*guards, *_compare(place, value)])})"
+
+
+def _compare(place: str, value: Argument) -> list[str]:
+    if value.op == "exists":
+        return []
+    if value.op in ("contains", "startsWith", "endsWith", "matches"):
+        return [f"{place}.{value.op}({literal(value.value)})"]
+    return [f"{place} {value.op} {literal(value.value)}"]
+
+
+_EXPRESSIONS = {
+    "toolCalled": _tool_called,
+    "toolNotCalled": lambda name: f"!response.tool_calls.exists(c, c.name == {literal(name)})",
+    "contains": lambda text: f"response.text.contains({literal(text)})",
+    "notContains": lambda text: f"!response.text.contains({literal(text)})",
+    "matches": lambda pattern: f"response.text.matches({literal(pattern)})",
+    "equals": lambda text: f"response.text == {literal(text)}",
+    "finishReason": lambda reason: f"response.finish_reason == {literal(reason)}",
+    "noError": lambda _: "!has(response.error)",
+    "maxTokens": lambda most: f"response.usage.output_tokens <= {most}",
+    "maxLatencyMs": lambda most: f"response.latency_ms <= {most}",
+    "maxCostUsd": lambda most: f"response.cost_usd <= {float(most)}",
+    "argument": _argument,
+    "cel": lambda source: source,
+}
+
+
+def propose_checks(
+    tool_calls: tuple[tuple[str, dict[str, Any]], ...], finish_reason: str | None
+) -> list[dict[str, Any]]:
+    """Checks that a step keeps today, from what it did: the tools it called with their plain arguments, or that it only
+    answered.
+
+    Args:
+        tool_calls: (name, arguments) of the recorded answer; arguments empty when they were no JSON object.
+        finish_reason: why the model stopped, or None when that is not known.
+    """
+    proposed: list[dict[str, Any]] = []
+    for name, arguments in tool_calls:
+        plain = {key: item for key, item in arguments.items() if isinstance(item, (str, int)) and len(str(item)) <= 80}
+        proposed.append({"toolCalled": {"name": name, "arguments": plain} if plain else name})
+    if not tool_calls:
+        proposed.append({"cel": "size(response.tool_calls) == 0"})
+        if finish_reason is not None:
+            proposed.append({"finishReason": finish_reason})
+    return proposed

@@ -1,0 +1,195 @@
+"""The dataset file: the reviewed part of what an agent must keep doing.
+
+In: `kind: Dataset` YAML under a root folder. Out: `Dataset`, its cases in the order written, each check with its place
+in the file.
+
+    dataset = load_dataset(root, "datasets/refunds.yaml")
+    dataset.cases[0].checks[0].title        # 'toolCalled escalate(reason)'
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from pydantic import Field, model_validator
+
+from runback_gate.canonical import digest_bytes
+from runback_gate.dataset.checks import Check, Name
+from runback_gate.dataset.recordings import load_recording
+from runback_gate.documents import Document, check_kind, read_document
+from runback_gate.errors import DocumentError, Location
+from runback_gate.schema import Model, Resource, validate
+from runback_gate.step import Message, Request, Response, Source, Step, from_json
+
+MAX_TRIALS = 100
+
+
+class Trials(Model):
+    """k of n: how many trials a case is asked, and how many of them must pass."""
+
+    n: int = Field(1, ge=1, le=MAX_TRIALS, description="Trials of a case that the model is asked for.")
+    pass_: int | None = Field(
+        None, ge=1, le=MAX_TRIALS, alias="pass", description="Trials that must pass; all when left out."
+    )
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Trials:
+        if self.needed > self.n:
+            raise ValueError(f"pass is {self.pass_}, more than the {self.n} trials that are asked")
+        return self
+
+    @property
+    def needed(self) -> int:
+        """k; every trial when `pass` is left out."""
+        return self.n if self.pass_ is None else self.pass_
+
+
+class CaseSpec(Model):
+    """One step and what it must keep doing."""
+
+    id: Name = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Stable name, unique in the dataset.")
+    step: str | None = Field(None, pattern=r"^sha256:[0-9a-f]{64}$", description="Digest of the recorded step.")
+    messages: list[dict[str, Any]] | None = Field(
+        None,
+        min_length=1,
+        description="A conversation written by hand instead of a recorded step; it needs a model's answer.",
+    )
+    why: str = Field("", max_length=2048, description="Why the case is here: the incident, the promise.")
+    tags: list[Name] = Field(default_factory=list, description="Words that policies and people select by.")
+    checks: list[Check] = Field(default_factory=list, description="What the step must keep doing.")
+    trials: Trials | None = Field(None, description="k of n for this case alone.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> CaseSpec:
+        if (self.step is None) == (self.messages is None):
+            raise ValueError("a case names either `step` or `messages`")
+        return self
+
+
+class DatasetMetadata(Model):
+    """Name of the dataset, and of the agent whose steps it holds."""
+
+    name: Name
+    agent: Name = Field(description="metadata.name of the agent config that the cases are asked under.")
+    labels: dict[str, str] = Field(default_factory=dict)
+    annotations: dict[str, str] = Field(default_factory=dict)
+
+
+class DatasetSpec(Model):
+    """The cases."""
+
+    trials: Trials | None = Field(None, description="k of n for every case that does not say its own.")
+    cases: list[CaseSpec] = Field(min_length=1, description="At least one: an empty dataset judges nothing.")
+
+
+class DatasetDocument(Resource):
+    """A dataset: recorded steps and the checks that they must keep."""
+
+    kind: Literal["Dataset"]
+    metadata: DatasetMetadata  # type: ignore[assignment]
+    spec: DatasetSpec
+
+
+@dataclass(frozen=True, slots=True)
+class CaseCheck:
+    """One check of a case, ready to be compiled."""
+
+    title: str
+    expression: str | None
+    """CEL source, or None when `schema` decides."""
+    schema: dict[str, Any] | None
+    """JSON Schema of the answer's text, for `jsonSchema`."""
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One step under test."""
+
+    id: str
+    dataset: str
+    why: str
+    tags: tuple[str, ...]
+    checks: tuple[CaseCheck, ...]
+    trials: Trials | None
+    step: str | None
+    """Digest of the recording, or None for a conversation written by hand."""
+    messages: tuple[dict[str, Any], ...]
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A dataset file."""
+
+    name: str
+    agent: str
+    path: str
+    digest: str
+    cases: tuple[Case, ...]
+
+
+def load_dataset(root: Path, name: str) -> Dataset:
+    """Read a dataset file; its recordings are read one by one, when their case is judged.
+
+    Raises:
+        InputError: missing, malformed, no case, or two cases of one id.
+    """
+    document = read_document(root, name)
+    check_kind(document, ("Dataset",))
+    return dataset_from(document)
+
+
+def dataset_from(document: Document) -> Dataset:
+    """The dataset that a document holds."""
+    model = validate(document, DatasetDocument)
+    cases, seen = [], set()
+    for index, spec in enumerate(model.spec.cases):
+        pointer = ("spec", "cases", index)
+        if spec.id in seen:
+            raise DocumentError(f"two cases are named {spec.id!r}", location=document.mark((*pointer, "id")))
+        seen.add(spec.id)
+        checks = tuple(
+            _check(document, (*pointer, "checks", number), check) for number, check in enumerate(spec.checks)
+        )
+        cases.append(
+            Case(
+                id=spec.id,
+                dataset=model.metadata.name,
+                why=spec.why,
+                tags=tuple(spec.tags),
+                checks=checks,
+                trials=spec.trials or model.spec.trials,
+                step=spec.step,
+                messages=tuple(spec.messages or ()),
+                location=document.mark(pointer),
+            )
+        )
+    return Dataset(model.metadata.name, model.metadata.agent, document.path, digest_bytes(document.data), tuple(cases))
+
+
+def _check(document: Document, pointer: tuple[str | int, ...], check: Check) -> CaseCheck:
+    place = document.mark(pointer)
+    if check.kind == "cel":
+        return CaseCheck(check.title, document.expression((*pointer, "cel")), None, document.mark((*pointer, "cel")))
+    return CaseCheck(check.title, check.expression, check.jsonSchema, place)
+
+
+def case_step(root: Path, dataset: Dataset, case: Case) -> Step:
+    """The step of a case: the recording, or what its hand-written conversation amounts to.
+
+    Raises:
+        InputError: the recording is missing or changed, or the conversation is not one.
+    """
+    if case.step is not None:
+        return load_recording(root, dataset.path, case.step)
+    messages = tuple(
+        from_json(Message, cast("Any", item), f"{case.location}: messages[{index}]")
+        for index, item in enumerate(case.messages)
+    )
+    system = messages[0].content if messages[0].role in ("system", "developer") else None
+    request = Request(model=None, system=system, messages=messages if system is None else messages[1:])
+    source = Source(run="", event=0, grade="semantic")
+    return Step(agent=dataset.agent, request=request, response=Response(), source=source)

@@ -1,0 +1,92 @@
+"""Add a case to a dataset file without touching a byte of what is there.
+
+In: the file's document and the case as plain JSON. Out: the new text, read back and held against what was meant.
+
+    text = append_case(document, {"id": "late-refund", "step": "sha256:…", "checks": [{"toolCalled": "escalate"}]})
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from runback_gate.canonical import JsonValue
+from runback_gate.documents import Document, parse_document
+from runback_gate.errors import InputError
+
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9 _./,'()-]*[A-Za-z0-9.)]|sha256:[0-9a-f]{64}")
+_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off"})
+
+
+def append_case(document: Document, case: dict[str, JsonValue]) -> str:
+    """The text of `document` with `case` as the last of `spec.cases`; comments, order and line ends stay.
+
+    Raises:
+        InputError: the cases are written in a form that text cannot be added to (`[…]` on one line).
+    """
+    text = document.data.decode()
+    newline = "\r\n" if "\r\n" in text else "\n"
+    column, offset = document.sequence_end(("spec", "cases"))
+    head, tail = text[:offset], text[offset:]
+    block = _item(case, column)
+    joint = "" if not head or head.endswith("\n") else newline
+    new = head + joint + newline.join(block) + newline + tail
+    before = _cases(document.value)
+    if _cases(parse_document(new, document.path).value) != [*before, case]:
+        raise InputError(
+            f"{document.path}: the case cannot be added to the text as it is written",
+            hint="write `cases:` as a block, one `- id:` a line",
+        )
+    return new
+
+
+def new_dataset(name: str, agent: str, case: dict[str, JsonValue], schema: str) -> str:
+    """The text of a dataset file that holds one case."""
+    lines = [
+        f"# yaml-language-server: $schema={schema}",
+        "apiVersion: runback.dev/v1",
+        "kind: Dataset",
+        f"metadata: {{name: {_scalar(name)}, agent: {_scalar(agent)}}}",
+        "spec:",
+        "  cases:",
+        *_item(case, 4),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _cases(value: Any) -> list[Any]:
+    return list(value["spec"]["cases"])
+
+
+def _item(case: dict[str, JsonValue], column: int) -> list[str]:
+    lines = [line for key, value in case.items() for line in _field(key, value)]
+    pad = " " * column
+    return [f"{pad}- {lines[0]}", *(f"{pad}  {line}" for line in lines[1:])]
+
+
+def _field(key: str, value: JsonValue) -> list[str]:
+    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+        return [f"{key}:", *(f"  - {_flow(item, top=True)}" for item in value)]
+    return [f"{key}: {_flow(value)}"]
+
+
+def _flow(value: JsonValue, *, top: bool = False) -> str:
+    if isinstance(value, dict):
+        inner = ", ".join(f"{_scalar(key)}: {_flow(item)}" for key, item in value.items())
+        return inner if top and len(value) == 1 else f"{{{inner}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_flow, value))}]"
+    return _scalar(value) if isinstance(value, str) else json.dumps(value)
+
+
+def _scalar(text: str) -> str:
+    plain = _PLAIN.fullmatch(text) and text.lower() not in _WORDS and "," not in text and ": " not in text
+    # A JSON string is a YAML double-quoted scalar, save for the characters that YAML wants escaped.
+    return (
+        text
+        if plain
+        else re.sub(
+            r"[\x7f-\x9f\u2028\u2029\ufeff]", lambda c: f"\\u{ord(c[0]):04x}", json.dumps(text, ensure_ascii=False)
+        )
+    )

@@ -1,0 +1,60 @@
+"""Recorded steps on disk: one canonical JSON file each, named by its digest.
+
+In: a root folder, a dataset's path and a digest. Out: the `Step`, or an error when one byte differs from what the
+digest names.
+
+    digest, path, data = recording(step, "datasets/refunds.yaml")
+    step = load_recording(root, "datasets/refunds.yaml", digest)
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePosixPath
+
+from runback_gate.canonical import canonical_bytes, digest_bytes, parse_canonical
+from runback_gate.documents import safe_read
+from runback_gate.errors import InputError, IntegrityError, Location, RunbackError
+from runback_gate.step import Step, step_from_json, to_json
+
+MAX_RECORDING_BYTES = 8 << 20
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+def recording_path(dataset: str, digest: str) -> str:
+    """Where the recording of a dataset lies, relative to the root: `<dataset folder>/recordings/<aa>/<hex>.json`."""
+    if not _DIGEST.fullmatch(digest):
+        raise InputError(f"not a digest: {digest!r}", hint="sha256: and 64 hexadecimal digits")
+    name = digest.removeprefix("sha256:")
+    return str(PurePosixPath(dataset).parent / "recordings" / name[:2] / f"{name}.json")
+
+
+def recording(step: Step, dataset: str) -> tuple[str, str, bytes]:
+    """The digest, path and bytes under which a step is stored beside a dataset."""
+    data = canonical_bytes(to_json(step))
+    digest = digest_bytes(data)
+    return digest, recording_path(dataset, digest), data
+
+
+def load_recording(root: Path, dataset: str, digest: str) -> Step:
+    """Read one recorded step and hold it against its digest.
+
+    Raises:
+        IntegrityError: the bytes are not the ones that the digest names.
+        InputError: missing, too large, or not a step.
+    """
+    path = recording_path(dataset, digest)
+    data = safe_read(root, path, MAX_RECORDING_BYTES)
+    if (found := digest_bytes(data)) != digest:
+        raise IntegrityError(
+            f"the recording was changed: its bytes give {found}",
+            hint="restore the file, or record the step again with `runback-gate dataset add`",
+            location=Location(path),
+        )
+    try:
+        return step_from_json(parse_canonical(data), path)
+    except RunbackError as error:
+        raise InputError(
+            error.message, hint="made by another version of Runback gate?", location=Location(path)
+        ) from error

@@ -1,0 +1,110 @@
+"""The gate config: what is gated, and how strictly.
+
+In: `runback.yaml` at the root. Out: `Gate`.
+
+    gate = load_gate(root)
+    gate.policies           # ('policies/*.yaml',)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from runback_gate.canonical import digest_bytes
+from runback_gate.dataset.document import Trials
+from runback_gate.documents import check_kind, read_document
+from runback_gate.errors import InputError
+from runback_gate.schema import Model, Resource, validate
+
+GATE_FILE = "runback.yaml"
+
+Pattern = Annotated[str, Field(min_length=1, max_length=512)]
+
+
+class Budget(Model):
+    """What asking models may cost in one run."""
+
+    usd: str | None = Field(
+        None, pattern=r"^(0|[1-9][0-9]{0,8})(\.[0-9]{1,9})?$", description="US dollars, a decimal in quotes."
+    )
+    seconds: int | None = Field(None, ge=1, description="Seconds from the first call to the last answer.")
+    calls: int | None = Field(None, ge=0, description="Calls to models.")
+
+
+class Provider(Model):
+    """An endpoint that may be asked. Endpoints and the names of secrets stand here and nowhere else."""
+
+    baseUrl: str = Field(pattern=r"^https?://", description="Root of the API.")  # noqa: N815
+    apiKeyEnv: str | None = Field(  # noqa: N815
+        None,
+        pattern=r"^[A-Z_][A-Z0-9_]*$",
+        description="NAME of the environment variable that holds the key, never the key.",
+    )
+    models: list[str] = Field(min_length=1, description="Models that may be asked; * stands for any characters.")
+
+
+class GateSpec(Model):
+    """Which files are the gate."""
+
+    agents: list[Pattern] = Field(min_length=1, description="Agent configs, as paths or globs.")
+    datasets: list[Pattern] = Field(min_length=1, description="Datasets, as paths or globs.")
+    policies: list[Pattern] = Field(default_factory=list, description="Policies and their tests, as paths or globs.")
+    waivers: list[Pattern] = Field(default_factory=list, description="Waivers, as paths or globs.")
+    trials: Trials = Field(default_factory=Trials, description="k of n where neither dataset nor case says it.")
+    block: Literal["regressions", "all"] = Field(
+        "regressions",
+        description="Whether a row that is red on the base already blocks. Without a base every red row blocks.",
+    )
+    budget: Budget = Field(default_factory=Budget)
+    providers: dict[str, Provider] = Field(default_factory=dict)
+
+
+class GateDocument(Resource):
+    """What is gated, and how strictly."""
+
+    kind: Literal["Gate"]
+    spec: GateSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The gate of a repository."""
+
+    name: str
+    path: str
+    digest: str
+    agents: tuple[str, ...]
+    datasets: tuple[str, ...]
+    policies: tuple[str, ...]
+    waivers: tuple[str, ...]
+    trials: Trials
+
+
+def load_gate(root: Path, name: str = GATE_FILE) -> Gate:
+    """Read the gate config.
+
+    Raises:
+        InputError: missing or malformed.
+    """
+    if not (root / name).exists():
+        raise InputError(
+            f"{name}: no gate here", hint="write one with `runback-gate init`, or name its folder with --root"
+        )
+    document = read_document(root, name)
+    check_kind(document, ("Gate",))
+    model = validate(document, GateDocument)
+    spec = model.spec
+    return Gate(
+        name=model.metadata.name,
+        path=name,
+        digest=digest_bytes(document.data),
+        agents=tuple(spec.agents),
+        datasets=tuple(spec.datasets),
+        policies=tuple(spec.policies),
+        waivers=tuple(spec.waivers),
+        trials=spec.trials,
+    )

@@ -1,0 +1,103 @@
+"""Everything that one run of the gate reads before it judges: config, agents, datasets, policies, waivers.
+
+In: a root folder, filters, and the day. Out: `Plan`. Recordings are read later, one by one, so that memory does not
+grow with them.
+
+    plan = load_plan(root, day="2026-11-23", agent="agents/support.yaml")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from runback_gate.agent import Agent, load_agent
+from runback_gate.dataset.document import Dataset, load_dataset
+from runback_gate.documents import expand, suggestion
+from runback_gate.errors import InputError, Location
+from runback_gate.gate.config import GATE_FILE, Gate, load_gate
+from runback_gate.gate.waivers import Waiver, load_waivers
+from runback_gate.policy.document import Policy, load_policies
+
+Named = TypeVar("Named", Agent, Dataset)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be judged, and by what."""
+
+    root: Path
+    gate: Gate
+    agents: tuple[Agent, ...]
+    datasets: tuple[Dataset, ...]
+    policies: tuple[Policy, ...]
+    waivers: tuple[Waiver, ...]
+    day: str
+    """YYYY-MM-DD, UTC: the day that waivers are held against."""
+    selection: tuple[str, ...]
+    """Filters that leave part of the gate out."""
+
+    def agent(self, name: str) -> Agent:
+        """The agent of a name; every dataset's agent is there, `load_plan` saw to it."""
+        return next(agent for agent in self.agents if agent.name == name)
+
+
+def load_plan(
+    root: Path, *, day: str, agent: str | None = None, dataset: str | None = None, config: str = GATE_FILE
+) -> Plan:
+    """Read all that the gate config names.
+
+    Args:
+        root: the folder that no file may leave.
+        day: YYYY-MM-DD, UTC.
+        agent: name of an agent to judge alone, or the path of an agent file to judge in place of the one of its name.
+        dataset: name or path of a dataset to judge alone.
+        config: the gate file.
+
+    Raises:
+        InputError: something is missing or malformed; nothing has been judged then.
+    """
+    gate = load_gate(root, config)
+    agents = _unique("agent", (load_agent(root, name) for name in expand(root, gate.agents)))
+    datasets = list(_unique("dataset", (load_dataset(root, name) for name in expand(root, gate.datasets))).values())
+    whole = (len(agents), len(datasets))
+    if agent is not None:
+        chosen = _choose_agent(root, agent, agents)
+        agents = {chosen.name: chosen}
+        datasets = [item for item in datasets if item.agent == chosen.name]
+    if dataset is not None:
+        chosen_datasets = [item for item in datasets if dataset in (item.name, item.path)]
+        if not chosen_datasets:
+            hint = suggestion(dataset, [item.name for item in datasets])
+            raise InputError(f"no dataset is named {dataset!r}", hint=hint)
+        datasets = chosen_datasets
+    for item in datasets:
+        if item.agent not in agents:
+            hint = suggestion(item.agent, agents)
+            raise InputError(f"no agent is named {item.agent!r}", hint=hint, location=Location(item.path))
+    part = [f"{key}={value}" for key, value in (("agent", agent), ("dataset", dataset)) if value is not None]
+    selection = tuple(part) if (len(agents), len(datasets)) != whole else ()
+    policies, _ = load_policies(root, gate.policies)
+    return Plan(
+        root, gate, tuple(agents.values()), tuple(datasets), policies, load_waivers(root, gate.waivers), day, selection
+    )
+
+
+def _choose_agent(root: Path, wanted: str, agents: dict[str, Agent]) -> Agent:
+    if wanted in agents:
+        return agents[wanted]
+    if wanted.endswith((".yaml", ".yml")) or "/" in wanted:
+        return load_agent(root, wanted)
+    raise InputError(f"no agent is named {wanted!r}", hint=suggestion(wanted, agents))
+
+
+def _unique(kind: str, items: Iterable[Named]) -> dict[str, Named]:
+    found: dict[str, Named] = {}
+    for item in items:
+        if item.name in found:
+            hint = f"the other: {found[item.name].path}"
+            raise InputError(f"two {kind}s are named {item.name!r}", hint=hint, location=Location(item.path))
+        found[item.name] = item
+    return found

@@ -1,0 +1,136 @@
+"""What an expression sees: one plain JSON object for each answer, the same for both engines.
+
+In: the request and answer that are judged, the recorded answer, the case and the agent. Out: the values of
+`engine.ROOTS`.
+
+    data = bindings(request, response, baseline=step.response, case=case_facts("refunds", "c1", ("refund",)),
+    agent=agent_facts("support"))
+
+Unknown values are absent, so `has()` tells and an unguarded use is an error; they are never 0. Arguments and results
+that are JSON are parsed; any other text stays text. Time is never read: `case.now` is when the step was recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import cast
+
+from runback_gate.canonical import JsonValue, parse_json
+from runback_gate.errors import RunbackError
+from runback_gate.step import Message, Request, Response, Tool, ToolCall
+
+_INT64 = 1 << 63
+
+
+def bindings(
+    request: Request,
+    response: Response,
+    *,
+    baseline: Response | None,
+    case: dict[str, JsonValue],
+    agent: dict[str, JsonValue],
+) -> dict[str, JsonValue]:
+    """The roots that an expression sees. Values are shared between calls: nobody may change them."""
+    return {
+        "request": _request(request),
+        "response": answer_facts(response),
+        "baseline": {} if baseline is None else answer_facts(baseline),
+        "history": history(request.messages),
+        "case": case,
+        "agent": agent,
+    }
+
+
+def case_facts(dataset: str, case: str, tags: Sequence[str] = (), now: str | None = None) -> dict[str, JsonValue]:
+    """`case`: where the answer belongs, and the recorded time as RFC 3339 text when it is known."""
+    facts: dict[str, JsonValue] = {"id": case, "dataset": dataset, "tags": list(tags)}
+    return facts if now is None else {**facts, "now": now}
+
+
+def agent_facts(name: str, labels: Mapping[str, str] | None = None) -> dict[str, JsonValue]:
+    """`agent`: the agent config by name and labels."""
+    return {"name": name, "labels": dict(labels or {})}
+
+
+def answer_facts(response: Response) -> dict[str, JsonValue]:
+    """`response` and `baseline`: one answer."""
+    facts: dict[str, JsonValue] = {"text": response.text, "tool_calls": [_call(call) for call in response.tool_calls]}
+    usage = {"input_tokens": response.usage.input_tokens, "output_tokens": response.usage.output_tokens}
+    optional: dict[str, JsonValue] = {
+        "finish_reason": response.finish_reason,
+        "model": response.model,
+        "error": response.error,
+        "latency_ms": response.latency_ms,
+        "cost_usd": None if response.cost_usd is None else float(response.cost_usd),
+        "usage": {key: value for key, value in usage.items() if value is not None} or None,
+    }
+    return facts | {key: value for key, value in optional.items() if value is not None}
+
+
+def history(messages: Sequence[Message]) -> list[JsonValue]:
+    """The tool calls of a conversation with their results, oldest first; a call without a result yet has none."""
+    entries: list[dict[str, JsonValue]] = []
+    open_calls: dict[str, dict[str, JsonValue]] = {}
+    for message in messages:
+        for call in message.tool_calls:
+            entries.append(entry := {"name": call.name, "arguments": read_json(call.arguments)})
+            open_calls[call.id] = entry
+        if message.role == "tool":
+            # A result without an open call still happened: it stands alone, under its own name.
+            answered = open_calls.pop(message.tool_call_id or "", None)
+            if answered is None:
+                entries.append(answered := {"name": message.name or "", "arguments": {}})
+            answered["result"] = read_json(message.content)
+            if message.error is not None:
+                answered["error"] = message.error
+    return cast("list[JsonValue]", entries)
+
+
+@lru_cache(maxsize=1024)
+def read_json(text: str) -> JsonValue:
+    """The value of JSON text, or the text itself when it is none, repeats a key, or does not fit 64 bits.
+
+    The value is shared: nobody may change it.
+    """
+    try:
+        value = parse_json(text, path="")
+    except RunbackError:
+        return text
+    return value if _fits(value) else text
+
+
+def _fits(value: JsonValue) -> bool:
+    if isinstance(value, dict):
+        return all(map(_fits, value.values()))
+    if isinstance(value, list):
+        return all(map(_fits, value))
+    return not isinstance(value, int) or -_INT64 <= value < _INT64
+
+
+def _call(call: ToolCall) -> JsonValue:
+    return {"id": call.id, "name": call.name, "arguments": read_json(call.arguments)}
+
+
+def _request(request: Request) -> JsonValue:
+    facts: dict[str, JsonValue] = {
+        "messages": [_said(message) for message in request.messages],
+        "tools": [_tool(tool) for tool in request.tools],
+        "parameters": request.parameters,
+    }
+    if request.model is not None:
+        facts["model"] = request.model
+    return facts if request.system is None else {**facts, "system": request.system}
+
+
+@lru_cache(maxsize=1024)
+def _said(message: Message) -> JsonValue:
+    facts: dict[str, JsonValue] = {"role": message.role, "content": message.content}
+    if message.tool_calls:
+        facts["tool_calls"] = [_call(call) for call in message.tool_calls]
+    optional = {"tool_call_id": message.tool_call_id, "name": message.name}
+    return facts | {key: value for key, value in optional.items() if value is not None}
+
+
+def _tool(tool: Tool) -> JsonValue:
+    return {"name": tool.name, "description": tool.description, "parameters": tool.parameters}

@@ -1,0 +1,213 @@
+"""Policies as people write them.
+
+In: `kind: Policy` YAML under a root folder, with `kind: PolicyTest` (`examples`) beside it. Out: `Policy` values in
+which every expression knows its place in the file. Nothing is compiled here (`evaluate`) or checked against types
+(`lint`).
+
+    policies, tests = load_policies(root, ["policies/*.yaml"])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from runback_gate.canonical import digest_bytes
+from runback_gate.documents import Document, check_kind, expand, read_document
+from runback_gate.errors import DocumentError, ExpressionError, Location
+from runback_gate.policy.examples import PolicyTest, policy_test
+from runback_gate.schema import Model, Resource, validate
+
+Source = Annotated[str, Field(min_length=1, max_length=4096)]
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
+RuleId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=128)]
+Action = Literal["Deny", "Warn", "Audit"]
+
+
+class Match(Model):
+    """Which cases the policy concerns. An empty list concerns all."""
+
+    agents: list[str] = Field(default_factory=list, description="Agent names; * and ? stand for any characters.")
+    tags: list[str] = Field(default_factory=list, description="Case tags, one of which must be there.")
+
+
+class NamedExpression(Model):
+    """A CEL expression with a name."""
+
+    name: Identifier
+    expression: Source
+
+
+class MatchConditionSpec(Model):
+    """A condition that must be true for the policy to concern an answer."""
+
+    name: str = Field(min_length=1, max_length=64)
+    expression: Source
+
+
+class ValidationSpec(Model):
+    """One rule. Its expression is TRUE WHEN COMPLIANT."""
+
+    id: RuleId = Field(description="Stable id: waivers, code scanning and policy diffs name it.")
+    expression: Source = Field(description="CEL, true when the answer complies.")
+    message: str = Field("", max_length=512, description="What is wrong when it does not.")
+    messageExpression: Source | None = Field(None, description="CEL text to show instead of `message`.")  # noqa: N815
+
+
+class PolicySpec(Model):
+    """What the policy asks."""
+
+    description: str = Field("", max_length=2048)
+    match: Match = Field(default_factory=Match)
+    params: dict[str, Any] = Field(default_factory=dict, description="Constants that expressions read as params.NAME.")
+    matchConditions: list[MatchConditionSpec] = Field(default_factory=list)  # noqa: N815
+    variables: list[NamedExpression] = Field(
+        default_factory=list, description="Sub-expressions, read as variables.NAME."
+    )
+    validations: list[ValidationSpec] = Field(min_length=1)
+    validationActions: list[Action] = Field(default=["Deny"], min_length=1)  # noqa: N815
+    failurePolicy: Literal["Fail", "Ignore"] = Field(  # noqa: N815
+        "Fail", description="Fail: a rule that cannot be evaluated leaves the row undecided. Ignore: it only warns."
+    )
+
+    @model_validator(mode="after")
+    def _one_action(self) -> PolicySpec:
+        if {"Deny", "Warn"} <= set(self.validationActions):
+            raise ValueError("validationActions holds both Deny and Warn: which is it?")
+        return self
+
+
+class PolicyDocument(Resource):
+    """Rules that an answer must keep."""
+
+    kind: Literal["Policy"]
+    spec: PolicySpec
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """CEL source and where it stands."""
+
+    source: str
+    name: str
+    document: Document
+    pointer: tuple[str | int, ...]
+
+    @property
+    def location(self) -> Location:
+        """Where the expression begins."""
+        return self.document.expression_location(self.pointer, 1, 1)
+
+    def place(self, error: ExpressionError) -> ExpressionError:
+        """The error, moved from a position in the source to one in the file."""
+        at = error.location
+        line, column = (at.line or 1, at.column or 1) if at else (1, 1)
+        where = self.document.expression_location(self.pointer, line, column)
+        return ExpressionError(f"{self.name}: {error.message}", hint=error.hint, location=where)
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """One rule of a policy."""
+
+    id: str
+    expression: Expression
+    message: str
+    message_expression: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A policy file."""
+
+    name: str
+    path: str
+    digest: str
+    annotations: dict[str, str]
+    description: str
+    agents: tuple[str, ...]
+    """Patterns of agent names; empty for all."""
+    tags: tuple[str, ...]
+    """Tags, one of which a case must carry; empty for all."""
+    params: dict[str, Any]
+    variables: tuple[Expression, ...]
+    conditions: tuple[Expression, ...]
+    validations: tuple[Validation, ...]
+    action: Action
+    ignore_errors: bool
+    """failurePolicy is Ignore."""
+    location: Location
+
+
+def load_policies(root: Path, patterns: Sequence[str]) -> tuple[tuple[Policy, ...], tuple[PolicyTest, ...]]:
+    """Read every policy and policy test that the patterns name.
+
+    Raises:
+        InputError: malformed, or two policies, or two validations, of one name.
+    """
+    policies, tests = [], []
+    for name in expand(root, patterns):
+        document = read_document(root, name)
+        if check_kind(document, ("Policy", "PolicyTest")) == "Policy":
+            policies.append(_policy(document))
+        else:
+            tests.append(policy_test(document))
+    _refuse_twins(policies)
+    return tuple(policies), tuple(tests)
+
+
+def _policy(document: Document) -> Policy:
+    model = validate(document, PolicyDocument)
+    spec = model.spec
+
+    def expressions(field: str, names: Sequence[str]) -> Iterator[Expression]:
+        for index, name in enumerate(names):
+            yield _expression(document, ("spec", field, index, "expression"), name)
+
+    rules = []
+    for index, rule in enumerate(spec.validations):
+        pointer = ("spec", "validations", index)
+        text = None
+        if rule.messageExpression is not None:
+            text = _expression(document, (*pointer, "messageExpression"), f"{rule.id} messageExpression")
+        rules.append(Validation(rule.id, _expression(document, (*pointer, "expression"), rule.id), rule.message, text))
+    actions = spec.validationActions
+    return Policy(
+        name=model.metadata.name,
+        path=document.path,
+        digest=digest_bytes(document.data),
+        annotations=dict(model.metadata.annotations),
+        description=spec.description,
+        agents=tuple(spec.match.agents),
+        tags=tuple(spec.match.tags),
+        params=spec.params,
+        variables=tuple(expressions("variables", [item.name for item in spec.variables])),
+        conditions=tuple(expressions("matchConditions", [item.name for item in spec.matchConditions])),
+        validations=tuple(rules),
+        action=next(action for action in ("Deny", "Warn", "Audit") if action in actions),  # type: ignore[arg-type]
+        ignore_errors=spec.failurePolicy == "Ignore",
+        location=document.mark(("metadata", "name")),
+    )
+
+
+def _expression(document: Document, pointer: tuple[str | int, ...], name: str) -> Expression:
+    return Expression(document.expression(pointer), name, document, pointer)
+
+
+def _refuse_twins(policies: Sequence[Policy]) -> None:
+    seen: dict[tuple[str, str], Location] = {}
+    for policy in policies:
+        places = [(("policy", policy.name), policy.location)]
+        places += [(("variable", f"{policy.name}/{item.name}"), item.location) for item in policy.variables]
+        places += [(("validation", rule.id), rule.expression.location) for rule in policy.validations]
+        for key, place in places:
+            if key in seen:
+                name = key[1].rpartition("/")[2]
+                raise DocumentError(
+                    f"two {key[0]} entries are named {name!r}", hint=f"the other: {seen[key]}", location=place
+                )
+            seen[key] = place

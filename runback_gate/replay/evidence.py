@@ -1,0 +1,95 @@
+"""Evidence: which answer a case has under an agent config, decided by the digest of its request.
+
+In: the recorded step, the request that it asks now, and a store of earlier answers. Out: `Replay`s, one a trial.
+
+    plan = compare_requests(step, ask(agent, step))
+    plan.recorded           # True: the request is the recorded one, so its answer counts
+    replay(step, plan, trial=0, answers=cache)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from runback_gate.canonical import digest
+from runback_gate.replay.compare import first_difference
+from runback_gate.step import Request, Response, Step, to_json
+
+
+class Evidence(StrEnum):
+    """Where the answer that was judged came from."""
+
+    RECORDED = "recorded"
+    """The request is identical to the recorded one: the recorded answer."""
+    CACHED = "cached"
+    """An earlier live answer to the identical request, same trial."""
+    LIVE = "live"
+    """The model was asked now."""
+    MISSING = "missing"
+    """It must be asked, but was not or did not answer."""
+
+
+class Answers(Protocol):
+    """Earlier answers, such as `cache.ResponseCache`."""
+
+    def get(self, request: str, trial: int) -> tuple[Response, str] | None:
+        """The answer to a request and the digest of where it lies, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a case asks now, held against what was recorded."""
+
+    request: Request
+    digest: str
+    recorded: bool
+    """The request is the recorded one, as far as the source kept it."""
+    note: str
+    """`parameters unknown`: what could not be compared; or why the recorded answer does not count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """The answer of one trial, or why there is none."""
+
+    evidence: Evidence
+    response: Response | None
+    note: str
+    answer: str | None = None
+    """Digest of the cache entry, when there is one."""
+
+
+def compare_requests(step: Step, request: Request) -> Question:
+    """Hold the request that is asked now against the recorded one, leaving out what the source did not keep."""
+    now = digest(to_json(request))
+    if step.source.grade == "view-only":
+        return Question(request, now, False, "the recording is view-only: it can be read, not judged")
+    if not step.source.run:
+        return Question(request, now, False, "nothing was recorded: the conversation is written by hand")
+    unknown = step.source.unknown
+    left, right = (to_json(_known(item, unknown)) for item in (step.request, request))
+    if digest(left) == (digest(right) if unknown else now):
+        return Question(request, now, True, f"{', '.join(unknown)} unknown" if unknown else "")
+    place = first_difference(left, right)
+    return Question(request, now, False, f"request.{place} differs from the recording")
+
+
+def _known(request: Request, unknown: tuple[str, ...]) -> Request:
+    blank: dict[str, object] = {"model": None, "system": None, "tools": (), "parameters": {}}
+    return dataclasses.replace(request, **{name: blank[name] for name in unknown}) if unknown else request  # type: ignore[arg-type]
+
+
+def replay(step: Step, question: Question, trial: int, answers: Answers) -> Replay:
+    """The answer of one trial: the recorded one, else an earlier one, else none.
+
+    Raises:
+        IntegrityError: the stored answer was cut or changed.
+    """
+    if question.recorded:
+        return Replay(Evidence.RECORDED, step.response, question.note)
+    if step.source.grade != "view-only" and (found := answers.get(question.digest, trial)):
+        return Replay(Evidence.CACHED, found[0], question.note, found[1])
+    return Replay(Evidence.MISSING, None, question.note)
