@@ -10,8 +10,11 @@ Out: `Outcome`s. Two engines keep this contract: `cel_cpp.CppEngine` judges, `ce
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 from runback_gate.canonical import JsonValue
@@ -24,6 +27,8 @@ ITERATION_BUDGET = 10_000
 
 ERROR_LENGTH = 300
 """Characters that an error text may have."""
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 Verdict = Literal["true", "false", "error"]
 
@@ -105,5 +110,31 @@ def kind(value: JsonValue) -> str:
 
 def error_line(text: str) -> str:
     """One line of at most 300 characters for an engine's error text."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * ERROR_LENGTH]).split())
+    printable = "".join(c if c.isprintable() else " " for c in text[: 4 * ERROR_LENGTH])
+    line = " ".join(_ADDRESS.sub("", printable).split())
     return line if len(line) <= ERROR_LENGTH else line[: ERROR_LENGTH - 1] + "…"
+
+
+def json_value(value: object) -> JsonValue:
+    """The JSON form of what an engine computed: keys sorted, timestamps as RFC 3339 text, durations as seconds (`90s`).
+
+    Raises ValueError for what JSON cannot hold: bytes, types, NaN, infinities, keys that are not strings.
+    """
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError("a number that is not finite")
+        return value
+    if isinstance(value, (list, tuple)):
+        return [json_value(item) for item in value]
+    if isinstance(value, dict):
+        if not all(isinstance(key, str) for key in value):
+            raise ValueError("a map with keys that are not strings")
+        # The order of a map is arbitrary in one of the engines.
+        return {key: json_value(value[key]) for key in sorted(value)}
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, timedelta):
+        return f"{value.total_seconds():.6f}".rstrip("0").rstrip(".") + "s"
+    raise ValueError("a value that JSON cannot hold")

@@ -24,6 +24,7 @@ __all__ = [
     "MAX_INLINED",
     "MAX_NESTING",
     "MAX_SOURCE",
+    "TAKEN",
     "Node",
     "check_growth",
     "check_limits",
@@ -57,7 +58,8 @@ RELATIONS = ("<", "<=", ">", ">=", "==", "!=", "in")
 LOGICAL = ("&&", "||")
 TYPE_NAMES = frozenset("bool bytes double duration dyn int list map null_type string timestamp type uint".split())
 _PRECEDENCE = {"||": 1, "&&": 2, **dict.fromkeys(RELATIONS, 3), "+": 4, "-": 4, "*": 5, "/": 5, "%": 5}
-_TAKEN = frozenset((*ROOTS, "params", "variables", *TYPE_NAMES))
+TAKEN = frozenset((*ROOTS, "params", "variables", *TYPE_NAMES))
+"""Names that a loop variable may not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ def check_limits(source: str) -> Node:
         if len(scope) >= MAX_NESTING:
             message = f"loops are nested deeper than {MAX_NESTING}"
             fail(source, part.at, message, "move the inner loop to spec.variables")
-        if part.variable in _TAKEN:
+        if part.variable in TAKEN:
             fail(source, part.at, f"the loop variable `{part.variable}` hides a name that has a meaning", "rename it")
     check_growth(source, node)
     return node
