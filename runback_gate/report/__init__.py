@@ -5,8 +5,7 @@ In: the name of a format. Out: its renderer, a function `Report -> str`, loaded 
     text = renderer("markdown")(report)
 """
 
-from __future__ import annotations
-
+# No `from __future__ import annotations` here: the name would stand where the module `annotations` is looked up.
 from collections.abc import Callable
 from importlib import import_module
 from typing import Final, cast

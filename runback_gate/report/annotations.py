@@ -30,6 +30,7 @@ _FINDINGS: Final = 5
 _VALUES: Final = 6
 _NAME: Final = 160
 _TEXT: Final = 400
+_PATH: Final = 1000
 
 
 def render(report: Report) -> str:
@@ -55,7 +56,7 @@ def _commands(report: Report) -> Iterator[tuple[Level, str]]:
         if level := _LEVELS.get(row.verdict):
             yield level, _annotation(level, name, row)
     for notice in report.notices:
-        yield "notice", _command("notice", notice.location, "Runback gate", short(notice.message, _TEXT))
+        yield "notice", _command("notice", notice.location, "Runback gate", short(notice.message, _TEXT) or "notice")
 
 
 def _annotation(level: Level, name: str, row: Row) -> str:
@@ -85,8 +86,8 @@ def _lines(row: Row) -> Iterator[str]:
 
 def _command(level: Level, location: Location | None, title: str, message: str) -> str:
     properties = {"title": title}
-    if location is not None and location.path:
-        places = {"file": location.path, "line": location.line, "col": location.column}
+    if location is not None and (path := short(location.path, _PATH)):
+        places = {"file": path, "line": location.line, "col": location.column}
         properties = {key: str(value) for key, value in places.items() if value is not None} | properties
     stated = ",".join(f"{key}={command_property(value)}" for key, value in properties.items())
     return f"::{level} {stated}::{command_data(message)}"

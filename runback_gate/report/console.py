@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.text import Text
 
 from runback_gate.errors import Location
-from runback_gate.gate.verdict import Evidence, Row, Verdict
+from runback_gate.gate.verdict import Row, Verdict
+from runback_gate.replay.evidence import Evidence
 from runback_gate.report.model import (
     Report,
     answers,
@@ -32,9 +33,9 @@ from runback_gate.report.model import (
     tally,
     trials,
 )
-from runback_gate.report.text import short, terminal
+from runback_gate.report.text import ELLIPSIS, short, terminal
 
-MIN_WIDTH: Final = 40
+MIN_WIDTH: Final = 60
 MAX_WIDTH: Final = 400
 
 _PASSES: Final = 5
@@ -77,7 +78,7 @@ def render(report: Report, *, width: int, colour: bool, show_all: bool, unicode:
 
     Args:
         report: what to show.
-        width: columns of the terminal; held between 40 and 400.
+        width: columns of the terminal; held between 60 and 400.
         colour: whether to write ANSI colours.
         show_all: whether to list every row, also those that pass.
         unicode: whether the stream can show more than ASCII; if not, other characters are spelled out.
@@ -110,6 +111,11 @@ class _Page:
         if self.unicode:
             return text
         return text.translate(_ASCII).encode("ascii", "backslashreplace").decode("ascii")
+
+    def fit(self, text: str, width: int) -> str:
+        """Text that `say` gave, cut to `width` cells."""
+        mark = self.say(ELLIPSIS)
+        return text if cell_len(text) <= width else f"{set_cell_size(text, width - len(mark)).rstrip()}{mark}"
 
     def add(self, line: Text) -> None:
         """Add a line as it is."""
@@ -162,19 +168,15 @@ def _at(location: Location | None) -> str:
     return "" if location is None else f"  {_clean(str(location))}"
 
 
-def _fit(text: str, width: int) -> str:
-    return text if cell_len(text) <= width else f"{set_cell_size(text, width - 1).rstrip()}…"
-
-
 def _head(page: _Page, report: Report) -> None:
     scoped = " · ".join(scope(report))
     page.flow([f"{terminal(short(report.gate, _NAME_BYTES))}   {scoped}"], first="")
     page.lines[0].stylize("bold")
-    names = [terminal(short(agent.name, _NAME_BYTES)) for agent in report.agents]
+    names = [page.say(terminal(short(agent.name, _NAME_BYTES))) for agent in report.agents]
     width = min(max(map(cell_len, names), default=0), page.width // 3)
     for name, agent in zip(names, report.agents, strict=True):
         model = "model as recorded" if agent.model is None else terminal(short(agent.model, _NAME_BYTES))
-        page.flow([model], first=f"  {set_cell_size(_fit(name, width), width)}   ", style="bold")
+        page.flow([model], first=f"  {set_cell_size(page.fit(name, width), width)}   ", style="bold")
     if report.selection:
         only = ", ".join(_clean(item) for item in report.selection)
         page.flow([f"only {only}: a part of the gate was judged, not all of it"], first="  ! ", style="yellow")
@@ -249,11 +251,11 @@ def _details(row: Row) -> list[str]:
 def _widths(page: _Page, cells: Sequence[_Cells]) -> tuple[int, ...]:
     columns = zip(*((item.name, item.evidence, item.trials, item.verdict) for item in cells), strict=True)
     widest = [max(map(cell_len, (head, *column))) for head, column in zip(_HEADS, columns, strict=False)]
-    return (min(widest[0], max(page.width - sum(widest[1:]) - 10, 12), max(page.width // 3, 24)), *widest[1:])
+    return (min(widest[0], max(page.width - sum(widest[1:]) - 10, 8), max(page.width // 3, 24)), *widest[1:])
 
 
 def _row(page: _Page, item: _Cells, widths: Sequence[int], *, beside: bool) -> None:
-    texts = (page.say(_fit(item.name, widths[0])), item.evidence, item.trials, item.verdict)
+    texts = (page.fit(item.name, widths[0]), item.evidence, item.trials, item.verdict)
     padded = [set_cell_size(text, width) for text, width in zip(texts, widths, strict=True)]
     head = Text.assemble("  ", "  ".join(padded[:3]), "  ", (padded[3], item.style))
     indent = "    "
@@ -279,7 +281,7 @@ def _foot(page: _Page, report: Report) -> None:
     if gap >= 3:
         page.add(Text.assemble((word.upper(), style), summary, " " * gap, code))
     else:
-        page.add(Text.assemble((word.upper(), style), summary))
+        page.flow([" · ".join(tally(report))], first=f"{word.upper()}   ", style=style)
         page.add(Text(code))
     if shown := evidence(report):
         page.flow([" · ".join(shown)], first="evidence   ", style="dim")

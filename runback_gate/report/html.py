@@ -86,7 +86,13 @@ def render(report: Report, *, max_bytes: int = MAX_BYTES) -> str:
 def _environment() -> tuple[Environment, Markup]:
     loader = PackageLoader("runback_gate.report", "templates")
     env = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, finalize=_inert, trim_blocks=True, lstrip_blocks=True
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_inert,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     env.globals.update({name: getattr(model, name) for name in _WORDINGS}, signs=_SIGNS, limits=_LIMITS)
     style = loader.get_source(env, "style.css")[0]

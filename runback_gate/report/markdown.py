@@ -83,8 +83,8 @@ def _head(report: Report) -> str:
     for agent in report.agents[:_AGENTS]:
         model = f"on {markdown_code(short(agent.model, _NAME))}" if agent.model else "with the model as recorded"
         lines.append(f"agent {markdown_code(short(agent.name, _NAME))} {model}")
-    if more := len(report.agents) - _AGENTS:
-        lines += [f"and {more:,} more agents"] if more > 0 else []
+    if len(report.agents) > _AGENTS:
+        lines.append(f"and {len(report.agents) - _AGENTS:,} more agents")
     if report.selection:
         only = ", ".join(markdown_code(short(item, _NAME)) for item in report.selection[:_AGENTS])
         lines.append(f"⚠️ only {only}: a part of the gate was judged, not all of it")

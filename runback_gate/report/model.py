@@ -13,18 +13,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, assert_never, cast
 
 import orjson
 
 from runback_gate.canonical import digest_bytes, parse_json
 from runback_gate.errors import InputError, Location
-from runback_gate.gate.verdict import Evidence, Row, Verdict, gate_verdict
+from runback_gate.gate.verdict import Row, Verdict, gate_verdict
 from runback_gate.policy.evaluate import Finding
+from runback_gate.replay.evidence import Evidence
 from runback_gate.schema import json_schema
 from runback_gate.step import from_json
 
-SCHEMA = "runback.report/v1"
+SCHEMA: Final = "runback.report/v1"
 MAX_REPORT_BYTES = 64 << 20
 
 _PLURALS: Final = {"policy": "policies", "tools": "tool lists"}
@@ -212,6 +213,8 @@ def deciding(row: Row) -> tuple[Finding, ...]:
             return tuple(item for item in row.findings if item.waiver is not None)
         case Verdict.PASS:
             return ()
+        case _:
+            assert_never(row.verdict)
 
 
 def said(finding: Finding) -> str:

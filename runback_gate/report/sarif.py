@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import orjson
 
-from runback_gate.canonical import digest
+from runback_gate.canonical import JsonValue, digest
 from runback_gate.errors import Location
 from runback_gate.gate.verdict import Row, Verdict
 from runback_gate.policy.evaluate import Finding
@@ -128,7 +128,7 @@ def _result(name: str, row: Row, finding: Finding | None, rules: dict[str, dict[
         text = description if finding is None else f"Check of a case: {rule_id}"
         rules[rule_id] = {"id": rule_id, "shortDescription": {"text": text}}
     primary = row.location if finding is None or not finding.location.path else finding.location
-    key = [visible(part) for part in (rule_id, row.agent, row.dataset, row.case)]
+    key: list[JsonValue] = [visible(part) for part in (rule_id, row.agent, row.dataset, row.case)]
     result: dict[str, Any] = {
         "ruleId": rule_id,
         "level": _LEVELS[row.verdict],

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from runback_gate.errors import Location
-from runback_gate.gate.verdict import Evidence, Row, Trial, Verdict, gate_verdict
+from runback_gate.gate.verdict import Row, Trial, Verdict, gate_verdict
 from runback_gate.policy.evaluate import Finding
+from runback_gate.replay.evidence import Evidence
 from runback_gate.report.model import SCHEMA, GatedAgent, Input, Notice, Report, Rule, Software, count
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "report"

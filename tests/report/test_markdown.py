@@ -1,0 +1,149 @@
+"""The report as GitHub Markdown: within its bytes, and with nothing of its texts alive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from runback_gate.gate.verdict import Verdict
+from runback_gate.report.markdown import MAX_BYTES, render
+from runback_gate.report.model import GatedAgent, Notice, Report
+
+GFM = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+OWN = {"<br>", "<code>", "</code>", "<span>", "</span>"}
+
+
+def size(text: str) -> int:
+    """Bytes of UTF-8."""
+    return len(text.encode())
+
+
+def parts(text: str) -> list[Token]:
+    """All tokens, those of the inline text included."""
+    return [item for token in GFM.parse(text) for item in (token, *(token.children or ()))]
+
+
+def rows(text: str) -> list[int]:
+    """The number of cells of each row of the tables."""
+    numbers: list[int] = []
+    for token in GFM.parse(text):
+        if token.type == "tr_open":
+            numbers.append(0)
+        elif token.type in ("td_open", "th_open"):
+            numbers[-1] += 1
+    return numbers
+
+
+def assert_inert(text: str) -> None:
+    """The page has our structure, and no element of anybody else."""
+    tokens = parts(text)
+    kinds = {token.type for token in tokens}
+    assert not kinds & {
+        "link_open",
+        "image",
+        "em_open",
+        "strong_open",
+        "s_open",
+        "blockquote_open",
+        "fence",
+        "code_block",
+        "hr",
+    } - {"strong_open"}
+    assert {token.content for token in tokens if token.type == "html_inline"} <= OWN
+    assert [token.tag for token in tokens if token.type == "heading_open"] == ["h3"]
+    assert set(rows(text)) <= {5}
+    blocks = [token.content.strip() for token in tokens if token.type == "html_block"]
+    assert all(block.startswith("<details><summary>") or block == "</details>" for block in blocks)
+    bold = [tokens[index + 1].content for index, token in enumerate(tokens) if token.type == "strong_open"]
+    assert set(bold) <= {"Notices"}
+
+
+@pytest.mark.parametrize("name", ["green", "red", "empty", "hostile"])
+def test_golden(name: str, golden: Callable[[str, str], None], request: pytest.FixtureRequest) -> None:
+    """The page as it was reviewed."""
+    text = render(request.getfixturevalue(name))
+    assert_inert(text)
+    golden(f"{name}.md", text)
+
+
+def test_structure(red: Report) -> None:
+    """A heading, a table of what does not pass, a folded table of what does, and the notices."""
+    text = render(red)
+    assert rows(text) == [5] * 7 + [5] * 10
+    assert text.startswith("### ✗ Runback gate: 2 failed · 2 undecided")
+    assert (
+        text.index("🔴")
+        < text.index("⚪")
+        < text.index("🟡")
+        < text.index("🔵")
+        < text.index("<details>")
+        < text.index("🟢")
+    )
+    assert "<details><summary>9 passed</summary>" in text
+
+
+def test_red_rows_come_first(many: Report) -> None:
+    """5,000 rows fit the limit, and those that were left out are counted."""
+    text = render(many)
+    assert size(text) <= MAX_BYTES
+    shown = text.count("🔴")
+    assert shown > 100
+    assert f"{2000 - shown:,} rows that do not pass are not shown here" in text
+    assert "3,000 rows that pass are not shown here" in text
+
+
+def test_passes_fill_what_is_left(make: SimpleNamespace) -> None:
+    """Rows that pass take the room that the others leave."""
+    rows_ = [make.row("bad", Verdict.FAIL), *(make.row(f"good-{number}", Verdict.PASS) for number in range(2000))]
+    text = render(make.report(rows_))
+    shown = text.count("🟢")
+    assert size(text) <= MAX_BYTES
+    assert size(text) > MAX_BYTES - 1000
+    assert f"{2000 - shown:,} rows that pass are not shown here" in text
+
+
+@pytest.mark.parametrize("name", ["green", "red", "empty", "hostile", "many"])
+@pytest.mark.parametrize("limit", [0, 1, 2, 10, 500, 1000, 1500, 2000, 3000, 5000, 20_000, 1_000_000])
+def test_limit(name: str, limit: int, request: pytest.FixtureRequest) -> None:
+    """The limit in bytes holds, whatever it is."""
+    assert size(render(request.getfixturevalue(name), max_bytes=limit)) <= limit
+
+
+def test_no_room_leaves_the_headline(red: Report) -> None:
+    """Where not even the frame fits, the verdict still stands."""
+    assert render(red, max_bytes=400) == "### ✗ Runback gate: 2 failed · 2 undecided · 1 warned · 1 waived · 9 passed\n"
+
+
+def test_much_of_everything(make: SimpleNamespace) -> None:
+    """Agents, notices, findings and waivers beyond a few are counted."""
+    findings = tuple(make.finding(f"rule-{number}") for number in range(9))
+    report = make.report(
+        [
+            make.row("case", Verdict.FAIL, findings=findings),
+            make.row("other", Verdict.WAIVED, waivers=tuple(f"waiver {number}" for number in range(9))),
+        ],
+        notices=tuple(Notice(f"notice {number}") for number in range(14)),
+        agents=tuple(GatedAgent(f"agent-{number}", "a.yaml", "sha256:0", None) for number in range(12)),
+    )
+    text = render(report)
+    assert text.count("<br>and 4 more |") == 2
+    assert "and 2 more agents" in text
+    assert "- 4 more notices stand in the report" in text
+
+
+@given(st.lists(st.one_of(st.text(), st.text("|`\\*_<>[]()@#:&$!-\n\t\x1b ")), min_size=1, max_size=5))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_text(make: SimpleNamespace, texts: list[str]) -> None:
+    """Any text in any field leaves the structure as it is, and no raw control in the page."""
+    text = render(make.hostile(texts))
+    assert_inert(text)
+    assert size(text) <= MAX_BYTES
+    assert not [char for char in text if char < " " and char != "\n"]
+    assert rows(text) == [5] * 7 + [5] * 10
+    assert not [line for line in text.splitlines() if line.startswith("::")]
