@@ -35,7 +35,7 @@ M = TypeVar("M", bound=BaseModel)
 class Model(BaseModel):
     """What people write. Unknown fields are errors, and a value does not change once it is read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Metadata(Model):

@@ -93,6 +93,13 @@ class Subject:
         self.engine = engine
         self.data = data
         self.activation: Activation = engine.bind(data)
+        self._outcomes: dict[Program, Outcome] = {}
+
+    def evaluate(self, program: Program) -> Outcome:
+        """What a program says of this answer; policies share conditions, and each is evaluated once."""
+        if program not in self._outcomes:
+            self._outcomes[program] = program.evaluate(self.activation)
+        return self._outcomes[program]
 
     @property
     def text(self) -> str:
@@ -213,7 +220,7 @@ def _matches(rule_set: RuleSet, subject: Subject) -> tuple[bool | None, str | No
     """True, False, or None with the reason when a condition cannot be evaluated and none is false."""
     reason = None
     for name, program in rule_set.conditions:
-        outcome = program.evaluate(subject.activation)
+        outcome = subject.evaluate(program)
         if outcome.verdict == "false":
             return False, None
         if outcome.verdict == "error":
@@ -224,7 +231,7 @@ def _matches(rule_set: RuleSet, subject: Subject) -> tuple[bool | None, str | No
 def _decide(rule: Rule, subject: Subject) -> Outcome:
     if rule.schema is not None:
         return rule.schema.decide(subject.text)
-    return cast("Program", rule.program).evaluate(subject.activation)
+    return subject.evaluate(cast("Program", rule.program))
 
 
 def _finding(rule: Rule, subject: Subject, outcome: Outcome, explained: bool) -> Finding:
@@ -238,7 +245,7 @@ def _finding(rule: Rule, subject: Subject, outcome: Outcome, explained: bool) ->
 
 def _message(rule: Rule, subject: Subject) -> str:
     if rule.message_program is not None:
-        text = rule.message_program.evaluate(subject.activation).value
+        text = subject.evaluate(rule.message_program).value
         if isinstance(text, str) and text.strip():
             return " ".join(text[: 4 * MAX_MESSAGE].split())[:MAX_MESSAGE]
     if rule.schema is not None:

@@ -1,0 +1,28 @@
+#!/bin/sh
+# The main job twice: a green run, then a changed prompt whose row turns red. All data here is made up; no key, no network.
+set -eu
+cd "$(dirname "$0")/.."
+
+say() { printf '\n\033[1m%s\033[0m\n' "$1" | if [ -t 1 ]; then cat; else sed 's/\x1b\[[0-9;]*m//g'; fi; }
+
+say '1. The agent as it is: every recorded step is judged again.'
+echo '$ runback-gate run'
+runback-gate run --report .runback/green
+
+say '2. Somebody changes the prompt (agents/changed/support.md): "Give the money back when a customer asks for it".'
+echo '$ runback-gate run --agent agents/changed/support.yaml --cache datasets/answers'
+code=0
+runback-gate run --agent agents/changed/support.yaml --cache datasets/answers --report .runback/red \
+  --format markdown --format html || code=$?
+if [ "$code" -ne 1 ]; then
+  echo "error: the changed agent was to fail with exit code 1, not $code" >&2
+  exit 2
+fi
+
+say 'Try next:'
+cat <<'END'
+  .venv/bin/runback-gate policy test                        what each rule was seen to say, on both CEL engines
+  .venv/bin/runback-gate dataset show disputed-charge-escalates
+                                                            the step that turned red, and the checks it must keep
+  open .runback/red/report.html                             the same report as a page
+END
