@@ -26,18 +26,25 @@ RESERVED = frozenset(
 """Words that may not name a variable or a function. `false`, `in`, `null` and `true` may not name a field either."""
 
 _BLANK = re.compile(r"(?:[\t\n\f\r ]+|//[^\n]*)+")
-_NAME = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
-_NUMBER = re.compile(
-    r"(?P<double>\d+\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+|\.\d+(?:[eE][+-]?\d+)?)|(?P<int>0x[0-9a-fA-F]+|\d+)(?P<unsigned>[uU])?",
-    re.ASCII,
+_WORD = re.compile(
+    r"""
+      (?P<plain>"(?!"")[^"\\\r\n\ud800-\udfff]*"|'(?!'')[^'\\\r\n\ud800-\udfff]*')
+    | (?P<quote>[bB]?[rR]?(?:\"\"\"|'''|"|'))
+    | (?P<name>[_a-zA-Z][_a-zA-Z0-9]*)
+    | (?P<double>\d+\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+|\.\d+(?:[eE][+-]?\d+)?)
+    | (?P<uint>(?:0x[0-9a-fA-F]+|\d+)[uU])
+    | (?P<int>0x[0-9a-fA-F]+|\d+)
+    | (?P<operator>==|!=|<=|>=|&&|\|\||[-<>\[\]{}().,!?:+*/%])
+    """,
+    re.ASCII | re.VERBOSE,
 )
-_OPERATOR = re.compile(r"==|!=|<=|>=|&&|\|\||[-<>\[\]{}().,!?:+*/%]")
-_QUOTE = re.compile(r"(?P<prefix>[bB]?[rR]?)(?P<quote>\"\"\"|'''|\"|')")
+_LETTER = re.compile(r"[_a-zA-Z]")
 _ESCAPE = re.compile(
     r"\\(?:(?P<short>[abfnrtv\"'\\])|x(?P<byte>[0-9a-fA-F]{2})|u(?P<four>[0-9a-fA-F]{4})|U(?P<eight>[0-9a-fA-F]{8})"
     r"|(?P<octal>[0-3][0-7]{2}))"
 )
 _SHORT = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", '"': '"', "'": "'", "\\": "\\"}
+_MAX_DIGITS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +89,25 @@ def tokenize(source: str) -> tuple[Token, ...]:
 
 
 def _token(source: str, start: int) -> Token:
-    if quote := _QUOTE.match(source, start):
-        return _string(source, start, quote)
-    if name := _NAME.match(source, start):
-        return Token("name", start, name.end(), name.group())
-    if number := _NUMBER.match(source, start):
-        return _number(source, start, number)
-    if operator := _OPERATOR.match(source, start):
-        return Token("operator", start, operator.end(), operator.group())
+    match = _WORD.match(source, start)
+    if match is None:
+        _refuse(source, start)
+    text, end, group = match[0], match.end(), match.lastgroup
+    if group == "name":
+        return Token("name", start, end, text)
+    if group == "operator":
+        return Token("operator", start, end, text)
+    if group == "plain":
+        return Token("string", start, end, text, text[1:-1])
+    if group == "quote":
+        return _string(source, start, text)
+    if _LETTER.match(source, end) or (source.startswith(".", end) and group != "double"):
+        message = f"malformed number starting with `{text[:40]}`"
+        fail(source, start, message, "a fraction has digits on both sides of the point")
+    return _double(source, start, text) if group == "double" else _integer(source, start, text)
+
+
+def _refuse(source: str, start: int) -> NoReturn:
     character = source[start]
     if character == "`":
         fail(source, start, "names in back-quotes are not portable", 'write `args["content-type"]`')
@@ -100,35 +118,29 @@ def _token(source: str, start: int) -> Token:
     fail(source, start, f"unexpected character {character!a}")
 
 
-def _number(source: str, start: int, match: re.Match[str]) -> Token:
-    text, end = match.group(), match.end()
-    if _NAME.match(source, end) or (source.startswith(".", end) and match["double"] is None):
-        message = f"malformed number starting with `{text[:40]}`"
-        fail(source, start, message, "a fraction has digits on both sides of the point")
-    if match["double"] is not None:
-        number = float(text)
-        if not math.isfinite(number):
-            fail(source, start, "number out of range", "doubles end at about 1.8e308")
-        return Token("double", start, end, text, number)
-    digits = match["int"]
-    if len(digits) > 32:
-        fail(source, start, "integer does not fit 64 bits")
-    value = int(digits, 16 if digits.startswith("0x") else 10)
-    if match["unsigned"]:
-        if value >= 2**64:
-            fail(source, start, "integer does not fit 64 bits")
-        return Token("uint", start, end, text, value)
+def _double(source: str, start: int, text: str) -> Token:
+    value = float(text)
+    if not math.isfinite(value):
+        fail(source, start, "number out of range", "doubles end at about 1.8e308")
+    return Token("double", start, start + len(text), text, value)
+
+
+def _integer(source: str, start: int, text: str) -> Token:
+    kind: Word = "uint" if text[-1] in "uU" else "int"
+    digits = text.rstrip("uU")
+    value = int(digits, 16 if digits.startswith("0x") else 10) if len(digits) <= _MAX_DIGITS else 2**64
     # 2**63 is only an integer after a minus sign, which the parser knows.
-    if value > 2**63:
+    if value > (2**63 if kind == "int" else 2**64 - 1):
         fail(source, start, "integer does not fit 64 bits")
-    return Token("int", start, end, text, value)
+    return Token(kind, start, start + len(text), text, value)
 
 
-def _string(source: str, start: int, match: re.Match[str]) -> Token:
-    prefix, quote = match["prefix"].lower(), match["quote"]
+def _string(source: str, start: int, opening: str) -> Token:
+    quote = opening.lstrip("bBrR")
+    prefix = opening[: -len(quote)].lower()
     if "b" in prefix:
         fail(source, start, "bytes are not supported", "recorded data is JSON and holds no bytes")
-    body, position = match.end(), match.end()
+    position = start + len(opening)
     pieces: list[str] = []
     while not source.startswith(quote, position):
         if position >= len(source):
@@ -147,8 +159,10 @@ def _string(source: str, start: int, match: re.Match[str]) -> Token:
     value = "".join(pieces)
     # One engine reads the last backslash of r"\" as an escape of the quote.
     if prefix and (len(value) - len(value.rstrip("\\"))) % 2:
-        fail(source, body, "a raw string may not end in a backslash", "write it without r and double each backslash")
-    return Token("string", start, position + len(quote), source[start : position + len(quote)], value)
+        hint = "write it without r and double each backslash"
+        fail(source, position - 1, "a raw string may not end in a backslash", hint)
+    end = position + len(quote)
+    return Token("string", start, end, source[start:end], value)
 
 
 def _escape(source: str, position: int) -> tuple[str, int]:
