@@ -186,14 +186,14 @@ def _diagnosed(rest: Iterator[bytes], broken: _Break, head: str | None) -> Findi
             return Finding(number, "truncated", f"line {number} is torn: the file ends inside it")
         return Finding(number, "changed", f"line {number} is not an event in canonical JSON")
     named = head if follower is None else _prev(follower)
+    if follower is not None and prev in (digest_bytes(follower), *map(digest_bytes, events)):
+        return Finding(number, "reordered", f"line {number} stands before the line that it follows")
     if named == broken.digest:
         return Finding(
             number, "inserted", f"line {number} does not belong here: the line after it follows the one before it"
         )
     if prev == START:
         return Finding(number, "inserted", f"line {number} begins another chain")
-    if follower is not None and prev in (digest_bytes(follower), *map(digest_bytes, events)):
-        return Finding(number, "reordered", f"line {number} stands before the line that it follows")
     # What follows, or the head, vouches for the second line. Without either: two hashes are never alike, an edit is.
     alike = named is None and sum(a != b for a, b in zip(prev, broken.digest, strict=False)) <= _FEW
     if alike or named not in (None, digest):
