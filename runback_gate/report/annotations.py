@@ -8,7 +8,8 @@ one line.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final, Literal
 
 from runback_gate.errors import Location
@@ -41,7 +42,7 @@ def render(report: Report) -> str:
     room: dict[Level, int] = {"error": MAX_PER_LEVEL, "warning": MAX_PER_LEVEL, "notice": MAX_PER_LEVEL - 1}
     for level, command in _commands(report):
         if len(shown[level]) < room[level]:
-            shown[level].append(command)
+            shown[level].append(command())
         else:
             left += 1
     if left:
@@ -49,14 +50,16 @@ def render(report: Report) -> str:
     return "".join(f"{command}\n" for commands in shown.values() for command in commands)
 
 
-def _commands(report: Report) -> Iterator[tuple[Level, str]]:
+def _commands(report: Report) -> Iterator[tuple[Level, Callable[[], str]]]:
+    """Every command with its level; its text is made only when it is shown."""
     if not report.totals.cases:
-        yield "error", _command("error", None, "Runback gate", ", ".join(tally(report)))
+        yield "error", partial(_command, "error", None, "Runback gate", ", ".join(tally(report)))
     for name, row in zip(labels(report.rows), report.rows, strict=True):
         if level := _LEVELS.get(row.verdict):
-            yield level, _annotation(level, name, row)
+            yield level, partial(_annotation, level, name, row)
     for notice in report.notices:
-        yield "notice", _command("notice", notice.location, "Runback gate", short(notice.message, _TEXT) or "notice")
+        message = short(notice.message, _TEXT) or "notice"
+        yield "notice", partial(_command, "notice", notice.location, "Runback gate", message)
 
 
 def _annotation(level: Level, name: str, row: Row) -> str:

@@ -39,7 +39,7 @@ MIN_WIDTH: Final = 60
 MAX_WIDTH: Final = 400
 
 _PASSES: Final = 5
-_OTHERS: Final = 200
+_OTHERS: Final = 50
 _NOTICES: Final = 20
 _FINDINGS: Final = 5
 _VALUES: Final = 12

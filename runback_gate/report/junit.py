@@ -25,7 +25,7 @@ from runback_gate.report.model import (
     said,
     tally,
 )
-from runback_gate.report.text import short
+from runback_gate.report.text import short, terminal
 
 _OUTCOMES: Final = {Verdict.FAIL: "failure", Verdict.UNDECIDED: "error", Verdict.WAIVED: "skipped"}
 _FINDINGS: Final = 20
@@ -41,17 +41,22 @@ def render(report: Report) -> str:
     for name, row in zip(labels(report.rows), report.rows, strict=True):
         suites.setdefault("waivers" if row.kind == "waiver" else f"dataset {row.dataset}", []).append((name, row))
     nothing = 0 if report.totals.cases else 1
-    root = ET.Element("testsuites", _numbers(short(report.gate, _NAME), report.totals, nothing))
+    root = ET.Element("testsuites", _numbers(_say(report.gate, _NAME), report.totals, nothing))
     if nothing:
         suite = ET.SubElement(root, "testsuite", name="gate", tests="1", failures="0", errors="1", skipped="0")
         case = ET.SubElement(suite, "testcase", name="cases", classname="gate")
         ET.SubElement(case, "error", message=", ".join(tally(report)), type="UNDECIDED")
     for name, members in suites.items():
-        suite = ET.SubElement(root, "testsuite", _numbers(short(name, _NAME), count([row for _, row in members], 0)))
+        suite = ET.SubElement(root, "testsuite", _numbers(_say(name, _NAME), count([row for _, row in members], 0)))
         for label, row in members:
             _case(suite, label, row)
     ET.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+
+
+def _say(text: str, limit: int) -> str:
+    # The file may be printed to a CI log, where `##[` opens a command.
+    return terminal(short(text, limit))
 
 
 def _numbers(name: str, totals: Totals, nothing: int = 0) -> dict[str, str]:
@@ -65,10 +70,10 @@ def _numbers(name: str, totals: Totals, nothing: int = 0) -> dict[str, str]:
 
 
 def _case(suite: ET.Element, label: str, row: Row) -> None:
-    place = {"file": short(row.location.path, _PATH)}
+    place = {"file": _say(row.location.path, _PATH)}
     if row.location.line is not None:
         place["line"] = str(row.location.line)
-    names = {"name": short(label, _NAME), "classname": short(row.agent or "gate", _NAME)}
+    names = {"name": _say(label, _NAME), "classname": _say(row.agent or "gate", _NAME)}
     case = ET.SubElement(suite, "testcase", names | place)
     text = "\n".join(_lines(row))
     if outcome := _OUTCOMES.get(row.verdict):
@@ -77,7 +82,7 @@ def _case(suite: ET.Element, label: str, row: Row) -> None:
             element.text = text
             return
         findings = deciding(row)
-        element.set("type", short(findings[0].rule, _NAME) if findings else row.verdict)
+        element.set("type", _say(findings[0].rule, _NAME) if findings else row.verdict)
         element.text = text
     elif row.verdict is Verdict.WARN:
         ET.SubElement(case, "system-out").text = text
@@ -85,27 +90,27 @@ def _case(suite: ET.Element, label: str, row: Row) -> None:
 
 def _message(row: Row) -> str:
     if row.verdict is Verdict.WAIVED and row.waivers:
-        return short("; ".join(row.waivers), _TEXT)
+        return _say("; ".join(row.waivers), _TEXT)
     findings = deciding(row)
-    return short(said(findings[0]) if findings else explanation(row) or row.verdict, _TEXT)
+    return _say(said(findings[0]) if findings else explanation(row) or row.verdict, _TEXT)
 
 
 def _lines(row: Row) -> Iterator[str]:
     """The findings with the values that decided, the answers, and why the case is there; a line each."""
     findings = deciding(row)
     for finding in findings[:_FINDINGS]:
-        yield f"{short(finding.rule, _NAME)}: {short(said(finding), _TEXT)} ({short(str(finding.location), _PATH)})"
+        yield f"- {_say(finding.rule, _NAME)}: {_say(said(finding), _TEXT)} ({_say(str(finding.location), _PATH)})"
         for expression, value in finding.values[:_VALUES]:
-            yield f"  {short(f'{expression} = {value}', _TEXT)}"
+            yield f"  where {_say(f'{expression} = {value}', _TEXT)}"
     if len(findings) > _FINDINGS:
         yield f"and {len(findings) - _FINDINGS:,} more findings"
     if row.evidence is not None:
-        note = short(row.note, _TEXT)
+        note = _say(row.note, _TEXT)
         yield f"evidence: {row.evidence}{f', {note}' if note else ''}"
-    before, now = (short(answer, _TEXT) for answer in answers(row))
+    before, now = (_say(answer, _TEXT) for answer in answers(row))
     if before:
         yield f"then: {before}"
     if now:
         yield f"now: {now}"
     if purpose(row):
-        yield f"case: {short(purpose(row), _TEXT)}"
+        yield f"case: {_say(purpose(row), _TEXT)}"

@@ -168,12 +168,16 @@ def read_report(data: bytes, path: str = "report.json") -> Report:
     """Read a report and hold it against itself.
 
     Raises:
-        InputError: not a report, another schema, or a verdict, exit code or total that its own rows contradict.
+        InputError: not a report, another schema, a field or type that the schema does not have, or a verdict, exit code
+            or total that its own rows contradict.
     """
     value = parse_json(data, path=path, max_bytes=MAX_REPORT_BYTES)
     if not isinstance(value, dict) or value.get("schema") != SCHEMA:
         raise InputError(f"{path}: not a {SCHEMA} report", hint="give the report.json that `runback-gate run` wrote")
     report = from_json(Report, cast("dict[str, object]", value), path)  # type: ignore[arg-type]
+    if orjson.loads(orjson.dumps(report)) != value:
+        hint = "it was written by another version of Runback gate, or changed"
+        raise InputError(f"{path}: holds fields or types that {SCHEMA} does not have", hint=hint)
     verdict = gate_verdict(report.rows)
     honest = (verdict, verdict.exit_code, count(report.rows, report.totals.policies))
     if honest != (report.verdict, report.exit_code, report.totals):

@@ -31,7 +31,7 @@ from runback_gate.report.model import (
     said,
     tally,
 )
-from runback_gate.report.text import short, visible
+from runback_gate.report.text import short, terminal, visible
 
 MAX_RESULTS: Final = 5_000
 """What GitHub keeps of one run."""
@@ -92,7 +92,7 @@ def render(report: Report) -> str:
 
 def _say(text: str, limit: int) -> str:
     # Viewers make links of `[text](target)`, also in plain text.
-    return short(text, limit).replace("](", "] (")
+    return terminal(short(text, limit)).replace("](", "] (")
 
 
 def _findings(row: Row) -> Sequence[Finding | None]:

@@ -135,6 +135,17 @@ def test_wrong_types_are_refused(path: tuple[str | int, ...], red: Report) -> No
         read_report(json.dumps(value).encode())
 
 
+@pytest.mark.parametrize("extra", [{"signed": True}, {"exit_code": "1"}, {"rules": [{"x": 1}]}])
+def test_more_than_the_schema_is_refused(extra: dict[str, Any], red: Report) -> None:
+    """A field that the schema does not have is not dropped in silence, nor a type put right."""
+    value = json.loads(render(red))
+    if "rules" in extra:
+        extra = {"rules": [value["rules"][0] | extra["rules"][0]]}
+    assert not jsonschema.Draft7Validator(report_schema()).is_valid(value | extra)
+    with pytest.raises(InputError, match="does not have"):
+        read_report(json.dumps(value | extra).encode())
+
+
 def test_labels(make: SimpleNamespace) -> None:
     """A row is called by the shortest name that no other row has."""
     rows = [
