@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.measure import measure
+from benchmarks.measure import Cost, measure
 
 ROOT = Path(__file__).resolve().parent.parent
 AIRLINE = Path(os.environ.get("RUNBACK_SHARED_DATA", ROOT.parent / "shared" / "data")) / "airline"
@@ -22,6 +22,8 @@ COMMAND = str(Path(sys.executable).with_name("runback-gate"))
 
 CASES = 1000
 POLICIES = 20
+TURNS = 1229
+FLOOR = "read, hash, parse only"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +65,15 @@ def gate(folder: Path) -> list[Figure]:
     """A whole run on recorded evidence, beside reading, hashing and parsing the same recordings."""
     _module("benchmarks.workload", str(folder), "--cases", str(CASES), "--policies", str(POLICIES))
     cost = measure([COMMAND, "run", "--report", "report"], folder)
-    floor = measure([sys.executable, str(ROOT / "benchmarks" / "floor.py"), "datasets"], folder)
+    floor = _floor(folder, "datasets")
     report = json.loads((folder / "report" / "report.json").read_bytes())
     judged = (report["verdict"], report["totals"]["passed"], report["totals"]["recorded"], report["totals"]["policies"])
     if judged != ("PASS", CASES, CASES, POLICIES):
         raise RuntimeError(f"the run did not judge what it was given: {judged}")
     name = f"{CASES:,} recorded cases, {POLICIES} policies, report"
     return [
-        Figure(name, "CPU s", cost.cpu, 1.0, (Peer("read, hash, parse only", floor.cpu),)),
-        Figure(name, "MB", cost.rss, 80, (Peer("read, hash, parse only", floor.rss),)),
+        Figure(name, "CPU s", cost.cpu, 1.0, (Peer(FLOOR, floor.cpu),)),
+        Figure(name, "MB", cost.rss, 80, (Peer(FLOOR, floor.rss),)),
     ]
 
 
@@ -83,25 +85,21 @@ def policies(folder: Path) -> list[Figure]:
 
 
 def backtest(folder: Path) -> list[Figure]:
-    """The airline's policies on its 1,229 recorded turns; nothing where the runs are not at hand."""
+    """The airline's policies on its recorded turns, beside reading, hashing and parsing them; nothing where they are not at hand."""
     if not AIRLINE.is_dir():
         return []
-    runs, examples = str(AIRLINE / "runs.jsonl"), str(ROOT / "examples" / "airline" / "policies")
-    importing = [
-        COMMAND,
-        "import",
-        "transcript",
-        runs,
-        "--tools",
-        str(AIRLINE / "tools.json"),
-        "--agent",
-        "airline",
-        "--out",
-        "runs",
-    ]
-    measure(importing, folder, runs=0)
-    value = measure([COMMAND, "backtest", "--policies", examples, "--runs", "runs", "--json"], folder).cpu
-    return [Figure("backtest of 1,229 airline turns", "CPU s", value, 2.0)]
+    source = [str(AIRLINE / "runs.jsonl"), "--tools", str(AIRLINE / "tools.json"), "--agent", "airline"]
+    measure([COMMAND, "import", "transcript", *source, "--out", "runs"], folder, runs=0)
+    examples = str(ROOT / "examples" / "airline" / "policies")
+    cost = measure([COMMAND, "backtest", "--policies", examples, "--runs", "runs", "--json"], folder)
+    if (steps := json.loads(cost.output)["steps"]) != TURNS:
+        raise RuntimeError(f"the backtest did not judge what it was given: {steps} steps")
+    floor = _floor(folder, "runs")
+    return [Figure(f"backtest of {TURNS:,} airline turns", "CPU s", cost.cpu, 2.0, (Peer(FLOOR, floor.cpu),))]
+
+
+def _floor(folder: Path, data: str) -> Cost:
+    return measure([sys.executable, str(ROOT / "benchmarks" / "floor.py"), data], folder)
 
 
 def _module(name: str, *arguments: str) -> bytes:
