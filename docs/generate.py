@@ -1,11 +1,12 @@
 """Write the generated parts of the docs, or check that they are current.
 
-python docs/generate.py             # write docs/reference/*.md and the marked parts of README.md
+python docs/generate.py             # write docs/reference, the shipped schemas, the marked parts of README.md
 python docs/generate.py --check     # exit 1 when one of them differs
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -15,9 +16,9 @@ from typing import Any
 import click
 
 from runback_gate.cli import EXIT_CODES, cli
+from runback_gate.cli.schemas import KINDS, current_schema
 from runback_gate.dataset.checks import Check
 from runback_gate.policy.functions import FUNCTIONS
-from runback_gate.schema import KINDS, document_schema
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTE = "<!-- Made by docs/generate.py; edit the code, then run `make docs`. -->\n"
@@ -123,7 +124,7 @@ def files_page() -> str:
         "",
     ]
     for kind in KINDS:
-        schema = document_schema(kind)
+        schema = json.loads(current_schema(kind))
         lines += [f"## {kind}", "", schema.get("description", ""), ""]
         if kind != "Report":
             lines += ["| field | type | meaning |", "|---|---|---|", *_rows(schema, schema, "", set()), ""]
@@ -198,6 +199,8 @@ def pages() -> dict[Path, str]:
         reference / "files.md": files_page(),
     }
     blocks = {"help": f"```text\n{help_text('runback-gate', cli)}\n```\n"}
+    for kind in KINDS:
+        found[ROOT / "runback_gate" / "schemas" / f"{kind.lower()}.json"] = current_schema(kind)
     readme = ROOT / "README.md"
     found[readme] = MARK.sub(lambda match: match[1] + blocks[match["name"]] + match[3], readme.read_text())
     return found

@@ -9,7 +9,7 @@ clock or chance.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +21,9 @@ from runback_gate.gate.verdict import Row, Trial, Verdict, settle_trials, trial_
 from runback_gate.gate.waivers import Waiver, apply_waivers
 from runback_gate.policy.context import agent_facts, bindings, case_facts
 from runback_gate.policy.engine import Engine
-from runback_gate.policy.evaluate import Judgement, RuleSet, Subject, compile_checks, compile_policy, judge
+from runback_gate.policy.evaluate import Judgement, Subject, compile_checks, compile_policy, judge
 from runback_gate.replay.compare import summarize
-from runback_gate.replay.evidence import Answers, Question, compare_requests, replay
+from runback_gate.replay.evidence import Answers, Question, Replay, compare_requests, replay
 from runback_gate.step import Step
 
 _ORDER = {
@@ -91,12 +91,12 @@ class _Loop:
         question = compare_requests(step, ask(agent, step))
         k_of_n = case.trials or self.plan.gate.trials
         needed, planned = (1, 1) if question.recorded else (k_of_n.needed, k_of_n.n)
-        rules = [item for item in self.policies if item.concerns(agent.name, case.tags)]
-        rules.append(self.checks[dataset.name, case.id])
+        answers: list[Replay] = []
         trials: list[Trial] = []
         verdict = None
         while verdict is None:
-            trials.append(self._trial(dataset, case, step, question, rules, len(trials)))
+            answers.append(replay(step, question, len(trials), self.answers))
+            trials.append(self._trial(dataset, case, step, question, answers[-1], len(trials)))
             verdict = settle_trials(trials, needed, planned)
         decider = next(trial for trial in trials if trial.verdict is verdict)
         waivers = {waiver.name: str(waiver) for waiver in self.plan.waivers}
@@ -107,7 +107,7 @@ class _Loop:
             case=case.id,
             verdict=verdict,
             evidence=decider.evidence,
-            note=question.note,
+            note=answers[decider.index].note,
             needed=needed,
             planned=planned,
             then=summarize(step.response) if step.source.run else "",
@@ -120,10 +120,7 @@ class _Loop:
             waivers=tuple(dict.fromkeys(waivers[item.waiver] for item in decider.findings if item.waiver)),
         )
 
-    def _trial(
-        self, dataset: Dataset, case: Case, step: Step, question: Question, rules: Sequence[RuleSet], index: int
-    ) -> Trial:
-        answer = replay(step, question, index, self.answers)
+    def _trial(self, dataset: Dataset, case: Case, step: Step, question: Question, answer: Replay, index: int) -> Trial:
         if answer.answer is not None:
             self.stored.append(("answer", f"{question.digest}.{index}", answer.answer))
         judgement = Judgement((), (), ())
@@ -136,7 +133,8 @@ class _Loop:
                 case=case_facts(dataset.name, case.id, case.tags, step.source.at),
                 agent=agent_facts(agent.name, agent.labels),
             )
-            judgement = judge(Subject(self.engine, data), rules)
+            rules = [item for item in self.policies if item.concerns(agent.name, case.tags)]
+            judgement = judge(Subject(self.engine, data), [*rules, self.checks[dataset.name, case.id]])
         findings = apply_waivers(judgement.findings, self.plan.waivers, case.id, self.plan.day)
         self.used.update(finding.waiver for finding in findings if finding.waiver)
         return Trial(

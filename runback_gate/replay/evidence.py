@@ -90,6 +90,8 @@ def replay(step: Step, question: Question, trial: int, answers: Answers) -> Repl
     """
     if question.recorded:
         return Replay(Evidence.RECORDED, step.response, question.note)
-    if step.source.grade != "view-only" and (found := answers.get(question.digest, trial)):
+    if step.source.grade == "view-only":
+        return Replay(Evidence.MISSING, None, question.note)
+    if found := answers.get(question.digest, trial):
         return Replay(Evidence.CACHED, found[0], question.note, found[1])
-    return Replay(Evidence.MISSING, None, question.note)
+    return Replay(Evidence.MISSING, None, f"{question.note}; no answer to it is known")
