@@ -85,7 +85,7 @@ def policies(folder: Path) -> list[Figure]:
 
 
 def backtest(folder: Path) -> list[Figure]:
-    """The airline's policies on its recorded turns, beside reading, hashing and parsing them; nothing where they are not at hand."""
+    """The airline's policies on its recorded turns, where those are at hand, beside reading and parsing them alone."""
     if not AIRLINE.is_dir():
         return []
     source = [str(AIRLINE / "runs.jsonl"), "--tools", str(AIRLINE / "tools.json"), "--agent", "airline"]
