@@ -140,7 +140,7 @@ def _rows(schema: dict[str, Any], node: dict[str, Any], path: str, seen: set[str
         required = " (required)" if name in node.get("required", []) else ""
         meaning = str(field.get("description", "")).replace("|", "\\|")
         yield f"| `{where}`{required} | {_type(schema, field)} | {meaning} |"
-        for inner in _inner(schema, field):
+        for inner, many in _inner(schema, field):
             key = f"{where}:{id(inner)}"
             if key not in seen:
                 many = (
@@ -156,11 +156,12 @@ def _resolve(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
     return schema["definitions"][reference.rpartition("/")[2]] if reference else node
 
 
-def _inner(schema: dict[str, Any], field: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for item in [field, *field.get("anyOf", []), field.get("items") or {}]:
-        found = _resolve(schema, item) if isinstance(item, dict) else {}
-        if "properties" in found:
-            yield found
+def _inner(schema: dict[str, Any], field: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    for choice in [field, *field.get("anyOf", [])]:
+        for item, many in ((choice, ""), (choice.get("items"), "[]"), (choice.get("additionalProperties"), ".NAME")):
+            found = _resolve(schema, item) if isinstance(item, dict) else {}
+            if "properties" in found:
+                yield found, many
 
 
 def _type(schema: dict[str, Any], field: dict[str, Any]) -> str:

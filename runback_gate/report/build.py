@@ -67,11 +67,8 @@ def _rules(plan: Plan) -> tuple[Rule, ...]:
 
 
 def _notices(plan: Plan, result: Result) -> tuple[Notice, ...]:
-    notices = []
-    if plan.selection:
-        notices.append(Notice(f"part of the gate only: {', '.join(plan.selection)}"))
     covered = {dataset.agent for dataset in plan.datasets}
-    notices += [
+    notices = [
         Notice(f"no dataset holds cases of agent {item.name}") for item in plan.agents if item.name not in covered
     ]
     places = {policy.name: policy.location for policy in plan.policies}
