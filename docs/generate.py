@@ -143,9 +143,6 @@ def _rows(schema: dict[str, Any], node: dict[str, Any], path: str, seen: set[str
         for inner, many in _inner(schema, field):
             key = f"{where}:{id(inner)}"
             if key not in seen:
-                many = (
-                    "[]" if any("array" in str(item.get("type")) for item in [field, *field.get("anyOf", [])]) else ""
-                )
                 yield from _rows(schema, inner, f"{where}{many}", {*seen, key})
 
 
