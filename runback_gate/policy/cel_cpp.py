@@ -19,7 +19,7 @@ from typing import Any
 
 from runback_gate.canonical import JsonValue
 from runback_gate.errors import ExpressionError, Location
-from runback_gate.policy.engine import ROOTS, Activation, Outcome, error_line, json_value
+from runback_gate.policy.engine import BUDGET_MESSAGE, ROOTS, Activation, Outcome, error_line, json_value
 from runback_gate.policy.functions import FUNCTIONS
 from runback_gate.policy.syntax import parse
 
@@ -157,4 +157,4 @@ def _readable(message: str) -> str:
 
 
 def _runtime_error(text: str) -> str:
-    return error_line(_STATUS.sub("", text))
+    return BUDGET_MESSAGE if "Iteration budget exceeded" in text else error_line(_STATUS.sub("", text))

@@ -23,7 +23,9 @@ ROOTS = ("request", "response", "baseline", "history", "case", "agent")
 """The only variables of a compiled program."""
 
 ITERATION_BUDGET = 10_000
-"""Macro iterations that one evaluation may use; one more is an error outcome."""
+"""An evaluation that reaches this number of loop iterations, all loops together, is an error outcome."""
+
+BUDGET_MESSAGE = "the loops of the expression ran 10,000 times without an end"
 
 ERROR_LENGTH = 300
 """Characters that an error text may have."""

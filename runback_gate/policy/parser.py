@@ -16,9 +16,7 @@ from runback_gate.policy.tokens import RESERVED, Token, fail, tokenize
 ENGINE_DEPTH = 30
 """Levels that both engines take: the parser of cel-cpp stops at 32."""
 
-Kind = Literal[
-    "literal", "ident", "select", "index", "call", "macro", "list", "map", "conditional", "unary", "binary"
-]
+Kind = Literal["literal", "ident", "select", "index", "call", "macro", "list", "map", "conditional", "unary", "binary"]
 
 LOOPS = ("all", "exists", "exists_one", "map", "filter")
 RELATIONS = ("<", "<=", ">", ">=", "==", "!=", "in")
