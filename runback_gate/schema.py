@@ -69,6 +69,7 @@ _EXPECTED = {
     "dataclass_type": "a mapping",
     "none_required": "nothing",
 }
+_FIELDS = ("missing", "extra_forbidden")
 _UNQUOTED = ("true or false", "a number", "a whole number")
 _BREACHES: dict[str, str] = {
     "greater_than_equal": "must be at least {ge}",
@@ -89,10 +90,10 @@ class _Error(NamedTuple):
     kind: str
     pointer: Pointer
     """The value that it is about; of a missing field the value that lacks it."""
-    last: str
+    last: str | int
     """The last part of its place: a missing field is not in the document."""
-    union: tuple[Pointer, str] | None
-    """The outermost value that may be one of several types, and the type of which this speaks."""
+    unions: tuple[tuple[Pointer, str], ...]
+    """The values on the way that may be one of several types, and the type of which this speaks."""
     context: dict[str, Any]
 
 
@@ -145,34 +146,44 @@ def _resolved(value: JsonValue, error: ErrorDetails) -> _Error:
     """Tell the parts of a place that are keys and indices from those that name a type."""
     loc = error["loc"]
     pointer: list[str | int] = []
-    union = None
+    unions = []
     for part in loc[:-1] if error["type"] == "missing" or loc[-1:] == ("[key]",) else loc:
         if (isinstance(value, dict) and part in value) or (isinstance(value, list) and isinstance(part, int)):
             pointer.append(part)
             value = value[part]  # type: ignore[index]
-        elif union is None:
-            union = (tuple(pointer), str(part))
-    return _Error(error["type"], tuple(pointer), str(loc[-1]) if loc else "", union, error.get("ctx", {}))
+        else:
+            unions.append((tuple(pointer), str(part)))
+    return _Error(error["type"], tuple(pointer), loc[-1] if loc else "", tuple(unions), error.get("ctx", {}))
 
 
-def _meant(errors: Iterable[_Error]) -> list[_Error]:
+def _meant(errors: Iterable[_Error], level: int = 0) -> list[_Error]:
     """Where a value may be one of several types, keep what is said of those that its kind of value fits."""
     meant: list[_Error] = []
     unions: dict[Pointer, dict[str, list[_Error]]] = {}
     for error in errors:
-        if error.union is None:
+        if len(error.unions) <= level:
             meant.append(error)
         else:
-            place, name = error.union
+            place, name = error.unions[level]
             unions.setdefault(place, {}).setdefault(name, []).append(error)
     for place, types in unions.items():
         misfits = {name: _EXPECTED[said[0].kind] for name, said in types.items() if _is_misfit(said[0], place)}
         if len(misfits) < len(types):
-            meant += [error for name, said in types.items() if name not in misfits for error in said]
+            meant += _meant(_closest([said for name, said in types.items() if name not in misfits]), level + 1)
         else:
             expected = " or ".join(dict.fromkeys(misfits.values()))
-            meant.append(_Error("union", place, "", None, {"expected": expected}))
+            meant.append(_Error("union", place, "", (), {"expected": expected}))
     return meant
+
+
+def _closest(types: Sequence[list[_Error]]) -> list[_Error]:
+    """Give what is said of the types to which the fewest fields are unknown or missing."""
+    least = min(sum(error.kind in _FIELDS for error in said) for said in types)
+    closest = [said for said in types if sum(error.kind in _FIELDS for error in said) == least]
+    errors = [error for said in closest for error in said]
+    # Each of several types misses other fields; what is unknown to all of them says more.
+    unknown = [error for error in errors if error.kind == "extra_forbidden"]
+    return unknown if unknown and len(closest) > 1 else errors
 
 
 def _is_misfit(error: _Error, place: Pointer) -> bool:
@@ -180,18 +191,19 @@ def _is_misfit(error: _Error, place: Pointer) -> bool:
 
 
 def _problems(document: Document, model: type[BaseModel], errors: Sequence[_Error]) -> Iterator[_Problem]:
-    misspelled: set[tuple[Pointer, str | None]] = set()
+    misspelled: set[tuple[Pointer, str | int | None]] = set()
     for error in errors:
         if error.kind == "extra_forbidden":
-            fields = _fields(model, error.pointer[:-1])
-            misspelled.add((error.pointer[:-1], nearest(error.last, fields)))
+            name, fields = str(error.last), _fields(model, error.pointer[:-1])
+            misspelled.add((error.pointer[:-1], nearest(name, fields)))
             place = document.key_mark(error.pointer)
-            yield _Problem(place, f"unknown field {quoted(error.last)}", suggestion(error.last, fields))
+            hint = "not together with the other fields" if name in fields else suggestion(name, fields)
+            yield _Problem(place, f"unknown field {quoted(name)}", hint)
     for error in errors:
         # A field that is there but misspelled is not missing.
         if error.kind == "missing" and (error.pointer, error.last) not in misspelled:
             yield _Problem(document.mark(error.pointer), f"{_path((*error.pointer, error.last))} is missing")
-        elif error.kind not in ("missing", "extra_forbidden"):
+        elif error.kind not in _FIELDS:
             yield _wrong(document, error)
 
 
