@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 import rfc8785
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runback_gate.canonical import (
@@ -24,6 +24,9 @@ from runback_gate.canonical import (
     parse_json,
 )
 from runback_gate.errors import DocumentError, Location
+
+# A machine may be slow: that is no failure.
+LAW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 # Astral and private-use characters: there the order of UTF-16 code units is not the order of code points.
 TEXT = st.text(
@@ -65,18 +68,21 @@ class Half(float):
         return "half"
 
 
+@LAW
 @given(FLOAT_FREE)
 def test_float_free_values_have_the_bytes_of_rfc_8785(value: Any) -> None:
     """An independent implementation of RFC 8785 gives the same bytes."""
     assert rfc8785.dumps(value) == canonical_bytes(value)
 
 
+@LAW
 @given(ANY)
 def test_reading_canonical_bytes_gives_the_value_back(value: Any) -> None:
     """Writing and reading is the identity, floats included."""
     assert value == parse_canonical(canonical_bytes(value))
 
 
+@LAW
 @given(ANY)
 def test_canonical_bytes_hold_no_float_and_are_stable(value: Any) -> None:
     """No number in the bytes has a fraction or an exponent, and a second round gives the same bytes."""
@@ -85,6 +91,7 @@ def test_canonical_bytes_hold_no_float_and_are_stable(value: Any) -> None:
     assert data == canonical_bytes(parse_canonical(data))
 
 
+@LAW
 @given(st.binary() | ANY.map(lambda value: orjson.dumps(value)))
 def test_any_bytes_are_canonical_or_refused(data: bytes) -> None:
     """`parse_canonical` gives a value only for the exact bytes of that value."""
@@ -95,6 +102,7 @@ def test_any_bytes_are_canonical_or_refused(data: bytes) -> None:
     assert data == canonical_bytes(value)
 
 
+@LAW
 @given(st.binary() | ANY.map(orjson.dumps) | st.text().map(lambda text: json.dumps(text).encode()))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     """`parse_json` gives what the lenient reader of the standard library gives, or a DocumentError with a place."""

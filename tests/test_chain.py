@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runback_gate.canonical import canonical_bytes
@@ -24,6 +24,9 @@ from runback_gate.chain import (
     verify,
 )
 from runback_gate.errors import DocumentError, IntegrityError
+
+# A machine may be slow: that is no failure.
+LAW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 SALT = bytes(range(16))
 TEXT = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from('"\\\n{}é\u2028\U0001f600'), max_size=20)
@@ -68,6 +71,7 @@ def sample() -> tuple[list[bytes], str]:
     return run(events[0], ("hello",), events[1], ({"a": [1]},), *events[2:])
 
 
+@LAW
 @given(runs())
 def test_what_was_appended_verifies(made: tuple[list[bytes], str]) -> None:
     """Verifying gives the head that appending gave, with and without being told it."""
@@ -78,6 +82,7 @@ def test_what_was_appended_verifies(made: tuple[list[bytes], str]) -> None:
     assert locate(lines, head=head) is None
 
 
+@LAW
 @given(runs(), st.data())
 def test_one_changed_byte_is_found_and_its_line_named(made: tuple[list[bytes], str], data: st.DataObject) -> None:
     """Any other byte at any place, line ends included, is found at its line."""
@@ -97,6 +102,7 @@ def test_one_changed_byte_is_found_and_its_line_named(made: tuple[list[bytes], s
     assert finding.how in ("changed", "truncated")
 
 
+@LAW
 @given(runs(), st.data())
 def test_any_cut_is_found_when_the_head_is_known(made: tuple[list[bytes], str], data: st.DataObject) -> None:
     """A run that lost bytes at its end does not verify; inside a line it is torn, unless only values are gone."""
@@ -113,6 +119,7 @@ def test_any_cut_is_found_when_the_head_is_known(made: tuple[list[bytes], str], 
         assert finding is not None
 
 
+@LAW
 @given(runs(), st.data())
 def test_another_order_of_events_is_found(made: tuple[list[bytes], str], data: st.DataObject) -> None:
     """Any other order, and any loss, of event lines is found; values may lie anywhere."""
@@ -125,6 +132,7 @@ def test_another_order_of_events_is_found(made: tuple[list[bytes], str], data: s
         assert locate(other, head=head) is not None
 
 
+@LAW
 @given(
     st.lists(st.binary(max_size=60) | st.sampled_from(sample()[0]) | st.sampled_from(sample()[0]).map(lambda x: x[:-1]))
 )
@@ -139,6 +147,7 @@ def test_any_lines_verify_or_are_refused(lines: list[bytes]) -> None:
     assert said == (finding.message if finding else None)
 
 
+@LAW
 @given(VALUES, st.binary(min_size=16, max_size=16))
 def test_a_value_line_holds_its_value(value: Any, salt: bytes) -> None:
     """The id is the SHA-256 of salt and canonical value, and reading gives the value back."""
@@ -148,6 +157,7 @@ def test_a_value_line_holds_its_value(value: Any, salt: bytes) -> None:
     assert canonical_bytes({"id": name, "salt": salt.hex(), "value": value}) + b"\n" == line
 
 
+@LAW
 @given(VALUES, st.data())
 def test_one_changed_byte_of_a_value_line_is_found(value: Any, data: st.DataObject) -> None:
     """A value line stands for itself: no other line is needed to see that it was changed."""

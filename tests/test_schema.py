@@ -9,13 +9,16 @@ from typing import Annotated, Any, Literal
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from runback_gate.documents import parse_document
 from runback_gate.errors import DocumentError
 from runback_gate.schema import Model, Resource, check_kind, json_schema, nearest, schema_id, validate
+
+# A machine may be slow: that is no failure.
+LAW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 class Color(Enum):
@@ -232,6 +235,7 @@ JSON = st.recursive(
 )
 
 
+@LAW
 @given(JSON)
 def test_any_document_is_a_value_or_an_error_with_a_place(spec: Any) -> None:
     """Whatever a document says, it is what the model allows, or there is one error, and the schema agrees."""

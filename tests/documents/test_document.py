@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runback_gate.documents import parse_document
 from runback_gate.errors import DocumentError, Location
+
+# A machine may be slow: that is no failure.
+LAW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 POLICY = """\
 # a policy
@@ -23,6 +26,7 @@ spec:
 """
 
 
+@LAW
 @given(st.text("ab01:,-?[]{}#&*!|>'\"%@\\ \n\t<é~.eE\r", max_size=40))
 def test_any_yaml_like_text_is_a_document_or_a_document_error(text: str) -> None:
     """The same for text made of YAML's own signs, where most of its grammar is reached; every part has a place."""

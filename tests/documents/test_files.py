@@ -11,11 +11,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runback_gate.documents import expand, read_document, safe_read, write_atomic
 from runback_gate.errors import DocumentError, InputError, PathError, WriteError
+
+# A machine may be slow: that is no failure.
+LAW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.fixture
@@ -193,6 +196,7 @@ def test_a_name_that_is_not_utf_8_is_an_error(root: Path) -> None:
     str(caught.value).encode()
 
 
+@LAW
 @given(
     st.text(max_size=30) | st.lists(st.sampled_from(["..", ".", "a", "*", "**", "/", "policies", "~"])).map("/".join)
 )

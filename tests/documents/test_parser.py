@@ -6,11 +6,14 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from runback_gate.documents import parse_document
 from runback_gate.errors import DocumentError
+
+# A machine may be slow: that is no failure.
+LAW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 POLICY = """\
 # a policy
@@ -58,6 +61,7 @@ def test_yaml_is_json_in_another_spelling() -> None:
     }
 
 
+@LAW
 @given(VALUES)
 def test_json_is_read_as_json(value: Any) -> None:
     """JSON text is YAML, and its value is the same; `-0` counts as 0."""
@@ -68,6 +72,7 @@ def test_json_is_read_as_json(value: Any) -> None:
         assert value == parse_document(text, "a.yaml").value
 
 
+@LAW
 @given(st.binary() | st.text().map(lambda text: text.encode("utf-8", "surrogatepass")))
 @example(b"[" * 200_000)
 @example(b"- " * 200_000)
