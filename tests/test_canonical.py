@@ -240,6 +240,12 @@ def test_bytes_in_another_form_are_refused(data: bytes) -> None:
     assert str(caught.value.location) == "datasets/recordings/ab.json"
 
 
+def test_the_reserved_key_may_be_text() -> None:
+    """Only as a key is `$decimal` reserved; as a text it is read and written like any other."""
+    for value in ("$decimal", ["$decimal", 0.5]):
+        assert value == parse_canonical(canonical_bytes(value))
+
+
 def test_digests_name_bytes_and_values() -> None:
     """A digest is the SHA-256 in lower-case hex behind its name."""
     expected = "sha256:" + hashlib.sha256(b'{"a":1}').hexdigest()
