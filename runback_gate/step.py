@@ -13,6 +13,8 @@ A value that a source did not keep is None here, is left out of the JSON, and is
 from __future__ import annotations
 
 import dataclasses
+import re
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
@@ -34,6 +36,7 @@ REQUEST_FIELDS: tuple[RequestField, ...] = ("model", "system", "tools", "paramet
 """The fields of a request that an agent config may state; the conversation always stays as recorded."""
 
 _STRICT = {"extra": "forbid"}
+_MONEY = re.compile(r"[0-9]{1,15}(\.[0-9]{1,18})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +90,11 @@ class Request:
 
     __pydantic_config__ = _STRICT
 
-    model: str | None
+    model: str | None = None
     """`provider/model` or the bare name that the source kept."""
-    system: str | None
+    system: str | None = None
     """The instructions: the first system or developer message."""
-    messages: tuple[Message, ...]
+    messages: tuple[Message, ...] = ()
     """The conversation after the instructions, oldest first."""
     tools: tuple[Tool, ...] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
@@ -127,6 +130,10 @@ class Response:
     """US dollars as a decimal string."""
     error: str | None = None
     """The provider's error, when there was no answer."""
+
+    def __post_init__(self) -> None:
+        if self.cost_usd is not None and not _MONEY.fullmatch(self.cost_usd):
+            raise ValueError(f"cost_usd: not a decimal amount: {self.cost_usd[:40]!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,24 +185,38 @@ class Run:
 
 
 def to_json(value: object) -> JsonValue:
-    """The JSON of any value of this package's dataclasses: None and empty containers are left out of objects."""
-    if dataclasses.is_dataclass(value):
-        pairs = ((key, to_json(getattr(value, key))) for key in _names(type(value)))
-        return {key: item for key, item in pairs if item is not None and item != {} and item != []}
+    """The JSON of any value of this package's dataclasses; optional fields that are None or empty are left out.
+
+    Plain JSON inside a value (parameters, schemas) is passed on as it is: nobody may change it.
+    """
     if isinstance(value, (list, tuple)):
         return [to_json(item) for item in value]
-    if isinstance(value, dict):
-        return {key: to_json(item) for key, item in value.items()}
-    return cast("JsonValue", value)
+    fields = _fields(type(value))
+    if fields is None:
+        return cast("JsonValue", value)
+    found: dict[str, JsonValue] = {}
+    for name, required in fields:
+        item = getattr(value, name)
+        if not isinstance(item, (str, int, dict)) and item is not None:
+            item = to_json(item)
+        if required or (item is not None and item not in ({}, [])):
+            found[name] = item
+    return found
 
 
 @cache
-def _names(kind: type) -> tuple[str, ...]:
-    return tuple(item.name for item in dataclasses.fields(kind))
+def _fields(kind: type) -> tuple[tuple[str, bool], ...] | None:
+    """The fields of a dataclass, and whether each must be given; None for any other type."""
+    if not dataclasses.is_dataclass(kind):
+        return None
+    missing = dataclasses.MISSING
+    return tuple(
+        (item.name, item.default is missing and item.default_factory is missing) for item in dataclasses.fields(kind)
+    )
 
 
 @cache
-def _adapter(kind: type) -> TypeAdapter[Any]:
+def _adapter(kind: Any) -> TypeAdapter[Any]:
     from pydantic import TypeAdapter  # noqa: PLC0415  costs 0.1 CPU s, which `--help` must not pay
 
     return TypeAdapter(kind)
@@ -210,11 +231,12 @@ def from_json(kind: type[T], value: JsonValue, what: str) -> T:
     from pydantic import ValidationError  # noqa: PLC0415
 
     try:
-        return cast("T", _adapter(kind).validate_python(value))
+        return cast("T", _adapter(cast("Hashable", kind)).validate_python(value))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "(top)"
-        raise InputError(f"{what}: {where}: {first['msg']}") from error
+        message = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"{what}: {where}: {message}") from error
 
 
 def step_from_json(value: JsonValue, what: str = "step") -> Step:

@@ -3,8 +3,7 @@
 In: `kind: Agent` YAML under a root folder, and a recorded `Step`. Out: `Agent`, and the `Request` that the step asks
 now.
 
-    agent = load_agent(root, "agents/support.yaml")
-    request = ask(agent, step)
+    ask(load_agent(root, "agents/support.yaml"), step)
 
 What the config states replaces what was recorded, each of model, parameters, system and tools as a whole; what it
 leaves out stays as recorded, and the conversation always does. A config never names an endpoint or a secret: a pull
@@ -16,13 +15,13 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import Field
 
 from runback_gate.canonical import JsonValue, digest_bytes, parse_json
 from runback_gate.documents import Document, check_kind, read_document, safe_read
-from runback_gate.errors import DocumentError, InputError
+from runback_gate.errors import DocumentError, InputError, Location
 from runback_gate.schema import Model, Resource, validate
 from runback_gate.step import Request, Step, Tool, tools_from_json
 
@@ -92,15 +91,21 @@ def load_agent(root: Path, name: str) -> Agent:
     document = read_document(root, name)
     check_kind(document, ("Agent",))
     spec = (model := validate(document, AgentDocument)).spec
-    files = [AgentFile("agent", name, digest_bytes(safe_read(root, name)))]
-    system = spec.system
-    if isinstance(system, FileReference):
-        files.append(reference := _refer(root, document, "system", system.file))
-        system = _text(safe_read(root, reference.path, MAX_PROMPT_BYTES), reference.path)
-    tools: JsonValue = spec.tools if isinstance(spec.tools, list) else None
+    files = [AgentFile("agent", document.path, digest_bytes(document.data))]
+    system: str | None = None
+    if isinstance(spec.system, FileReference):
+        file, data = _refer(root, document, "system", spec.system.file)
+        files.append(file)
+        system = _text(data, file.path)
+    else:
+        system = spec.system
+    tools: tuple[Tool, ...] | None = None
     if isinstance(spec.tools, FileReference):
-        files.append(reference := _refer(root, document, "tools", spec.tools.file))
-        tools = parse_json(safe_read(root, reference.path), path=reference.path)
+        file, data = _refer(root, document, "tools", spec.tools.file)
+        files.append(file)
+        tools = _tools(parse_json(data, path=file.path), Location(file.path))
+    elif spec.tools is not None:
+        tools = _tools(cast("JsonValue", spec.tools), document.mark(("spec", "tools")))
     return Agent(
         name=model.metadata.name,
         labels=dict(model.metadata.labels),
@@ -108,25 +113,32 @@ def load_agent(root: Path, name: str) -> Agent:
         model=spec.model,
         parameters=spec.parameters,
         system=system,
-        tools=None if spec.tools is None else tools_from_json(tools, files[-1].path),
+        tools=tools,
     )
 
 
-def _refer(root: Path, document: Document, kind: Literal["system", "tools"], file: str) -> AgentFile:
+def _refer(root: Path, document: Document, kind: Literal["system", "tools"], file: str) -> tuple[AgentFile, bytes]:
     path = str(PurePosixPath(document.path).parent / file)
     try:
-        data = safe_read(root, path)
+        data = safe_read(root, path, MAX_PROMPT_BYTES)
     except InputError as error:
         place = document.mark(("spec", kind, "file"))
         raise DocumentError(f"spec.{kind}.file: {error.message}", hint=error.hint, location=place) from error
-    return AgentFile("prompt" if kind == "system" else "tools", path, digest_bytes(data))
+    return AgentFile("prompt" if kind == "system" else "tools", path, digest_bytes(data)), data
 
 
 def _text(data: bytes, path: str) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text") from error
+        raise DocumentError("not UTF-8", hint="save the file as UTF-8", location=Location(path)) from error
+
+
+def _tools(value: JsonValue, place: Location) -> tuple[Tool, ...]:
+    try:
+        return tools_from_json(value, "tools")
+    except InputError as error:
+        raise DocumentError(error.message, hint=error.hint, location=place) from error
 
 
 def ask(agent: Agent, step: Step) -> Request:
@@ -138,30 +150,17 @@ def ask(agent: Agent, step: Step) -> Request:
     stated: dict[str, Any] = {
         "model": agent.model,
         "parameters": agent.parameters,
-        "system": agent.system if agent.system is None else _render(agent, agent.system, step),
+        "system": _system(agent, step),
         "tools": agent.tools,
     }
     return dataclasses.replace(step.request, **{key: value for key, value in stated.items() if value is not None})
 
 
-def _render(agent: Agent, template: str, step: Step) -> str:
-    if step.variables is None:
-        return template
+def _system(agent: Agent, step: Step) -> str | None:
+    if agent.system is None or step.variables is None:
+        return agent.system
     # Imported here: only recordings with variables need it, and every run would pay for it.
-    from jinja2 import StrictUndefined, TemplateError  # noqa: PLC0415
-    from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415
+    from runback_gate.agent.template import render  # noqa: PLC0415
 
-    sandbox = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)
-    where = next((file.path for file in agent.files if file.kind == "prompt"), agent.path)
-    size, parts = 0, []
-    try:
-        for part in sandbox.from_string(template).generate(step.variables):
-            parts.append(part)
-            if (size := size + len(part)) > MAX_PROMPT_BYTES:
-                raise InputError(f"{where}: the rendered prompt is larger than 1 MiB")
-    except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, RecursionError) as error:
-        raise InputError(
-            f"{where}: the template does not render for the recorded variables: {error}",
-            hint=f"recorded variables: {', '.join(sorted(step.variables)) or 'none'}",
-        ) from error
-    return "".join(parts)
+    path = next((file.path for file in agent.files if file.kind == "prompt"), agent.path)
+    return render(agent.system, step.variables, path)
