@@ -11,25 +11,30 @@ The package is imported when the first engine is made, `protobuf` when the first
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import metadata
 from typing import Any
 
 from runback_gate.canonical import JsonValue
+from runback_gate.documents import suggestion
 from runback_gate.errors import ExpressionError, Location
 from runback_gate.policy.engine import BUDGET_MESSAGE, ROOTS, Activation, Outcome, error_line, json_value
+from runback_gate.policy.engine import kind as kind_of
 from runback_gate.policy.functions import FUNCTIONS
-from runback_gate.policy.syntax import parse
+from runback_gate.policy.shape import MESSAGES, ROOT_TYPES
+from runback_gate.policy.syntax import parse, walk
 
 NAME = "cel-cpp"
 MAX_PROGRAMS = 4096
 """Compiled expressions that an engine remembers."""
 
+_PACKAGE = "runback"
 _TRUE, _FALSE = Outcome(True), Outcome(False)
 _PROBLEM = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): ([^\n]*)")
 _OVERLOAD = re.compile(r"found no matching overload for '(.+?)' applied to '(.*)'")
+_FIELD = re.compile(r"undefined field '(.+?)' not found in struct '(.+?)'")
 _STATUS = re.compile(r"^[A-Z_]+: |\s*\[[A-Z_]+\]$")
 
 
@@ -143,12 +148,14 @@ def compiled(environment: Any, source: str) -> Any:
         problems = [(int(line), int(column), text) for line, column, text in _PROBLEM.findall(str(error))]
         line, column, text = min(problems, default=(1, 1, str(error)))
         place = Location("", max(line, 1), max(column, 1))
-        raise ExpressionError(error_line(_readable(text)), location=place) from error
+        raise ExpressionError(error_line(_readable(text)), hint=_field_hint(text), location=place) from error
 
 
 def _readable(message: str) -> str:
     """The engine's words without its containers, packages and operator signatures."""
-    message = _STATUS.sub("", message).replace(" (in container '')", "").replace("runback.", "")
+    message = _STATUS.sub("", message).replace(" (in container '')", "").replace(f"{_PACKAGE}.", "")
+    if found := _FIELD.search(message):
+        return f"{found[2]} has no field {found[1]}"
     if found := _OVERLOAD.search(message):
         function, arguments = found[1].strip("_"), found[2]
         sign = function if function[0].isalpha() else f"`{function.replace('_', ' ')}`"
@@ -156,5 +163,123 @@ def _readable(message: str) -> str:
     return message
 
 
+def _field_hint(message: str) -> str | None:
+    found = _FIELD.search(message)
+    return suggestion(found[1], MESSAGES.get(found[2].rpartition(".")[2], ())) if found else None
+
+
 def _runtime_error(text: str) -> str:
     return BUDGET_MESSAGE if "Iteration budget exceeded" in text else error_line(_STATUS.sub("", text))
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedType:
+    """The type of an expression that was checked."""
+
+    name: str
+    """In CEL's words: `bool`, `list<ToolCall>`, `dyn` when it is only known at run time."""
+    native: Any
+    """A `cel.Type`."""
+
+
+class TypeChecker:
+    """Checks expressions against the shape of what they see (`shape`), without evaluating them."""
+
+    def __init__(self) -> None:
+        self._pool = _descriptors()
+        self._roots = {name: _native(kind) for name, kind in ROOT_TYPES.items()}
+        self._functions = _checked_functions()
+
+    def check(self, source: str, params: Mapping[str, JsonValue], variables: Mapping[str, CheckedType]) -> CheckedType:
+        """The type of an expression as it is written, with `params` and `variables` in it.
+
+        Raises ExpressionError with line and column in `source`.
+        """
+        types = _package().Type
+        # The checker would take has(params.x) for the value of a name "params.x".
+        asked = {part.name for part, _ in walk(parse(source)) if part.test_only and part.children[0].name == "params"}
+        names = {**self._roots, "params": types.Map(types.STRING, types.DYN)}
+        names |= {
+            f"params.{key}": _type_of(value) for key, value in params.items() if key.isidentifier() and key not in asked
+        }
+        names |= {f"variables.{key}": checked.native for key, checked in variables.items()}
+        environment = _package().NewEnv(self._pool, variables=names, functions=self._functions)
+        found = compiled(environment, source).return_type()
+        name = re.sub(r"\b[A-Z_]+\b", lambda word: word[0].lower(), found.name().replace(f"{_PACKAGE}.", ""))
+        return CheckedType(name, found)
+
+
+def _native(kind: str) -> Any:
+    types = _package().Type
+    if kind.startswith("list of "):
+        return types.List(_native(kind.removeprefix("list of ")))
+    return types.STRING if kind == "string" else types(f"{_PACKAGE}.{kind}")
+
+
+def _type_of(value: JsonValue) -> Any:
+    """The type that the literal of a JSON value has."""
+    types = _package().Type
+    if isinstance(value, dict):
+        return types.Map(types.STRING, _common(value.values()))
+    if isinstance(value, (list, tuple)):
+        return types.List(_common(value))
+    return getattr(types, kind_of(value).upper())
+
+
+def _common(values: Iterable[JsonValue]) -> Any:
+    found = [_type_of(value) for value in values]
+    return found[0] if found and all(item == found[0] for item in found) else _package().Type.DYN
+
+
+def _checked_functions() -> list[Any]:
+    """The functions of ours with the types of the shape: `calls` gives tool calls, `includes` takes anything."""
+    cel = _package()
+    types = cel.Type
+    record, texts = types.Map(types.STRING, types.DYN), types.List(types.STRING)
+    kinds = {"string": types.STRING, "list": texts, "map": record, "dyn": types.DYN, "bool": types.BOOL}
+    results = {"calls": types.List(_native("ToolCall"))}
+    firsts = {"calls": _native("Response"), "includes": types.DYN}
+    return [
+        cel.FunctionDecl(
+            item.name,
+            [
+                cel.Overload(
+                    f"{item.name}_{'_'.join(overload[1:])}_{'method' if method else 'function'}",
+                    return_type=results.get(item.name) or kinds[item.result],
+                    parameters=[firsts.get(item.name) or kinds[overload[0]], *(kinds[kind] for kind in overload[1:])],
+                    is_member=method,
+                )
+                # Where the first parameter takes anything, the overloads are one.
+                for overload in {overload[1:]: overload for overload in item.overloads}.values()
+                for method in (False, True)
+            ],
+        )
+        for item in FUNCTIONS
+    ]
+
+
+@cache
+def _descriptors() -> Any:
+    """The records of the shape as protobuf messages, the only records that the checker knows."""
+    # Imported here: only checking needs it.
+    from google.protobuf import descriptor_pb2, descriptor_pool, struct_pb2  # noqa: PLC0415
+
+    field_type = descriptor_pb2.FieldDescriptorProto
+    struct, file = descriptor_pb2.FileDescriptorProto(), descriptor_pb2.FileDescriptorProto()
+    struct_pb2.DESCRIPTOR.CopyToProto(struct)
+    file.name, file.package, file.syntax = f"{_PACKAGE}.proto", _PACKAGE, "proto3"
+    file.dependency.append(struct.name)
+    known = {"dyn": ".google.protobuf.Value", "map": ".google.protobuf.Struct"}
+    for record, fields in MESSAGES.items():
+        message = file.message_type.add(name=record)
+        for number, (name, kind) in enumerate(fields.items(), 1):
+            element = kind.removeprefix("list of ")
+            field = message.field.add(name=name, number=number, type=field_type.TYPE_STRING)
+            field.label = field_type.LABEL_OPTIONAL if element == kind else field_type.LABEL_REPEATED
+            if element != "string":
+                field.type = field_type.TYPE_MESSAGE
+                field.type_name = known.get(element, f".{_PACKAGE}.{element}")
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(struct)
+    pool.Add(file)
+    return pool

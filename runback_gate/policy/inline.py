@@ -120,12 +120,12 @@ class _Inliner:
             return
         if node.kind == "ident" and node.name == "variables":
             fail(source, node.at, "`variables` is not a value", "write variables.NAME")
-        value = self.constant(source, node)
+        value = _constant(source, node, self.params)
         if value is not None:
             found.append((node, _embedded(source, node, value[0])))
             return
         if node.test_only:
-            holder = self.constant(source, node.children[0])
+            holder = _constant(source, node.children[0], self.params)
             if holder is not None and not isinstance(holder[0], dict):
                 owner = _shown(source, node.children[0])
                 fail(source, node.at, f"{owner} is of type {kind(holder[0])}, it has no {quoted(node.name)}")
@@ -152,18 +152,27 @@ class _Inliner:
         # A comment at its end must not take the parenthesis with it.
         return f"({text}\n)" if "//" in text else f"({text})"
 
-    def constant(self, source: str, node: Node) -> tuple[JsonValue] | None:
-        """The value of a node that is made of `params` and known keys only, or None."""
-        if node.kind == "ident":
-            return (dict(self.params),) if node.name == "params" else None
-        if node.kind not in ("select", "index") or node.test_only:
-            return None
-        holder = self.constant(source, node.children[0])
-        if holder is None or (node.kind == "index" and node.children[1].kind != "literal"):
-            return None
-        key: object = node.name if node.kind == "select" else node.children[1].value
-        offset = node.at if node.kind == "select" else node.children[1].start
-        return (_entry(source, offset, _shown(source, node.children[0]), holder[0], key),)
+
+def resolved(source: str, node: Node, params: Mapping[str, JsonValue]) -> JsonValue:
+    """The value of a node that is made of `params` and known keys only; None for any other node.
+
+    Raises ExpressionError for a path that does not exist.
+    """
+    found = _constant(source, node, params)
+    return found[0] if found else None
+
+
+def _constant(source: str, node: Node, params: Mapping[str, JsonValue]) -> tuple[JsonValue] | None:
+    if node.kind == "ident":
+        return (dict(params),) if node.name == "params" else None
+    if node.kind not in ("select", "index") or node.test_only:
+        return None
+    holder = _constant(source, node.children[0], params)
+    if holder is None or (node.kind == "index" and node.children[1].kind != "literal"):
+        return None
+    key: object = node.name if node.kind == "select" else node.children[1].value
+    offset = node.at if node.kind == "select" else node.children[1].start
+    return (_entry(source, offset, _shown(source, node.children[0]), holder[0], key),)
 
 
 def _shown(source: str, node: Node) -> str:

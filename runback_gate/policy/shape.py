@@ -1,0 +1,54 @@
+"""The shape of what expressions see, for checking names and types before anything runs.
+
+In: nothing. Out: `MESSAGES`, the fields of each record with their types, and `ROOT_TYPES`, the types of `engine.ROOTS`.
+`context` makes values of this shape; `cel_cpp` declares it to the checker; `lint` reads names for its hints.
+
+A type is `string`, `dyn` (any JSON value), `map` (text to any JSON value), the name of a record, or one of these after
+`list of `. Numbers of usage, time and money are `dyn`, so that they compare with both kinds of numbers.
+"""
+
+from __future__ import annotations
+
+ROOT_TYPES = {
+    "request": "Request",
+    "response": "Response",
+    "baseline": "Response",
+    "history": "list of PastCall",
+    "case": "Case",
+    "agent": "Agent",
+}
+"""Each root and its type. `baseline` is the recorded answer."""
+
+MESSAGES: dict[str, dict[str, str]] = {
+    "Request": {
+        "model": "string",
+        "system": "string",
+        "messages": "list of Message",
+        "tools": "list of Tool",
+        "parameters": "map",
+    },
+    "Message": {
+        "role": "string",
+        "content": "dyn",
+        "tool_calls": "list of ToolCall",
+        "tool_call_id": "string",
+        "name": "string",
+    },
+    "Tool": {"name": "string", "description": "string", "parameters": "dyn"},
+    "Response": {
+        "text": "string",
+        "tool_calls": "list of ToolCall",
+        "finish_reason": "string",
+        "model": "string",
+        "error": "string",
+        "usage": "Usage",
+        "latency_ms": "dyn",
+        "cost_usd": "dyn",
+    },
+    "Usage": {"input_tokens": "dyn", "output_tokens": "dyn"},
+    "ToolCall": {"id": "string", "name": "string", "arguments": "dyn"},
+    "PastCall": {"name": "string", "arguments": "dyn", "result": "dyn", "error": "string"},
+    "Case": {"id": "string", "dataset": "string", "tags": "list of string", "now": "string"},
+    "Agent": {"name": "string", "labels": "map"},
+}
+"""Records by name, with their fields."""
