@@ -9,8 +9,9 @@ digest names.
 
 from __future__ import annotations
 
+import posixpath
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from runback_gate.canonical import canonical_bytes, digest_bytes, parse_canonical
 from runback_gate.documents import safe_read
@@ -27,7 +28,7 @@ def recording_path(dataset: str, digest: str) -> str:
     if not _DIGEST.fullmatch(digest):
         raise InputError(f"not a digest: {digest!r}", hint="sha256: and 64 hexadecimal digits")
     name = digest.removeprefix("sha256:")
-    return str(PurePosixPath(dataset).parent / "recordings" / name[:2] / f"{name}.json")
+    return posixpath.join(posixpath.dirname(dataset), "recordings", name[:2], f"{name}.json")
 
 
 def recording(step: Step, dataset: str) -> tuple[str, str, bytes]:

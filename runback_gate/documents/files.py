@@ -17,6 +17,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from runback_gate.documents.document import Document
@@ -43,25 +44,25 @@ def safe_read(root: Path, name: str, max_bytes: int = 1 << 20) -> bytes:
         DocumentError: larger than `max_bytes`.
     """
     path = _inside(root, name)
-    place = Location(PurePosixPath(name).as_posix())
     try:
         # Not blocking, because to open a pipe would wait for somebody to write.
         handle = os.open(path, _FLAGS)
         try:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise PathError("not a regular file", hint="name a file", location=place)
+                raise PathError("not a regular file", hint="name a file", location=_place(name))
             with os.fdopen(handle, "rb", closefd=False) as file:
                 data = file.read(max_bytes + 1)
         finally:
             os.close(handle)
     except OSError as error:
+        place = _place(name)
         if error.errno in _NO_FILE:
             raise _missing(path, place) from error
         if error.errno in (errno.ENXIO, errno.ELOOP):
             raise PathError("not a regular file", hint="name a file", location=place) from error
         raise InputError(f"cannot be read: {error.strerror}", hint="check its permissions", location=place) from error
     if len(data) > max_bytes:
-        raise DocumentError(f"larger than {max_bytes:,} bytes", hint="split the file", location=place)
+        raise DocumentError(f"larger than {max_bytes:,} bytes", hint="split the file", location=_place(name))
     return data
 
 
@@ -130,19 +131,28 @@ def _temporary(folder: Path) -> tuple[Path, int]:
 
 def _inside(root: Path, name: str) -> Path:
     """Give the real path of a name, which must lie below the root."""
-    place = Location(quoted(name) if not name.isprintable() else name or ".")
-    pure = PurePosixPath(name)
-    if pure.is_absolute() or ".." in pure.parts:
+    place = Location(name or "." if name.isprintable() else quoted(name))
+    if name.startswith("/") or ".." in name.split("/"):
         raise PathError("leads out of the root", hint="name a file below it, without `..`", location=place)
     try:
         # A name of undecodable bytes could not be written into any report.
         name.encode()
-        path, base = Path(os.path.realpath(root / name)), Path(os.path.realpath(root))
+        base = _real(os.path.abspath(root))  # noqa: PTH100  links are followed below
+        path = os.path.realpath(os.path.join(base, name))  # noqa: PTH118  pathlib would cost more than the reading
     except (OSError, ValueError) as error:
         raise PathError("not a file name", hint="use printable UTF-8", location=place) from error
-    if not path.is_relative_to(base):
+    if path != base and not path.startswith(base.rstrip("/") + "/"):
         raise PathError("leads out of the root through a symbolic link", hint="copy what it points to", location=place)
-    return path
+    return Path(path)
+
+
+@lru_cache(maxsize=64)
+def _real(root: str) -> str:
+    return os.path.realpath(root)
+
+
+def _place(name: str) -> Location:
+    return Location(PurePosixPath(name).as_posix())
 
 
 def _missing(path: Path, place: Location) -> InputError:

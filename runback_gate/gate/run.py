@@ -110,7 +110,7 @@ class _Loop:
             note=answers[decider.index].note,
             needed=needed,
             planned=planned,
-            then=summarize(step.response) if step.source.run else "",
+            then=decider.answer if question.recorded else summarize(step.response) if step.source.run else "",
             now=decider.answer,
             why=case.why,
             recording=case.step,

@@ -98,7 +98,7 @@ def load_waivers(root: Path, patterns: Sequence[str]) -> tuple[Waiver, ...]:
 
 
 def apply_waivers(findings: Iterable[Finding], waivers: Sequence[Waiver], case: str, day: str) -> tuple[Finding, ...]:
-    """The findings, each failing policy rule marked that a waiver in force names; errors and checks cannot be waived."""
+    """The findings, marking each failing policy rule that a waiver in force names; errors and checks stay."""
     return tuple(_waive(finding, waivers, case, day) for finding in findings)
 
 
