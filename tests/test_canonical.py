@@ -242,7 +242,8 @@ def test_bytes_in_another_form_are_refused(data: bytes) -> None:
 
 def test_the_reserved_key_may_be_text() -> None:
     """Only as a key is `$decimal` reserved; as a text it is read and written like any other."""
-    for value in ("$decimal", ["$decimal", 0.5]):
+    values: list[Any] = ["$decimal", ["$decimal", 0.5]]
+    for value in values:
         assert value == parse_canonical(canonical_bytes(value))
 
 
