@@ -191,7 +191,7 @@ def to_json(value: object) -> JsonValue:
     """
     if isinstance(value, (list, tuple)):
         return [to_json(item) for item in value]
-    fields = _fields(type(value))
+    fields = _fields(cast("Hashable", type(value)))
     if fields is None:
         return cast("JsonValue", value)
     found: dict[str, JsonValue] = {}
@@ -205,7 +205,7 @@ def to_json(value: object) -> JsonValue:
 
 
 @cache
-def _fields(kind: type) -> tuple[tuple[str, bool], ...] | None:
+def _fields(kind: Any) -> tuple[tuple[str, bool], ...] | None:
     """The fields of a dataclass, and whether each must be given; None for any other type."""
     if not dataclasses.is_dataclass(kind):
         return None

@@ -9,12 +9,14 @@ In: a `Run` and a source of salt. Out: the bytes of `runs/<run id>.jsonl`; and b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from runback_gate.canonical import JsonValue, canonical_bytes, parse_canonical
 from runback_gate.chain import append, check_value_line, value_line, verify
-from runback_gate.errors import IntegrityError, Location, RunbackError
+from runback_gate.errors import InputError, IntegrityError, Location, RunbackError
 from runback_gate.step import Message, Request, Response, Run, Source, Step, Tool, from_json, to_json
+
+T = TypeVar("T")
 
 FORMAT = "runback.run/v1"
 MAX_RUN_BYTES = 256 << 20
@@ -87,10 +89,19 @@ def read_run(data: bytes, path: str) -> Run:
         raise type(error)(error.message, hint=error.hint, location=Location(path, place.line, place.column)) from error
     except KeyError as error:
         raise IntegrityError(f"a value or field is missing: {error}", location=Location(path)) from error
+    except (TypeError, AttributeError) as error:
+        # The chain holds, so another program wrote it.
+        raise InputError(f"a field is of another type than {FORMAT} has", location=Location(path)) from error
 
 
 def _is_value(line: bytes) -> bool:
     return line.startswith(b'{"id":')
+
+
+def _checked(value: Any, kind: type[T]) -> T:
+    if not isinstance(value, kind):
+        raise TypeError(kind.__name__)
+    return value
 
 
 class _Reader:
@@ -105,26 +116,34 @@ class _Reader:
         if start.get("type") != "run.start" or start.get("format") != FORMAT or end.get("type") != "run.end":
             raise IntegrityError(f"not a whole {FORMAT} file", hint="it begins with run.start and ends with run.end")
         steps = tuple(self._steps(start, middle))
-        labels = self._values[start["labels"]] if "labels" in start else {}
-        return Run(start["run"], start["agent"], steps, cast("dict[str, Any]", labels))
+        # The chain says nothing of its last line, so the line itself says how long the run was.
+        if end != {"type": "run.end", "steps": len(steps), "prev": end.get("prev")}:
+            raise IntegrityError("the last line does not fit the run", hint="the file was changed")
+        if end.get("steps") != len(steps):
+            raise IntegrityError(f"run.end counts {end.get('steps')} steps, there are {len(steps)}")
+        labels = self._mapping(start, "labels")
+        return Run(_checked(start["run"], str), _checked(start["agent"], str), steps, labels or {})
 
     def _steps(self, start: dict[str, Any], events: list[dict[str, Any]]) -> Iterator[Step]:
         for event in events:
             if event["type"] == "model":
                 request = Request(
-                    model=event.get("model"),
-                    system=self._values[event["system"]] if "system" in event else None,  # type: ignore[arg-type]
+                    model=_checked(event["model"], str) if "model" in event else None,
+                    system=_checked(self._values[event["system"]], str) if "system" in event else None,
                     messages=tuple(self._value(Message, name) for name in event["messages"]),
                     tools=self._tools(event),
-                    parameters=self._values[event["parameters"]] if "parameters" in event else {},  # type: ignore[arg-type]
+                    parameters=self._mapping(event, "parameters") or {},
                 )
                 yield Step(
                     agent=start["agent"],
                     request=request,
                     response=self._value(Response, event["response"]),
                     source=from_json(Source, event["source"], "source"),
-                    variables=self._values[event["variables"]] if "variables" in event else None,  # type: ignore[arg-type]
+                    variables=self._mapping(event, "variables"),
                 )
+
+    def _mapping(self, event: dict[str, Any], field: str) -> dict[str, Any] | None:
+        return _checked(self._values[event[field]], dict) if field in event else None
 
     def _tools(self, event: dict[str, Any]) -> tuple[Tool, ...]:
         if "tools" not in event:

@@ -10,6 +10,7 @@ objects; JSONL holds one of the first two a line. Other fields of the object bec
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
@@ -101,7 +102,7 @@ def _run(
     messages = [_message(item, place, index) for index, item in enumerate(said)]
     if tools is None and "tools" in record:
         tools = tools_from_json(record["tools"], f"{place}: tools")
-    named = model or (record["model"] if isinstance(record.get("model"), str) else None)
+    named = model or _text(record.get("model"))
     unknown: list[RequestField] = ["parameters"]
     unknown += [field for field, missing in (("model", named is None), ("tools", tools is None)) if missing]  # type: ignore[misc]
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", PurePosixPath(place.path).stem).strip("-.") or "run"
@@ -191,5 +192,5 @@ def _call(value: JsonValue, where: str, place: Location) -> ToolCall:
         raise InputError(f"{where}: {{id, function: {{name, arguments}}}} was expected", location=place)
     arguments = function.get("arguments", "")
     if not isinstance(arguments, str):  # some exporters write the object instead of its text
-        arguments = canonical_bytes(arguments).decode()
+        arguments = json.dumps(arguments, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     return ToolCall(id=_text(value.get("id")) or "", name=function["name"], arguments=arguments)

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from runback_gate.canonical import JsonValue
-from runback_gate.policy.conformance import states
+from runback_gate.policy.conformance import State, states
 from runback_gate.policy.context import agent_facts, bindings, case_facts
 from runback_gate.policy.document import Policy
 from runback_gate.policy.engine import Engine
-from runback_gate.policy.evaluate import Subject, compile_policy, judge
+from runback_gate.policy.evaluate import RuleSet, Subject, compile_policy, judge
 from runback_gate.step import Run, Step
 
 WORDS = ("pass", "fail", "error", "skip")
@@ -70,14 +70,21 @@ def backtest(policies: Sequence[Policy], engine: Engine, runs: Iterable[Run]) ->
             steps += 1
             subject = Subject(engine, step_data(step))
             for policy, rules in compiled:
-                concerned = rules.concerns(step.agent, ())
-                judgement = judge(subject, [rules], explained=False) if concerned else None
-                for rule, (state, message) in states(policy, rules, judgement).items():
+                for rule, (state, message) in _states(policy, rules, step, subject).items():
                     counts[rule][state] += 1
                     if state in ("fail", "error"):
                         failures.append(Failure(rule, run.id, index, state, message))
     totals = {rule: {word: found[word] for word in WORDS} for rule, found in counts.items()}
     return Backtest(seen, steps, totals, tuple(failures))
+
+
+def _states(policy: Policy, rules: RuleSet, step: Step, subject: Subject) -> dict[str, State]:
+    if not rules.concerns(step.agent, ()):
+        return states(policy, None)
+    if step.source.grade == "view-only":
+        reason = "the recording is view-only: it can be read, not judged"
+        return {rule.id: ("error", reason) for rule in policy.validations}
+    return states(policy, judge(subject, [rules], explained=False))
 
 
 def step_data(step: Step) -> dict[str, JsonValue]:

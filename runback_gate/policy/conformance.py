@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from runback_gate.documents import suggestion
 from runback_gate.errors import DocumentError, Location
-from runback_gate.policy.document import Policy
+from runback_gate.policy.document import Policy, Validation
 from runback_gate.policy.engine import Engine
 from runback_gate.policy.evaluate import Judgement, RuleSet, Subject, compile_policy, judge
 from runback_gate.policy.examples import Example, PolicyTest
@@ -79,35 +79,38 @@ def run_tests(policies: Sequence[Policy], tests: Sequence[PolicyTest], engines: 
             for rule, (state, _) in states[0].items():
                 seen[rule].append(state)
             deviations += _deviations(example, states, [engine.name for engine in engines])
-    coverage = [
-        Coverage(
-            rule.id,
-            *(seen[rule.id].count(word) for word in ("pass", "fail", "error", "skip")),
-            rule.expression.location,
-        )
-        for policy in policies
-        for rule in policy.validations
-    ]
-    return Conformance(expectations, tuple(deviations), tuple(coverage))
+    coverage = tuple(_coverage(rule, seen[rule.id]) for policy in policies for rule in policy.validations)
+    return Conformance(expectations, tuple(deviations), coverage)
+
+
+def _coverage(rule: Validation, seen: Sequence[str]) -> Coverage:
+    return Coverage(
+        rule=rule.id,
+        passed=seen.count("pass"),
+        failed=seen.count("fail"),
+        errors=seen.count("error"),
+        skipped=seen.count("skip"),
+        location=rule.expression.location,
+    )
 
 
 State = tuple[str, str]
 """pass, fail, error or skip; and the message."""
 
 
-def states(policy: Policy, rules: RuleSet, judgement: Judgement | None) -> dict[str, State]:
+def states(policy: Policy, judgement: Judgement | None) -> dict[str, State]:
     """What each validation of a policy says, `None` standing for an answer that the policy does not concern."""
     if judgement is None:
         return {rule.id: ("skip", "the policy does not concern this agent or case") for rule in policy.validations}
     said: dict[str, State] = dict.fromkeys(judgement.passed, ("pass", ""))
     said |= dict.fromkeys(judgement.skipped, ("skip", "a match condition is false"))
     said |= {item.rule: (item.outcome, item.message) for item in judgement.findings}
-    return {rule.id: said[rule.id] for rule in rules.rules}
+    return {rule.id: said[rule.id] for rule in policy.validations}
 
 
 def _states(policy: Policy, rules: RuleSet, engine: Engine, example: Example) -> dict[str, State]:
     concerned = rules.concerns(example.agent, example.tags)
-    return states(policy, rules, judge(Subject(engine, example.data), [rules], explained=False) if concerned else None)
+    return states(policy, judge(Subject(engine, example.data), [rules], explained=False) if concerned else None)
 
 
 def _deviations(example: Example, said: Sequence[dict[str, State]], engines: Sequence[str]) -> list[Deviation]:

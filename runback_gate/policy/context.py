@@ -7,7 +7,8 @@ In: the request and answer that are judged, the recorded answer, the case and th
     agent=agent_facts("support"))
 
 Unknown values are absent, so `has()` tells and an unguarded use is an error; they are never 0. Arguments and results
-that are JSON are parsed; any other text stays text. Time is never read: `case.now` is when the step was recorded.
+that are JSON are parsed; any other text stays text. A NUL is shown as U+FFFD, since text would end there for one of the
+engines. Time is never read: `case.now` is when the step was recorded.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import cast
+
+import orjson
 
 from runback_gate.canonical import JsonValue, parse_json
 from runback_gate.errors import RunbackError
@@ -32,14 +35,30 @@ def bindings(
     agent: dict[str, JsonValue],
 ) -> dict[str, JsonValue]:
     """The roots that an expression sees. Values are shared between calls: nobody may change them."""
-    return {
-        "request": _request(request),
-        "response": answer_facts(response),
-        "baseline": {} if baseline is None else answer_facts(baseline),
-        "history": history(request.messages),
-        "case": case,
-        "agent": agent,
-    }
+    return without_nul(
+        {
+            "request": _request(request),
+            "response": answer_facts(response),
+            "baseline": {} if baseline is None else answer_facts(baseline),
+            "history": history(request.messages),
+            "case": case,
+            "agent": agent,
+        }
+    )
+
+
+def without_nul(data: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """The data with U+FFFD in place of each NUL; the data itself when there is none."""
+    # Nearly always there is none, and to print it all is the fastest way to see that.
+    return cast("dict[str, JsonValue]", _replaced(data)) if b"\\u0000" in orjson.dumps(data) else data
+
+
+def _replaced(value: JsonValue) -> JsonValue:
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd")
+    if isinstance(value, dict):
+        return {key.replace("\0", "\ufffd"): _replaced(item) for key, item in value.items()}
+    return [_replaced(item) for item in value] if isinstance(value, list) else value
 
 
 def case_facts(dataset: str, case: str, tags: Sequence[str] = (), now: str | None = None) -> dict[str, JsonValue]:
@@ -71,20 +90,39 @@ def answer_facts(response: Response) -> dict[str, JsonValue]:
 def history(messages: Sequence[Message]) -> list[JsonValue]:
     """The tool calls of a conversation with their results, oldest first; a call without a result yet has none."""
     entries: list[dict[str, JsonValue]] = []
-    open_calls: dict[str, dict[str, JsonValue]] = {}
+    waiting: dict[str, dict[str, JsonValue]] = {}
+    unnamed: list[dict[str, JsonValue]] = []  # calls of the latest answer whose source kept no ids
     for message in messages:
-        for call in message.tool_calls:
-            entries.append(entry := {"name": call.name, "arguments": read_json(call.arguments)})
-            open_calls[call.id] = entry
+        if message.tool_calls:
+            made: list[dict[str, JsonValue]] = [
+                {"name": call.name, "arguments": arguments(call)} for call in message.tool_calls
+            ]
+            entries += made
+            waiting.update(zip((call.id for call in message.tool_calls), made, strict=True))
+            unnamed = [entry for call, entry in zip(message.tool_calls, made, strict=True) if not call.id]
         if message.role == "tool":
+            answered = waiting.pop(message.tool_call_id, None) if message.tool_call_id else _next(unnamed, message.name)
             # A result without an open call still happened: it stands alone, under its own name.
-            answered = open_calls.pop(message.tool_call_id or "", None)
             if answered is None:
-                entries.append(answered := {"name": message.name or "", "arguments": {}})
+                answered = {"name": message.name or "", "arguments": {}}
+                entries.append(answered)
             answered["result"] = read_json(message.content)
             if message.error is not None:
                 answered["error"] = message.error
     return cast("list[JsonValue]", entries)
+
+
+def _next(calls: list[dict[str, JsonValue]], name: str | None) -> dict[str, JsonValue] | None:
+    """Take the first call that a result without an id can belong to."""
+    for index, call in enumerate(calls):
+        if name is None or call["name"] == name:
+            return calls.pop(index)
+    return None
+
+
+def arguments(call: ToolCall) -> JsonValue:
+    """The arguments of a call: the value of their JSON, or the text; models write nothing for no arguments."""
+    return read_json(call.arguments) if call.arguments.strip() else {}
 
 
 @lru_cache(maxsize=1024)
@@ -109,7 +147,7 @@ def _fits(value: JsonValue) -> bool:
 
 
 def _call(call: ToolCall) -> JsonValue:
-    return {"id": call.id, "name": call.name, "arguments": read_json(call.arguments)}
+    return {"id": call.id, "name": call.name, "arguments": arguments(call)}
 
 
 def _request(request: Request) -> JsonValue:

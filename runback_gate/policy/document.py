@@ -26,6 +26,8 @@ Source = Annotated[str, Field(min_length=1, max_length=4096)]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
 RuleId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=128)]
 Action = Literal["Deny", "Warn", "Audit"]
+ACTIONS: tuple[Action, ...] = ("Deny", "Warn", "Audit")
+"""What may be done about a breach, the strictest first."""
 
 
 class Match(Model):
@@ -188,7 +190,7 @@ def _policy(document: Document) -> Policy:
         variables=tuple(expressions("variables", [item.name for item in spec.variables])),
         conditions=tuple(expressions("matchConditions", [item.name for item in spec.matchConditions])),
         validations=tuple(rules),
-        action=next(action for action in ("Deny", "Warn", "Audit") if action in actions),  # type: ignore[arg-type]
+        action=next(action for action in ACTIONS if action in actions),
         ignore_errors=spec.failurePolicy == "Ignore",
         location=document.mark(("metadata", "name")),
     )
@@ -199,15 +201,14 @@ def _expression(document: Document, pointer: tuple[str | int, ...], name: str) -
 
 
 def _refuse_twins(policies: Sequence[Policy]) -> None:
-    seen: dict[tuple[str, str], Location] = {}
+    seen: dict[tuple[str, ...], Location] = {}
     for policy in policies:
-        places = [(("policy", policy.name), policy.location)]
-        places += [(("variable", f"{policy.name}/{item.name}"), item.location) for item in policy.variables]
+        places: list[tuple[tuple[str, ...], Location]] = [(("policy", policy.name), policy.location)]
+        places += [(("variable", policy.name, item.name), item.location) for item in policy.variables]
         places += [(("validation", rule.id), rule.expression.location) for rule in policy.validations]
         for key, place in places:
             if key in seen:
-                name = key[1].rpartition("/")[2]
                 raise DocumentError(
-                    f"two {key[0]} entries are named {name!r}", hint=f"the other: {seen[key]}", location=place
+                    f"two {key[0]} entries are named {key[-1]!r}", hint=f"the other: {seen[key]}", location=place
                 )
             seen[key] = place

@@ -18,7 +18,7 @@ from pydantic import Field
 from runback_gate.canonical import JsonValue
 from runback_gate.documents import Document
 from runback_gate.errors import Location
-from runback_gate.policy.context import agent_facts, bindings, case_facts
+from runback_gate.policy.context import agent_facts, bindings, case_facts, without_nul
 from runback_gate.schema import Model, Resource, validate
 from runback_gate.step import Message, Request, Response, Role, Tool, ToolCall, Usage
 
@@ -190,7 +190,7 @@ def _example(document: Document, index: int, case: PolicyTestCase) -> Example:
         agent=agent_facts(step.agent.name, step.agent.labels),
     )
     earlier: Any = data["history"]
-    data["history"] = earlier + [item.model_dump(exclude_unset=True) for item in step.history]
+    data = without_nul({**data, "history": earlier + [_earlier(item) for item in step.history]})
     return Example(
         name=case.name,
         data=data,
@@ -200,6 +200,14 @@ def _example(document: Document, index: int, case: PolicyTestCase) -> Example:
         location=document.mark(pointer),
         places={rule: document.mark((*pointer, "expect", rule)) for rule in case.expect},
     )
+
+
+def _earlier(entry: ExampleHistory) -> dict[str, JsonValue]:
+    """The entry as `context.history` makes them: a result that is not given is absent, and so is an error."""
+    facts: dict[str, JsonValue] = {"name": entry.name, "arguments": entry.arguments}
+    if "result" in entry.model_fields_set:
+        facts["result"] = entry.result
+    return facts if entry.error is None else {**facts, "error": entry.error}
 
 
 def _request(request: ExampleRequest) -> Request:
