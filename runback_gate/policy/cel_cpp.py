@@ -23,6 +23,8 @@ from runback_gate.errors import ExpressionError, Location
 from runback_gate.policy.engine import BUDGET_MESSAGE, ROOTS, Activation, Outcome, error_line, json_value
 from runback_gate.policy.engine import kind as kind_of
 from runback_gate.policy.functions import FUNCTIONS
+from runback_gate.policy.optimize import SEARCH, optimize
+from runback_gate.policy.pattern import compile_pattern
 from runback_gate.policy.shape import MESSAGES, ROOT_TYPES
 from runback_gate.policy.syntax import parse, walk
 
@@ -48,7 +50,7 @@ class CppActivation:
     """The engine that can read it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class CppProgram:
     """An expression that cel-cpp has compiled."""
 
@@ -100,7 +102,10 @@ class CppEngine:
         return self._compiled(source, local)
 
     def _compile(self, source: str, local: tuple[str, ...]) -> CppProgram:
-        return CppProgram(compiled(self._environment((*ROOTS, *local)), source))
+        environment = self._environment((*ROOTS, *local))
+        program = compiled(environment, source)
+        faster = optimize(source)
+        return CppProgram(program if faster == source else compiled(environment, faster))
 
 
 @cache
@@ -136,7 +141,19 @@ def _functions() -> tuple[Any, ...]:
             ],
         )
         for function in FUNCTIONS
-    )
+    ) + (_search(),)
+
+
+def _search() -> Any:
+    """`matches` with its pattern compiled once: the engine's own compiles it at each evaluation."""
+    cel = _package()
+    texts = [cel.Type.STRING, cel.Type.STRING]
+    overload = cel.Overload(SEARCH, return_type=cel.Type.BOOL, parameters=texts, is_member=True, impl=_found)
+    return cel.FunctionDecl(SEARCH, [overload])
+
+
+def _found(text: str, pattern: str) -> bool:
+    return compile_pattern(pattern).search(text) is not None
 
 
 def compiled(environment: Any, source: str) -> Any:

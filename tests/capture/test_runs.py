@@ -94,3 +94,12 @@ def test_other_files_are_refused() -> None:
     for data in (b"", b"\n", b"{}\n", json.dumps({"a": 1}).encode(), other):
         with pytest.raises(RunbackError):
             read_run(data, "r.jsonl")
+
+
+def test_the_last_line_is_held_against_the_run() -> None:
+    """Nothing follows the last line that would hash it, so it must say what the run says."""
+    whole = write_run(conversation(), salt)
+    assert whole.count(b'"steps":9') == 1
+    for changed in (b'"steps":8', b'"steps":9,"more":1'):
+        with pytest.raises(RunbackError):
+            read_run(whole.replace(b'"steps":9', changed), "r.jsonl")
