@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from posixpath import commonprefix
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from runback_gate.canonical import JsonValue
@@ -22,7 +23,8 @@ from runback_gate.errors import ExpressionError, Location
 from runback_gate.policy.document import Action, Expression, Policy
 from runback_gate.policy.engine import Activation, Engine, Outcome, Program
 from runback_gate.policy.inline import inline
-from runback_gate.policy.syntax import check_limits
+from runback_gate.policy.pattern import compile_pattern
+from runback_gate.policy.syntax import check_limits, line_column, walk
 
 if TYPE_CHECKING:
     from runback_gate.policy.json_schema import JsonSchemaProgram
@@ -82,7 +84,8 @@ class RuleSet:
 
     def concerns(self, agent: str, tags: Sequence[str]) -> bool:
         """Whether its match lists name this agent and one of these tags."""
-        named = not self.agents or any(fnmatchcase(agent, pattern) for pattern in self.agents)
+        # Only * and ? are wild: a name may hold brackets.
+        named = not self.agents or any(fnmatchcase(agent, pattern.replace("[", "[[]")) for pattern in self.agents)
         return named and (not self.tags or not set(self.tags).isdisjoint(tags))
 
 
@@ -157,10 +160,43 @@ def compile_policy(policy: Policy, engine: Engine) -> RuleSet:
 
 def _compile(expression: Expression, engine: Engine, params: dict[str, Any], variables: dict[str, str]) -> Program:
     try:
-        check_limits(expression.source)
-        return engine.compile(inline(expression.source, params, variables))
+        _check_patterns(expression.source)
+        whole = inline(expression.source, params, variables)
     except ExpressionError as error:
         raise expression.place(error) from error
+    try:
+        return engine.compile(whole)
+    except ExpressionError as error:
+        raise expression.place(_moved(error, whole, expression.source)) from error
+
+
+def _check_patterns(source: str) -> None:
+    """Hold an expression to its limits, and its literal patterns to RE2, which engines read only when they meet it."""
+    node = check_limits(source)
+    if "matches" not in source:
+        return
+    for part, _ in walk(node):
+        if part.kind == "call" and part.name == "matches" and part.children and part.children[-1].name == "string":
+            try:
+                compile_pattern(cast("str", part.children[-1].value))
+            except ValueError as error:
+                place = Location("", *line_column(source, part.children[-1].start))
+                hint = "patterns are RE2: no look-around, no back-references"
+                raise ExpressionError(str(error), hint=hint, location=place) from error
+
+
+def _moved(error: ExpressionError, whole: str, source: str) -> ExpressionError:
+    """The error at its place in the source as written: in what was put in, where that begins."""
+    at = error.location
+    if at is None or whole == source:
+        return error
+    offset = sum(len(line) + 1 for line in whole.split("\n")[: (at.line or 1) - 1]) + (at.column or 1) - 1
+    head = len(commonprefix((source, whole)))
+    tail = len(commonprefix((source[::-1], whole[::-1])))
+    if offset >= head:
+        offset = max(head, offset - len(whole) + len(source)) if offset >= len(whole) - tail else head
+    place = Location("", *line_column(source, min(offset, len(source))))
+    return ExpressionError(error.message, hint=error.hint, location=place)
 
 
 def compile_checks(checks: Iterable[CaseCheck], engine: Engine) -> RuleSet:
@@ -176,7 +212,7 @@ def compile_checks(checks: Iterable[CaseCheck], engine: Engine) -> RuleSet:
             if check.expression is None:
                 schema = _compile_schema(check.schema or {})
             else:
-                check_limits(check.expression)
+                _check_patterns(check.expression)
                 program = engine.compile(check.expression)
         except ExpressionError as error:
             raise ExpressionError(
