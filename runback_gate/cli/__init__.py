@@ -13,10 +13,12 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
+from typing import TextIO
 
 import click
 
 from runback_gate import __version__
+from runback_gate.cli.groups import Commands
 from runback_gate.errors import RunbackError
 
 # Looking for plugins costs 30 ms a start, and a plugin would be code that nobody locked.
@@ -25,20 +27,22 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 COMMANDS = {
     "init": ("start:init", "Write a working start: gate, agent, dataset, policy with test."),
     "run": ("run:run", "Judge every case and say pass, fail or could not judge."),
-    "render": ("run:render", "Render a report.json as a table, Markdown, HTML, JUnit, SARIF or annotations."),
-    "backtest": ("policy:backtest", "Judge every recorded step of a folder of runs."),
-    "import": ("recordings:import_", "Turn transcripts into runs."),
-    "dataset": ("recordings:dataset", "Add, list and show cases."),
+    "render": ("run:render", "Show a report.json as a table, Markdown, HTML, JUnit, SARIF or annotations."),
+    "backtest": ("backtest:backtest", "Judge every recorded step of a folder of runs."),
+    "import": ("transcripts:import_", "Turn transcripts into runs."),
+    "dataset": ("datasets:dataset", "Add, list and show cases."),
     "policy": ("policy:policy", "Lint, test and explain policies."),
     "schema": ("start:schema", "Print the JSON Schema of a kind of file."),
     "completion": ("start:completion", "Print the shell completion script."),
 }
 """Name to (module:attribute, short help)."""
 
+NAME = "runback-gate"
 EXIT_CODES = "Exit codes: 0 pass, 1 fail, 2 could not judge (also bad input and usage)."
+_COMPLETE = "_RUNBACK_GATE_COMPLETE"
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Commands):
     """A group whose commands are imported when they are called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  the interface is click's
@@ -53,18 +57,6 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(import_module(f"runback_gate.cli.{module}"), attribute)
         return command
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does, with the nearest name in the error."""
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            from difflib import get_close_matches  # noqa: PLC0415
-
-            close = get_close_matches(args[0], COMMANDS, 1)
-            hint = f" (did you mean {close[0]!r}?)" if close else ""
-            raise click.UsageError(f"no command is named {args[0]!r}{hint}", ctx)
-        return super().resolve_command(ctx, args)
-
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands without importing one."""
         with formatter.section("Commands"):
@@ -72,7 +64,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, "-V", "--version", prog_name="runback-gate")
+@click.version_option(__version__, "-V", "--version", prog_name=NAME)
 def cli() -> None:
     """Judge an agent's recorded decisions by policies and datasets, and gate its changes."""
 
@@ -81,30 +73,39 @@ def main(args: Sequence[str] | None = None) -> None:
     """Run the command line and exit. Whatever goes wrong exits 2: an exit code of 1 is a verdict and must be earned."""
     # Hardly anything here is a cycle; looking for some every 700 objects costs a quarter of a run.
     gc.set_threshold(50_000, 20, 50)
-    for stream in (sys.stdout, sys.stderr):
+    streams = [stream for stream in (sys.stdout, sys.stderr) if stream is not None]
+    for stream in streams:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(_exit_code(args))
-
-
-def _exit_code(args: Sequence[str] | None) -> int:
     try:
-        code = cli.main(args=None if args is None else list(args), prog_name="runback-gate", standalone_mode=False)
-        sys.stdout.flush()
-        return code if isinstance(code, int) else 0
+        code = _exit_code(sys.argv[1:] if args is None else list(args))
+    except OSError:
+        # Standard error takes no more, so the exit code is all that can be said.
+        code = 2
+    written = [_flush(stream) for stream in streams]
+    sys.exit(code if all(written) else 2)
+
+
+def _exit_code(args: list[str]) -> int:
+    try:
+        return _invoke(args)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
     except click.UsageError as error:
         where = f" Try '{error.ctx.command_path} --help'." if error.ctx else ""
-        return _say(f"{error.format_message()}{where}")
+        return _say(f"{error.format_message().rstrip('.')}.{where}")
     except click.ClickException as error:
         return _say(error.format_message())
     except RunbackError as error:
         return _say(str(error))
     except (click.Abort, KeyboardInterrupt):
-        return _say("interrupted: nothing was judged")
+        return _say("interrupted")
     except BrokenPipeError:
-        # The reader went away. Point stdout elsewhere, or the interpreter complains once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader had enough, as `head` does: nothing to complain about, but no verdict reached it either.
         return 2
+    except OSError as error:
+        place = "standard output" if error.filename is None else error.filename
+        return _say(f"{place}: {error.strerror or error}")
     except Exception as error:  # noqa: BLE001  a crash must not look like a verdict
         if os.environ.get("RUNBACK_DEBUG"):
             traceback.print_exc()
@@ -112,6 +113,30 @@ def _exit_code(args: Sequence[str] | None) -> int:
         return _say(f"internal error: {kind}: {' '.join(str(error).split())[:300]} (set RUNBACK_DEBUG=1 for the trace)")
 
 
+def _invoke(args: list[str]) -> int:
+    """Run one command. Not through click's own `main`, which exits 1 when the reader of a pipe went away."""
+    if instruction := os.environ.get(_COMPLETE):
+        from click.shell_completion import shell_complete  # noqa: PLC0415  a run does without
+
+        return 2 if shell_complete(cli, {}, NAME, _COMPLETE, instruction) else 0
+    with cli.make_context(NAME, args) as context:
+        code = cli.invoke(context)
+    # A command that says nothing has not judged.
+    return code if isinstance(code, int) else 2
+
+
 def _say(message: str) -> int:
-    click.echo(f"error: {' '.join(message.split())}", err=True)
+    from runback_gate.report.text import line  # noqa: PLC0415  a run that goes well does without
+
+    click.echo(f"error: {line(message)}", err=True)
     return 2
+
+
+def _flush(stream: TextIO) -> bool:
+    """Write out what is left; what cannot be written would make the interpreter exit with a code of its own."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return False
+    return True

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 
 import click
 
 from runback_gate import __version__
 from runback_gate.cli import terminal
-from runback_gate.documents import write_atomic
-from runback_gate.errors import InputError, WriteError
+from runback_gate.cli.files import read_file, write_file
+from runback_gate.errors import InputError
 from runback_gate.report import FORMATS, renderer
 from runback_gate.report.model import MAX_REPORT_BYTES, Report, read_report, write_report
+from runback_gate.report.text import terminal as inert
 
 FILES = {"markdown": "report.md", "html": "report.html", "junit": "junit.xml", "sarif": "report.sarif"}
 """Formats that `run` can write beside report.json, and their file names."""
 
 
-@click.command(epilog="Exit codes: 0 pass, 1 fail, 2 could not judge.")
+@click.command()
 @click.option(
-    "--root", type=click.Path(path_type=Path, file_okay=False, exists=True), default=".", help="Folder of runback.yaml."
+    "--root",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    default=".",
+    help="Folder of runback.yaml (this one).",
 )
 @click.option(
     "--agent", metavar="NAME|FILE", help="Judge this agent alone; a file stands in for the agent of its name."
@@ -29,17 +35,21 @@ FILES = {"markdown": "report.md", "html": "report.html", "junit": "junit.xml", "
     "--report",
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
-    default=None,
-    help="Folder for report.json (.runback).",
+    metavar="FOLDER",
+    help="Where report.json is written (.runback).",
 )
 @click.option(
-    "--format", "formats", type=click.Choice(tuple(FILES)), multiple=True, help="Write this form as well; may repeat."
+    "--format",
+    "formats",
+    type=click.Choice(tuple(FILES)),
+    multiple=True,
+    help="Write this form beside it; may repeat.",
 )
 @click.option(
     "--cache",
     type=click.Path(path_type=Path, file_okay=False),
-    default=None,
-    help="Earlier answers (.runback/responses).",
+    metavar="FOLDER",
+    help="Earlier answers of models (.runback/responses).",
 )
 @click.option("--date", metavar="YYYY-MM-DD", help="Day that waivers are held against (today, UTC).")
 @click.option("--all", "show_all", is_flag=True, help="Show the rows that pass as well.")
@@ -59,20 +69,30 @@ def run(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Judge every case and say pass, fail or could not judge."""
+    """Judge every case and say pass, fail or could not judge.
+
+    Exit codes: 0 pass, 1 fail, 2 could not judge (a row is undecided, no case was there, or the input is wrong).
+    """
+    if as_json and annotate:
+        raise click.UsageError(
+            "--json and --annotate both want standard output: choose one", click.get_current_context()
+        )
     report = judge(
         root, agent=agent, dataset=dataset, cache=cache or root / ".runback/responses", date=date, quiet=quiet
     )
     target = folder or root / ".runback"
     data = write_report(report)
-    _write(target / "report.json", data)
+    write_file(target / "report.json", data)
     for form in formats:
-        _write(target / FILES[form], render_as(report, form).encode())
+        write_file(target / FILES[form], render_as(report, form).encode())
     if as_json:
-        click.echo(data, nl=False)
+        # The bytes of the file for a program; a person's terminal gets no character that could steer it.
+        click.echo(
+            json.dumps(json.loads(data), indent=2) + "\n" if terminal.is_terminal(sys.stdout) else data, nl=False
+        )
     else:
         click.echo(render_as(report, "console", show_all=show_all), nl=False)
-        click.echo(f"  report: {(target / 'report.json').as_posix()}")
+        click.echo(f"report     {inert((target / 'report.json').as_posix())}")
     if annotate:
         click.echo(render_as(report, "github"), nl=False)
     return report.exit_code
@@ -93,15 +113,15 @@ def judge(root: Path, *, agent: str | None, dataset: str | None, cache: Path, da
     return build_report(plan, result, engine, version=__version__)
 
 
-def render_as(report: Report, form: str, *, show_all: bool = False) -> str:
-    """A report in one of `FORMATS`."""
+def render_as(report: Report, form: str, *, show_all: bool = False, to_file: bool = False) -> str:
+    """A report in one of `FORMATS`; the table is fitted to the terminal, or made plain for a file."""
     options: dict[str, object] = {}
     if form == "console":
         options = {
             "width": terminal.width(),
-            "colour": terminal.colour(),
+            "colour": terminal.colour() and not to_file,
             "show_all": show_all,
-            "unicode": terminal.unicode(),
+            "unicode": to_file or terminal.unicode(),
         }
     return renderer(form)(report, **options)
 
@@ -117,36 +137,33 @@ def _day(date: str | None) -> str:
         raise InputError(f"--date {date}: not a day", hint="YYYY-MM-DD") from error
 
 
-def _write(path: Path, data: bytes) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WriteError(
-            f"{path.parent.as_posix()}: {error.strerror}", hint="name another folder with --report"
-        ) from error
-    write_atomic(path, data)
-
-
 @click.command()
-@click.argument("report", type=click.Path(path_type=Path, dir_okay=False), default=".runback/report.json")
+@click.argument("report", type=click.Path(path_type=Path, allow_dash=True), default=".runback/report.json")
 @click.option(
     "--format", "form", type=click.Choice(tuple(FORMATS)), default="console", show_default=True, help="The form."
 )
 @click.option(
-    "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file instead of the terminal."
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write to a file instead of the terminal.",
 )
-@click.option("--all", "show_all", is_flag=True, help="Show the rows that pass as well.")
+@click.option("--all", "show_all", is_flag=True, help="Show the rows that pass as well (console).")
 def render(report: Path, form: str, output: Path | None, show_all: bool) -> int:
-    """Render a report.json as a table, Markdown, HTML, JUnit, SARIF or annotations."""
-    try:
-        if report.stat().st_size > MAX_REPORT_BYTES:
-            raise InputError(f"{report.as_posix()}: larger than {MAX_REPORT_BYTES >> 20} MiB")
-        data = report.read_bytes()
-    except OSError as error:
-        raise InputError(f"{report.as_posix()}: {error.strerror}", hint="`runback-gate run` writes it") from error
-    text = render_as(read_report(data, report.as_posix()), form, show_all=show_all)
-    if output is None:
-        click.echo(text, nl=not text.endswith("\n"))
+    """Show a REPORT (.runback/report.json; - is standard input) in another form.
+
+    Forms: the table of the console, Markdown, HTML, JUnit, SARIF 2.1.0, GitHub annotations, JSON.
+
+    Exit codes: 0 it was rendered, whatever its verdict; 2 it is missing, changed or no report.
+    """
+    data = read_file(report, MAX_REPORT_BYTES, hint="`runback-gate run` writes it")
+    text = render_as(read_report(data, report.as_posix()), form, show_all=show_all, to_file=output is not None)
+    text += "" if text.endswith("\n") else "\n"
+    if output is not None:
+        write_file(output, text.encode())
+    elif form == "console":
+        click.echo(text, nl=False)
     else:
-        _write(output, text.encode())
+        # Bytes: what a program reads is UTF-8, whatever the terminal can show.
+        click.echo(text.encode(), nl=False)
     return 0

@@ -1,4 +1,4 @@
-"""Where commands meet the terminal: width, colour, progress, today's date.
+"""Where commands meet the terminal: width, colour, progress, JSON, today's date.
 
 with progress(quiet=False) as step:
     run_gate(plan, engine, cache, step)
@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import json
 import os
+import re
 import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from typing import TextIO
 
 import click
 
-from runback_gate.errors import InputError
-
 PLAIN_INTERVAL = 10.0
 """Seconds between two progress lines where there is no terminal."""
+
+_PLURALS = {"policy": "policies"}
 
 
 def today() -> str:
@@ -28,12 +30,14 @@ def today() -> str:
     return datetime.datetime.now(datetime.UTC).date().isoformat()
 
 
-def colour(stream: object = None) -> bool:
-    """Whether to colour: a terminal that did not ask for none (https://no-color.org)."""
-    out = stream or sys.stdout
-    if os.environ.get("NO_COLOR"):
-        return False
-    return bool(getattr(out, "isatty", lambda: False)()) and os.environ.get("TERM") != "dumb"
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a person sees the stream on a terminal that can move its cursor."""
+    return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def colour() -> bool:
+    """Whether to colour standard output: a terminal that did not ask for none (https://no-color.org)."""
+    return is_terminal(sys.stdout) and not os.environ.get("NO_COLOR")
 
 
 def width() -> int:
@@ -44,10 +48,25 @@ def width() -> int:
 def unicode() -> bool:
     """Whether standard output can show the signs."""
     try:
-        "✓✗…·→".encode(sys.stdout.encoding or "ascii")
+        "✓✗…·→".encode(getattr(sys.stdout, "encoding", None) or "ascii")
     except (LookupError, UnicodeEncodeError):
         return False
     return True
+
+
+def many(number: int, noun: str) -> str:
+    """`1 case`, `2 cases`."""
+    return f"{number:,} {noun if number == 1 else _PLURALS.get(noun, f'{noun}s')}"
+
+
+def slug(text: str) -> str:
+    """A file name made of a name: lower case letters, digits and dashes."""
+    return re.sub(r"[^a-z0-9-]+", "-", text.lower()).strip("-")[:64] or "agent"
+
+
+def print_json(value: object) -> None:
+    """Print JSON in ASCII: the same in every locale, and no text of a model can steer the terminal."""
+    click.echo(json.dumps(value, indent=2))
 
 
 @contextlib.contextmanager
@@ -55,7 +74,7 @@ def progress(*, quiet: bool) -> Iterator[Callable[[int, int, object], None]]:
     """A bar on a terminal, a line every ten seconds elsewhere, nothing when quiet; all on standard error."""
     if quiet:
         yield lambda _done, _total, _row: None
-    elif colour(sys.stderr):
+    elif is_terminal(sys.stderr):
         with _bar() as step:
             yield step
     else:
@@ -79,26 +98,3 @@ def _bar() -> Iterator[Callable[[int, int, object], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("judging", total=None)
         yield lambda done, total, _row: bar.update(task, completed=done, total=total)
-
-
-def folder_and_patterns(path: str) -> tuple[Path, list[str]]:
-    """A file, folder or glob that somebody named, as a root folder and patterns below it.
-
-    The root is the current folder where the path lies below it, so that errors show the path as it was typed.
-
-    Raises:
-        InputError: nothing is there.
-    """
-    given = Path(path)
-    if not given.exists():
-        if any(mark in path for mark in "*?["):
-            return (Path(given.anchor or "."), [path.removeprefix(given.anchor)])
-        raise InputError(f"{path}: no such file or folder")
-    here = Path.cwd().resolve()
-    inside = given.resolve().is_relative_to(here)
-    root = here if inside else (given if given.is_dir() else given.parent)
-    relative = given.resolve().relative_to(root.resolve()).as_posix()
-    if not given.is_dir():
-        return root, [relative]
-    prefix = "" if relative == "." else f"{relative}/"
-    return root, [f"{prefix}*.yaml", f"{prefix}*.yml"]

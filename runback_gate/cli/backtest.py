@@ -1,0 +1,81 @@
+"""`backtest`: what policies would have said of recorded runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from runback_gate.cli import terminal
+from runback_gate.cli.files import MAKE_RUNS, load_run
+from runback_gate.cli.policy import load_all
+from runback_gate.errors import InputError, Location
+from runback_gate.report.text import terminal as inert
+from runback_gate.step import Run
+
+if TYPE_CHECKING:
+    from runback_gate.policy.backtest import Backtest
+
+
+@click.command()
+@click.option("--policies", "paths", required=True, multiple=True, metavar="FILE|FOLDER", help="Policies to judge by.")
+@click.option(
+    "--runs", required=True, type=click.Path(path_type=Path), metavar="FILE|FOLDER", help="A run, or a folder of them."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: steps, counts for each validation, failures.")
+@click.option(
+    "--failures",
+    "show",
+    type=click.IntRange(min=0),
+    default=3,
+    show_default=True,
+    metavar="N",
+    help="Failures listed of each validation.",
+)
+def backtest(paths: tuple[str, ...], runs: Path, as_json: bool, show: int) -> int:
+    """Judge every recorded step of a folder of runs: what would these policies have said?
+
+    Exit codes: 0 every step could be judged (failures are what you asked for), 2 a validation could not be evaluated
+    somewhere, or no step was there.
+    """
+    from runback_gate.policy.backtest import backtest as judge_runs  # noqa: PLC0415
+    from runback_gate.policy.cel_cpp import CppEngine  # noqa: PLC0415
+
+    policies, _ = load_all(paths)
+    found = judge_runs(policies, CppEngine(), _runs(runs))
+    if not found.steps:
+        raise InputError("no recorded step", hint=MAKE_RUNS, location=Location(runs.as_posix()))
+    if as_json:
+        terminal.print_json(found.to_json())
+    else:
+        click.echo("\n".join(_lines(found, show)))
+    if broken := [rule for rule, counts in found.counts.items() if counts["error"]]:
+        times = terminal.many(sum(found.counts[rule]["error"] for rule in broken), "step")
+        hint = "without --json they are listed" if as_json else None
+        raise InputError(f"could not be evaluated on {times}: {', '.join(broken)}", hint=hint)
+    return 0
+
+
+def _runs(path: Path) -> Iterator[Run]:
+    names = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
+    for name in names:
+        yield load_run(name, hint=MAKE_RUNS)
+
+
+def _lines(found: Backtest, show: int) -> Iterator[str]:
+    size = max(len("validation"), *(len(rule) for rule in found.counts))
+    yield f"{terminal.many(found.runs, 'run')}, {terminal.many(found.steps, 'step')}"
+    yield ""
+    yield f"  {'validation':{size}}  {'pass':>6}  {'fail':>6}  {'error':>6}  {'skip':>6}"
+    for rule, counts in found.counts.items():
+        yield f"  {rule:{size}}  " + "  ".join(f"{counts[word]:6}" for word in ("pass", "fail", "error", "skip"))
+    if found.failures and show:
+        yield ""
+    for rule in found.counts:
+        failures = [item for item in found.failures if item.validation == rule]
+        for item in failures[:show]:
+            yield "  " + inert(f"{item.outcome:5}  {rule}  run {item.run} step {item.step}  {item.message}")
+        if len(failures) > show > 0:
+            yield f"         {rule}  {len(failures) - show:,} more: --failures {len(failures)}, or --json"

@@ -1,0 +1,121 @@
+"""Files that somebody named on the command line: read, written whole, and the runs among them.
+
+    run = find_run("runs/chats-0001-1f0c3a5b.jsonl")
+    write_file(below(root, "datasets/refunds.yaml"), data)
+
+What a person types may lie anywhere; what a document names is read through `documents`, which stays below a root.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+from pathlib import Path, PurePosixPath
+
+from runback_gate.capture.runs import MAX_RUN_BYTES, read_run
+from runback_gate.documents import nearest, quoted, suggestion, write_atomic
+from runback_gate.errors import InputError, Location, PathError, WriteError
+from runback_gate.step import Run, Step
+
+RUNS = Path("runs")
+STDIN = Path("-")
+MAKE_RUNS = "make runs with `runback-gate import transcript`"
+
+
+def read_file(path: Path, limit: int, *, hint: str | None = None) -> bytes:
+    """The bytes of a file; `-` is standard input.
+
+    Raises:
+        InputError: missing (with the hint), no file, unreadable, or larger than the limit.
+    """
+    place = Location(path.as_posix())
+    try:
+        if path == STDIN:
+            data = sys.stdin.buffer.read(limit + 1)
+        else:
+            with path.open("rb") as file:
+                data = file.read(limit + 1)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            raise InputError("no such file", hint=hint or _near(path), location=place) from error
+        if error.errno == errno.EISDIR:
+            raise InputError("a folder", hint="name a file", location=place) from error
+        raise InputError(f"cannot be read: {error.strerror}", location=place) from error
+    except ValueError as error:
+        raise InputError("not a file name", location=place) from error
+    if len(data) > limit:
+        raise InputError(f"larger than {limit >> 20} MiB", location=place)
+    return data
+
+
+def _near(path: Path) -> str | None:
+    try:
+        close = nearest(path.name, [item.name for item in path.parent.iterdir()])
+    except OSError:
+        return None
+    return f"did you mean {quoted(close)}?" if close else None
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write whole or not at all, making the folder.
+
+    Raises:
+        WriteError: something else stands in the way, or the disk says no.
+    """
+    # A wrong name is more frequent than a full disk, and the hint for that would mislead.
+    for folder in path.parents:
+        if folder.exists() and not folder.is_dir():
+            place = Location(folder.as_posix())
+            raise WriteError("a file stands where a folder is needed", hint="name another folder", location=place)
+    if path.is_dir():
+        raise WriteError("a folder stands where the file is to be", location=Location(path.as_posix()))
+    write_atomic(path, data)
+
+
+def below(root: Path, name: str) -> Path:
+    """Where a file of the gate in `root` is written.
+
+    Raises:
+        PathError: outside of it, so that the gate could never read it.
+    """
+    path = root / name
+    inside = ".." not in PurePosixPath(name).parts and not PurePosixPath(name).is_absolute()
+    if not inside or not path.resolve().is_relative_to(root.resolve()):
+        hint = "name a file below it, without `..`"
+        raise PathError("leads out of the folder of the gate", hint=hint, location=Location(name))
+    return path
+
+
+def find_run(name: str) -> Run:
+    """A run by its file, or by its id in `runs/`.
+
+    Raises:
+        InputError: not there, or not a run that verifies.
+    """
+    if name.endswith(".jsonl") or "/" in name:
+        return load_run(Path(name))
+    path = RUNS / f"{name}.jsonl"
+    ids = [item.stem for item in RUNS.glob("*.jsonl")]
+    return load_run(path, hint=suggestion(name, ids) if ids else MAKE_RUNS)
+
+
+def load_run(path: Path, *, hint: str | None = None) -> Run:
+    """The run of a file.
+
+    Raises:
+        InputError: not there (with the hint), or not a run that verifies.
+    """
+    return read_run(read_file(path, MAX_RUN_BYTES, hint=hint), path.as_posix())
+
+
+def read_step(run: Run, index: int) -> Step:
+    """One step of a run.
+
+    Raises:
+        InputError: the run has no such step.
+    """
+    if index >= len(run.steps):
+        last = len(run.steps) - 1
+        hint = "it has none" if last < 0 else "its only step is 0" if last == 0 else f"its steps are 0 to {last}"
+        raise InputError(f"run {run.id} has no step {index}", hint=hint)
+    return run.steps[index]

@@ -1,0 +1,37 @@
+"""Groups of commands: their help where no command is given, the nearest name where it is unknown.
+
+@click.group(cls=Commands)
+def policy(): ...
+"""
+
+from __future__ import annotations
+
+import click
+
+
+class Commands(click.Group):
+    """A group in the order in which its commands are written."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  the interface is click's
+        """Commands in the order in which they are used, not by the alphabet."""
+        return list(self.commands)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does; without any argument the help is shown and it is an error, since a script meant something."""
+        if not args and not ctx.resilient_parsing:
+            click.echo(f"{ctx.get_help()}\n", err=True)
+            raise click.UsageError("no command was given", ctx)
+        return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with the nearest name in the error."""
+        names = self.list_commands(ctx)
+        if args and args[0] not in names and not args[0].startswith("-"):
+            # Imported here, as for the one below: most starts need neither.
+            from runback_gate.documents.names import suggestion  # noqa: PLC0415
+
+            hint = suggestion(args[0], names)
+            raise click.UsageError(f"no command is named {args[0]!r}" + (f" ({hint})" if hint else ""), ctx)
+        return super().resolve_command(ctx, args)
