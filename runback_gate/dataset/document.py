@@ -96,6 +96,8 @@ class DatasetDocument(Resource):
 class CaseCheck:
     """One check of a case, ready to be compiled."""
 
+    kind: str
+    """The field of the check: `toolCalled`."""
     title: str
     expression: str | None
     """CEL source, or None when `schema` decides."""
@@ -173,8 +175,10 @@ def dataset_from(document: Document) -> Dataset:
 def _check(document: Document, pointer: tuple[str | int, ...], check: Check) -> CaseCheck:
     place = document.mark(pointer)
     if check.kind == "cel":
-        return CaseCheck(check.title, document.expression((*pointer, "cel")), None, document.mark((*pointer, "cel")))
-    return CaseCheck(check.title, check.expression, check.jsonSchema, place)
+        return CaseCheck(
+            check.kind, check.title, document.expression((*pointer, "cel")), None, document.mark((*pointer, "cel"))
+        )
+    return CaseCheck(check.kind, check.title, check.expression, check.jsonSchema, place)
 
 
 def case_step(root: Path, dataset: Dataset, case: Case) -> Step:

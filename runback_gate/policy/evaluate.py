@@ -218,7 +218,9 @@ def compile_checks(checks: Iterable[CaseCheck], engine: Engine) -> RuleSet:
             raise ExpressionError(
                 f"{check.title}: {error.message}", hint=error.hint, location=check.location
             ) from error
-        message, source = f"check does not hold: {check.title}", check.expression or ""
+        message = f"check does not hold: {check.title}"
+        # Of the other checks the title and the answer say it all.
+        source = check.expression or "" if check.kind in ("cel", "argument") else ""
         rules.append(
             Rule(check.title, "", "Deny", False, program, schema, message, None, check.location, source, {}, {})
         )

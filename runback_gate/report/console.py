@@ -18,6 +18,7 @@ from rich.text import Text
 
 from runback_gate.errors import Location
 from runback_gate.gate.verdict import Row, Verdict
+from runback_gate.policy.evaluate import Finding
 from runback_gate.replay.evidence import Evidence
 from runback_gate.report.model import (
     Report,
@@ -69,7 +70,8 @@ class _Cells:
     trials: str
     verdict: str
     style: str
-    reasons: tuple[str, ...]
+    reasons: tuple[tuple[str, str], ...]
+    """Each with the values that decided, where they are known."""
     details: tuple[str, ...]
 
 
@@ -210,18 +212,19 @@ def _rows(page: _Page, report: Report, *, show_all: bool) -> None:
 def _cells(page: _Page, name: str, row: Row) -> _Cells:
     sign, word, style = _VERDICTS[row.verdict]
     shown = deciding(row)
-    reasons = [f"{_clean(item.rule)}: {_clean(said(item))}" for item in shown[:_FINDINGS]]
+    told: set[tuple[str, str]] = set()
+    reasons = [(f"{_clean(item.rule)}: {_clean(said(item))}", _values(item, told)) for item in shown[:_FINDINGS]]
     if len(shown) > _FINDINGS:
-        reasons.append(f"and {len(shown) - _FINDINGS:,} more findings")
+        reasons.append((f"and {len(shown) - _FINDINGS:,} more findings", ""))
     if row.verdict is Verdict.WAIVED and row.waivers:
-        reasons = [_clean(waiver) for waiver in row.waivers[:_FINDINGS]]
+        reasons = [(_clean(waiver), "") for waiver in row.waivers[:_FINDINGS]]
     details: list[str] = []
     if row.verdict in (Verdict.FAIL, Verdict.UNDECIDED):
         details = _details(row)
     note = _clean(explanation(row))
     if note and not reasons:
         # That a green answer is live or cached is said by its column.
-        reasons = [note] if row.verdict is not Verdict.PASS or row.evidence is Evidence.RECORDED else []
+        reasons = [(note, "")] if row.verdict is not Verdict.PASS or row.evidence is Evidence.RECORDED else []
     elif note:
         details.append(f"{row.evidence}: {note}")
     return _Cells(
@@ -236,16 +239,21 @@ def _cells(page: _Page, name: str, row: Row) -> _Cells:
     )
 
 
+def _values(finding: Finding, told: set[tuple[str, str]]) -> str:
+    """The values that decided, on one line, save those that an earlier finding of the row told; adds to these."""
+    new = [pair for pair in finding.values[:_VALUES] if pair not in told]
+    told.update(new)
+    return "   ".join(f"{_clean(expression)} = {_clean(value)}" for expression, value in new)
+
+
 def _details(row: Row) -> list[str]:
-    """The values that decided, the answers then and now, and why the case is there."""
-    pairs = dict.fromkeys(pair for item in deciding(row)[:_FINDINGS] for pair in item.values)
-    values = [f"{_clean(expression)} = {_clean(value)}" for expression, value in list(pairs)[:_VALUES]]
+    """The answers then and now, and why the case is there."""
     before, now = (_clean(answer) for answer in answers(row))
     said_now = [f"was: {before}"] if before else []
     if now:
         said_now.append(f"now: {now}" if before else f"answer: {now}")
     reason = [f"case: {_clean(purpose(row))}"] if purpose(row) else []
-    return [text for text in ("   ".join(values), "   ".join(said_now), *reason) if text]
+    return [*said_now, *reason]
 
 
 def _widths(page: _Page, cells: Sequence[_Cells]) -> tuple[int, ...]:
@@ -261,14 +269,15 @@ def _row(page: _Page, item: _Cells, widths: Sequence[int], *, beside: bool) -> N
     indent = "    "
     if beside:
         indent = " " * (sum(widths) + 2 * len(widths) + 2)
-        lines = page.wrap(item.reasons[0], page.width - len(indent)) if item.reasons else []
+        lines = page.wrap(item.reasons[0][0], page.width - len(indent)) if item.reasons else []
         page.add(Text.assemble(head, "  ", *lines[:1]))
         for line in lines[1:]:
             page.add(Text.assemble(indent, line))
-        page.flow(item.reasons[1:], first=indent)
     else:
         page.add(head)
-        page.flow(item.reasons, first=indent)
+    for number, (reason, values) in enumerate(item.reasons):
+        page.flow([reason] if number or not beside else [], first=indent)
+        page.flow([values] if values else [], first=f"{indent}  ")
     page.flow(item.details, first=f"{indent}  ")
 
 
