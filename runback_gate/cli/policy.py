@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from runback_gate.canonical import JsonValue
 from runback_gate.cli import terminal
 from runback_gate.cli.files import find_run, read_step
 from runback_gate.cli.groups import Commands
 from runback_gate.documents import suggestion
 from runback_gate.errors import InputError, Location
 from runback_gate.gate.config import GATE_FILE, load_gate
-from runback_gate.policy.document import Policy, load_policies
+from runback_gate.policy.document import Expression, Policy, load_policies
 from runback_gate.policy.examples import PolicyTest
+from runback_gate.replay.compare import cut
 from runback_gate.report.text import terminal as inert
 
 if TYPE_CHECKING:
     from runback_gate.policy.conformance import Conformance
+    from runback_gate.policy.explain import SubValue
+    from runback_gate.step import Step
 
 PATHS = click.argument("paths", nargs=-1, metavar="[FILE|FOLDER]...")
 _GLOB = re.compile(r"[*?[]")
@@ -216,20 +221,58 @@ def explain(rule: str, run: str, step: int, policies: tuple[str, ...], as_json: 
     """Show every sub-expression of a VALIDATION with its value for one STEP (from 0) of a RUN (a file, or an id in
     runs/).
     """
-    from runback_gate.policy.backtest import step_data  # noqa: PLC0415
-    from runback_gate.policy.cel_cpp import CppEngine  # noqa: PLC0415
-    from runback_gate.policy.evaluate import Subject, compile_policy, explain_rule  # noqa: PLC0415
-
     found, _ = load_all(policies)
     owner = next((item for item in found if any(entry.id == rule for entry in item.validations)), None)
     if owner is None:
         ids = [entry.id for item in found for entry in item.validations]
         raise InputError(f"no validation is named {rule!r}", hint=suggestion(rule, ids))
-    engine = CppEngine()
-    rules = compile_policy(owner, engine)
-    explained = explain_rule(rules, rule, Subject(engine, step_data(read_step(find_run(run), step))))
+    expressions = [*owner.conditions, next(entry.expression for entry in owner.validations if entry.id == rule)]
+    explained = _explained(owner, expressions, read_step(find_run(run), step))
     if as_json:
-        terminal.print_json(explained.to_json())
+        terminal.print_json([_explanation_json(expression, values) for expression, values in explained])
     else:
-        click.echo("\n".join(inert(line) for line in explained.lines(terminal.width())))
+        for expression, values in explained:
+            click.echo("\n".join(_explanation_lines(expression, values)))
     return 0
+
+
+def _explained(
+    policy: Policy, expressions: Sequence[Expression], step: Step
+) -> list[tuple[Expression, tuple[SubValue, ...]]]:
+    from runback_gate.policy.backtest import step_data  # noqa: PLC0415
+    from runback_gate.policy.cel_cpp import CppEngine  # noqa: PLC0415
+    from runback_gate.policy.evaluate import compile_policy  # noqa: PLC0415
+    from runback_gate.policy.explain import explain as sub_values  # noqa: PLC0415
+
+    compile_policy(policy, engine := CppEngine())
+    data = step_data(step)
+    variables = {item.name: item.source for item in policy.variables}
+    return [
+        (item, sub_values(item.source, params=policy.params, variables=variables, engine=engine, data=data))
+        for item in expressions
+    ]
+
+
+def _explanation_json(expression: Expression, values: Sequence[SubValue]) -> dict[str, JsonValue]:
+    rows: list[JsonValue] = []
+    for item in values:
+        row: dict[str, JsonValue] = {"expression": item.source, "depth": item.depth}
+        row |= {"value": item.value} if item.error is None else {"error": item.error}
+        rows.append(row | ({"note": item.note} if item.note else {}))
+    return {"name": expression.name, "place": str(expression.location), "values": rows}
+
+
+def _explanation_lines(expression: Expression, values: Sequence[SubValue]) -> Iterator[str]:
+    from runback_gate.policy.explain import deciding  # noqa: PLC0415
+
+    yield inert(f"{expression.name}  {expression.location}")
+    wide = terminal.width()
+    for item in values:
+        said = "error: " + item.error if item.error is not None else json.dumps(item.value, ensure_ascii=False)
+        note = f"   {item.note}" if item.note else ""
+        room = max(wide - 2 * item.depth - 2, 40)
+        source = cut(" ".join(item.source.split()), room // 2)
+        yield "  " + "  " * item.depth + inert(cut(f"{source}  =  {said}", room - len(note)) + note)
+    if facts := deciding(tuple(values)):
+        yield "  decided by  " + inert("   ".join(f"{source} = {value}" for source, value in facts))
+    yield ""
