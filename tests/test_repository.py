@@ -15,7 +15,10 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "runback_gate").rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 LOCKS = ("run", "dev")
+
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 # Written so that they do not match themselves.
 MACHINE = re.compile(rb"(?<![\w.~:-])/(?:roo[t]|hom[e]/\w+|User[s]/\w+|wor[k]/\w+|opt/whee[l]s)\b")
@@ -52,10 +55,15 @@ def test_modules_are_short(module: Path) -> None:
     """No module of the package has 400 lines or more, and none of its functions more than 60."""
     source = module.read_text(encoding="utf-8")
     assert len(source.splitlines()) < 400
-    functions = [
-        node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    ]
+    functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, FUNCTIONS)]
     assert [node.name for node in functions if (node.end_lineno or 0) - node.lineno >= 60] == []
+
+
+@pytest.mark.parametrize("module", TESTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_tests_state_facts(module: Path) -> None:
+    """Every test says in its docstring what it holds."""
+    nodes = [node for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))) if isinstance(node, FUNCTIONS)]
+    assert [node.name for node in nodes if node.name.startswith("test_") and not ast.get_docstring(node)] == []
 
 
 @pytest.mark.parametrize("trace", [MACHINE, REGISTRY], ids=["machine path", "registry host"])
