@@ -266,10 +266,10 @@ def _explanation_lines(expression: Expression, values: Sequence[SubValue]) -> It
     from runback_gate.policy.explain import deciding  # noqa: PLC0415
 
     yield inert(f"{expression.name}  {expression.location}")
-    wide = terminal.width()
+    wide, last = terminal.width(), ""
     for item in values:
         said = "error: " + item.error if item.error is not None else json.dumps(item.value, ensure_ascii=False)
-        note = f"   {item.note}" if item.note else ""
+        note, last = "" if item.note == last else f" [{item.note}]" if item.note else "", item.note
         room = max(wide - 2 * item.depth - 2, 40)
         source = cut(" ".join(item.source.split()), room // 2)
         yield "  " + "  " * item.depth + inert(cut(f"{source}  =  {said}", room - len(note)) + note)

@@ -15,6 +15,7 @@ from runback_gate.step import Message, Request, Response, Run, Source, Step, Too
 
 
 def salt(size: int) -> bytes:
+    """Salt without chance."""
     return b"s" * size
 
 
@@ -46,6 +47,7 @@ def test_what_is_written_is_read(run: Run) -> None:
 
 
 def conversation() -> Run:
+    """A run whose steps repeat what was said."""
     said = tuple(Message("user", f"message {number}") for number in range(9))
     steps = tuple(
         Step("a", Request("m", "long prompt", said[: count + 1]), Response("ok"), Source("r", count, "exact"), {"v": 1})

@@ -25,6 +25,7 @@ CHAT: list[dict[str, Any]] = [
 
 
 def read(value: object, path: str = "chat.json", **kwargs: Any) -> tuple[Run, ...]:
+    """The runs of a transcript given as a value."""
     return read_transcripts(json.dumps(value).encode(), path=path, agent="support", **kwargs)
 
 

@@ -19,14 +19,17 @@ ANY = st.sampled_from(list(Verdict))
 
 
 def finding(outcome: str = "fail", action: str = "Deny", waiver: str | None = None) -> Finding:
+    """A finding of one rule."""
     return Finding("r", "p", outcome, action, "m", (), PLACE, waiver)  # type: ignore[arg-type]
 
 
 def trial(verdict: Verdict) -> Trial:
+    """A trial that came to a verdict."""
     return Trial(0, Evidence.LIVE, verdict, "", "", (), (), ())
 
 
 def row(verdict: Verdict, kind: str = "case") -> Row:
+    """A row that came to a verdict."""
     return Row(kind, "a", "d", "c", verdict, None, "", 1, 1, "", "", "", None, PLACE, (), ())  # type: ignore[arg-type]
 
 
@@ -82,9 +85,9 @@ def test_early_stop_changes_nothing(shape: tuple[int, int], data: st.DataObject)
 def test_k_of_n_by_hand() -> None:
     """2 of 3, every order of pass, fail and undecided."""
     for kinds in itertools.product("pfu", repeat=3):
-        counts = [kinds.count(kind) for kind in "pfu"]
-        expected = Verdict.PASS if counts[0] >= 2 else Verdict.FAIL if counts[1] >= 2 else Verdict.UNDECIDED
-        assert settle(*counts, needed=2, planned=3) is expected
+        passed, failed, undecided = (kinds.count(kind) for kind in "pfu")
+        expected = Verdict.PASS if passed >= 2 else Verdict.FAIL if failed >= 2 else Verdict.UNDECIDED
+        assert settle(passed, failed, undecided, needed=2, planned=3) is expected
 
 
 def test_a_passing_row_shows_its_weakest_pass() -> None:

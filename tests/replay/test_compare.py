@@ -18,6 +18,7 @@ JSON = st.recursive(
 
 
 def call(name: str, arguments: str) -> ToolCall:
+    """A tool call without an id."""
     return ToolCall("", name, arguments)
 
 

@@ -25,6 +25,7 @@ class Answers:
 
 
 def step(**source: object) -> Step:
+    """The step with another source."""
     return dataclasses.replace(STEP, source=dataclasses.replace(STEP.source, **source))  # type: ignore[arg-type]
 
 
@@ -41,7 +42,7 @@ def test_the_identical_request_has_recorded_evidence() -> None:
         ({"model": "openai/n"}, "request.model"),
         ({"system": "Be brief."}, "request.system"),
         ({"parameters": {"temperature": 1}}, "request.parameters.temperature"),
-        ({"tools": ()}, "request.tools"),
+        ({"tools": ()}, "request.tools[0]"),
         ({"tools": (Tool("t"), Tool("u"))}, "request.tools[1]"),
     ],
 )
