@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
+from runback_gate.canonical import MAX_INTEGER
 from runback_gate.schema import Model
 
 Operator = Literal["==", "!=", "<", "<=", ">", ">=", "in", "contains", "startsWith", "endsWith", "matches", "exists"]
 
+_TEXT_OPERATORS = ("contains", "startsWith", "endsWith", "matches")
 _ESCAPE = re.compile(r"\\(.)")
 _PORTABLE = {"b": "\\u0008", "f": "\\u000c"}
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -43,9 +46,23 @@ class Argument(Model):
     """A fact that must hold of an argument in every call of a tool; the tool must be called."""
 
     tool: Name = Field(description="Name of the tool.")
-    path: Name = Field(description="Path into the arguments: `amount`, `order.items[0].id`.")
+    path: Name = Field(
+        pattern=r"^[^.\[\]]+(\.[^.\[\]]+|\[[0-9]{1,6}\])*$",
+        description="Path into the arguments: `amount`, `order.items[0].id`.",
+    )
     op: Operator = Field("==", description="How the argument is held against the value.")
     value: Any = Field(None, description="What it is held against; left out for `exists`.")
+
+    @model_validator(mode="after")
+    def _comparable(self) -> Argument:
+        given = "value" in self.model_fields_set
+        if given == (self.op == "exists"):
+            raise ValueError("`exists` takes no value" if given else f"`{self.op}` needs a value")
+        if self.op in _TEXT_OPERATORS and not isinstance(self.value, str):
+            raise ValueError(f"`{self.op}` needs a text as value")
+        if self.op == "in" and not isinstance(self.value, list):
+            raise ValueError("`in` needs a list as value")
+        return self
 
 
 class Check(Model):
@@ -144,12 +161,12 @@ def _argument(value: Argument) -> str:
 def _compare(place: str, value: Argument) -> list[str]:
     if value.op == "exists":
         return []
-    if value.op in ("contains", "startsWith", "endsWith", "matches"):
+    if value.op in _TEXT_OPERATORS:
         return [f"{place}.{value.op}({literal(value.value)})"]
     return [f"{place} {value.op} {literal(value.value)}"]
 
 
-_EXPRESSIONS = {
+_EXPRESSIONS: dict[str, Callable[[Any], str]] = {
     "toolCalled": _tool_called,
     "toolNotCalled": lambda name: f"!response.tool_calls.exists(c, c.name == {literal(name)})",
     "contains": lambda text: f"response.text.contains({literal(text)})",
@@ -178,10 +195,15 @@ def propose_checks(
     """
     proposed: list[dict[str, Any]] = []
     for name, arguments in tool_calls:
-        plain = {key: item for key, item in arguments.items() if isinstance(item, (str, int)) and len(str(item)) <= 80}
+        plain = {key: item for key, item in arguments.items() if _is_plain(item)}
         proposed.append({"toolCalled": {"name": name, "arguments": plain} if plain else name})
     if not tool_calls:
         proposed.append({"cel": "size(response.tool_calls) == 0"})
         if finish_reason is not None:
             proposed.append({"finishReason": finish_reason})
     return proposed
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a value is short and simple enough to be proposed."""
+    return len(value) <= 80 if isinstance(value, str) else isinstance(value, int) and abs(value) <= MAX_INTEGER

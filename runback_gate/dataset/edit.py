@@ -32,8 +32,7 @@ def append_case(document: Document, case: dict[str, JsonValue]) -> str:
     block = _item(case, column)
     joint = "" if not head or head.endswith("\n") else newline
     new = head + joint + newline.join(block) + newline + tail
-    before = _cases(document.value)
-    if _cases(parse_document(new, document.path).value) != [*before, case]:
+    if parse_document(new, document.path).value != _with(document.value, case):
         raise InputError(
             f"{document.path}: the case cannot be added to the text as it is written",
             hint="write `cases:` as a block, one `- id:` a line",
@@ -55,8 +54,9 @@ def new_dataset(name: str, agent: str, case: dict[str, JsonValue], schema: str) 
     return "\n".join(lines) + "\n"
 
 
-def _cases(value: Any) -> list[Any]:
-    return list(value["spec"]["cases"])
+def _with(value: Any, case: dict[str, JsonValue]) -> JsonValue:
+    """What the new text must say: the document with one case more, and nothing else."""
+    return {**value, "spec": {**value["spec"], "cases": [*value["spec"]["cases"], case]}}
 
 
 def _item(case: dict[str, JsonValue], column: int) -> list[str]:
@@ -87,6 +87,8 @@ def _scalar(text: str) -> str:
         text
         if plain
         else re.sub(
-            r"[\x7f-\x9f\u2028\u2029\ufeff]", lambda c: f"\\u{ord(c[0]):04x}", json.dumps(text, ensure_ascii=False)
+            r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]",
+            lambda c: f"\\u{ord(c[0]):04x}",
+            json.dumps(text, ensure_ascii=False),
         )
     )

@@ -10,30 +10,33 @@ digest names.
 from __future__ import annotations
 
 import posixpath
-import re
 from pathlib import Path
 
-from runback_gate.canonical import canonical_bytes, digest_bytes, parse_canonical
+from runback_gate.canonical import DIGEST, canonical_bytes, digest_bytes, parse_canonical
 from runback_gate.documents import safe_read
 from runback_gate.errors import InputError, IntegrityError, Location, RunbackError
 from runback_gate.step import Step, step_from_json, to_json
 
 MAX_RECORDING_BYTES = 8 << 20
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-
 
 def recording_path(dataset: str, digest: str) -> str:
     """Where the recording of a dataset lies, relative to the root: `<dataset folder>/recordings/<aa>/<hex>.json`."""
-    if not _DIGEST.fullmatch(digest):
+    if not DIGEST.fullmatch(digest):
         raise InputError(f"not a digest: {digest!r}", hint="sha256: and 64 hexadecimal digits")
     name = digest.removeprefix("sha256:")
     return posixpath.join(posixpath.dirname(dataset), "recordings", name[:2], f"{name}.json")
 
 
 def recording(step: Step, dataset: str) -> tuple[str, str, bytes]:
-    """The digest, path and bytes under which a step is stored beside a dataset."""
+    """The digest, path and bytes under which a step is stored beside a dataset.
+
+    Raises:
+        InputError: the step is larger than a recording may be.
+    """
     data = canonical_bytes(to_json(step))
+    if len(data) > MAX_RECORDING_BYTES:
+        raise InputError(f"the step has {len(data):,} bytes, a recording at most {MAX_RECORDING_BYTES:,}")
     digest = digest_bytes(data)
     return digest, recording_path(dataset, digest), data
 
@@ -54,7 +57,7 @@ def load_recording(root: Path, dataset: str, digest: str) -> Step:
             location=Location(path),
         )
     try:
-        return step_from_json(parse_canonical(data), path)
+        return step_from_json(parse_canonical(data))
     except RunbackError as error:
         raise InputError(
             error.message, hint="made by another version of Runback gate?", location=Location(path)

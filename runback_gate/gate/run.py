@@ -9,9 +9,9 @@ clock or chance.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from runback_gate.agent import ask
 from runback_gate.dataset.document import Case, Dataset, case_step
@@ -20,8 +20,9 @@ from runback_gate.gate.plan import Plan
 from runback_gate.gate.verdict import Row, Trial, Verdict, settle_trials, trial_verdict
 from runback_gate.gate.waivers import Waiver, apply_waivers
 from runback_gate.policy.context import agent_facts, bindings, case_facts
+from runback_gate.policy.document import ACTIONS
 from runback_gate.policy.engine import Engine
-from runback_gate.policy.evaluate import Judgement, Subject, compile_checks, compile_policy, judge
+from runback_gate.policy.evaluate import Finding, Judgement, Subject, compile_checks, compile_policy, judge
 from runback_gate.replay.compare import summarize
 from runback_gate.replay.evidence import Answers, Question, Replay, compare_requests, replay
 from runback_gate.step import Step
@@ -30,6 +31,9 @@ _ORDER = {
     kind: rank
     for rank, kind in enumerate((Verdict.FAIL, Verdict.UNDECIDED, Verdict.WARN, Verdict.WAIVED, Verdict.PASS))
 }
+
+Stored = tuple[Literal["recording", "answer"], str, str]
+"""Kind, path and digest of a file that was used."""
 
 Progress = Callable[[int, int, Row], None]
 """Called after each case with the cases done, the cases in all, and the row."""
@@ -41,8 +45,8 @@ class Result:
 
     rows: tuple[Row, ...]
     """Worst first, then as written."""
-    stored: tuple[tuple[str, str, str], ...]
-    """(kind, path, digest) of every recording and cached answer that was used."""
+    stored: tuple[Stored, ...]
+    """Every recording and cached answer that was used."""
     vacuous: tuple[str, ...]
     """Names of the policies that concerned no answer."""
 
@@ -59,7 +63,8 @@ def run_gate(plan: Plan, engine: Engine, answers: Answers, progress: Progress = 
     for done, (dataset, case) in enumerate(work, 1):
         rows.append(loop.row(dataset, case))
         progress(done, len(work), rows[-1])
-    rows += [row for waiver in plan.waivers if (row := loop.waiver_row(waiver))]
+    undecided = {row.case for row in rows if row.verdict is Verdict.UNDECIDED}
+    rows += [row for waiver in plan.waivers if (row := loop.waiver_row(waiver, undecided))]
     judged = {rule_id for row in rows for trial in row.trials for rule_id in trial.passed}
     judged |= {finding.rule for row in rows for trial in row.trials for finding in trial.findings}
     vacuous = tuple(item.name for item in plan.policies if judged.isdisjoint(rule.id for rule in item.validations))
@@ -80,7 +85,7 @@ class _Loop:
             for case in dataset.cases
         }
         self.used: set[str] = set()
-        self.stored: list[tuple[str, str, str]] = []
+        self.stored: list[Stored] = []
 
     def row(self, dataset: Dataset, case: Case) -> Row:
         """Judge one case, trial by trial, until k of n is settled."""
@@ -148,11 +153,14 @@ class _Loop:
             findings=findings,
         )
 
-    def waiver_row(self, waiver: Waiver) -> Row | None:
-        """A red row for a waiver that is expired, or that waives nothing in a run of the whole gate."""
+    def waiver_row(self, waiver: Waiver, undecided: Set[str]) -> Row | None:
+        """A red row for a waiver that is expired, or that waives nothing in a run of the whole gate.
+
+        Where a case that it names is undecided, nobody knows yet what it waives.
+        """
         if waiver.expired(self.plan.day):
             why = f"expired on {waiver.expires}: fix the breach or have {waiver.owner} renew it"
-        elif waiver.name not in self.used and not self.plan.selection:
+        elif waiver.name not in self.used and not self.plan.selection and undecided.isdisjoint(waiver.cases):
             why = "waives nothing: no case breaks what it names, so remove it"
         else:
             return None
@@ -179,7 +187,5 @@ class _Loop:
         )
 
 
-def _severity(finding: Any) -> tuple[int, int]:
-    return (finding.waiver is not None) * 2 + (finding.outcome == "error"), ("Deny", "Warn", "Audit").index(
-        finding.action
-    )
+def _severity(finding: Finding) -> tuple[bool, bool, int]:
+    return finding.waiver is not None, finding.outcome == "error", ACTIONS.index(finding.action)

@@ -46,7 +46,7 @@ def _inputs(plan: Plan, result: Result) -> tuple[Input, ...]:
     found += [Input("dataset", item.path, item.digest) for item in plan.datasets]
     found += [Input("policy", item.path, item.digest) for item in plan.policies]
     found += [Input("waiver", item.path, item.digest) for item in plan.waivers]
-    found += [Input(kind, path, digest) for kind, path, digest in sorted(set(result.stored))]  # type: ignore[arg-type]
+    found += [Input(kind, path, digest) for kind, path, digest in sorted(set(result.stored))]
     return tuple(found)
 
 
@@ -68,9 +68,10 @@ def _rules(plan: Plan) -> tuple[Rule, ...]:
 
 def _notices(plan: Plan, result: Result) -> tuple[Notice, ...]:
     covered = {dataset.agent for dataset in plan.datasets}
-    notices = [
-        Notice(f"no dataset holds cases of agent {item.name}") for item in plan.agents if item.name not in covered
-    ]
+    alone = [item.name for item in plan.agents if item.name not in covered]
+    # Where datasets were left out, nothing can be said about the agents of those.
+    whole = not any(item.startswith("dataset=") for item in plan.selection)
+    notices = [Notice(f"no dataset holds cases of agent {name}") for name in alone if whole]
     places = {policy.name: policy.location for policy in plan.policies}
     notices += [Notice(f"policy {name} concerned no answer", places[name]) for name in result.vacuous]
     return tuple(notices)
