@@ -62,9 +62,8 @@ def help_text(path: str, command: click.Command) -> str:
 def cli_page() -> str:
     """docs/reference/cli.md"""
     parts = [f"# Commands\n\n{NOTE}\n{EXIT_CODES}\n"]
-    parts += [
-        f"## `{path}`\n\n```text\n{help_text(path, command)}\n```\n" for path, command in commands(cli, "runback-gate")
-    ]
+    for path, command in commands(cli, "runback-gate"):
+        parts.append(f"## `{path}`\n\n```text\n{help_text(path, command)}\n```\n")
     return "\n".join(parts)
 
 
@@ -75,8 +74,8 @@ def checks_page() -> str:
         "",
         NOTE,
         "Each entry of `checks:` in a dataset has exactly one of these fields. All but `jsonSchema` are CEL expressions",
-        "over the answer; a check that cannot be evaluated, such as `maxTokens` where the usage is unknown, leaves the row",
-        "undecided.",
+        "over the answer; a check that cannot be evaluated, such as `maxTokens` where the usage is unknown, leaves the",
+        "row undecided.",
         "",
     ]
     for name, field in Check.model_fields.items():
@@ -119,8 +118,8 @@ def files_page() -> str:
         "# Files that people write",
         "",
         NOTE,
-        "All carry `apiVersion: runback.dev/v1`. `runback-gate schema KIND` prints the JSON Schema (draft-07) that editors",
-        "use.",
+        "All carry `apiVersion: runback.dev/v1`. `runback-gate schema KIND` prints the JSON Schema (draft-07) that",
+        "editors use.",
         "",
     ]
     for kind in KINDS:

@@ -125,7 +125,7 @@ def _environment(names: tuple[str, ...]) -> Any:
 def _functions() -> tuple[Any, ...]:
     cel = _package()
     # One overload for each kind: a parameter of type DYN compiles but never matches at run time.
-    return tuple(
+    ours = (
         cel.FunctionDecl(
             function.name,
             [
@@ -141,7 +141,8 @@ def _functions() -> tuple[Any, ...]:
             ],
         )
         for function in FUNCTIONS
-    ) + (_search(),)
+    )
+    return (*ours, _search())
 
 
 def _search() -> Any:

@@ -29,7 +29,7 @@ def optimize(source: str) -> str:
 
 def _edits(source: str, node: Node) -> Iterator[tuple[int, int, str]]:
     for part, _ in walk(node):
-        if part.kind != "call" or len(part.children) != 2 or part.children[1].kind != "literal":  # noqa: PLR2004
+        if part.kind != "call" or len(part.children) != 2 or part.children[1].kind != "literal":
             continue
         target, word = part.children
         if part.name == "matches" and part.method and word.name == "string":
