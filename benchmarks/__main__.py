@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.measure import speed
 from benchmarks.promises import PROMISES, Figure
 
 
@@ -29,21 +30,25 @@ def main(arguments: list[str]) -> int:
     """Measure and print; 0 when every promise is kept, else 1."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of: {', '.join(PROMISES)}")
-    parser.add_argument("--json", action="store_true", help="print one JSON list")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(arguments)
     if unknown := sorted(set(options.names) - set(PROMISES)):
         parser.error(f"no promise is named {', '.join(unknown)}; there are: {', '.join(PROMISES)}")
     if not options.json:
         print("  promise                                           figure     limit  of limit  beside it")
-    figures = []
+    figures, before = [], speed()
     for name in options.names or PROMISES:
         with TemporaryDirectory() as folder:
             found = PROMISES[name](Path(folder))
         figures += found
         if not options.json:
             print("\n".join(map(line, found)) or f"– {name}: its data is not here", flush=True)
-    if options.json:
-        print(json.dumps([{**dataclasses.asdict(figure), "ratio": figure.ratio} for figure in figures], indent=2))
+    machine = {"before": before, "after": speed()}
+    if not options.json:
+        print("  machine: {before:.1f} million additions a CPU s before, {after:.1f} after".format(**machine))
+    else:
+        rows = [{**dataclasses.asdict(figure), "ratio": figure.ratio} for figure in figures]
+        print(json.dumps({"machine": machine, "figures": rows}, indent=2))
     return int(any(figure.ratio > 1 for figure in figures))
 
 

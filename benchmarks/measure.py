@@ -5,7 +5,8 @@ In: a command line. Out: what the kernel charged to it, the median over several 
     cost = measure([sys.executable, "-c", "pass"], cwd=root)
     cost.cpu, cost.rss
 
-CPU time and not wall time: a busy machine lengthens the one and hardly the other.
+CPU time and not wall time, which says more about what else runs on the machine. CPU time grows as well where cores are
+shared: `speed` tells by how much.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +52,17 @@ def measure(command: Sequence[str], cwd: Path, runs: int = 5, exit_codes: Sequen
         rss=statistics.median(cost.rss for cost in costs),
         output=costs[-1].output,
     )
+
+
+def speed() -> float:
+    """Million additions of this interpreter in one CPU second: a busy or slow machine lengthens every figure by as much."""
+    rounds = []
+    for _ in range(5):
+        start, total = time.process_time(), 0
+        for number in range(500_000):
+            total += number
+        rounds.append(0.5 / (time.process_time() - start))
+    return statistics.median(rounds)
 
 
 def _once(command: Sequence[str], cwd: Path, exit_codes: Sequence[int]) -> Cost:
