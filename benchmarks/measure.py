@@ -55,7 +55,7 @@ def measure(command: Sequence[str], cwd: Path, runs: int = 5, exit_codes: Sequen
 
 
 def speed() -> float:
-    """Million additions of this interpreter in one CPU second: a busy or slow machine lengthens every figure by as much."""
+    """Million additions in one CPU second: a busy or slow machine lengthens every figure by as much."""
     rounds = []
     for _ in range(5):
         start, total = time.process_time(), 0
