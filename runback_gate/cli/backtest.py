@@ -43,7 +43,7 @@ def backtest(paths: tuple[str, ...], runs: Path, as_json: bool, show: int) -> in
     from runback_gate.policy.backtest import backtest as judge_runs  # noqa: PLC0415
     from runback_gate.policy.cel_cpp import CppEngine  # noqa: PLC0415
 
-    policies, _ = load_all(paths)
+    policies, _ = load_all(paths, with_tests=False)
     found = judge_runs(policies, CppEngine(), _runs(runs))
     if not found.steps:
         raise InputError("no recorded step", hint=MAKE_RUNS, location=Location(runs.as_posix()))
@@ -76,6 +76,6 @@ def _lines(found: Backtest, show: int) -> Iterator[str]:
     for rule in found.counts:
         failures = [item for item in found.failures if item.validation == rule]
         for item in failures[:show]:
-            yield "  " + inert(f"{item.outcome:5}  {rule}  run {item.run} step {item.step}  {item.message}")
+            yield f"  {item.outcome:5}  {rule}  run {inert(item.run)} step {item.step}  {inert(item.message)}"
         if len(failures) > show > 0:
             yield f"         {rule}  {len(failures) - show:,} more: --failures {len(failures)}, or --json"

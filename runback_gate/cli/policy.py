@@ -53,8 +53,8 @@ def find(path: str) -> Place:
     given = Path(path)
     try:
         is_folder, there = given.is_dir(), given.is_symlink() or given.exists()
-    except (OSError, ValueError) as error:
-        raise InputError("not a file name", location=Location(path)) from error
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", location=Location(path)) from error
     names: tuple[str, ...]
     if is_folder:
         folder, names = given, ("*.yaml", "*.yml")
@@ -71,7 +71,9 @@ def find(path: str) -> Place:
     return Place(Path(), tuple((folder / name).as_posix() for name in names))
 
 
-def load(paths: tuple[str, ...]) -> Iterator[tuple[Place, tuple[Policy, ...], tuple[PolicyTest, ...]]]:
+def load(
+    paths: tuple[str, ...], *, with_tests: bool = True
+) -> Iterator[tuple[Place, tuple[Policy, ...], tuple[PolicyTest, ...]]]:
     """The policies of some files and folders, or those of the gate in this folder, one root after the other.
 
     Raises:
@@ -85,7 +87,7 @@ def load(paths: tuple[str, ...]) -> Iterator[tuple[Place, tuple[Policy, ...], tu
     for root, names in patterns.items():
         place = Place(root, tuple(names))
         try:
-            policies, tests = load_policies(root, names)
+            policies, tests = load_policies(root, names, with_tests=with_tests)
         except InputError as error:
             if error.location is None:
                 raise
@@ -102,9 +104,9 @@ def load(paths: tuple[str, ...]) -> Iterator[tuple[Place, tuple[Policy, ...], tu
         )
 
 
-def load_all(paths: tuple[str, ...]) -> tuple[tuple[Policy, ...], tuple[PolicyTest, ...]]:
+def load_all(paths: tuple[str, ...], *, with_tests: bool = True) -> tuple[tuple[Policy, ...], tuple[PolicyTest, ...]]:
     """As `load`, all in one."""
-    found = list(load(paths))
+    found = list(load(paths, with_tests=with_tests))
     return (
         tuple(policy for _, policies, _ in found for policy in policies),
         tuple(test for *_, tests in found for test in tests),
@@ -221,7 +223,7 @@ def explain(rule: str, run: str, step: int, policies: tuple[str, ...], as_json: 
     """Show every sub-expression of a VALIDATION with its value for one STEP (from 0) of a RUN (a file, or an id in
     runs/).
     """
-    found, _ = load_all(policies)
+    found, _ = load_all(policies, with_tests=False)
     owner = next((item for item in found if any(entry.id == rule for entry in item.validations)), None)
     if owner is None:
         ids = [entry.id for item in found for entry in item.validations]

@@ -79,7 +79,7 @@ def load_plan(
             raise InputError(f"no agent is named {item.agent!r}", hint=hint, location=Location(item.path))
     part = [f"{key}={value}" for key, value in (("agent", agent), ("dataset", dataset)) if value is not None]
     selection = tuple(part) if (len(agents), len(datasets)) != whole else ()
-    policies, _ = load_policies(root, gate.policies)
+    policies, _ = load_policies(root, gate.policies, with_tests=False)
     return Plan(
         root, gate, tuple(agents.values()), tuple(datasets), policies, load_waivers(root, gate.waivers), day, selection
     )

@@ -12,14 +12,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from runback_gate.canonical import JsonValue
-from runback_gate.policy.conformance import State, states
 from runback_gate.policy.context import agent_facts, bindings, case_facts
 from runback_gate.policy.document import Policy
 from runback_gate.policy.engine import Engine
-from runback_gate.policy.evaluate import RuleSet, Subject, compile_policy, judge
+from runback_gate.policy.evaluate import Judgement, RuleSet, Subject, compile_policy, judge, unjudged
 from runback_gate.step import Run, Step
 
 WORDS = ("pass", "fail", "error", "skip")
+
+_VIEW_ONLY = "the recording is view-only: it can be read, not judged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,31 +61,36 @@ class Backtest:
 
 def backtest(policies: Sequence[Policy], engine: Engine, runs: Iterable[Run]) -> Backtest:
     """Judge every step of every run; runs are taken one by one and not kept."""
-    compiled = [(policy, compile_policy(policy, engine)) for policy in policies]
-    counts: dict[str, Counter[str]] = {rule.id: Counter() for policy in policies for rule in policy.validations}
+    rule_sets = [compile_policy(policy, engine) for policy in policies]
+    counts: dict[str, Counter[str]] = {word: Counter() for word in WORDS}
     failures: list[Failure] = []
     seen = steps = 0
     for run in runs:
         seen += 1
         for index, step in enumerate(run.steps):
             steps += 1
-            subject = Subject(engine, step_data(step))
-            for policy, rules in compiled:
-                for rule, (state, message) in _states(policy, rules, step, subject).items():
-                    counts[rule][state] += 1
-                    if state in ("fail", "error"):
-                        failures.append(Failure(rule, run.id, index, state, message))
-    totals = {rule: {word: found[word] for word in WORDS} for rule, found in counts.items()}
-    return Backtest(seen, steps, totals, tuple(failures))
+            judgement = _judge(rule_sets, engine, step)
+            counts["pass"].update(judgement.passed)
+            counts["skip"].update(judgement.skipped)
+            for item in judgement.findings:
+                counts[item.outcome][item.rule] += 1
+                failures.append(Failure(item.rule, run.id, index, item.outcome, item.message))
+    rules = [rule.id for policy in policies for rule in policy.validations]
+    order = {rule: place for place, rule in enumerate(rules)}
+    failures.sort(key=lambda item: order[item.validation])
+    return Backtest(
+        seen, steps, {rule: {word: counts[word][rule] for word in WORDS} for rule in rules}, tuple(failures)
+    )
 
 
-def _states(policy: Policy, rules: RuleSet, step: Step, subject: Subject) -> dict[str, State]:
-    if not rules.concerns(step.agent, ()):
-        return states(policy, None)
+def _judge(rule_sets: Sequence[RuleSet], engine: Engine, step: Step) -> Judgement:
+    concerned = [item for item in rule_sets if item.concerns(step.agent, ())]
+    skipped = tuple(rule.id for item in rule_sets if item not in concerned for rule in item.rules)
     if step.source.grade == "view-only":
-        reason = "the recording is view-only: it can be read, not judged"
-        return {rule.id: ("error", reason) for rule in policy.validations}
-    return states(policy, judge(subject, [rules], explained=False))
+        findings = tuple(unjudged(rule, _VIEW_ONLY) for item in concerned for rule in item.rules)
+        return Judgement((), skipped, findings)
+    found = judge(Subject(engine, step_data(step)), concerned, explained=False)
+    return Judgement(found.passed, skipped + found.skipped, found.findings)
 
 
 def step_data(step: Step) -> dict[str, JsonValue]:

@@ -103,9 +103,11 @@ class CppEngine:
 
     def _compile(self, source: str, local: tuple[str, ...]) -> CppProgram:
         environment = self._environment((*ROOTS, *local))
-        program = compiled(environment, source)
-        faster = optimize(source)
-        return CppProgram(program if faster == source else compiled(environment, faster))
+        try:
+            return CppProgram(compiled(environment, optimize(source)))
+        except ExpressionError:
+            # Positions are those of the text as it was given.
+            return CppProgram(compiled(environment, source))
 
 
 @cache

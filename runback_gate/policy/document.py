@@ -145,8 +145,10 @@ class Policy:
     location: Location
 
 
-def load_policies(root: Path, patterns: Sequence[str]) -> tuple[tuple[Policy, ...], tuple[PolicyTest, ...]]:
-    """Read every policy and policy test that the patterns name.
+def load_policies(
+    root: Path, patterns: Sequence[str], *, with_tests: bool = True
+) -> tuple[tuple[Policy, ...], tuple[PolicyTest, ...]]:
+    """Read every policy and, unless told otherwise, every policy test that the patterns name.
 
     Raises:
         InputError: malformed, or two policies, or two validations, of one name.
@@ -156,7 +158,7 @@ def load_policies(root: Path, patterns: Sequence[str]) -> tuple[tuple[Policy, ..
         document = read_document(root, name)
         if check_kind(document, ("Policy", "PolicyTest")) == "Policy":
             policies.append(_policy(document))
-        else:
+        elif with_tests:
             tests.append(policy_test(document))
     _refuse_twins(policies)
     return tuple(policies), tuple(tests)

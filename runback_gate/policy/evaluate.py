@@ -53,7 +53,7 @@ class Finding:
     """Name of the waiver that takes this finding out of the verdict."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rule:
     """One compiled rule."""
 
@@ -73,7 +73,7 @@ class Rule:
     variables: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RuleSet:
     """A compiled policy, or the checks of one case."""
 
@@ -274,11 +274,15 @@ def _decide(rule: Rule, subject: Subject) -> Outcome:
 
 def _finding(rule: Rule, subject: Subject, outcome: Outcome, explained: bool) -> Finding:
     if outcome.verdict == "error":
-        action: Action = "Warn" if rule.ignore_errors and rule.action == "Deny" else rule.action
-        message = f"cannot be evaluated: {outcome.reason}"
-        return Finding(rule.id, rule.policy, "error", action, message, (), rule.location)
+        return unjudged(rule, f"cannot be evaluated: {outcome.reason}")
     values = _values(rule, subject) if explained else ()
     return Finding(rule.id, rule.policy, "fail", rule.action, _message(rule, subject), values, rule.location)
+
+
+def unjudged(rule: Rule, message: str) -> Finding:
+    """The finding for a rule that gives no answer."""
+    action: Action = "Warn" if rule.ignore_errors and rule.action == "Deny" else rule.action
+    return Finding(rule.id, rule.policy, "error", action, message, (), rule.location)
 
 
 def _message(rule: Rule, subject: Subject) -> str:
