@@ -185,7 +185,7 @@ class Run:
 
 
 def to_json(value: object) -> JsonValue:
-    """The JSON of any value of this package's dataclasses; optional fields that are None or empty are left out.
+    """The JSON of any value of this package's dataclasses; what is None is left out, and what is empty by default.
 
     Plain JSON inside a value (parameters, schemas) is passed on as it is: nobody may change it.
     """
@@ -195,23 +195,24 @@ def to_json(value: object) -> JsonValue:
     if fields is None:
         return cast("JsonValue", value)
     found: dict[str, JsonValue] = {}
-    for name, required in fields:
+    for name, keeps_empty in fields:
         item = getattr(value, name)
         if not isinstance(item, (str, int, dict)) and item is not None:
             item = to_json(item)
-        if required or (item is not None and item not in ({}, [])):
+        if item is not None and (keeps_empty or item not in ({}, [])):
             found[name] = item
     return found
 
 
 @cache
 def _fields(kind: Any) -> tuple[tuple[str, bool], ...] | None:
-    """The fields of a dataclass, and whether each must be given; None for any other type."""
+    """The fields of a dataclass, and whether an empty one is no default; None for any other type."""
     if not dataclasses.is_dataclass(kind):
         return None
     missing = dataclasses.MISSING
     return tuple(
-        (item.name, item.default is missing and item.default_factory is missing) for item in dataclasses.fields(kind)
+        (item.name, item.default is None or (item.default is missing and item.default_factory is missing))
+        for item in dataclasses.fields(kind)
     )
 
 

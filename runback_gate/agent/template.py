@@ -52,7 +52,6 @@ _FAULTS = (
     TypeError,
     ValueError,
     LookupError,
-    RecursionError,
 )
 
 
@@ -74,6 +73,8 @@ def render(template: str, variables: Mapping[str, JsonValue], path: str) -> str:
             parts.append(part)
             if (size := size + len(part.encode())) > MAX_PROMPT_BYTES:
                 raise InputError("the prompt becomes larger than 1 MiB", location=Location(path))
+    except RecursionError as error:
+        raise _too_deep(Location(path)) from error
     except _FAULTS as error:
         names = ", ".join(sorted(variables)) or "none"
         raise InputError(
@@ -115,6 +116,8 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         @wraps(function)
         def counted(*arguments: Any, **options: Any) -> Any:
             result = function(*arguments, **options)
+            # To print an iterator shows its address.
+            result = list(result) if isinstance(result, Iterator) else result
             self._spend(_STEP + (len(result) if isinstance(result, (str, list, tuple, dict)) else 0))
             return result
 
@@ -130,7 +133,7 @@ def _prepare(node: nodes.Node, path: str, depth: int = 0) -> None:
     """Refuse what is not in the language, and let every loop walk through the budget."""
     place = Location(path, node.lineno)
     if depth > MAX_DEPTH:
-        raise InputError(f"the template is nested deeper than {MAX_DEPTH} levels", hint="flatten it", location=place)
+        raise _too_deep(place)
     if fault := _fault(node):
         hint = "variables, if, for and some filters are; compute the rest in the agent"
         raise InputError(f"{fault} is not allowed in a prompt template", hint=hint, location=place)
@@ -138,6 +141,10 @@ def _prepare(node: nodes.Node, path: str, depth: int = 0) -> None:
         _prepare(child, path, depth + 1)
     if isinstance(node, nodes.For):
         node.iter = nodes.Filter(node.iter, _WALK, [], [], None, None, lineno=node.lineno)
+
+
+def _too_deep(place: Location) -> InputError:
+    return InputError(f"the template is nested deeper than {MAX_DEPTH} levels", hint="flatten it", location=place)
 
 
 def _fault(node: nodes.Node) -> str | None:

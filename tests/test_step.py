@@ -1,0 +1,174 @@
+"""Steps: what is written is read, unknown stays unknown, and foreign shapes are refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runback_gate.canonical import JsonValue, canonical_bytes, parse_canonical
+from runback_gate.errors import InputError
+from runback_gate.step import (
+    REQUEST_FIELDS,
+    Message,
+    Request,
+    Response,
+    Source,
+    Step,
+    Tool,
+    ToolCall,
+    Usage,
+    from_json,
+    step_from_json,
+    to_json,
+    tools_from_json,
+)
+from runback_gate.testing import sample_call, sample_step
+
+TEXT = st.text(max_size=6)
+MAYBE = st.none() | TEXT
+COUNT = st.none() | st.integers(0, 9)
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.floats(-2, 2) | TEXT,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXT, inner, max_size=2),
+    max_leaves=4,
+)
+OBJECTS = st.dictionaries(TEXT, JSON, max_size=2)
+CALLS = st.lists(st.builds(ToolCall, TEXT, TEXT, TEXT), max_size=2).map(tuple)
+MESSAGES = st.builds(
+    Message, st.sampled_from(["system", "developer", "user", "assistant", "tool"]), TEXT, CALLS, MAYBE, MAYBE, MAYBE
+)
+TOOLS = st.builds(Tool, TEXT, TEXT, OBJECTS, st.none() | st.booleans())
+REQUESTS = st.builds(
+    Request,
+    MAYBE,
+    MAYBE,
+    st.lists(MESSAGES, max_size=2).map(tuple),
+    st.lists(TOOLS, max_size=2).map(tuple),
+    OBJECTS,
+)
+RESPONSES = st.builds(
+    Response,
+    TEXT,
+    CALLS,
+    MAYBE,
+    MAYBE,
+    st.builds(Usage, COUNT, COUNT),
+    COUNT,
+    st.none() | st.sampled_from(["0", "0.0001"]),
+    MAYBE,
+)
+SOURCES = st.builds(
+    Source,
+    TEXT,
+    st.integers(0, 9),
+    st.sampled_from(["exact", "semantic", "view-only"]),
+    st.sampled_from([(), ("model",), REQUEST_FIELDS]),
+    MAYBE,
+    st.none() | st.sampled_from(["off", "standard", "strict"]),
+    MAYBE,
+    COUNT,
+)
+STEPS = st.builds(Step, TEXT, REQUESTS, RESPONSES, SOURCES, st.none() | OBJECTS)
+
+
+@given(STEPS)
+def test_what_is_written_is_read(step: Step) -> None:
+    """Through canonical bytes and back a step is the same, whatever is unknown or empty in it."""
+    assert step_from_json(parse_canonical(canonical_bytes(to_json(step)))) == step
+
+
+def test_unknown_is_left_out() -> None:
+    """What a source did not keep has no entry, so nobody can take it for a value; an empty text is a value."""
+    value: Any = to_json(sample_step(text=""))
+    assert value["response"] == {"text": ""}
+    assert set(value["source"]) == {"run", "event", "grade"}
+
+
+def test_a_step_of_nothing_can_be_read() -> None:
+    """A turn that opens a conversation, of a model that nobody noted, has an empty request."""
+    step = Step("a", Request(), Response("Hello!"), Source("r", 0, "semantic"))
+    assert to_json(step) == {
+        "agent": "a",
+        "request": {},
+        "response": {"text": "Hello!"},
+        "source": {"run": "r", "event": 0, "grade": "semantic"},
+    }
+    assert step_from_json(to_json(step)) == step
+
+
+def test_json_inside_a_step_is_kept_as_it_is() -> None:
+    """Empty lists and nulls in parameters and schemas say something, so they stay."""
+    plain: dict[str, Any] = {"stop": [], "response_format": None, "logit_bias": {}}
+    value: Any = to_json(Request(parameters=plain, tools=(Tool("t", parameters={"required": []}),)))
+    assert value["parameters"] == plain
+    assert value["tools"] == [{"name": "t", "description": "", "parameters": {"required": []}}]
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        (("request", "messages"), 3, "step: request.messages: Input should be a valid tuple"),
+        (("request", "colour"), "red", "step: request.colour: Unexpected keyword argument"),
+        (("source", "grade"), "perfect", "step: source.grade: Input should be"),
+        (("source", "unknown"), ["messages"], "step: source.unknown.0: Input should be"),
+        (("response", "cost_usd"), 0.5, "step: response.cost_usd: Input should be a valid string"),
+        (("response", "cost_usd"), "cheap", "step: response: cost_usd: not a decimal amount: 'cheap'"),
+        (("response", "cost_usd"), "1e99", "step: response: cost_usd: not a decimal amount"),
+        (("response", "cost_usd"), "nan", "step: response: cost_usd: not a decimal amount"),
+    ],
+)
+def test_foreign_fields_are_refused(place: tuple[str, str], value: JsonValue, message: str) -> None:
+    """The error names the field; money that is no decimal number never reaches an expression."""
+    found: Any = to_json(sample_step(text="hi"))
+    found[place[0]] = {**found[place[0]], place[1]: value}
+    with pytest.raises(InputError) as error:
+        step_from_json(found)
+    assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize("value", [None, 3, [], {}, {"agent": "a"}])
+def test_what_is_no_step_is_refused(value: JsonValue) -> None:
+    """Anything without the required fields is an input error that says what was read."""
+    with pytest.raises(InputError, match=r"^recordings/x\.json: "):
+        step_from_json(value, "recordings/x.json")
+
+
+def test_money_of_our_own_is_checked_too() -> None:
+    """A recorder that hands over a float as text, or a negative cost, is stopped at once."""
+    with pytest.raises(ValueError, match="not a decimal amount"):
+        Response(cost_usd="-1")
+    assert Response(cost_usd="0.00000025").cost_usd == "0.00000025"
+
+
+def test_tools_in_both_shapes() -> None:
+    """The wire's `{type: function, function: …}` and the bare function are the same tool."""
+    bare: dict[str, Any] = {"name": "escalate", "description": "Call.", "parameters": {"type": "object"}, "strict": True}
+    tool = Tool("escalate", "Call.", {"type": "object"}, strict=True)
+    assert tools_from_json([bare], "tools") == (tool,)
+    assert tools_from_json([{"type": "function", "function": bare}], "tools") == (tool,)
+    assert tools_from_json([], "tools") == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"name": "t"}, "tools: a list of tools was expected (OpenAI function format)"),
+        ([{"name": "t"}, {"name": "t"}], "tools: two tools are named 't'"),
+        ([{"name": "t"}, 5], "tools: tool 2: "),
+        ([{"type": "function", "function": {"title": "t"}}], "tools: tool 1: name: Field required"),
+    ],
+)
+def test_bad_tools(value: JsonValue, message: str) -> None:
+    """The error names the list and the number of the tool."""
+    with pytest.raises(InputError) as error:
+        tools_from_json(value, "tools")
+    assert str(error.value).startswith(message)
+
+
+def test_any_dataclass_can_be_read() -> None:
+    """`from_json` reads every value of this package by its type."""
+    assert from_json(ToolCall, {"id": "1", "name": "t", "arguments": "{}"}, "call") == ToolCall("1", "t", "{}")
+    assert to_json((sample_call("t", a=1),)) == [{"id": "call_1", "name": "t", "arguments": '{"a": 1}'}]
