@@ -18,7 +18,7 @@ from runback_gate.dataset.checks import Check, propose_checks
 from runback_gate.dataset.document import Case, Dataset, case_step, dataset_from, load_dataset
 from runback_gate.dataset.edit import append_case, new_dataset
 from runback_gate.dataset.recordings import recording
-from runback_gate.documents import expand, parse_document, read_document, suggestion
+from runback_gate.documents import Document, expand, parse_document, read_document, suggestion
 from runback_gate.errors import DocumentError, ExpressionError, InputError
 from runback_gate.gate.config import GATE_FILE, load_gate
 from runback_gate.policy.context import read_json
@@ -79,13 +79,15 @@ def add(
     case |= {"tags": list(tags)} if tags else {}
     case["checks"] = cast("JsonValue", chosen)
     text = _extended(root, name, case, found.agent)
+    broken = _broken(parse_document(text, name), recorded)
     write_file(below(root, path), data)
     write_file(target, text.encode())
     click.echo(inert(f"added {case['id']} to {name}: {summarize(recorded.response)}"))
-    for check in chosen:
-        click.echo("  " + inert(f"{'check' if checks else 'proposed check'}: {json.dumps(check, ensure_ascii=False)}"))
-    if not _gated(root, name):
-        click.echo(f"note: no {GATE_FILE} names this file yet; add it to `spec.datasets`, or start with `init`")
+    for number, check in enumerate(chosen):
+        what = inert(f"{'check' if checks else 'proposed check'}: {json.dumps(check, ensure_ascii=False)}")
+        click.echo(f"  {what}" + (f"  {inert(broken[number])}" if number in broken else ""))
+    if note := _ungated(root, name):
+        click.echo(f"note: {note}")
     return 0
 
 
@@ -98,27 +100,58 @@ def _extended(root: Path, name: str, case: dict[str, JsonValue], agent: str) -> 
             place = document.mark(("metadata", "agent"))
             raise InputError(f"the dataset is of agent {there.agent!r}, the run of {agent!r}", location=place)
         if twin := next((item for item in there.cases if item.id == case["id"]), None):
-            raise InputError(f"a case is named {case['id']!r} already", hint="--id", location=twin.location)
+            raise InputError(
+                f"a case is named {case['id']!r} already", hint="name it with --id", location=twin.location
+            )
         text = append_case(document, case)
     else:
         text = new_dataset(PurePosixPath(name).stem, agent, case, schema_id("Dataset"))
     try:
-        _compile(dataset_from(parse_document(text, name)).cases[-1])
-    except (DocumentError, ExpressionError) as error:
-        # Without its place, which is one in a text that nobody will see.
-        raise InputError(f"{name}: the case cannot be added: {error.message}", hint=error.hint) from error
+        dataset_from(parse_document(text, name))
+    except DocumentError as error:
+        raise _refused(name, error) from error
     return text
 
 
-def _compile(case: Case) -> None:
-    from runback_gate.policy.cel_cpp import CppEngine  # noqa: PLC0415  to list and show does without an engine
-    from runback_gate.policy.evaluate import compile_checks  # noqa: PLC0415
-
-    compile_checks(case.checks, CppEngine())
+def _refused(name: str, error: InputError) -> InputError:
+    """The error without its place, which is one in a text that nobody will see."""
+    return InputError(f"{name}: the case cannot be added: {error.message}", hint=error.hint)
 
 
-def _gated(root: Path, name: str) -> bool:
-    return (root / GATE_FILE).exists() and name in expand(root, load_gate(root).datasets)
+def _broken(document: Document, recorded: Step) -> dict[int, str]:
+    """What to say of the checks of the last case that the recorded answer does not keep, by their number.
+
+    Raises:
+        InputError: one does not compile.
+    """
+    # Imported here: to list and show does without an engine.
+    from runback_gate.policy.backtest import step_data  # noqa: PLC0415
+    from runback_gate.policy.cel_cpp import CppEngine  # noqa: PLC0415
+    from runback_gate.policy.evaluate import Subject, compile_checks, judge  # noqa: PLC0415
+
+    engine, checks = CppEngine(), dataset_from(document).cases[-1].checks
+    try:
+        rules = [compile_checks([check], engine) for check in checks]
+    except ExpressionError as error:
+        raise _refused(document.path, error) from error
+    subject = Subject(engine, step_data(recorded))
+    said = {
+        number: finding
+        for number, rule in enumerate(rules)
+        for finding in judge(subject, [rule], explained=False).findings
+    }
+    return {
+        number: "the recorded answer does not keep it" if finding.outcome == "fail" else finding.message
+        for number, finding in said.items()
+    }
+
+
+def _ungated(root: Path, name: str) -> str | None:
+    """Why `run` does not judge the dataset yet, if so."""
+    if not (root / GATE_FILE).exists():
+        return f"there is no {GATE_FILE} here yet; `runback-gate init` writes one"
+    named = name in expand(root, load_gate(root).datasets)
+    return None if named else f"{GATE_FILE} does not name this file; add it to `spec.datasets`"
 
 
 def case_name(run: Run, step: int) -> str:

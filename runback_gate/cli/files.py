@@ -12,9 +12,9 @@ import errno
 import sys
 from pathlib import Path, PurePosixPath
 
-from runback_gate.capture.runs import MAX_RUN_BYTES, read_run
+from runback_gate.capture.runs import FORMAT, MAX_RUN_BYTES, read_run
 from runback_gate.documents import nearest, quoted, suggestion, write_atomic
-from runback_gate.errors import InputError, Location, PathError, WriteError
+from runback_gate.errors import InputError, IntegrityError, Location, PathError, WriteError
 from runback_gate.step import Run, Step
 
 RUNS = Path("runs")
@@ -41,8 +41,6 @@ def read_file(path: Path, limit: int, *, hint: str | None = None) -> bytes:
         if error.errno == errno.EISDIR:
             raise InputError("a folder", hint="name a file", location=place) from error
         raise InputError(f"cannot be read: {error.strerror}", location=place) from error
-    except ValueError as error:
-        raise InputError("not a file name", location=place) from error
     if len(data) > limit:
         raise InputError(f"larger than {limit >> 20} MiB", location=place)
     return data
@@ -105,7 +103,14 @@ def load_run(path: Path, *, hint: str | None = None) -> Run:
     Raises:
         InputError: not there (with the hint), or not a run that verifies.
     """
-    return read_run(read_file(path, MAX_RUN_BYTES, hint=hint), path.as_posix())
+    data = read_file(path, MAX_RUN_BYTES, hint=hint)
+    try:
+        return read_run(data, path.as_posix())
+    except IntegrityError as error:
+        # A file that never was a run is no sign of tampering.
+        if data and FORMAT.encode() not in data:
+            raise InputError(f"not a {FORMAT} file", hint=MAKE_RUNS, location=Location(path.as_posix())) from error
+        raise
 
 
 def read_step(run: Run, index: int) -> Step:

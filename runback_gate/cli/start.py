@@ -86,7 +86,7 @@ def start_files(run: Run, *, sample: bool) -> dict[str, bytes]:
             "policies/answers.test.yaml": _with_schema("PolicyTest", ANSWERS_TEST),
         }
     files |= _dataset_files(run, f"datasets/{name}.yaml")
-    return {**files, "runback.yaml": _with_schema("Gate", GATE.format(name=name))}
+    return {**files, "runback.yaml": _with_schema("Gate", GATE.format(name=_word(name)))}
 
 
 def _with_schema(kind: str, text: str) -> bytes:
@@ -112,6 +112,12 @@ def _agent_files(run: Run, name: str) -> dict[str, bytes]:
     head = f"apiVersion: runback.dev/v1\nkind: Agent\nmetadata: {{name: {_yaml(run.agent)}}}\n"
     body = "spec:\n" + "\n".join(spec) + "\n" if spec else "spec: {}\n"
     return {f"agents/{name}.yaml": _with_schema("Agent", head + body), **files}
+
+
+def _word(name: str) -> str:
+    """A slug as YAML text: in quotes where it would read as something else, to us or to an older reader."""
+    plain = name[0].isalpha() and name not in ("true", "false", "null", "yes", "no", "on", "off", "y", "n")
+    return name if plain else json.dumps(name)
 
 
 def _yaml(value: object) -> str:

@@ -1,0 +1,128 @@
+"""The command line as a user meets it: in this process, or as one of its own."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import runback_gate
+from runback_gate.cli import main
+
+ROOT = Path(runback_gate.__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a command gave."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def error(self) -> str:
+        """The one error line, without its first word."""
+        lines = [line for line in self.err.splitlines() if line.startswith("error: ")]
+        assert len(lines) == 1, self.err
+        return lines[0].removeprefix("error: ")
+
+
+Command = Callable[..., Result]
+
+
+def tree(folder: Path) -> dict[str, bytes | None]:
+    """Every file below a folder with its bytes, and every folder."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None
+        for path in sorted(folder.rglob("*"))
+        if not path.is_fifo()
+    }
+
+
+def change(path: Path | str, old: str, new: str) -> None:
+    """Replace a text that stands in a file."""
+    text = Path(path).read_text("utf-8")
+    assert old in text
+    Path(path).write_text(text.replace(old, new), "utf-8")
+
+
+def write(path: Path | str, data: str | bytes) -> Path:
+    """Write a file and its folder."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(data.encode() if isinstance(data, str) else data)
+    return target
+
+
+def indented(text: str, spaces: int) -> str:
+    """Text for a YAML block."""
+    return re.sub("^", " " * spaces, text, flags=re.MULTILINE)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("NO_COLOR", "RUNBACK_DEBUG", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def command(here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Runs a command in this process: `command("run", "--all").code`."""
+
+    def run(*arguments: str, stdin: bytes = b"") -> Result:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        out, err = capsys.readouterr()
+        assert isinstance(stop.value.code, int)
+        return Result(stop.value.code, out, err)
+
+    return run
+
+
+@pytest.fixture
+def refused(command: Command, here: Path) -> Callable[..., str]:
+    """Runs a command that must be refused: exit 2, nothing printed, one error line (given back), nothing written."""
+
+    def run(*arguments: str, stdin: bytes = b"") -> str:
+        before = tree(here)
+        result = command(*arguments, stdin=stdin)
+        assert (result.code, result.out) == (2, ""), result
+        assert tree(here) == before
+        return result.error
+
+    return run
+
+
+@pytest.fixture
+def gate(command: Command, here: Path) -> Path:
+    """A folder with the start that `init` writes."""
+    assert command("init").code == 0
+    return here
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of a process of its own."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "0", **more}
+
+
+def process(*arguments: str, cwd: Path, env: dict[str, str] | None = None, **options: Any) -> Result:
+    """Runs a command as a process of its own."""
+    words = [sys.executable, "-m", "runback_gate.cli", *arguments]
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 60, **options}
+    done = subprocess.run(words, cwd=cwd, env=env or environment(), check=False, **options)
+    out, err = ((data or b"").decode(errors="backslashreplace") for data in (done.stdout, done.stderr))
+    return Result(done.returncode, out, err)
