@@ -312,6 +312,17 @@ def _matches(text: Any, pattern: Any) -> Any:
     return celtypes.BoolType(compile_pattern(str(pattern)).search(str(text)) is not None)
 
 
+_OWN: dict[type, Callable[[Any], Any]] = {
+    float: celtypes.DoubleType,
+    str: celtypes.StringType,
+    list: celtypes.ListType,
+}
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
 Overloads = frozenset[tuple[str, ...]] | None
 
 
@@ -326,7 +337,9 @@ def _strict(name: str, overloads: Overloads, function: Callable[..., Any]) -> Ca
         if overloads is not None and kinds not in overloads:
             return CELEvalError(f"{name} does not take ({', '.join(kinds)})")
         try:
-            return function(*arguments)
+            result = function(*arguments)
+            # `+` of two of celpy's lists, strings or doubles gives one of Python's.
+            return _OWN.get(type(result), _same)(result)
         # celpy's own types raise whatever Python's do; an error value is what `&&` and `||` can absorb.
         except Exception as error:  # noqa: BLE001
             return CELEvalError(str(error) or type(error).__name__)
@@ -348,7 +361,7 @@ def _table() -> dict[str, Callable[..., Any]]:
     times = "timestamp,duration duration,duration"
     ordered = _pairs(" ".join(f"{kind},{kind}" for kind in ORDERED))
     numeric = frozenset((left, right) for left in NUMBERS for right in NUMBERS)
-    kinds = tuple(KINDS.values())
+    kinds = (*KINDS.values(), "type")
     keys = ("string", "int", "uint", "bool", "double")
     chosen: dict[str, tuple[Overloads, Callable[..., Any]]] = {
         "_==_": (None, lambda left, right: celtypes.BoolType(equal(left, right))),

@@ -101,7 +101,7 @@ def _token(source: str, start: int) -> Token:
         return Token("string", start, end, text, text[1:-1])
     if group == "quote":
         return _string(source, start, text)
-    if _LETTER.match(source, end) or (source.startswith(".", end) and group != "double"):
+    if _LETTER.match(source, end) or (source.startswith(".", end) and group == "int"):
         message = f"malformed number starting with `{text[:40]}`"
         fail(source, start, message, "a fraction has digits on both sides of the point")
     return _double(source, start, text) if group == "double" else _integer(source, start, text)
