@@ -138,12 +138,28 @@ def _inside(root: Path, name: str) -> Path:
         # A name of undecodable bytes could not be written into any report.
         name.encode()
         base = _real(os.path.abspath(root))  # noqa: PTH100  links are followed below
-        path = os.path.realpath(os.path.join(base, name))  # noqa: PTH118  pathlib would cost more than the reading
+        path = _followed(base, name)
     except (OSError, ValueError) as error:
         raise PathError("not a file name", hint="use printable UTF-8", location=place) from error
     if path != base and not path.startswith(base.rstrip("/") + "/"):
         raise PathError("leads out of the root through a symbolic link", hint="copy what it points to", location=place)
     return Path(path)
+
+
+def _followed(base: str, name: str) -> str:
+    """The real path of a name below a real folder; only where a link stands on the way is every part looked up."""
+    path = base
+    for part in name.split("/"):
+        if part and part != ".":
+            path = f"{path}/{part}"
+            try:
+                if stat.S_ISLNK(os.lstat(path).st_mode):
+                    break
+            except (FileNotFoundError, NotADirectoryError):
+                break
+    else:
+        return path
+    return os.path.realpath(f"{base}/{name}")
 
 
 @lru_cache(maxsize=64)

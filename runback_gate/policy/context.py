@@ -161,7 +161,6 @@ def _request(request: Request) -> JsonValue:
     return facts if request.system is None else {**facts, "system": request.system}
 
 
-@lru_cache(maxsize=1024)
 def _said(message: Message) -> JsonValue:
     facts: dict[str, JsonValue] = {"role": message.role, "content": message.content}
     if message.tool_calls:

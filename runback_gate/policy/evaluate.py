@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from posixpath import commonprefix
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -170,6 +171,7 @@ def _compile(expression: Expression, engine: Engine, params: dict[str, Any], var
         raise expression.place(_moved(error, whole, expression.source)) from error
 
 
+@lru_cache(maxsize=1024)
 def _check_patterns(source: str) -> None:
     """Hold an expression to its limits, and its literal patterns to RE2, which engines read only when they meet it."""
     node = check_limits(source)

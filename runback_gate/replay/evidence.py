@@ -9,6 +9,7 @@ In: the recorded step, the request that it asks now, and a store of earlier answ
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -71,21 +72,24 @@ def compare_requests(step: Step, request: Request) -> Question:
     if not step.source.run:
         return Question(request, now, False, "nothing was recorded: the conversation is written by hand")
     unknown = step.source.unknown
-    left, right = _known(step.request, unknown), _known(request, unknown)
-    # A config swaps these fields only, so the conversation need not be compared. Mostly nothing was swapped, and plain
-    # bytes show that soonest; where they differ, 1 and 1.0 still are the same.
-    if _plain(left) == _plain(right) or canonical_bytes(left) == canonical_bytes(right):
+    # A config swaps these fields only, so the conversation need not be compared.
+    fields = [name for name in REQUEST_FIELDS if name not in unknown]
+    if _same(step.request, request, fields):
         return Question(request, now, True, f"{', '.join(unknown)} unknown" if unknown else "")
-    place = first_difference(left, right)
+    place = first_difference(_known(step.request, fields), _known(request, fields))
     return Question(request, now, False, f"request.{place} differs from the recording")
 
 
-def _plain(value: JsonValue) -> bytes:
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+def _same(one: Request, other: Request, fields: Sequence[RequestField]) -> bool:
+    # Mostly nothing was swapped, and plain bytes show that soonest; where they differ, 1 and 1.0 still are the same.
+    left, right = (
+        orjson.dumps([getattr(item, name) for name in fields], option=orjson.OPT_SORT_KEYS) for item in (one, other)
+    )
+    return left == right or canonical_bytes(_known(one, fields)) == canonical_bytes(_known(other, fields))
 
 
-def _known(request: Request, unknown: tuple[RequestField, ...]) -> dict[str, JsonValue]:
-    return {name: to_json(getattr(request, name)) for name in REQUEST_FIELDS if name not in unknown}
+def _known(request: Request, fields: Sequence[RequestField]) -> dict[str, JsonValue]:
+    return {name: to_json(getattr(request, name)) for name in fields}
 
 
 def replay(step: Step, question: Question, trial: int, answers: Answers) -> Replay:
