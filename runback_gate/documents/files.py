@@ -155,7 +155,7 @@ def _followed(base: str, name: str) -> str:
             try:
                 if stat.S_ISLNK(os.lstat(path).st_mode):
                     break
-            except (FileNotFoundError, NotADirectoryError):
+            except OSError:
                 break
     else:
         return path
