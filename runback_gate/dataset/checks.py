@@ -125,9 +125,10 @@ class Check(Model):
 
 
 def literal(value: object) -> str:
-    """A JSON value as CEL source that both engines read alike."""
+    """A JSON value as CEL source that both engines read alike; a NUL is written as expressions see it, as U+FFFD."""
     if isinstance(value, str):
-        return _ESCAPE.sub(lambda found: _PORTABLE.get(found[1], found[0]), json.dumps(value, ensure_ascii=False))
+        text = json.dumps(value.replace("\0", "\ufffd"), ensure_ascii=False)
+        return _ESCAPE.sub(lambda found: _PORTABLE.get(found[1], found[0]), text)
     if isinstance(value, dict):
         return "{" + ", ".join(f"{literal(key)}: {literal(item)}" for key, item in value.items()) + "}"
     if isinstance(value, (list, tuple)):
