@@ -81,11 +81,11 @@ class _Parser:
         self.word = self.token.text if self.token.kind in ("operator", "name") else ""
 
     def next(self) -> Token:
+        """The token that comes next, which is never the last one, `end`."""
         token = self.token
         self.end = token.end
-        if token.kind != "end":
-            self.position += 1
-            self.show()
+        self.position += 1
+        self.show()
         return token
 
     def take(self, text: str) -> bool:

@@ -305,6 +305,7 @@ def test_size_limit() -> None:
 
 DEEP: dict[str, Callable[[int], str]] = {
     "parentheses": lambda n: "(" * n + "1" + ")" * n,
+    "fields in parentheses": lambda n: "(a" + ".b" * n + ")",
     "minus": lambda n: "-" * n + "a",
     "not": lambda n: "!" * n + "a",
     "fields": lambda n: "a" + ".b" * n,
