@@ -177,7 +177,7 @@ def test_commands_do_what_the_page_shows(page: Path, tmp_path: Path, environment
                 check=False,
                 encoding="utf-8",
             )
-            printed = "".join(f"{line.rstrip()}\n" for line in done.stdout.splitlines())
+            printed = "".join(f"{line.rstrip()}\n" for line in done.stdout.rstrip("\n").splitlines())
             place = f"{name(page)}:{command.line}: $ {command.source}\n{printed}"
             assert done.returncode == command.code, f"{place}exits {done.returncode}, not {command.code}"
             if command.output:
