@@ -82,6 +82,7 @@ def command(here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     """Runs a command in this process: `command("run", "--all").code`."""
 
     def run(*arguments: str, stdin: bytes = b"") -> Result:
+        assert Path.cwd() == here
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
         capsys.readouterr()
         with pytest.raises(SystemExit) as stop:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -178,7 +179,8 @@ def test_a_reader_that_left_is_no_verdict(gate: Path, arguments: list[str], code
 def test_output_that_cannot_be_written_is_no_verdict(gate: Path, arguments: list[str], stream: str) -> None:
     """With a full disk under standard output or standard error the exit code is never 1, nor one of Python's own."""
     with Path("/dev/full").open("wb") as full:
-        result = process(*arguments, cwd=gate, **{stream: full})
+        options: dict[str, Any] = {stream: full}
+        result = process(*arguments, cwd=gate, **options)
     if stream == "stdout" and arguments in (["run"], ["--help"]):
         assert (result.code, result.error) == (2, "standard output: No space left on device")
     else:

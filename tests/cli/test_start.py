@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from runback_gate.agent import ask
 from runback_gate.cli.schemas import KINDS, current_schema
 from runback_gate.cli.start import start_files
-from runback_gate.dataset.document import load_dataset
-from runback_gate.agent import ask, load_agent
+from runback_gate.dataset.recordings import load_recording
 from runback_gate.gate.plan import load_plan
 from runback_gate.replay.evidence import compare_requests
-from runback_gate.dataset.recordings import load_recording
 from runback_gate.step import Message, Request, Response, Run, Source, Step, Tool, ToolCall
 from tests.cli.conftest import Command, change, tree, write
-from collections.abc import Callable
 
 Refused = Callable[..., str]
 
@@ -66,7 +65,7 @@ def test_nothing_is_replaced_unasked(gate: Path, refused: Refused, command: Comm
     assert "limit: 100" in (gate / "policies/refunds.yaml").read_text()
 
 
-def test_another_folder(command: Command, here: Path) -> None:
+def test_another_folder(command: Command) -> None:
     """`--root` writes there, says so, and names the command that judges it."""
     result = command("init", "--root", "a b/c")
     assert "wrote a b/c/runback.yaml" in result.out
@@ -91,13 +90,13 @@ def test_a_folder_that_leads_out(refused: Refused, here: Path, tmp_path_factory:
     assert list(outside.iterdir()) == []
 
 
-def transcript(*turns: dict[str, object]) -> bytes:
+def transcript(*turns: Mapping[str, object]) -> bytes:
     """A conversation in chat format."""
     system = {"role": "system", "content": "Be kind."}
     return json.dumps({"messages": [system, {"role": "user", "content": "Hi"}, *turns]}).encode()
 
 
-CALL = {
+CALL: Mapping[str, object] = {
     "role": "assistant",
     "content": None,
     "tool_calls": [{"id": "1", "type": "function", "function": {"name": "look", "arguments": '{"order": "A1"}'}}],
@@ -167,7 +166,7 @@ def test_any_run_can_be_started_from(
     tool: str,
     text: str,
 ) -> None:
-    """Whatever names and texts a run holds, the files that `init --from` writes read back as the request that it had."""
+    """Whatever names and texts a run holds, the files that `init --from` writes read back as its request."""
     request = Request(model, system, (Message("user", text),), (Tool(tool, text),), parameters)
     response = Response(text, (ToolCall("1", tool, json.dumps({"a": text})),))
     steps = tuple(Step(agent, request, response, Source(run or "r", event, "exact")) for event in (0, 1))

@@ -88,7 +88,8 @@ def test_options_reach_the_run(command: Command, here: Path) -> None:
     assert step.source.unknown == ("parameters", "system")
 
 
-def test_the_next_command_fits(command: Command, gate: Path) -> None:
+@pytest.mark.usefixtures("gate")
+def test_the_next_command_fits(command: Command) -> None:
     """Where a gate is, the next step is a case; names of agents need no quotes."""
     write("chat.json", LINE)
     last = command("import", "transcript", "chat.json", "--agent", "A b").out.splitlines()[-1]
@@ -97,7 +98,7 @@ def test_the_next_command_fits(command: Command, gate: Path) -> None:
     assert command(*words).code == 0
 
 
-def test_a_transcript_without_an_answer(command: Command, here: Path) -> None:
+def test_a_transcript_without_an_answer(command: Command) -> None:
     """A conversation in which nobody answered is a run without steps; there is nothing to do next."""
     write("chat.json", json.dumps(CHAT[:1]))
     assert command("import", "transcript", "chat.json", "--agent", "a").out == "1 run, 0 steps of a in runs/\n"
@@ -129,7 +130,7 @@ def test_what_is_no_transcript(refused: Refused, name: str, data: bytes, place: 
     assert words in message
 
 
-def test_files_that_cannot_be_read(refused: Refused, here: Path) -> None:
+def test_files_that_cannot_be_read(refused: Refused) -> None:
     """Missing files get the nearest name, folders and wrong tools a word of their own."""
     write("chat.json", LINE)
     assert refused("import", "transcript", "caht.json", "--agent", "a") == (
@@ -148,7 +149,7 @@ def test_files_that_cannot_be_read(refused: Refused, here: Path) -> None:
     assert refused(*arguments) == "tools.json: larger than 8 MiB"
 
 
-def test_a_folder_that_is_a_file(refused: Refused, here: Path) -> None:
+def test_a_folder_that_is_a_file(refused: Refused) -> None:
     """Runs cannot be written below a file."""
     write("chat.json", LINE)
     assert "Directory 'chat.json' is a file" in refused(
