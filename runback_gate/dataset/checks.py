@@ -106,7 +106,7 @@ class Check(Model):
 
     @property
     def title(self) -> str:
-        """The check in a few words, for tables: `toolCalled escalate`."""
+        """The check on one line, for tables: `toolCalled escalate`."""
         value = getattr(self, self.kind)
         if isinstance(value, ToolCalled):
             return (
@@ -116,7 +116,7 @@ class Check(Model):
             )
         if isinstance(value, Argument):
             return f"argument {value.tool}.{value.path} {value.op}"
-        return self.kind if isinstance(value, (dict, bool)) else f"{self.kind} {value}"
+        return self.kind if isinstance(value, (dict, bool)) else " ".join(f"{self.kind} {value}".split())
 
     @property
     def expression(self) -> str | None:
