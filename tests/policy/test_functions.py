@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from typing import cast
 
@@ -47,20 +48,20 @@ def test_json_text_is_read() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "nul", "NaN", "-Infinity", "1e999", '{"a": 1, "a": 2}', '"\\ud800"', "9223372036854775808"]
-    + ['[{"a": -9223372036854775809}]', "[" * 5000, "9" * 5000, '"' + "a" * MAX_JSON + '"'],
+    [
+        *("", "{", "nul", "NaN", "-Infinity", "1e999", '{"a": 1, "a": 2}', '"\\ud800"', "9223372036854775808"),
+        *('[{"a": -9223372036854775809}]', "[" * 5000, "9" * 5000, '"' + "a" * MAX_JSON + '"'),
+    ],
 )
 def test_other_text_is_an_error(text: str) -> None:
     """What is not strict JSON, too deep, too large or out of range is a ValueError, not another exception."""
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"\S"):
         parse_json(text)
 
 
 @given(JSON)
 def test_what_was_written_is_read(value: JsonValue) -> None:
     """JSON text of any value gives the value back, and the value includes itself when it is a map."""
-    import json  # noqa: PLC0415  the writer under test is not ours
-
     read = parse_json(json.dumps(value))
     assert read == value
     if isinstance(read, dict):
