@@ -1,0 +1,265 @@
+"""What expressions see: known values only, JSON parsed, every engine the same, nothing hidden."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runback_gate.policy.cel_cpp import CppEngine
+from runback_gate.policy.cel_py import PyEngine
+from runback_gate.policy.context import (
+    agent_facts,
+    answer_facts,
+    bindings,
+    case_facts,
+    history,
+    read_json,
+    without_nul,
+)
+from runback_gate.policy.engine import ROOTS
+from runback_gate.step import Message, Request, Response, Tool, ToolCall, Usage
+from runback_gate.testing import sample_call
+
+CPP, PY = CppEngine(), PyEngine()
+
+
+def facts(request: Request, response: Response = Response(), baseline: Response | None = None) -> Any:  # noqa: B008
+    """What an expression sees of a request and an answer."""
+    return bindings(request, response, baseline=baseline, case=case_facts("d", "c"), agent=agent_facts("a"))
+
+
+def said(role: Any, content: str = "", *calls: ToolCall, **fields: Any) -> Message:
+    """A message."""
+    return Message(role, content, calls, **fields)
+
+
+def test_everything_that_is_known() -> None:
+    """Each root, with each of its fields."""
+    request = Request(
+        "openai/m", "Be kind.", (said("user", "Hi"),), (Tool("t", "Does.", {"type": "object"}),), {"temperature": 0.5}
+    )
+    answer = Response(
+        "Hello", (ToolCall("c1", "t", '{"a": 1}'),), "stop", "m-1", Usage(3, 4), 700, "0.25", "overloaded"
+    )
+    shown = {
+        "text": "Hello",
+        "tool_calls": [{"id": "c1", "name": "t", "arguments": {"a": 1}}],
+        "finish_reason": "stop",
+        "model": "m-1",
+        "usage": {"input_tokens": 3, "output_tokens": 4},
+        "latency_ms": 700,
+        "cost_usd": 0.25,
+        "error": "overloaded",
+    }
+    data = bindings(
+        request,
+        answer,
+        baseline=answer,
+        case=case_facts("refunds", "c1", ("vip",), "2026-11-03T10:00:00Z"),
+        agent=agent_facts("support", {"team": "payments"}),
+    )
+    assert tuple(data) == ROOTS
+    assert data == {
+        "request": {
+            "model": "openai/m",
+            "system": "Be kind.",
+            "messages": [{"role": "user", "content": "Hi"}],
+            "tools": [{"name": "t", "description": "Does.", "parameters": {"type": "object"}}],
+            "parameters": {"temperature": 0.5},
+        },
+        "response": shown,
+        "baseline": shown,
+        "history": [],
+        "case": {"id": "c1", "dataset": "refunds", "tags": ["vip"], "now": "2026-11-03T10:00:00Z"},
+        "agent": {"name": "support", "labels": {"team": "payments"}},
+    }
+
+
+def test_what_is_unknown_is_absent() -> None:
+    """Nothing that the source did not keep is there as null, 0 or an empty text."""
+    data = facts(Request())
+    assert data["request"] == {"messages": [], "tools": [], "parameters": {}}
+    assert data["response"] == {"text": "", "tool_calls": []}
+    assert data["baseline"] == {}
+    assert data["case"] == {"id": "c", "dataset": "d", "tags": []}
+    assert answer_facts(Response(usage=Usage(output_tokens=0)))["usage"] == {"output_tokens": 0}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "!has(request.model) && !has(request.system) && !has(response.usage) && !has(response.latency_ms)",
+        "!has(response.cost_usd) && !has(response.error) && !has(baseline.text) && !has(case.now)",
+        "!(has(response.usage) && response.usage.output_tokens < 5)",
+    ],
+)
+def test_has_tells_what_is_unknown(source: str) -> None:
+    """On both engines."""
+    for engine in (CPP, PY):
+        assert engine.compile(source).evaluate(engine.bind(facts(Request()))).verdict == "true"
+
+
+def test_messages_show_their_calls() -> None:
+    """A message of the conversation has its calls, and a result its call and tool; nothing else is added."""
+    call = ToolCall("c1", "look", '{"order": "A"}')
+    messages = (said("assistant", "", call), said("tool", "[1]", tool_call_id="c1", name="look", error="late"))
+    assert facts(Request(messages=messages))["request"]["messages"] == [
+        {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [{"id": "c1", "name": "look", "arguments": {"order": "A"}}],
+        },
+        {"role": "tool", "content": "[1]", "tool_call_id": "c1", "name": "look"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"a": [1, 2.5, null, true]}', {"a": [1, 2.5, None, True]}),
+        ("40", 40),
+        ('"text"', "text"),
+        ("", ""),
+        ("paid", "paid"),
+        ("{", "{"),
+        ('{"a": 1, "a": 2}', '{"a": 1, "a": 2}'),
+        ("NaN", "NaN"),
+        ("1e999", "1e999"),
+        ("9223372036854775807", 2**63 - 1),
+        ("9223372036854775808", "9223372036854775808"),
+        ('{"a": [-9223372036854775809]}', '{"a": [-9223372036854775809]}'),
+        ("[" * 129 + "]" * 129, "[" * 129 + "]" * 129),
+    ],
+)
+def test_json_text_is_parsed(text: str, value: object) -> None:
+    """What is JSON for both engines becomes its value; whatever else stays the text that it is."""
+    assert read_json(text) == value
+    assert type(read_json(text)) is type(value)
+
+
+def test_a_call_without_arguments_has_none() -> None:
+    """Models write nothing, or blanks, where a tool takes nothing: an empty map, not an empty text."""
+    answer = Response(tool_calls=(ToolCall("", "t", ""), ToolCall("", "t", " \n"), ToolCall("", "t", "{}")))
+    calls: Any = answer_facts(answer)["tool_calls"]
+    assert [call["arguments"] for call in calls] == [{}, {}, {}]
+
+
+def test_history() -> None:
+    """Calls in order with their results, whatever their order; a failed call has its error."""
+    first, second = ToolCall("1", "look", '{"order": "A"}'), ToolCall("2", "pay", "amount 3")
+    messages = (
+        said("user", "Hi"),
+        said("assistant", "", first, second),
+        said("tool", "declined", tool_call_id="2", error="card declined"),
+        said("tool", '{"charge": 3}', tool_call_id="1"),
+        said("assistant", "", ToolCall("3", "look", "{}")),
+    )
+    assert history(messages) == [
+        {"name": "look", "arguments": {"order": "A"}, "result": {"charge": 3}},
+        {"name": "pay", "arguments": "amount 3", "result": "declined", "error": "card declined"},
+        {"name": "look", "arguments": {}},
+    ]
+
+
+def test_results_without_ids() -> None:
+    """They belong to the calls of the latest answer: by name where it is given, else in order."""
+    calls = (ToolCall("", "look", '{"n": 1}'), ToolCall("", "pay", '{"n": 2}'), ToolCall("", "look", '{"n": 3}'))
+    messages = (
+        said("assistant", "", *calls),
+        said("tool", "paid", name="pay"),
+        said("tool", "first"),
+        said("tool", "third", name="look"),
+        said("tool", "alone", name="look"),
+    )
+    assert [(entry["arguments"], entry["result"]) for entry in history(messages)] == [  # type: ignore[index,call-overload]
+        ({"n": 1}, "first"),
+        ({"n": 2}, "paid"),
+        ({"n": 3}, "third"),
+        ({}, "alone"),
+    ]
+
+
+def test_results_never_answer_an_older_turn_without_ids() -> None:
+    """A call of an earlier answer that got no result keeps none."""
+    messages = (
+        said("assistant", "", ToolCall("", "look", '{"n": 1}')),
+        said("assistant", "", ToolCall("", "look", '{"n": 2}')),
+        said("tool", "found"),
+    )
+    assert history(messages) == [
+        {"name": "look", "arguments": {"n": 1}},
+        {"name": "look", "arguments": {"n": 2}, "result": "found"},
+    ]
+
+
+def test_results_of_unknown_calls_still_happened() -> None:
+    """A result whose call is not in the conversation stands alone, under its own name."""
+    messages = (said("tool", "1", tool_call_id="9", name="look"), said("tool", "2"))
+    assert history(messages) == [
+        {"name": "look", "arguments": {}, "result": 1},
+        {"name": "", "arguments": {}, "result": 2},
+    ]
+
+
+def test_ids_that_are_used_again() -> None:
+    """Providers that count calls from 0 in each turn: a result answers the call before it."""
+    messages = (
+        said("assistant", "", ToolCall("0", "look", '{"n": 1}')),
+        said("tool", "one", tool_call_id="0"),
+        said("assistant", "", ToolCall("0", "look", '{"n": 2}')),
+        said("tool", "two", tool_call_id="0"),
+    )
+    assert [entry["result"] for entry in history(messages)] == ["one", "two"]  # type: ignore[index,call-overload]
+
+
+ROLES = st.sampled_from(["user", "assistant", "tool"])
+IDS = st.sampled_from(["", "1", "2"])
+CALLS = st.lists(st.builds(ToolCall, IDS, st.sampled_from("ab"), st.just("{}")), max_size=2).map(tuple)
+MESSAGES = st.lists(
+    st.builds(Message, ROLES, st.text(max_size=2), CALLS, st.none() | IDS, st.none() | st.sampled_from("ab")),
+    max_size=6,
+).map(tuple)
+
+
+@given(MESSAGES)
+def test_history_loses_and_invents_nothing(messages: tuple[Message, ...]) -> None:
+    """Every call is there once, and every result is there once, whatever the ids say."""
+    entries: Any = history(messages)
+    calls = sum(len(message.tool_calls) for message in messages)
+    results = [message for message in messages if message.role == "tool"]
+    assert sum("result" in entry for entry in entries) == len(results)
+    assert calls <= len(entries) <= calls + len(results)
+
+
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.floats(-9, 9) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(JSON)
+def test_no_nul_is_left_and_nothing_else_changes(value: object) -> None:
+    """Keys and texts at any depth; data without one stays the same object."""
+    data: Any = {"response": value}
+    shown = without_nul(data)
+    assert json.dumps(shown) == json.dumps(data).replace("\\u0000", "\\ufffd")
+    assert (shown is data) == ("\\u0000" not in json.dumps(data))
+
+
+@given(st.text(max_size=5), st.text(max_size=5))
+def test_both_engines_see_all_of_a_text(before: str, after: str) -> None:
+    """Whatever stands in an answer, its end is seen, in the text, an argument, a message and a result."""
+    text = f"{before}\0{after}END"
+    messages = (said("user", text), said("tool", text, name="t"))
+    data = facts(Request(messages=messages), Response(text, (sample_call("t", a=text),)), Response(text))
+    source = (
+        'response.text.endsWith("END") && baseline.text.endsWith("END") && history[0].result.endsWith("END") && '
+        'response.tool_calls[0].arguments.a.endsWith("END") && request.messages[0].content.endsWith("END")'
+    )
+    for engine in (CPP, PY):
+        assert engine.compile(source).evaluate(engine.bind(data)).verdict == "true"
