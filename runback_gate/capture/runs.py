@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
 from runback_gate.canonical import JsonValue, canonical_bytes, parse_canonical
-from runback_gate.chain import append, check_value_line, value_line, verify
+from runback_gate.chain import append, check_value_line, locate, value_line, verify
 from runback_gate.errors import InputError, IntegrityError, Location, RunbackError
 from runback_gate.step import Message, Request, Response, Run, Source, Step, Tool, from_json, to_json
 
@@ -73,20 +73,19 @@ def read_run(data: bytes, path: str) -> Run:
         IntegrityError: a line was changed, is missing, or the file was cut.
         InputError: not a run file.
     """
-    events, values = [], {}
+    lines = data.splitlines(keepends=True)
+    chained = [line for line in lines if not _is_value(line)]
     try:
-        lines = data.splitlines(keepends=True)
-        verify(line for line in lines if not _is_value(line))
-        for line in lines:
-            if _is_value(line):
-                name, value = check_value_line(line)
-                values[name] = value
-            else:
-                events.append(cast("dict[str, Any]", parse_canonical(line[:-1])))
+        verify(chained)
+        values = dict(check_value_line(line) for line in lines if _is_value(line))
+        events = [cast("dict[str, Any]", parse_canonical(line[:-1])) for line in chained]
         return _Reader(values).run(events)
     except RunbackError as error:
-        place = error.location or Location(path)
-        raise type(error)(error.message, hint=error.hint, location=Location(path, place.line, place.column)) from error
+        # Only now every line is looked at in its place: a file that verifies need not pay for it.
+        found = locate(lines)
+        if found is not None:
+            raise IntegrityError(found.message, hint=error.hint, location=Location(path, found.line)) from error
+        raise type(error)(error.message, hint=error.hint, location=Location(path)) from error
     except KeyError as error:
         raise IntegrityError(f"a value or field is missing: {error}", location=Location(path)) from error
     except (TypeError, AttributeError) as error:

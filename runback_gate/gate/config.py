@@ -16,8 +16,8 @@ from pydantic import Field
 
 from runback_gate.canonical import digest_bytes
 from runback_gate.dataset.document import Trials
-from runback_gate.documents import check_kind, read_document
-from runback_gate.errors import InputError
+from runback_gate.documents import check_kind, expand, read_document
+from runback_gate.errors import DocumentError, InputError
 from runback_gate.schema import Model, Resource, validate
 
 GATE_FILE = "runback.yaml"
@@ -88,7 +88,7 @@ def load_gate(root: Path, name: str = GATE_FILE) -> Gate:
     """Read the gate config.
 
     Raises:
-        InputError: missing or malformed.
+        InputError: missing, malformed, or a pattern of agents, datasets or policies names no file.
     """
     if not (root / name).exists():
         raise InputError(
@@ -98,6 +98,13 @@ def load_gate(root: Path, name: str = GATE_FILE) -> Gate:
     check_kind(document, ("Gate",))
     model = validate(document, GateDocument)
     spec = model.spec
+    for field, patterns in (("agents", spec.agents), ("datasets", spec.datasets), ("policies", spec.policies)):
+        for index, pattern in enumerate(patterns):
+            # A misspelled pattern would leave rules out without a word, and less would be judged.
+            if not expand(root, [pattern]):
+                place = document.mark(("spec", field, index))
+                hint = "write the file, or take the pattern out"
+                raise DocumentError(f"spec.{field}: {pattern!r} names no file", hint=hint, location=place)
     return Gate(
         name=model.metadata.name,
         path=name,

@@ -24,7 +24,7 @@ from runback_gate.policy.document import ACTIONS
 from runback_gate.policy.engine import Engine
 from runback_gate.policy.evaluate import Finding, Judgement, Subject, compile_checks, compile_policy, judge
 from runback_gate.replay.compare import summarize
-from runback_gate.replay.evidence import Answers, Question, Replay, compare_requests, replay
+from runback_gate.replay.evidence import Answers, Evidence, Question, Replay, compare_requests, replay
 from runback_gate.step import Step
 
 _ORDER = {
@@ -67,7 +67,10 @@ def run_gate(plan: Plan, engine: Engine, answers: Answers, progress: Progress = 
     rows += [row for waiver in plan.waivers if (row := loop.waiver_row(waiver, undecided))]
     judged = {rule_id for row in rows for trial in row.trials for rule_id in trial.passed}
     judged |= {finding.rule for row in rows for trial in row.trials for finding in trial.findings}
-    vacuous = tuple(item.name for item in plan.policies if judged.isdisjoint(rule.id for rule in item.validations))
+    # A policy that met no answer because there was none says nothing of itself.
+    answered = all(trial.evidence is not Evidence.MISSING for row in rows for trial in row.trials)
+    silent = [item.name for item in plan.policies if judged.isdisjoint(rule.id for rule in item.validations)]
+    vacuous = tuple(silent) if answered else ()
     return Result(tuple(sorted(rows, key=lambda row: _ORDER[row.verdict])), tuple(loop.stored), vacuous)
 
 
@@ -137,6 +140,7 @@ class _Loop:
                 baseline=step.response if step.source.run else None,
                 case=case_facts(dataset.name, case.id, case.tags, step.source.at),
                 agent=agent_facts(agent.name, agent.labels),
+                unknown=[name for name in step.source.unknown if getattr(agent, name) is None],
             )
             rules = [item for item in self.policies if item.concerns(agent.name, case.tags)]
             judgement = judge(Subject(self.engine, data), [*rules, self.checks[dataset.name, case.id]])

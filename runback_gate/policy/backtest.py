@@ -101,4 +101,5 @@ def step_data(step: Step) -> dict[str, JsonValue]:
         baseline=step.response,
         case=case_facts("", f"{step.source.run}/{step.source.event}", (), step.source.at),
         agent=agent_facts(step.agent),
+        unknown=step.source.unknown,
     )

@@ -232,7 +232,7 @@ class _Evaluator(Evaluator):
         entries: dict[Any, Any] = {}
         for key, value in zip(found[::2], found[1::2], strict=True):
             if kind_of(key) not in ("string", "int", "uint", "bool"):
-                raise _AbortError(f"{kind_of(key)} cannot be a key of a map")
+                return CELEvalError(f"{kind_of(key)} cannot be a key of a map")
             if key in entries:
                 raise _AbortError("the key stands twice in the map")
             entries[key] = value

@@ -33,11 +33,15 @@ def bindings(
     baseline: Response | None,
     case: dict[str, JsonValue],
     agent: dict[str, JsonValue],
+    unknown: Sequence[str] = (),
 ) -> dict[str, JsonValue]:
-    """The roots that an expression sees. Values are shared between calls: nobody may change them."""
+    """The roots that an expression sees. Values are shared between calls: nobody may change them.
+
+    `unknown` names the fields of the request that nobody knows; they are absent.
+    """
     return without_nul(
         {
-            "request": _request(request),
+            "request": {key: value for key, value in _request(request).items() if key not in unknown},
             "response": answer_facts(response),
             "baseline": {} if baseline is None else answer_facts(baseline),
             "history": history(request.messages),
@@ -150,7 +154,7 @@ def _call(call: ToolCall) -> JsonValue:
     return {"id": call.id, "name": call.name, "arguments": arguments(call)}
 
 
-def _request(request: Request) -> JsonValue:
+def _request(request: Request) -> dict[str, JsonValue]:
     facts: dict[str, JsonValue] = {
         "messages": [_said(message) for message in request.messages],
         "tools": [_tool(tool) for tool in request.tools],

@@ -43,7 +43,7 @@ class ResponseCache:
                 raise IntegrityError("its digest does not match")
             return from_json(Response, body["response"], name), digest_bytes(data)
         except (RunbackError, KeyError, TypeError, AttributeError) as error:
-            hint = "delete the file; it is made again when the model is asked"
+            hint = "delete the file; the answer then counts as missing"
             place = Location((self.folder / name).as_posix())
             raise IntegrityError("the cached answer was cut or changed", hint=hint, location=place) from error
 
