@@ -142,7 +142,7 @@ def _hashable(value: JsonValue) -> object:
     if isinstance(value, dict):
         return frozenset((key, _hashable(item)) for key, item in value.items())
     if isinstance(value, list):
-        return tuple(map(_hashable, value))
+        return ("list", *map(_hashable, value))
     return ("bool", value) if isinstance(value, bool) else value
 
 

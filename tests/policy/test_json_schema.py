@@ -1,0 +1,212 @@
+"""The `jsonSchema` check: what it says, and that no schema and no text runs away, fetches, or differs by run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from runback_gate.errors import ExpressionError
+from runback_gate.policy.json_schema import DIALECT, MAX_TEXT, JsonSchemaProgram
+
+ORDER: dict[str, Any] = {
+    "$schema": DIALECT,
+    "type": "object",
+    "properties": {
+        "id": {"type": "string", "pattern": "^A[0-9]+$"},
+        "lines": {"type": "array", "items": {"$ref": "#/$defs/line"}, "uniqueItems": True, "minItems": 1},
+    },
+    "required": ["id"],
+    "additionalProperties": False,
+    "$defs": {"line": {"type": "object", "properties": {"n": {"type": "integer", "minimum": 1}}, "required": ["n"]}},
+}
+
+
+def verdict(schema: dict[str, Any], text: str) -> str:
+    """`true`, `false` or `error`."""
+    return JsonSchemaProgram(schema).decide(text).verdict
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"id": "A1"}', ""),
+        ('{"id": "A1", "lines": [{"n": 1}, {"n": 2}]}', ""),
+        ('{"id": "A1", "lines": [{"n": 1.0}]}', ""),
+        ('{"id": "B1"}', "$.id: text does not match '^A[0-9]+$'"),
+        ("{}", "$: 'id' is a required property"),
+        ('{"id": "A1", "lines": [{"n": 0}]}', "$.lines[0].n: 0 is less than the minimum of 1"),
+        ('{"id": "A1", "lines": [{"n": 1}, {"n": 1.0}]}', "$.lines: items are not unique"),
+        ('{"id": "A1", "b": 1, "a": 2}', "$: additional properties are not allowed: 'a', 'b'"),
+        ("[]", "$: [] is not of type 'object'"),
+        ("", "the text is not JSON: not valid JSON: "),
+        ("Sure! {}", "the text is not JSON: not valid JSON: "),
+        ('{"id": "A1", "id": "A2"}', 'the text is not JSON: duplicate key "id"'),
+    ],
+)
+def test_an_order(text: str, reason: str) -> None:
+    """An answer that keeps the schema, and what is wrong with others, in one line."""
+    program = JsonSchemaProgram(ORDER)
+    assert program.decide(text).verdict == ("false" if reason else "true")
+    assert program.reason(text).startswith(reason)
+    assert "\n" not in program.reason(text)
+
+
+@pytest.mark.parametrize(
+    ("schema", "message"),
+    [
+        ({"type": "objekt"}, "'objekt' is not valid under any of the given schemas"),
+        ({"type": 5}, "5 is not valid under any of the given schemas"),
+        ({"properties": []}, "[] is not of type 'object'"),
+        ({"pattern": "("}, "invalid regular expression: missing )"),
+        ({"pattern": "(?=a)"}, "invalid regular expression: "),
+        ({"$defs": {"a": {"items": {"pattern": "a**"}}}, "type": "string"}, "invalid regular expression: "),
+        ({"patternProperties": {"(a+)+$": {}}}, "patternProperties is not supported"),
+        ({"items": {"patternProperties": {}}}, "patternProperties is not supported"),
+        ({"allOf": [{"$schema": "http://json-schema.org/draft-07/schema#"}]}, "$schema stands at the top only"),
+    ],
+)
+def test_bad_schemas(schema: dict[str, Any], message: str) -> None:
+    """What is no schema, and what is not supported, is said when it is compiled."""
+    with pytest.raises(ExpressionError) as error:
+        JsonSchemaProgram(schema)
+    assert str(error.value).startswith(f"not a JSON Schema: {message}")
+
+
+def test_other_drafts_are_refused() -> None:
+    """A schema that says another draft would mean something else."""
+    with pytest.raises(ExpressionError, match="not a JSON Schema of draft 2020-12"):
+        JsonSchemaProgram({"$schema": "http://json-schema.org/draft-07/schema#"})
+
+
+def test_unique_items() -> None:
+    """Numbers by value, booleans apart from them, lists and mappings by what they hold, in no order."""
+    unique = [
+        "[1, true, 0, false, null]",
+        '[true, ["bool", 1], ["bool", true], [["bool", 1]]]',
+        '[{"a": 1}, {"a": [1]}]',
+    ]
+    twice = ["[1, 2, 1.0]", '[{"a": 1, "b": [true]}, {"b": [true], "a": 1.0}]', "[[], []]"]
+    assert [verdict({"uniqueItems": True}, text) for text in unique] == ["true"] * 3
+    assert [verdict({"uniqueItems": True}, text) for text in twice] == ["false"] * 3
+
+
+def test_hostile_patterns_return() -> None:
+    """Patterns that take exponential time elsewhere take linear time here, and huge repeats none."""
+    text = json.dumps("a" * 50_000 + "!")
+    for pattern in ("(a+)+$", "(a|aa)+$", "(.*a){20}$", "^(([a-z])+.)+[A-Z]([a-z])+$"):
+        assert verdict({"pattern": pattern}, text) == "false"
+    assert verdict({"propertyNames": {"pattern": "^(a+)+$"}}, json.dumps({"a" * 5000 + "!": 1})) == "false"
+    with pytest.raises(ExpressionError):
+        JsonSchemaProgram({"pattern": "(a{1000}){1000}"})
+
+
+@pytest.mark.parametrize(
+    ("schema", "reason"),
+    [
+        ({"$ref": "https://example.com/schema.json"}, "Unresolvable: https://example.com/schema.json"),
+        ({"$ref": "file:///etc/passwd"}, "Unresolvable: file:///etc/passwd"),
+        ({"$id": "https://example.com/a", "$ref": "b"}, "Unresolvable: b"),
+        ({"$ref": "#/$defs/nobody"}, "PointerToNowhere: '/$defs/nobody' does not exist"),
+        ({"$ref": "#"}, "maximum recursion depth exceeded"),
+        ({"properties": {"$schema": {}}, "$ref": "#/properties"}, ""),
+        ({"const": {"pattern": 5}, "$ref": "#/const"}, ""),
+        (
+            {"contains": {"type": "integer"}, "minContains": 10**6, "items": {"type": "string"}},
+            "more than 100,000 keywords for one answer",
+        ),
+    ],
+)
+def test_what_cannot_be_applied_is_an_error(schema: dict[str, Any], reason: str) -> None:
+    """Nothing is fetched, nothing loops, nothing in the library is a crash: there is no verdict then."""
+    text = json.dumps(["a"] * 50_000) if "contains" in schema else '"a"'
+    outcome = JsonSchemaProgram(schema).decide(text)
+    assert outcome.verdict == "error"
+    assert outcome.reason is not None
+    assert outcome.reason.startswith(f"the schema cannot be applied: {reason}")
+
+
+def test_references_that_double_stop() -> None:
+    """Forty lines of schema would ask 2^40 questions."""
+    steps = {f"s{n}": {"allOf": [{"$ref": f"#/$defs/s{n + 1}"}] * 2} for n in range(40)}
+    outcome = JsonSchemaProgram({"$defs": {**steps, "s40": {}}, "$ref": "#/$defs/s0"}).decide("1")
+    assert outcome.reason == "the schema cannot be applied: more than 100,000 keywords for one answer"
+
+
+def test_the_budget_is_that_of_one_answer() -> None:
+    """A program can be asked again and again."""
+    program = JsonSchemaProgram({"items": {"type": "integer"}})
+    text = json.dumps([1] * 30_000)
+    assert [program.decide(text).verdict for _ in range(5)] == ["true"] * 5
+
+
+def test_large_answers_cannot_be_judged() -> None:
+    """A text beyond the limit is neither kept nor broken, whatever it is."""
+    fits = json.dumps("é" * (MAX_TEXT // 2 - 1), ensure_ascii=False)
+    assert verdict({"type": "string"}, fits) == "true"
+    assert verdict({"type": "string"}, fits + " ") == "error"
+
+
+def test_many_faults_are_one_line() -> None:
+    """Thousands of faults in thousands of items: the first that tells most, cut."""
+    program = JsonSchemaProgram({"items": {"allOf": [{"type": "integer"}] * 50}})
+    reason = program.reason(json.dumps(["x" * 1000] * 200))
+    assert reason.startswith("$[1]: 'xxx")
+    assert len(reason) <= 300
+
+
+def test_the_reason_is_the_same_in_every_run() -> None:
+    """It does not depend on the seed of Python's hashes."""
+    code = (
+        "from runback_gate.policy.json_schema import JsonSchemaProgram as P;"
+        'print(P({\'additionalProperties\': {\'type\': \'integer\'}}).reason(\'{"d":"x","b":"y","c":"z","a":"w"}\'))'
+    )
+    said = set()
+    for seed in ("1", "2", "3"):
+        env = {"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(filter(None, sys.path))}
+        done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+        said.add(done.stdout)
+    assert said == {"$.d: 'x' is not of type 'integer'\n"}
+
+
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from([0.5, 1.0, "", "a", "b"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    max_leaves=6,
+)
+SCHEMAS: st.SearchStrategy[Any] = st.recursive(
+    st.booleans()
+    | st.sampled_from([{}, {"type": "integer"}, {"type": ["string", "null"]}, {"pattern": "^a"}, {"uniqueItems": True}])
+    | st.builds(lambda value: {"const": value}, JSON)
+    | st.builds(lambda values: {"enum": values}, st.lists(JSON, min_size=1, max_size=2)),
+    lambda inner: st.fixed_dictionaries(
+        {},
+        optional={
+            "properties": st.dictionaries(st.sampled_from("ab"), inner, max_size=2),
+            "additionalProperties": inner,
+            "unevaluatedProperties": inner,
+            "items": inner,
+            "prefixItems": st.lists(inner, min_size=1, max_size=2),
+            "contains": inner,
+            "anyOf": st.lists(inner, min_size=1, max_size=2),
+            "not": inner,
+            "if": inner,
+            "then": inner,
+            "uniqueItems": st.booleans(),
+        },
+    ),
+    max_leaves=5,
+)
+
+
+@given(SCHEMAS.filter(lambda schema: isinstance(schema, dict)), JSON)
+def test_it_says_what_json_schema_says(schema: dict[str, Any], value: object) -> None:
+    """For what is supported, the verdict is that of the specification's own validator."""
+    expected = Draft202012Validator(schema).is_valid(value)
+    assert verdict(schema, json.dumps(value)) == ("true" if expected else "false")
