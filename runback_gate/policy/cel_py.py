@@ -141,7 +141,7 @@ class _Evaluator(Evaluator):
     """celpy's evaluator with the specification's macros, logic and `has()`, and with a budget."""
 
     def __init__(self, tree: lark.Tree[Any], values: Mapping[str, Any], left: list[int]) -> None:
-        super().__init__(tree, Names(functions=_FUNCTIONS))
+        super().__init__(tree, _NAMES)
         self.values = values
         self.left = left
 
@@ -394,4 +394,4 @@ def _table() -> dict[str, Callable[..., Any]]:
 
 # Types are functions as well as values, which compare with what `type()` gives.
 _TYPES = {name: base_functions[name] for name in "bool bytes double int list map null_type string uint".split()}
-_FUNCTIONS = _table()
+_NAMES = Names(functions=_table())
