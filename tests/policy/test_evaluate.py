@@ -1,0 +1,425 @@
+"""Judging one answer: only true holds, only false breaks, and whatever else comes out is said to be an error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runback_gate.canonical import JsonValue
+from runback_gate.dataset.document import dataset_from
+from runback_gate.documents import parse_document
+from runback_gate.errors import ExpressionError
+from runback_gate.policy.cel_cpp import CppEngine
+from runback_gate.policy.cel_py import PyEngine
+from runback_gate.policy.context import agent_facts, bindings, case_facts
+from runback_gate.policy.document import Policy, load_policies
+from runback_gate.policy.engine import Activation, Engine, Outcome, Program
+from runback_gate.policy.evaluate import (
+    MAX_MESSAGE,
+    Finding,
+    Judgement,
+    RuleSet,
+    Subject,
+    compile_checks,
+    compile_policy,
+    judge,
+)
+from runback_gate.step import Request, Response
+from runback_gate.testing import REFUNDS, sample_call, write_document
+
+CPP, PY = CppEngine(), PyEngine()
+
+
+def data(*amounts: object, text: str = "") -> dict[str, JsonValue]:
+    """What an expression sees of an answer that refunds these amounts."""
+    answer = Response(text, tuple(sample_call("issue_refund", amount=amount) for amount in amounts))
+    return bindings(Request(), answer, baseline=None, case=case_facts("d", "c"), agent=agent_facts("support"))
+
+
+def policy(root: Path, **spec: Any) -> Policy:
+    """A policy with this `spec` in p.yaml; without validations it has one that is `response.text == "ok"`."""
+    rule = {"id": "r", "expression": 'response.text == "ok"'}
+    write_document(root, "p.yaml", "Policy", "p", {"validations": [rule], **spec})
+    return load_policies(root, ["p.yaml"])[0][0]
+
+
+def said(rules: RuleSet, found: dict[str, JsonValue], engine: Engine = CPP) -> Judgement:
+    """The judgement of one answer."""
+    return judge(Subject(engine, found), [rules])
+
+
+def finding(root: Path, expression: str, found: dict[str, JsonValue] | None = None, **spec: Any) -> Finding:
+    """The finding of the one validation of a policy."""
+    rules = compile_policy(policy(root, validations=[{"id": "r", "expression": expression}], **spec), CPP)
+    (only,) = said(rules, data() if found is None else found).findings
+    return only
+
+
+@dataclass(frozen=True, eq=False)
+class Fixed:
+    """A program that says the same of every answer."""
+
+    outcome: Outcome
+
+    def evaluate(self, activation: Activation) -> Outcome:  # noqa: ARG002
+        """The outcome."""
+        return self.outcome
+
+
+@dataclass(frozen=True)
+class Bound:
+    """An activation of `FixedEngine`."""
+
+    engine: str = "fixed"
+
+
+class FixedEngine:
+    """An engine whose programs say what a table says of their source."""
+
+    name = "fixed"
+    version = "1"
+
+    def __init__(self, outcomes: Mapping[str, Outcome]) -> None:
+        self.outcomes = outcomes
+
+    def bind(self, data: Mapping[str, JsonValue]) -> Bound:  # noqa: ARG002
+        """Nothing is read."""
+        return Bound()
+
+    def compile(self, source: str, *, local: tuple[str, ...] = ()) -> Program:  # noqa: ARG002
+        """The program of a source, true where the table is silent."""
+        return Fixed(self.outcomes.get(source, Outcome(True)))
+
+
+@pytest.mark.parametrize("engine", [CPP, PY], ids=lambda engine: str(engine.name))
+def test_a_policy_by_hand(tmp_path: Path, engine: Engine) -> None:
+    """A refund below the limit, one above it, none, and one whose amount is no number."""
+    rules = compile_policy(policy(tmp_path, **REFUNDS), engine)
+    assert said(rules, data(40), engine) == Judgement(("refunds.limit",), (), ())
+    assert said(rules, data(), engine) == Judgement((), ("refunds.limit",), ())
+    (above,) = said(rules, data(40, 250), engine).findings
+    assert (above.rule, above.policy, above.outcome, above.action) == ("refunds.limit", "p", "fail", "Deny")
+    assert (above.message, above.values) == (
+        "refund above 100",
+        (("c.arguments.amount", "250"), ("params.limit", "100")),
+    )
+    assert (str(above.location), above.waiver) == ("p.yaml:11:20", None)
+    (unknown,) = said(rules, data("much"), engine).findings
+    assert (unknown.outcome, unknown.action, unknown.values) == ("error", "Deny", ())
+    assert unknown.message.startswith("cannot be evaluated: ")
+
+
+@pytest.mark.parametrize(
+    ("agents", "tags", "agent", "case_tags", "concerned"),
+    [
+        ([], [], "any", (), True),
+        (["support*"], [], "support-eu", (), True),
+        (["support*"], [], "billing", (), False),
+        (["billing", "sup?ort"], [], "support", (), True),
+        (["Support"], [], "support", (), False),
+        (["team[1]"], [], "team[1]", (), True),
+        (["team[1]"], [], "team1", (), False),
+        ([], ["vip"], "any", ("vip", "new"), True),
+        ([], ["vip", "new"], "any", ("new",), True),
+        ([], ["vip"], "any", (), False),
+        (["support"], ["vip"], "billing", ("vip",), False),
+        (["support"], ["vip"], "support", ("old",), False),
+    ],
+)
+def test_match(
+    tmp_path: Path, agents: list[str], tags: list[str], agent: str, case_tags: tuple[str, ...], concerned: bool
+) -> None:
+    """One of the agents and one of the tags; an empty list is everybody. Only * and ? are wild."""
+    rules = compile_policy(policy(tmp_path, match={"agents": agents, "tags": tags}), CPP)
+    assert rules.concerns(agent, case_tags) is concerned
+
+
+@pytest.mark.parametrize(
+    ("conditions", "passed", "skipped", "outcome"),
+    [
+        (["true"], ("r",), (), None),
+        (["false"], (), ("r",), None),
+        (["true", "false"], (), ("r",), None),
+        (["response.nobody", "true"], (), (), "match condition c0: "),
+        (["1", "true"], (), (), "match condition c0: returned int, expected bool"),
+        (["response.nobody", "false"], (), ("r",), None),
+        (["false", "response.nobody"], (), ("r",), None),
+    ],
+)
+def test_match_conditions(
+    tmp_path: Path, conditions: list[str], passed: tuple[str, ...], skipped: tuple[str, ...], outcome: str | None
+) -> None:
+    """One that is false keeps the policy out of it; otherwise one that cannot be evaluated leaves it undecided."""
+    named = [{"name": f"c{number}", "expression": item} for number, item in enumerate(conditions)]
+    found = said(compile_policy(policy(tmp_path, matchConditions=named), CPP), data(text="ok"))
+    assert (found.passed, found.skipped) == (passed, skipped)
+    assert [item.message.startswith(f"cannot be evaluated: {outcome}") for item in found.findings] == [True] * bool(
+        outcome
+    )
+
+
+@pytest.mark.parametrize(
+    ("expression", "reason"),
+    [
+        ("1 + 1", "returned int, expected bool"),
+        ('"true"', "returned string, expected bool"),
+        ("null", "returned null, expected bool"),
+        ("[true]", "returned list, expected bool"),
+        ("response.nobody == 1", ""),
+        ("response.tool_calls[9].name == 'x'", ""),
+        ("1 / 0 == 1", ""),
+        (f"[{', '.join(['1'] * 101)}].all(a, [{', '.join(['1'] * 101)}].all(b, true))", ""),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_what_is_no_boolean_is_an_error(tmp_path: Path, expression: str, reason: str) -> None:
+    """Numbers, texts, missing fields, faults and a spent budget: never green, never red, always with its place."""
+    found = finding(tmp_path, expression)
+    assert (found.outcome, found.action, str(found.location)) == ("error", "Deny", "p.yaml:11:20")
+    assert found.message.startswith(f"cannot be evaluated: {reason}")
+    assert len(found.message) > len("cannot be evaluated: ")
+
+
+VALUES: st.SearchStrategy[Any] = (
+    st.none() | st.booleans() | st.integers(0, 1) | st.floats(0, 1) | st.text(max_size=5) | st.lists(st.booleans())
+)
+
+
+@given(VALUES, st.none() | st.just("broken"), st.sampled_from(["Deny", "Warn", "Audit"]), st.booleans())
+def test_only_true_holds(
+    tmp_path_factory: pytest.TempPathFactory, value: object, error: str | None, action: str, ignored: bool
+) -> None:
+    """Whatever an engine gives: true passes, false fails, all else is an error that no failure policy turns green."""
+    outcome = Outcome(error=error) if error else Outcome(value)  # type: ignore[arg-type]
+    root = tmp_path_factory.getbasetemp()
+    spec = {"validationActions": [action], "failurePolicy": "Ignore" if ignored else "Fail"}
+    found = said(
+        compile_policy(policy(root, **spec), engine := FixedEngine({'response.text == "ok"': outcome})), {}, engine
+    )
+    if value is True and error is None:
+        assert found == Judgement(("r",), (), ())
+        return
+    (only,) = found.findings
+    is_false = value is False and error is None
+    assert only.outcome == ("fail" if is_false else "error")
+    assert only.action == ("Warn" if not is_false and ignored and action == "Deny" else action)
+    assert found.judged == is_false
+
+
+@pytest.mark.parametrize(
+    ("rule", "spec", "message"),
+    [
+        ({"message": "not ok"}, {"description": "Be ok"}, "not ok"),
+        ({}, {"description": "Be ok"}, "Be ok"),
+        ({}, {}, "r does not hold"),
+        ({"message": "m", "messageExpression": '"said " + response.text'}, {}, "said no"),
+        ({"message": "m", "messageExpression": "variables.v + string(params.p)"}, {"params": {"p": 1}}, "v1"),
+        ({"message": "m", "messageExpression": "response.nobody"}, {}, "m"),
+        ({"message": "m", "messageExpression": "5"}, {}, "m"),
+        ({"message": "m", "messageExpression": '" \\n "'}, {}, "m"),
+        ({"message": "m", "messageExpression": '"a\\n  b\\tc"'}, {}, "a b c"),
+    ],
+)
+def test_messages(tmp_path: Path, rule: dict[str, Any], spec: dict[str, Any], message: str) -> None:
+    """The expression's text on one line, else the message, else the description, else the id."""
+    variables = [{"name": "v", "expression": '"v"'}]
+    whole = {
+        "validations": [{"id": "r", "expression": 'response.text == "ok"', **rule}],
+        "variables": variables,
+        **spec,
+    }
+    (only,) = said(compile_policy(policy(tmp_path, **whole), CPP), data(text="no")).findings
+    assert only.message == message
+
+
+def test_messages_are_short(tmp_path: Path) -> None:
+    """However much a model wrote into it."""
+    rule = {"id": "r", "expression": "false", "messageExpression": "response.text"}
+    rules = compile_policy(policy(tmp_path, validations=[rule]), CPP)
+    (only,) = said(rules, data(text="word " * 10_000)).findings
+    assert len(only.message) <= MAX_MESSAGE
+
+
+def test_what_decided_is_left_out_when_nobody_asks(tmp_path: Path) -> None:
+    """Backtests of thousands of steps do not explain each."""
+    rules = compile_policy(policy(tmp_path, **REFUNDS), CPP)
+    (only,) = judge(Subject(CPP, data(250)), [rules], explained=False).findings
+    assert (only.message, only.values) == ("refund above 100", ())
+
+
+class Counting:
+    """A program that counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def evaluate(self, activation: Activation) -> Outcome:  # noqa: ARG002
+        """True, once more."""
+        self.asked += 1
+        return Outcome(True)
+
+
+def test_a_program_is_asked_once_an_answer() -> None:
+    """Policies share conditions; a new answer asks again."""
+    program = Counting()
+    for _ in range(2):
+        subject = Subject(FixedEngine({}), {})
+        assert [subject.evaluate(program).value for _ in range(3)] == [True] * 3
+    assert program.asked == 2
+
+
+def rule(expression: str, **fields: str) -> dict[str, Any]:
+    """The spec of a policy with one validation."""
+    return {"validations": [{"id": "r", "expression": expression, **fields}]}
+
+
+def pointed_at(root: Path, spec: dict[str, Any]) -> tuple[str, str]:
+    """What an error points at, and its message."""
+    with pytest.raises(ExpressionError) as error:
+        compile_policy(policy(root, **spec), CPP)
+    place = error.value.location
+    assert place is not None
+    assert place.path == "p.yaml"
+    line = (root / "p.yaml").read_text().split("\n")[(place.line or 0) - 1]
+    return line[(place.column or 0) - 1 :], error.value.message
+
+
+@pytest.mark.parametrize(
+    ("spec", "at", "message"),
+    [
+        (rule("response.text =="), '"', "r: "),
+        (rule("nobody == 1"), "nobody", "r: undeclared reference to 'nobody'"),
+        (rule("true && respons.text == ''"), ".text", "r: undeclared reference to 'respons.text'"),
+        (rule("nobody(1)"), "(1)", "r: undeclared reference to 'nobody'"),
+        ({**rule("params.limti > 0"), "params": {"limit": 1}}, "limti", "r: params has no 'limti'"),
+        (rule("variables.x"), "x", "r: unknown variable 'x'"),
+        (rule("response.text.matches('a(')"), "'a('", "r: invalid regular expression: missing ): a("),
+        (rule("'a'.matches('b') || 'a'.matches('(?!a)')"), "'(?!a)'", "r: invalid regular expression: "),
+        (rule("!(" * 15 + "true" + ")" * 15), "", "r: nested deeper than "),
+        (rule(" + ".join(["'éé'"] * 500)), "'éé'", "r: the expression is larger than 4 KiB"),
+        ({"variables": [{"name": "v", "expression": "1 +"}]}, '"', "v: "),
+        ({"matchConditions": [{"name": "c", "expression": "x"}]}, "x", "c: undeclared reference to 'x'"),
+        (rule("true", messageExpression="'a' + x"), "x", "r messageExpression: undeclared reference to 'x'"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_does_not_compile(tmp_path: Path, spec: dict[str, Any], at: str, message: str) -> None:
+    """The error points at the character in the policy file, and names the expression."""
+    found, said = pointed_at(tmp_path, spec)
+    assert said.startswith(message)
+    assert found.startswith(at)
+
+
+@pytest.mark.parametrize(
+    ("expression", "at"),
+    [
+        ("params.limit > 0 && nobody", "nobody"),
+        ("nobody && params.limit > 0", "nobody"),
+        ("1 > 0 && params.limit > params.other && 'a' < 5", "< 5"),
+        ("params.limit > 'a'", "> 'a'"),
+        ("nobody && params.limit > params.other", "nobody"),
+        ("params.limit > 0 && nobody && params.other > 0", "params.limit"),
+        ("variables.long && nobody", "nobody"),
+        ("params.limit.startsWith('a')", "('a')"),
+        ("response.text == '' && params.limit.limit > 0", "limit > 0"),
+    ],
+)
+def test_errors_beside_what_was_put_in(tmp_path: Path, expression: str, at: str) -> None:
+    """Params and variables are put in before an engine compiles; the error still points at what is written. Between
+    two of them nobody can tell, and it points at the first.
+    """
+    spec = {
+        "params": {"limit": 100_000_000, "other": 5},
+        "variables": [{"name": "long", "expression": "size([1, 2, 3, 4, 5, 6, 7]) == 7"}],
+        **rule(expression),
+    }
+    assert pointed_at(tmp_path, spec)[0].startswith(at)
+
+
+CHECKS = """\
+apiVersion: runback.dev/v1
+kind: Dataset
+metadata: {name: d, agent: a}
+spec:
+  cases:
+    - id: c
+      step: sha256:0000000000000000000000000000000000000000000000000000000000000000
+      checks:
+        - CHECK
+"""
+
+
+def checks(check: str) -> RuleSet:
+    """The rules of a case with one check, on line 9 from column 11."""
+    return compile_checks(dataset_from(parse_document(CHECKS.replace("CHECK", check), "d.yaml")).cases[0].checks, CPP)
+
+
+@pytest.mark.parametrize(
+    ("check", "message"),
+    [
+        ("cel: respons.text", "d.yaml:9:16: cel respons.text: undeclared reference to 'respons.text'"),
+        ("cel: params.x == 1", "d.yaml:9:16: cel params.x == 1: undeclared reference to 'params.x'"),
+        ("matches: a(", "d.yaml:9:11: matches a(: invalid regular expression: missing ): a("),
+        ("argument: {tool: t, path: a, op: matches, value: '('}", "d.yaml:9:11: argument t.a matches: invalid regular"),
+        ("argument: {tool: t, path: a, op: <, value: {}}", "d.yaml:9:11: argument t.a <: "),
+        ("jsonSchema: {type: objekt}", "d.yaml:9:11: jsonSchema: not a JSON Schema: "),
+        ("contains: " + "é" * 2047, "d.yaml:9:11: contains é"),
+        ("toolCalled: {name: t, arguments: {a: " + "[" * 30 + "]" * 30 + "}}", "toolCalled t(a): nested deeper than"),
+    ],
+)
+def test_checks_that_do_not_compile(check: str, message: str) -> None:
+    """The error names the check and stands where it is written."""
+    with pytest.raises(ExpressionError) as error:
+        checks(check)
+    assert message in str(error.value)
+
+
+def test_the_finding_of_a_check() -> None:
+    """It blocks, belongs to no policy, and shows the values that decided where the title does not say it all."""
+    (only,) = said(checks("cel: size(response.tool_calls) == 1"), data(1, 2)).findings
+    assert (only.rule, only.policy, only.outcome, only.action) == (
+        "cel size(response.tool_calls) == 1",
+        "",
+        "fail",
+        "Deny",
+    )
+    assert only.message == "check does not hold: cel size(response.tool_calls) == 1"
+    assert only.values == (("size(response.tool_calls)", "2"),)
+    assert str(only.location) == "d.yaml:9:16"
+    (schema,) = said(checks("jsonSchema: {type: object}"), data(text="[]")).findings
+    assert schema.message == "check does not hold: jsonSchema: $: [] is not of type 'object'"
+    (called,) = said(checks("toolCalled: escalate"), data(1)).findings
+    assert (called.message, called.values) == ("check does not hold: toolCalled escalate", ())
+
+
+def test_patterns(tmp_path: Path) -> None:
+    """A pattern is searched for anywhere; one that is only known at run time is an error where it is malformed."""
+    rules = [{"id": "literal", "expression": "response.text.matches('^[a-z]+\\\\($')"}]
+    rules += [{"id": "dynamic", "expression": "response.text.matches(response.text)"}]
+    found = said(compile_policy(policy(tmp_path, validations=rules), CPP), data(text="ab("))
+    assert found.passed == ("literal",)
+    assert [(item.rule, item.outcome) for item in found.findings] == [("dynamic", "error")]
+
+
+def test_judging_is_the_sum_of_its_rules(tmp_path: Path) -> None:
+    """Each rule is judged alone, in the order given; one that cannot be evaluated takes no other with it."""
+    rules = [
+        {"id": f"r{number}", "expression": source}
+        for number, source in enumerate(["true", "response.nobody", "false", "response.text == ''"])
+    ]
+    found = judge(
+        Subject(CPP, data()), [compile_policy(policy(tmp_path, validations=rules), CPP), checks("contains: x")]
+    )
+    assert found.passed == ("r0", "r3")
+    assert [(item.rule, item.outcome) for item in found.findings] == [
+        ("r1", "error"),
+        ("r2", "fail"),
+        ("contains x", "fail"),
+    ]
+    assert found.judged == 4
