@@ -20,7 +20,7 @@ from typing import Any
 from runback_gate.canonical import JsonValue
 from runback_gate.documents import suggestion
 from runback_gate.errors import ExpressionError, Location
-from runback_gate.policy.engine import BUDGET_MESSAGE, ROOTS, Activation, Outcome, error_line, json_value
+from runback_gate.policy.engine import BUDGET_MESSAGE, ROOTS, Activation, Outcome, error_line, json_value, without_nul
 from runback_gate.policy.engine import kind as kind_of
 from runback_gate.policy.functions import FUNCTIONS
 from runback_gate.policy.optimize import SEARCH, optimize
@@ -46,6 +46,8 @@ class CppActivation:
 
     bound: Any
     """A `cel.Activation`."""
+    error: str | None = None
+    """Why there is none."""
     engine: str = NAME
     """The engine that can read it."""
 
@@ -61,6 +63,8 @@ class CppProgram:
         """See `engine.Program.evaluate`."""
         if not isinstance(activation, CppActivation):
             return Outcome(error=f"the data was bound for the engine {activation.engine}")
+        if activation.error is not None:
+            return Outcome(error=activation.error)
         try:
             value = self.expression.eval(activation.bound)
             plain = value.plain_value()
@@ -95,7 +99,10 @@ class CppEngine:
 
     def bind(self, data: Mapping[str, JsonValue]) -> CppActivation:
         """See `engine.Engine.bind`."""
-        return CppActivation(self._environment(ROOTS).Activation(dict(data)))
+        try:
+            return CppActivation(self._environment(ROOTS).Activation(without_nul(data)))
+        except RecursionError:
+            return CppActivation(None, "the data is nested too deep")
 
     def compile(self, source: str, *, local: tuple[str, ...] = ()) -> CppProgram:
         """See `engine.Engine.compile`."""

@@ -46,7 +46,15 @@ from runback_gate.policy.celpy_values import (
     text_of,
     to_plain,
 )
-from runback_gate.policy.engine import BUDGET_MESSAGE, ITERATION_BUDGET, Activation, Outcome, error_line, json_value
+from runback_gate.policy.engine import (
+    BUDGET_MESSAGE,
+    ITERATION_BUDGET,
+    Activation,
+    Outcome,
+    error_line,
+    json_value,
+    without_nul,
+)
 from runback_gate.policy.functions import FUNCTIONS
 from runback_gate.policy.parser import LOOPS
 from runback_gate.policy.pattern import compile_pattern
@@ -116,7 +124,7 @@ class PyEngine:
     def bind(self, data: Mapping[str, JsonValue]) -> PyActivation:
         """See `engine.Engine.bind`."""
         try:
-            return PyActivation({name: _from_json(value) for name, value in data.items()})
+            return PyActivation({name: _from_json(value) for name, value in without_nul(data).items()})
         except (ValueError, RecursionError) as error:
             return PyActivation({}, error_line(f"the data cannot be used: {error}"))
 

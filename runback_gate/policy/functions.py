@@ -70,12 +70,12 @@ def calls(response: dict[str, JsonValue], name: str) -> list[JsonValue]:
 
 
 def parse_json(text: str) -> JsonValue:
-    """The value of a JSON text; duplicate keys, NaN and integers beyond 64 bits are errors."""
+    """The value of a JSON text; duplicate keys, NaN, U+0000 and integers beyond 64 bits are errors."""
     try:
         value = read_json(text, path="", max_bytes=MAX_JSON)
     except DocumentError as error:
         raise ValueError(f"parse_json(): {error.message}") from error
-    _check_integers(value)
+    _check(value)
     return value
 
 
@@ -110,15 +110,19 @@ FUNCTIONS = (
 """All functions of ours, as both engines and the checker declare them."""
 
 
-def _check_integers(value: JsonValue) -> None:
+def _check(value: JsonValue) -> None:
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise ValueError("parse_json(): an integer does not fit 64 bits")
+    if isinstance(value, str) and "\0" in value:
+        # An engine would end the text there.
+        raise ValueError("parse_json(): a text holds U+0000")
     if isinstance(value, list):
         for item in value:
-            _check_integers(item)
+            _check(item)
     if isinstance(value, dict):
-        for item in value.values():
-            _check_integers(item)
+        for key, item in value.items():
+            _check(key)
+            _check(item)
 
 
 def _stands_in(folded: str, phrase: object) -> bool:

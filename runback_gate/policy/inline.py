@@ -85,6 +85,8 @@ def _literal(value: JsonValue, depth: int) -> str:
 def _quoted(text: str) -> str:
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise ValueError("it holds a lone surrogate, which is not text")
+    if "\0" in text:
+        raise ValueError("it holds U+0000")
     return '"' + "".join(_ESCAPES.get(c, f"\\u{ord(c):04x}" if ord(c) < 32 or ord(c) == 127 else c) for c in text) + '"'
 
 

@@ -28,7 +28,7 @@ RESERVED = frozenset(
 _BLANK = re.compile(r"(?:[\t\n\f\r ]+|//[^\n]*)+")
 _WORD = re.compile(
     r"""
-      (?P<plain>"(?!"")[^"\\\r\n\ud800-\udfff]*"|'(?!'')[^'\\\r\n\ud800-\udfff]*')
+      (?P<plain>"(?!"")[^"\\\0\r\n\ud800-\udfff]*"|'(?!'')[^'\\\0\r\n\ud800-\udfff]*')
     | (?P<quote>[bB]?[rR]?(?:\"\"\"|'''|"|'))
     | (?P<name>[_a-zA-Z][_a-zA-Z0-9]*)
     | (?P<double>\d+\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+|\.\d+(?:[eE][+-]?\d+)?)
@@ -45,6 +45,7 @@ _ESCAPE = re.compile(
 )
 _SHORT = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", '"': '"', "'": "'", "\\": "\\"}
 _MAX_DIGITS = 64
+_NUL, _NUL_HINT = "U+0000 is not supported", "expressions see U+FFFD in its place"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,8 @@ def _string(source: str, start: int, opening: str) -> Token:
             fail(source, position, "a string may not span lines", "write \\n, or join two strings with +")
         if "\ud800" <= character <= "\udfff":
             fail(source, position, "a lone surrogate is not text")
+        if character == "\0":
+            fail(source, position, _NUL, _NUL_HINT)
         if character == "\\" and not prefix:
             text, position = _escape(source, position)
             pieces.append(text)
@@ -173,6 +176,8 @@ def _escape(source: str, position: int) -> tuple[str, int]:
         return _SHORT[match["short"]], match.end()
     digits = match["byte"] or match["four"] or match["eight"]
     code = int(digits, 16) if digits else int(match["octal"], 8)
+    if code == 0:
+        fail(source, position, _NUL, _NUL_HINT)
     if code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
         fail(source, position, "the escape names no character")
     return chr(code), match.end()

@@ -186,6 +186,22 @@ def test_hostile_data_never_crashes(engine: Engine, value: JsonValue) -> None:
 
 
 @each_engine
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ('response.text.contains("card number")', {"text": "Done.\0 Your card number is"}),
+        ('response.text.size() == 8 && response.text == "a\ufffdb c d\ufffd"', {"text": "a\0b c d\0"}),
+        ("!has(response.amount) && size(response) == 1", {"amount\0": 250}),
+        ("size(response.list[0]) == 2", {"list": [{"a": 1, "a\0": 2}]}),
+        ('response.text == "\\\\u0000"', {"text": "\\u0000"}),
+    ],
+)
+def test_nothing_hides_behind_nul(engine: Engine, source: str, value: JsonValue) -> None:
+    """U+0000, where cel-cpp would end a text, is U+FFFD to every expression; what follows it is seen."""
+    assert say(engine, source, {"response": value}).verdict == "true"
+
+
+@each_engine
 def test_error_texts_are_short_lines(engine: Engine) -> None:
     """An error text is one line of at most 300 characters without a memory address."""
     huge = {"response": cast("JsonValue", {"x" * 100 + str(n): "\n" * 50 for n in range(100)})}

@@ -13,13 +13,10 @@ from hypothesis import strategies as st
 from runback_gate.canonical import JsonValue
 from runback_gate.policy.functions import FUNCTIONS, MAX_COMPARED_DEPTH, MAX_JSON, calls, includes, mentions, parse_json
 
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
 JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**53), 2**53)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(),
-    lambda part: st.lists(part, max_size=3) | st.dictionaries(st.text(max_size=3), part, max_size=3),
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
+    lambda part: st.lists(part, max_size=3) | st.dictionaries(TEXTS, part, max_size=3),
     max_leaves=8,
 )
 
@@ -50,6 +47,7 @@ def test_json_text_is_read() -> None:
     "text",
     [
         *("", "{", "nul", "NaN", "-Infinity", "1e999", '{"a": 1, "a": 2}', '"\\ud800"', "9223372036854775808"),
+        *('{"a\\u0000": 1}', '["a\\u0000b"]'),
         *('[{"a": -9223372036854775809}]', "[" * 5000, "9" * 5000, '"' + "a" * MAX_JSON + '"'),
     ],
 )
