@@ -10,7 +10,7 @@ import click
 
 from runback_gate.cli import terminal
 from runback_gate.cli.files import MAKE_RUNS, load_run
-from runback_gate.cli.policy import load_all
+from runback_gate.cli.policy import clearly, load_all
 from runback_gate.errors import InputError, Location
 from runback_gate.report.text import terminal as inert
 from runback_gate.step import Run
@@ -44,17 +44,18 @@ def backtest(paths: tuple[str, ...], runs: Path, as_json: bool, show: int) -> in
     from runback_gate.policy.cel_cpp import CppEngine  # noqa: PLC0415
 
     policies, _ = load_all(paths, with_tests=False)
-    found = judge_runs(policies, CppEngine(), _runs(runs))
+    with clearly(policies):
+        found = judge_runs(policies, CppEngine(), _runs(runs))
     if not found.steps:
         raise InputError("no recorded step", hint=MAKE_RUNS, location=Location(runs.as_posix()))
     if as_json:
         terminal.print_json(found.to_json())
     else:
         click.echo("\n".join(_lines(found, show)))
-    if broken := [rule for rule, counts in found.counts.items() if counts["error"]]:
-        times = terminal.many(sum(found.counts[rule]["error"] for rule in broken), "step")
-        hint = "without --json they are listed" if as_json else None
-        raise InputError(f"could not be evaluated on {times}: {', '.join(broken)}", hint=hint)
+    errors = [(rule, counts["error"]) for rule, counts in found.counts.items() if counts["error"]]
+    if errors:
+        where = ", ".join(f"{rule} on {terminal.many(number, 'step')}" for rule, number in errors)
+        raise InputError(f"could not be evaluated: {where}", hint="without --json each is listed" if as_json else None)
     return 0
 
 

@@ -19,6 +19,8 @@ from runback_gate.step import Run, Step
 
 RUNS = Path("runs")
 STDIN = Path("-")
+VALUE_LINE = b'{"id":"sha256:'
+"""How the lines of a run begin that come before its first event."""
 MAKE_RUNS = "make runs with `runback-gate import transcript`"
 
 
@@ -65,8 +67,10 @@ def write_file(path: Path, data: bytes) -> None:
         if folder.exists() and not folder.is_dir():
             place = Location(folder.as_posix())
             raise WriteError("a file stands where a folder is needed", hint="name another folder", location=place)
-    if path.is_dir():
-        raise WriteError("a folder stands where the file is to be", location=Location(path.as_posix()))
+    if path.exists() and not path.is_file():
+        # To replace a device or a pipe by a file would break it for everybody.
+        what = "a folder" if path.is_dir() else "something that is no file"
+        raise WriteError(f"{what} stands where the file is to be", location=Location(path.as_posix()))
     write_atomic(path, data)
 
 
@@ -108,7 +112,7 @@ def load_run(path: Path, *, hint: str | None = None) -> Run:
         return read_run(data, path.as_posix())
     except IntegrityError as error:
         # A file that never was a run is no sign of tampering.
-        if data and FORMAT.encode() not in data:
+        if data and FORMAT.encode() not in data and not data.startswith(VALUE_LINE):
             raise InputError(f"not a {FORMAT} file", hint=MAKE_RUNS, location=Location(path.as_posix())) from error
         raise
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,7 @@ from runback_gate.cli import terminal
 from runback_gate.cli.files import find_run, read_step
 from runback_gate.cli.groups import Commands
 from runback_gate.documents import suggestion
-from runback_gate.errors import InputError, Location
+from runback_gate.errors import ExpressionError, InputError, Location
 from runback_gate.gate.config import GATE_FILE, load_gate
 from runback_gate.policy.document import Expression, Policy, load_policies
 from runback_gate.policy.examples import PolicyTest
@@ -113,6 +114,22 @@ def load_all(paths: tuple[str, ...], *, with_tests: bool = True) -> tuple[tuple[
     )
 
 
+@contextlib.contextmanager
+def clearly(policies: Sequence[Policy]) -> Iterator[None]:
+    """An expression that does not compile is named as the static check words it: it knows names, the engine says no."""
+    try:
+        yield
+    except ExpressionError as error:
+        from runback_gate.policy.lint import lint_policy  # noqa: PLC0415  only a fault pays for it
+
+        name, place = error.message.partition(":")[0], error.location
+        for found in (item for one in policies for item in lint_policy(one)):
+            same = place is not None and found.location.path == place.path and found.message.startswith(f"{name}: ")
+            if same and found.level == "error":
+                raise ExpressionError(found.message, hint=found.hint, location=found.location) from error
+        raise
+
+
 @click.group(cls=Commands)
 def policy() -> None:
     """Lint, test and explain policies."""
@@ -167,7 +184,8 @@ def test_(paths: tuple[str, ...], as_json: bool) -> int:
     policies, tests = load_all(paths)
     if not tests:
         raise InputError("no policy test", hint="put a `kind: PolicyTest` file beside the policy")
-    found = run_tests(policies, tests, (CppEngine(), PyEngine()))
+    with clearly(policies):
+        found = run_tests(policies, tests, (CppEngine(), PyEngine()))
     if as_json:
         terminal.print_json(_conformance_json(found))
     else:
@@ -246,7 +264,9 @@ def _explained(
     from runback_gate.policy.evaluate import compile_policy  # noqa: PLC0415
     from runback_gate.policy.explain import explain as sub_values  # noqa: PLC0415
 
-    compile_policy(policy, engine := CppEngine())
+    engine = CppEngine()
+    with clearly((policy,)):
+        compile_policy(policy, engine)
     data = step_data(step)
     variables = {item.name: item.source for item in policy.variables}
     return [
@@ -276,5 +296,5 @@ def _explanation_lines(expression: Expression, values: Sequence[SubValue]) -> It
         source = cut(" ".join(item.source.split()), room // 2)
         yield "  " + "  " * item.depth + inert(cut(f"{source}  =  {said}", room - len(note)) + note)
     if facts := deciding(tuple(values)):
-        yield "  decided by  " + inert("   ".join(f"{source} = {value}" for source, value in facts))
+        yield "  decided by  " + "   ".join(inert(f"{source} = {value}") for source, value in facts)
     yield ""

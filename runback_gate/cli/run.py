@@ -10,7 +10,7 @@ import click
 
 from runback_gate import __version__
 from runback_gate.cli import terminal
-from runback_gate.cli.files import read_file, write_file
+from runback_gate.cli.files import below, read_file, write_file
 from runback_gate.errors import InputError
 from runback_gate.report import FORMATS, renderer
 from runback_gate.report.model import MAX_REPORT_BYTES, Report, read_report, write_report
@@ -77,10 +77,11 @@ def run(
         raise click.UsageError(
             "--json and --annotate both want standard output: choose one", click.get_current_context()
         )
+    # Only the folder that a person names may lie outside, not one that the repository links.
+    target = folder or below(root, ".runback")
     report = judge(
         root, agent=agent, dataset=dataset, cache=cache or root / ".runback/responses", date=date, quiet=quiet
     )
-    target = folder or root / ".runback"
     data = write_report(report)
     write_file(target / "report.json", data)
     for form in formats:
@@ -100,7 +101,8 @@ def run(
 
 def judge(root: Path, *, agent: str | None, dataset: str | None, cache: Path, date: str | None, quiet: bool) -> Report:
     """Read the gate of a folder, judge it, and give the report."""
-    from runback_gate.gate.plan import load_plan  # noqa: PLC0415  `render` does without the engine
+    from runback_gate.cli.policy import clearly  # noqa: PLC0415  `render` does without policies and engine
+    from runback_gate.gate.plan import load_plan  # noqa: PLC0415
     from runback_gate.gate.run import run_gate  # noqa: PLC0415
     from runback_gate.policy.cel_cpp import CppEngine  # noqa: PLC0415
     from runback_gate.replay.cache import ResponseCache  # noqa: PLC0415
@@ -108,7 +110,7 @@ def judge(root: Path, *, agent: str | None, dataset: str | None, cache: Path, da
 
     plan = load_plan(root, day=_day(date), agent=agent, dataset=dataset)
     engine = CppEngine()
-    with terminal.progress(quiet=quiet) as step:
+    with clearly(plan.policies), terminal.progress(quiet=quiet) as step:
         result = run_gate(plan, engine, ResponseCache(cache), step)
     return build_report(plan, result, engine, version=__version__)
 

@@ -17,6 +17,12 @@ spec:
   waivers: [waivers/*.yaml]
 """
 
+IGNORED = """\
+# what runback-gate makes anew, and what holds raw conversations
+.runback/
+runs/
+"""
+
 AGENT = """\
 apiVersion: runback.dev/v1
 kind: Agent

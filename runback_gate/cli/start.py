@@ -13,8 +13,19 @@ from click.shell_completion import get_completion_class
 
 from runback_gate.canonical import JsonValue
 from runback_gate.cli.datasets import case_name, propose
-from runback_gate.cli.files import below, find_run, write_file
-from runback_gate.cli.samples import AGENT, ANSWERS, ANSWERS_TEST, GATE, POLICY, POLICY_TEST, PROMPT, TOOLS, sample_run
+from runback_gate.cli.files import below, find_run, read_file, write_file
+from runback_gate.cli.samples import (
+    AGENT,
+    ANSWERS,
+    ANSWERS_TEST,
+    GATE,
+    IGNORED,
+    POLICY,
+    POLICY_TEST,
+    PROMPT,
+    TOOLS,
+    sample_run,
+)
 from runback_gate.cli.schemas import KINDS, shipped_schema
 from runback_gate.cli.terminal import slug
 from runback_gate.dataset.edit import append_case, new_dataset
@@ -54,9 +65,14 @@ def init(source: str | None, root: Path, force: bool) -> int:
     if not force and (there := next((path for path in targets if path.exists()), None)):
         hint = "--force replaces it; nothing was written"
         raise InputError("is there already", hint=hint, location=Location(there.as_posix()))
+    ignored = below(root, ".gitignore")
+    if not ignored.exists():
+        targets = {ignored: IGNORED.encode(), **targets}
     for path, data in targets.items():
         write_file(path, data)
         click.echo(f"wrote {line(path.as_posix())}")
+    if b".runback" not in read_file(ignored, 1 << 20):
+        click.echo("note: .gitignore is yours; runs/ holds raw conversations, .runback/ is made anew by each run")
     place = "" if root == Path() else f" --root {shlex.quote(root.as_posix())}"
     click.echo(f"next: runback-gate run{place}")
     return 0

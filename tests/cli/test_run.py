@@ -80,6 +80,7 @@ def test_red(command: Command, changed: Path) -> None:
     assert "now: issue_refund(amount: 250)" in result.out
 
 
+@pytest.mark.usefixtures("changed")
 def test_undecided(command: Command) -> None:
     """A changed prompt without an answer to it: exit 2, and the row says what is missing and why."""
     result = command("run", "--agent", "agents/changed.yaml")

@@ -23,6 +23,7 @@ from tests.cli.conftest import Command, change, tree, write
 Refused = Callable[..., str]
 
 START = {
+    ".gitignore",
     "agents/support.yaml",
     "agents/support.md",
     "agents/tools.json",
@@ -58,11 +59,19 @@ def test_nothing_is_replaced_unasked(gate: Path, refused: Refused, command: Comm
     """A second `init` writes nothing, whichever file is there; `--force` replaces."""
     change("policies/refunds.yaml", "limit: 100", "limit: 7")
     assert refused("init") == "agents/support.yaml: is there already (--force replaces it; nothing was written)"
-    for name in START - {"policies/refunds.yaml"}:
+    for name in START - {"policies/refunds.yaml", ".gitignore"}:
         (gate / name).unlink()
     assert refused("init").startswith("policies/refunds.yaml: is there already")
-    assert command("init", "--force").code == 0
+    result = command("init", "--force")
+    assert (result.code, "note" in result.out) == (0, False)
     assert "limit: 100" in (gate / "policies/refunds.yaml").read_text()
+
+
+def test_a_list_of_ignored_files_stays(command: Command, here: Path) -> None:
+    """A `.gitignore` that is there is not touched, and a person is told what it should name."""
+    write(".gitignore", "*.o\n")
+    assert "note: .gitignore is yours; runs/ holds raw conversations" in command("init").out
+    assert (here / ".gitignore").read_text() == "*.o\n"
 
 
 def test_another_folder(command: Command) -> None:
