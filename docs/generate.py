@@ -80,7 +80,6 @@ def checks_page() -> str:
     ]
     for name, field in Check.model_fields.items():
         check = Check.model_validate({name: EXAMPLES[name]})
-        expression = check.expression or "(JSON Schema, draft 2020-12, patterns on RE2)"
         lines += [
             f"## `{name}`",
             "",
@@ -91,7 +90,11 @@ def checks_page() -> str:
             "```",
             "",
         ]
-        lines += ["```cel", expression, "```", ""]
+        source = check.expression
+        lines += (
+            ["The text is JSON that keeps the schema (draft 2020-12; patterns on RE2).", ""] if source is None else []
+        )
+        lines += ["```cel", source, "```", ""] if source is not None else []
     return "\n".join(lines)
 
 

@@ -57,7 +57,7 @@ _VERDICTS: Final = {
 _HEADS: Final = ("case", "evidence", "trials", "verdict", "why")
 _ASCII: Final = str.maketrans({"✓": "+", "✗": "x", "·": "-", "–": "-", "…": "..."})
 # Below this the last column is too narrow to read; the reasons then stand under the row.
-_ENOUGH: Final = 44
+_ENOUGH: Final = 56
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +196,8 @@ def _rows(page: _Page, report: Report, *, show_all: bool) -> None:
     if not cells:
         return
     widths = _widths(page, cells)
-    beside = page.width - sum(widths) - 2 * len(widths) - 2 >= _ENOUGH
+    room = page.width - sum(widths) - 2 * len(widths) - 2
+    beside = room >= min(_ENOUGH, max(map(_longest, cells)))
     heads = [set_cell_size(head, width) for head, width in zip(_HEADS, widths, strict=False)]
     page.add(Text("  " + "  ".join([*heads, _HEADS[-1]] if beside else heads), "dim"))
     for item in cells:
@@ -254,6 +255,12 @@ def _details(row: Row) -> list[str]:
         said_now.append(f"now: {now}" if before else f"answer: {now}")
     reason = [f"case: {_clean(purpose(row))}"] if purpose(row) else []
     return [*said_now, *reason]
+
+
+def _longest(cells: _Cells) -> int:
+    """Columns of the longest line of the last column, unwrapped."""
+    texts = [text for reason, values in cells.reasons for text in (reason, f"  {values}")]
+    return max(map(cell_len, (*texts, *(f"  {detail}" for detail in cells.details))), default=0)
 
 
 def _widths(page: _Page, cells: Sequence[_Cells]) -> tuple[int, ...]:

@@ -28,7 +28,7 @@ from runback_gate.step import from_json
 SCHEMA: Final = "runback.report/v1"
 MAX_REPORT_BYTES = 64 << 20
 
-_PLURALS: Final = {"policy": "policies", "tools": "tool lists"}
+_NOUNS: Final = {"policy": ("policy", "policies"), "tools": ("tool list", "tool lists")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,5 +279,5 @@ def _counts(pairs: Iterable[tuple[int, str]]) -> tuple[str, ...]:
 
 
 def _many(number: int, noun: str) -> str:
-    plural = _PLURALS.get(noun, f"{noun}s")
-    return f"{number:,} {noun if number == 1 else plural}"
+    one, many = _NOUNS.get(noun, (noun, f"{noun}s"))
+    return f"{number:,} {one if number == 1 else many}"
