@@ -73,9 +73,9 @@ def checks_page() -> str:
         "# Checks",
         "",
         NOTE,
-        "Each entry of `checks:` in a dataset has exactly one of these fields. All but `jsonSchema` are CEL expressions",
-        "over the answer; a check that cannot be evaluated, such as `maxTokens` where the usage is unknown, leaves the",
-        "row undecided.",
+        "Each entry of `checks:` in a dataset has exactly one of these fields. All but `jsonSchema` are CEL",
+        "expressions over the answer; a check that cannot be evaluated, such as `maxTokens` where the usage is unknown,",
+        "leaves the row undecided.",
         "",
     ]
     for name, field in Check.model_fields.items():

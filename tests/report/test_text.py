@@ -141,7 +141,8 @@ def test_markdown_is_plain_text(text: str) -> None:
     tokens = inline(markdown(text))
     assert {token.type for token in tokens} <= {"text", "text_special", "html_inline"}
     assert {token.content for token in tokens if token.type == "html_inline"} <= {"<span>", "</span>"}
-    assert shown(tokens).replace("\u200b", "") == line(text)
+    # Markdown drops white space of every kind at the ends.
+    assert shown(tokens).replace("\u200b", "").strip() == line(text).strip()
 
 
 @given(TEXT)
