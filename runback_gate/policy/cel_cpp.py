@@ -173,7 +173,9 @@ def compiled(environment: Any, source: str) -> Any:
         return environment.compile(source)
     except RuntimeError as error:
         problems = [(int(line), int(column), text) for line, column, text in _PROBLEM.findall(str(error))]
-        line, column, text = min(problems, default=(1, 1, str(error)))
+        # What follows from another problem of the expression is told last.
+        problems.sort(key=lambda problem: ("*error*" in problem[2], problem))
+        line, column, text = problems[0] if problems else (1, 1, str(error))
         place = Location("", max(line, 1), max(column, 1))
         raise ExpressionError(error_line(_readable(text)), hint=_field_hint(text), location=place) from error
 
