@@ -111,10 +111,12 @@ def write_gate(
         waivers: `spec` of each waiver by name.
         trials: `spec.trials` of the gate.
     """
-    globs: dict[str, Any] = {kind: [f"{kind}/*.yaml"] for kind in ("agents", "datasets", "policies", "waivers")}
+    rules = {"refunds": REFUNDS} if policies is None else policies
+    kinds = ("agents", "datasets", *(["policies"] if rules else []), "waivers")
+    globs: dict[str, Any] = {kind: [f"{kind}/*.yaml"] for kind in kinds}
     write_document(root, "runback.yaml", "Gate", "sample", {**globs, **({"trials": trials} if trials else {})})
     write_document(root, f"agents/{AGENT}.yaml", "Agent", AGENT, agent or {})
-    for name, spec in ({"refunds": REFUNDS} if policies is None else policies).items():
+    for name, spec in rules.items():
         write_document(root, f"policies/{name}.yaml", "Policy", name, spec)
     for name, spec in (waivers or {}).items():
         write_document(root, f"waivers/{name}.yaml", "Waiver", name, spec)

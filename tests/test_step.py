@@ -145,7 +145,12 @@ def test_money_of_our_own_is_checked_too() -> None:
 
 def test_tools_in_both_shapes() -> None:
     """The wire's `{type: function, function: …}` and the bare function are the same tool."""
-    bare: dict[str, Any] = {"name": "escalate", "description": "Call.", "parameters": {"type": "object"}, "strict": True}
+    bare: dict[str, Any] = {
+        "name": "escalate",
+        "description": "Call.",
+        "parameters": {"type": "object"},
+        "strict": True,
+    }
     tool = Tool("escalate", "Call.", {"type": "object"}, strict=True)
     assert tools_from_json([bare], "tools") == (tool,)
     assert tools_from_json([{"type": "function", "function": bare}], "tools") == (tool,)

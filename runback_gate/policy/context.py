@@ -7,8 +7,7 @@ In: the request and answer that are judged, the recorded answer, the case and th
     agent=agent_facts("support"))
 
 Unknown values are absent, so `has()` tells and an unguarded use is an error; they are never 0. Arguments and results
-that are JSON are parsed; any other text stays text. A NUL is shown as U+FFFD, since text would end there for one of the
-engines. Time is never read: `case.now` is when the step was recorded.
+that are JSON are parsed; any other text stays text. Time is never read: `case.now` is when the step was recorded.
 """
 
 from __future__ import annotations
@@ -16,8 +15,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import cast
-
-import orjson
 
 from runback_gate.canonical import JsonValue, parse_json
 from runback_gate.errors import RunbackError
@@ -39,30 +36,14 @@ def bindings(
 
     `unknown` names the fields of the request that nobody knows; they are absent.
     """
-    return without_nul(
-        {
-            "request": {key: value for key, value in _request(request).items() if key not in unknown},
-            "response": answer_facts(response),
-            "baseline": {} if baseline is None else answer_facts(baseline),
-            "history": history(request.messages),
-            "case": case,
-            "agent": agent,
-        }
-    )
-
-
-def without_nul(data: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    """The data with U+FFFD in place of each NUL; the data itself when there is none."""
-    # Nearly always there is none, and to print it all is the fastest way to see that.
-    return cast("dict[str, JsonValue]", _replaced(data)) if b"\\u0000" in orjson.dumps(data) else data
-
-
-def _replaced(value: JsonValue) -> JsonValue:
-    if isinstance(value, str):
-        return value.replace("\0", "\ufffd")
-    if isinstance(value, dict):
-        return {key.replace("\0", "\ufffd"): _replaced(item) for key, item in value.items()}
-    return [_replaced(item) for item in value] if isinstance(value, list) else value
+    return {
+        "request": {key: value for key, value in _request(request).items() if key not in unknown},
+        "response": answer_facts(response),
+        "baseline": {} if baseline is None else answer_facts(baseline),
+        "history": history(request.messages),
+        "case": case,
+        "agent": agent,
+    }
 
 
 def case_facts(dataset: str, case: str, tags: Sequence[str] = (), now: str | None = None) -> dict[str, JsonValue]:

@@ -18,7 +18,7 @@ from pydantic import Field
 from runback_gate.canonical import JsonValue
 from runback_gate.documents import Document
 from runback_gate.errors import Location
-from runback_gate.policy.context import agent_facts, bindings, case_facts, without_nul
+from runback_gate.policy.context import agent_facts, bindings, case_facts
 from runback_gate.schema import Model, Resource, validate
 from runback_gate.step import Message, Request, Response, Role, Tool, ToolCall, Usage
 
@@ -190,7 +190,7 @@ def _example(document: Document, index: int, case: PolicyTestCase) -> Example:
         agent=agent_facts(step.agent.name, step.agent.labels),
     )
     earlier: Any = data["history"]
-    data = without_nul({**data, "history": earlier + [_earlier(item) for item in step.history]})
+    data["history"] = earlier + [_earlier(item) for item in step.history]
     return Example(
         name=case.name,
         data=data,

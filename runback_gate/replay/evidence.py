@@ -72,7 +72,9 @@ def compare_requests(step: Step, request: Request) -> Question:
     if not step.source.run:
         return Question(request, now, False, "nothing was recorded: the conversation is written by hand")
     unknown = step.source.unknown
-    # A config swaps these fields only, so the conversation need not be compared.
+    if request.messages != step.request.messages:
+        return Question(request, now, False, "request.messages differs from the recording")
+    # A config swaps these fields only.
     fields = [name for name in REQUEST_FIELDS if name not in unknown]
     if _same(step.request, request, fields):
         return Question(request, now, True, f"{', '.join(unknown)} unknown" if unknown else "")

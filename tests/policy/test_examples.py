@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -133,14 +132,6 @@ def test_arguments(tmp_path: Path, written: object, seen: object) -> None:
     """A value is its JSON; text stands for what a model wrote, JSON or not."""
     data = shown(tmp_path, {"response": {"tool_calls": [{"name": "t", "arguments": written}]}})
     assert data["response"]["tool_calls"] == [{"id": "", "name": "t", "arguments": seen}]
-
-
-def test_a_nul_is_shown_as_in_recordings(tmp_path: Path) -> None:
-    """In an answer and in a history that is written by hand."""
-    step = {"response": {"text": "a\0b"}, "history": [{"name": "t", "result": "c\0d"}]}
-    data = shown(tmp_path, step)
-    assert (data["response"]["text"], data["history"][0]["result"]) == ("a\ufffdb", "c\ufffdd")
-    assert "\\u0000" not in json.dumps(data)
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@ def test_the_identical_request_has_recorded_evidence() -> None:
         ({"system": "Be brief."}, "request.system"),
         ({"parameters": {"temperature": 1}}, "request.parameters.temperature"),
         ({"tools": ()}, "request.tools[0]"),
+        ({"messages": ()}, "request.messages"),
         ({"tools": (Tool("t"), Tool("u"))}, "request.tools[1]"),
     ],
 )
