@@ -306,10 +306,6 @@ def _divided(left: Any, right: Any) -> Any:
     return left / right
 
 
-def _text(value: Any) -> Any:
-    return celtypes.StringType(text_of(value))
-
-
 def _timestamp(value: Any) -> Any:
     if kind_of(value) == "string" and not TIMESTAMP.fullmatch(value):
         raise ValueError("cannot convert the string to timestamp")
@@ -320,17 +316,7 @@ def _matches(text: Any, pattern: Any) -> Any:
     return celtypes.BoolType(compile_pattern(str(pattern)).search(str(text)) is not None)
 
 
-_OWN: dict[type, Callable[[Any], Any]] = {
-    float: celtypes.DoubleType,
-    str: celtypes.StringType,
-    list: celtypes.ListType,
-}
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
+_OWN: dict[type, Any] = {float: celtypes.DoubleType, str: celtypes.StringType, list: celtypes.ListType}
 Overloads = frozenset[tuple[str, ...]] | None
 
 
@@ -347,7 +333,8 @@ def _strict(name: str, overloads: Overloads, function: Callable[..., Any]) -> Ca
         try:
             result = function(*arguments)
             # `+` of two of celpy's lists, strings or doubles gives one of Python's.
-            return _OWN.get(type(result), _same)(result)
+            own = _OWN.get(type(result))
+            return own(result) if own else result
         # celpy's own types raise whatever Python's do; an error value is what `&&` and `||` can absorb.
         except Exception as error:  # noqa: BLE001
             return CELEvalError(str(error) or type(error).__name__)
@@ -388,7 +375,10 @@ def _table() -> dict[str, Callable[..., Any]]:
         "size": (_pairs("string bytes list map"), lambda value: celtypes.IntType(len(value))),
         "contains": (_pairs("string,string"), lambda text, part: celtypes.BoolType(str(part) in str(text))),
         "matches": (_pairs("string,string"), _matches),
-        "string": (_pairs("string int uint double bool timestamp duration"), _text),
+        "string": (
+            _pairs("string int uint double bool timestamp duration"),
+            lambda value: celtypes.StringType(text_of(value)),
+        ),
         "int": (_pairs("int uint double bool string timestamp"), lambda value: celtypes.IntType(int_of(value))),
         "double": (_pairs("int uint double string"), lambda value: celtypes.DoubleType(double_of(value))),
         "bool": (_pairs("bool string"), lambda value: celtypes.BoolType(bool_of(value))),

@@ -189,6 +189,10 @@ duration("x") => error
 {response.cost_usd: 1}.size() > 0 || true => True
 1.0 / 0.0 => error
 {1: "a"} => error
+{"a": response.zz}.size() > 0 || true => True
+{"a": response.zz}.size() > 0 => error
+string(1.0 / 0.0) == "inf" => True
+[response.zz, 1].size() > 0 => error
 calls(response, "issue_refund").size() => 2
 response.calls("issue_refund")[0].arguments.amount => 250
 calls(response, 1) => compile
