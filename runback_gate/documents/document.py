@@ -13,11 +13,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias, cast
 
-import yaml
 from yaml.events import MappingEndEvent, MappingStartEvent, ScalarEvent, SequenceEndEvent, SequenceStartEvent
 
 from runback_gate.canonical import JsonValue
@@ -71,6 +70,8 @@ class Document:
     """The bytes as they lie: UTF-8 without byte order mark."""
     value: JsonValue
     """The content as plain JSON."""
+    events: list[Any] = field(repr=False)
+    """What the YAML parser said; gone when the first position was asked for."""
 
     def mark(self, pointer: Pointer) -> Location:
         """Where a value begins; for one that is not there, where the nearest value around it begins."""
@@ -146,7 +147,7 @@ class Document:
         entries, is_mapping, key, name = top, False, -1, ""
         stack: list[tuple[int, int, str, dict[str | int, _Node], bool, str]] = []
         event: Any
-        for event in yaml.parse(self._text, yaml.CSafeLoader):
+        for event in self.events:
             kind = type(event)
             start = event.start_mark.index
             if kind is ScalarEvent and is_mapping and key < 0:
@@ -164,6 +165,7 @@ class Document:
                 place, start, style, entries, is_mapping, name = stack.pop()
                 node = _Node(place, start, event.end_mark.index, style, inner)
                 entries[name if is_mapping else len(entries)] = node
+        self.events.clear()
         return top[0]
 
     def _find(self, pointer: Pointer) -> tuple[_Node, JsonValue, bool]:

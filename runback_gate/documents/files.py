@@ -48,10 +48,10 @@ def safe_read(root: Path, name: str, max_bytes: int = 1 << 20) -> bytes:
         # Not blocking, because to open a pipe would wait for somebody to write.
         handle = os.open(path, _FLAGS)
         try:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
+            found = os.fstat(handle)
+            if not stat.S_ISREG(found.st_mode):
                 raise PathError("not a regular file", hint="name a file", location=_place(name))
-            with os.fdopen(handle, "rb", closefd=False) as file:
-                data = file.read(max_bytes + 1)
+            data = _content(handle, found.st_size, max_bytes + 1)
         finally:
             os.close(handle)
     except OSError as error:
@@ -64,6 +64,16 @@ def safe_read(root: Path, name: str, max_bytes: int = 1 << 20) -> bytes:
     if len(data) > max_bytes:
         raise DocumentError(f"larger than {max_bytes:,} bytes", hint="split the file", location=_place(name))
     return data
+
+
+def _content(handle: int, size: int, limit: int) -> bytes:
+    """At most `limit` bytes of a file; memory is taken for what it holds, not for what it may hold."""
+    parts: list[bytes] = []
+    wanted = min(size + 1, limit)
+    while limit > 0 and (part := os.read(handle, min(wanted, limit))):
+        parts.append(part)
+        limit -= len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def expand(root: Path, patterns: Sequence[str]) -> tuple[str, ...]:

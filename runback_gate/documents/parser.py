@@ -67,8 +67,9 @@ def parse_document(text: str | bytes, path: str) -> Document:
         written = f'in double quotes it is written "\\u{code:04x}"' if not 0xD800 <= code < 0xE000 else "write it whole"
         hint = _REMEDIES.get(strange[0], written)
         raise DocumentError(f"the character U+{code:04X} may not stand in YAML", hint=hint, location=place)
+    events: list[Any] = []
     try:
-        value = _compose(yaml.parse(text, yaml.CSafeLoader), path)
+        value = _compose(events, yaml.parse(text, yaml.CSafeLoader), path)
     except yaml.MarkedYAMLError as error:
         mark = cast("Any", error.problem_mark or error.context_mark)
         problem = error.problem or "it cannot be read"
@@ -76,16 +77,20 @@ def parse_document(text: str | bytes, path: str) -> Document:
         raise _fault(f"not valid YAML: {problem}", mark, path, remedy) from error
     if value is None:
         raise DocumentError("the file is empty", hint="begin with apiVersion and kind", location=Location(path))
-    return Document(path, data, value)
+    return Document(path, data, value, events)
 
 
-def _compose(events: Iterable[Any], path: str) -> JsonValue:
-    """Build the value in one pass over the events, so that a limit stops libyaml before it has read on."""
+def _compose(kept: list[Any], events: Iterable[Any], path: str) -> JsonValue:
+    """Build the value in one pass over the events, so that a limit stops libyaml before it has read on.
+
+    Each event is kept for whoever asks where something stands.
+    """
     root: list[Any] = []
     here: Any = root
     around: list[Any] = []
     key: str | None = None
     for number, event in enumerate(events):
+        kept.append(event)
         kind = type(event)
         if kind is ScalarEvent:
             value = event.value
