@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from runback_gate.canonical import JsonValue, digest
+from runback_gate.canonical import digest
 from runback_gate.dataset.recordings import recording
 from runback_gate.documents import API_VERSION, write_atomic
 from runback_gate.step import Message, Request, Response, Run, Source, Step, Tool, ToolCall, to_json
@@ -28,7 +28,7 @@ TOOLS = (
 """Its tools."""
 REQUEST = Request("openai/gpt-4o", "You are kind.", (Message("user", "My mug is broken."),), TOOLS, {"temperature": 0})
 """What it was asked."""
-REFUNDS: Mapping[str, JsonValue] = {
+REFUNDS: Mapping[str, Any] = {
     "description": "Refunds above the limit need a person",
     "params": {"limit": 100},
     "matchConditions": [{"name": "refunds money", "expression": 'size(calls(response, "issue_refund")) > 0'}],
@@ -63,7 +63,7 @@ def sample_run(*steps: Step, run: str = "sample") -> Run:
     return Run(run, AGENT, steps)
 
 
-def sample_case(case: str, step: Step, *checks: Mapping[str, JsonValue], **fields: JsonValue) -> dict[str, Any]:
+def sample_case(case: str, step: Step, *checks: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
     """A case for `write_gate`: a step, its checks as written in a dataset, and other fields (`tags`, `trials`)."""
     return {"id": case, "step": step, "checks": list(checks), **fields}
 
@@ -86,7 +86,7 @@ class Answers:
         return None if response is None else (response, digest(to_json(response)))
 
 
-def write_document(root: Path, path: str, kind: str, name: str, spec: Mapping[str, Any], **metadata: JsonValue) -> None:
+def write_document(root: Path, path: str, kind: str, name: str, spec: Mapping[str, Any], **metadata: Any) -> None:
     """Write a document of this format under `root`; JSON is YAML too, one value a line."""
     document = {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name, **metadata}, "spec": spec}
     write_atomic(root / path, json.dumps(document, ensure_ascii=False, indent=1).encode())
@@ -96,10 +96,10 @@ def write_gate(
     root: Path,
     cases: Iterable[Mapping[str, Any]],
     *,
-    agent: Mapping[str, JsonValue] | None = None,
-    policies: Mapping[str, Mapping[str, JsonValue]] | None = None,
-    waivers: Mapping[str, Mapping[str, JsonValue]] | None = None,
-    trials: Mapping[str, JsonValue] | None = None,
+    agent: Mapping[str, Any] | None = None,
+    policies: Mapping[str, Mapping[str, Any]] | None = None,
+    waivers: Mapping[str, Mapping[str, Any]] | None = None,
+    trials: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a gate folder: `runback.yaml`, an agent, a dataset with its recordings, policies and waivers.
 
