@@ -80,7 +80,7 @@ def gate(folder: Path) -> list[Figure]:
 def policies(folder: Path) -> list[Figure]:
     """One answer under all policies, beside the second engine."""
     found = json.loads(_module("benchmarks.judge", str(folder), "--policies", str(POLICIES)))
-    peers = (Peer("the same on celpy", found["celpy"]),)
+    peers = (Peer("the same on celpy", found["celpy"]), Peer("making the data of the step", found["data"]))
     return [Figure(f"{POLICIES} policies on one step", "CPU ms", found["cel-cpp"], 0.2, peers)]
 
 

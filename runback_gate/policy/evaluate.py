@@ -249,7 +249,8 @@ def judge(subject: Subject, rule_sets: Iterable[RuleSet], *, explained: bool = T
                 skipped.append(rule.id)
                 continue
             outcome = Outcome(error=reason) if matched is None else _decide(rule, subject)
-            if outcome.verdict == "true":
+            # Only a real boolean is True, and an error has no value.
+            if outcome.value is True:
                 passed.append(rule.id)
             else:
                 findings.append(_finding(rule, subject, outcome, explained))
@@ -271,7 +272,7 @@ def _matches(rule_set: RuleSet, subject: Subject) -> tuple[bool | None, str | No
 def _decide(rule: Rule, subject: Subject) -> Outcome:
     if rule.schema is not None:
         return rule.schema.decide(subject.text)
-    return subject.evaluate(cast("Program", rule.program))
+    return cast("Program", rule.program).evaluate(subject.activation)
 
 
 def _finding(rule: Rule, subject: Subject, outcome: Outcome, explained: bool) -> Finding:
