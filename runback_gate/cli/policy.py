@@ -94,7 +94,9 @@ def load(
                 raise
             where = Location((root / error.location.path).as_posix(), error.location.line, error.location.column)
             raise type(error)(error.message, hint=error.hint, location=where) from error
-        for rule, at in ((rule.id, place.show(one.location)) for one in policies for rule in one.validations):
+        for rule, at in (
+            (rule.id, place.show(rule.expression.location)) for one in policies for rule in one.validations
+        ):
             if rule in seen:
                 raise InputError(f"two validations are named {rule!r}", hint=f"in {seen[rule]} and in {at}")
             seen[rule] = at
