@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runback_gate.canonical import parse_canonical
 from runback_gate.capture.runs import read_run, write_run
-from runback_gate.errors import IntegrityError, RunbackError
+from runback_gate.chain import append, tombstone
+from runback_gate.errors import InputError, IntegrityError, RunbackError
 from runback_gate.step import Message, Request, Response, Run, Source, Step, Tool, ToolCall, Usage
 
 
@@ -105,3 +108,101 @@ def test_the_last_line_is_held_against_the_run() -> None:
     for changed in (b'"steps":8', b'"steps":9,"more":1'):
         with pytest.raises(RunbackError):
             read_run(whole.replace(b'"steps":9', changed), "r.jsonl")
+
+
+def rewritten(change: dict[tuple[int, str], Any], *, drop: tuple[int, str] | None = None) -> bytes:
+    """The conversation with fields of its events changed, and chained anew: as another program could have written it.
+
+    `change` maps the number of an event and a field to its new value; `drop` names a field to leave out.
+    """
+    lines = write_run(conversation(), salt).splitlines(keepends=True)
+    written, head, number = [], None, 0
+    for line in lines:
+        if line.startswith(b'{"id":'):
+            written.append(line)
+            continue
+        event: Any = parse_canonical(line[:-1])
+        del event["prev"]
+        event |= {field: value for (at, field), value in change.items() if at == number}
+        if drop is not None and drop[0] == number:
+            del event[drop[1]]
+        line, head = append(head, event)
+        written.append(line)
+        number += 1
+    return b"".join(written)
+
+
+def test_rewriting_changes_nothing_by_itself() -> None:
+    """Chaining the same events again gives the same bytes."""
+    assert rewritten({}) == write_run(conversation(), salt)
+
+
+def test_other_events_are_passed_over() -> None:
+    """Notes and tool events do not make steps; they are part of what was verified."""
+    data = rewritten({(3, "type"): "note", (10, "steps"): 8})
+    assert len(read_run(data, "r.jsonl").steps) == 8
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ((0, "run"), 5),
+        ((0, "agent"), ["a"]),
+        ((0, "labels"), {}),
+        ((1, "model"), 5),
+        ((1, "system"), []),
+        ((1, "messages"), 5),
+        ((1, "messages"), [5]),
+        ((1, "response"), {}),
+        ((1, "source"), []),
+        ((1, "variables"), 5),
+    ],
+    ids=str,
+)
+def test_foreign_types_are_refused(place: tuple[int, str], value: object) -> None:
+    """A chain that holds proves nothing about the types: one error that names the file."""
+    with pytest.raises(RunbackError, match=r"^r\.jsonl"):
+        read_run(rewritten({place: value}), "r.jsonl")
+
+
+def test_values_of_another_kind_are_refused() -> None:
+    """An event that names a value of another kind: a message as its system prompt, a prompt as its tools."""
+    events: list[Any] = [json.loads(line) for line in rewritten({}).splitlines()]
+    first = next(event for event in events if event.get("type") == "model")
+    for field, name in (("system", first["messages"][0]), ("tools", first["system"]), ("parameters", first["system"])):
+        with pytest.raises(InputError, match=r"^r\.jsonl"):
+            read_run(rewritten({(1, field): name}), "r.jsonl")
+
+
+@pytest.mark.parametrize("field", ["type", "messages", "response", "source"])
+def test_missing_fields_are_found(field: str) -> None:
+    """A model event without one of them is no step."""
+    with pytest.raises(IntegrityError, match=r"^r\.jsonl: a value or field is missing"):
+        read_run(rewritten({}, drop=(1, field)), "r.jsonl")
+
+
+def test_an_erased_value_cannot_be_read() -> None:
+    """A tombstone keeps the chain, and the run cannot be judged: the error says which value was erased."""
+    lines = write_run(conversation(), salt).splitlines(keepends=True)
+    name = lines[0][7:78].decode()
+    with pytest.raises(IntegrityError, match=f"the value {name} was erased"):
+        read_run(tombstone(name) + b"".join(lines[1:]), "r.jsonl")
+
+
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=3,
+)
+FIELDS = st.sampled_from(
+    "run agent labels format type model system messages tools parameters variables response source steps".split()
+)
+
+
+@given(st.dictionaries(st.tuples(st.integers(0, 10), FIELDS), JSON, min_size=1, max_size=2))
+def test_any_event_gives_a_run_or_our_error(change: dict[tuple[int, str], Any]) -> None:
+    """Whatever another program chains, nothing but a run or an error that names the file comes out."""
+    try:
+        assert isinstance(read_run(rewritten(change), "r.jsonl"), Run)
+    except RunbackError as error:
+        assert str(error).startswith("r.jsonl")

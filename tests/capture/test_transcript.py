@@ -111,6 +111,13 @@ def test_arguments_that_are_an_object() -> None:
     assert step.response.tool_calls[0].arguments == '{"a":2,"b":1}'
 
 
+def test_numbers_in_an_argument_object_stay_numbers() -> None:
+    """A policy sees 40.5, not a mark that our digests make of it."""
+    call = {"id": "c1", "function": {"name": "pay", "arguments": {"amount": 40.5, "note": "é", "tax": 1e-7}}}
+    step = read([{"role": "assistant", "content": "", "tool_calls": [call]}])[0].steps[0]
+    assert step.response.tool_calls[0].arguments == '{"amount":40.5,"note":"é","tax":1e-07}'
+
+
 @pytest.mark.parametrize(
     ("value", "message"),
     [
