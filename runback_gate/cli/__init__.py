@@ -91,14 +91,13 @@ def _exit_code(args: list[str]) -> int:
         return _invoke(args)
     except click.exceptions.Exit as stop:
         return stop.exit_code
-    except click.UsageError as error:
-        where = f" Try '{error.ctx.command_path} --help'." if error.ctx else ""
-        return _say(f"{error.format_message().rstrip('.')}.{where}")
     except click.ClickException as error:
-        return _say(error.format_message())
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        where = f" Try '{context.command_path} --help'." if context else ""
+        return _say(f"{error.format_message().rstrip('.')}.{where}")
     except RunbackError as error:
         return _say(str(error))
-    except (click.Abort, KeyboardInterrupt):
+    except KeyboardInterrupt:
         return _say("interrupted")
     except BrokenPipeError:
         # The reader had enough, as `head` does: nothing to complain about, but no verdict reached it either.

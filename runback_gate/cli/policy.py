@@ -40,9 +40,9 @@ class Place:
     root: Path
     patterns: tuple[str, ...]
 
-    def show(self, location: Location) -> str:
-        """A place in one of its files, as a path that can be opened from here."""
-        return str(Location((self.root / location.path).as_posix(), location.line, location.column))
+    def move(self, location: Location) -> Location:
+        """A place in one of its files, by a path that can be opened from here."""
+        return Location((self.root / location.path).as_posix(), location.line, location.column)
 
 
 def find(path: str) -> Place:
@@ -84,18 +84,16 @@ def load(
     patterns: dict[Path, list[str]] = {}
     for place in places:
         patterns.setdefault(place.root, []).extend(place.patterns)
-    seen: dict[str, str] = {}
+    seen: dict[str, Location] = {}
     for root, names in patterns.items():
         place = Place(root, tuple(names))
         try:
             policies, tests = load_policies(root, names, with_tests=with_tests)
         except InputError as error:
-            if error.location is None:
-                raise
-            where = Location((root / error.location.path).as_posix(), error.location.line, error.location.column)
+            where = None if error.location is None else place.move(error.location)
             raise type(error)(error.message, hint=error.hint, location=where) from error
         for rule, at in (
-            (rule.id, place.show(rule.expression.location)) for one in policies for rule in one.validations
+            (rule.id, place.move(rule.expression.location)) for one in policies for rule in one.validations
         ):
             if rule in seen:
                 raise InputError(f"two validations are named {rule!r}", hint=f"in {seen[rule]} and in {at}")
@@ -155,14 +153,14 @@ def lint(paths: tuple[str, ...], as_json: bool) -> int:
     errors = sum(item.level == "error" for _, item in findings)
     if as_json:
         rows = [
-            {"level": item.level, "place": place.show(item.location), "message": item.message, "hint": item.hint}
+            {"level": item.level, "place": str(place.move(item.location)), "message": item.message, "hint": item.hint}
             for place, item in findings
         ]
         terminal.print_json({"policies": number, "findings": rows})
     else:
         for place, item in findings:
             hint = f" ({item.hint})" if item.hint else ""
-            click.echo(inert(f"{place.show(item.location)}: {item.level}: {item.message}{hint}"))
+            click.echo(inert(f"{place.move(item.location)}: {item.level}: {item.message}{hint}"))
         counts = (number, "policy"), (errors, "error"), (len(findings) - errors, "warning")
         click.echo(", ".join(terminal.many(*count) for count in counts))
     return 2 if errors else 0

@@ -49,7 +49,7 @@ FILES = {"markdown": "report.md", "html": "report.html", "junit": "junit.xml", "
     "--cache",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
-    help="Earlier answers of models (.runback/responses).",
+    help="Earlier answers of models; without it none counts.",
 )
 @click.option("--date", metavar="YYYY-MM-DD", help="Day that waivers are held against (today, UTC).")
 @click.option("--all", "show_all", is_flag=True, help="Show the rows that pass as well.")
@@ -79,9 +79,7 @@ def run(
         )
     # Only the folder that a person names may lie outside, not one that the repository links.
     target = folder or below(root, ".runback")
-    report = judge(
-        root, agent=agent, dataset=dataset, cache=cache or root / ".runback/responses", date=date, quiet=quiet
-    )
+    report = judge(root, agent=agent, dataset=dataset, cache=cache, date=date, quiet=quiet)
     data = write_report(report)
     write_file(target / "report.json", data)
     for form in formats:
@@ -99,19 +97,21 @@ def run(
     return report.exit_code
 
 
-def judge(root: Path, *, agent: str | None, dataset: str | None, cache: Path, date: str | None, quiet: bool) -> Report:
+def judge(
+    root: Path, *, agent: str | None, dataset: str | None, cache: Path | None, date: str | None, quiet: bool
+) -> Report:
     """Read the gate of a folder, judge it, and give the report."""
     from runback_gate.cli.policy import clearly  # noqa: PLC0415  `render` does without policies and engine
     from runback_gate.gate.plan import load_plan  # noqa: PLC0415
     from runback_gate.gate.run import run_gate  # noqa: PLC0415
     from runback_gate.policy.cel_cpp import CppEngine  # noqa: PLC0415
-    from runback_gate.replay.cache import ResponseCache  # noqa: PLC0415
+    from runback_gate.replay.cache import NoAnswers, ResponseCache  # noqa: PLC0415
     from runback_gate.report.build import build_report  # noqa: PLC0415
 
     plan = load_plan(root, day=_day(date), agent=agent, dataset=dataset)
     engine = CppEngine()
     with clearly(plan.policies), terminal.progress(quiet=quiet) as step:
-        result = run_gate(plan, engine, ResponseCache(cache), step)
+        result = run_gate(plan, engine, ResponseCache(cache) if cache else NoAnswers(), step)
     return build_report(plan, result, engine, version=__version__)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import cast
 
 import click
-from click.shell_completion import get_completion_class
+from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
 from runback_gate.canonical import JsonValue
 from runback_gate.cli.datasets import case_name, propose
@@ -176,8 +176,6 @@ def completion(shell: str) -> int:
     """
     from runback_gate.cli import cli  # noqa: PLC0415  the group imports this module
 
-    kind = get_completion_class(shell)
-    if kind is None:
-        raise InputError(f"no completion for {shell}")
+    kind = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}[shell]
     click.echo(kind(cli, {}, "runback-gate", "_RUNBACK_GATE_COMPLETE").source())
     return 0

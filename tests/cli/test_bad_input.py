@@ -26,7 +26,7 @@ DATASET = "datasets/support.yaml"
 AGENT = "agents/support.yaml"
 GATE = "runback.yaml"
 
-MALFORMED = {
+MALFORMED: dict[str, tuple[str | bytes, str]] = {
     "a bracket that is never closed": ("a: [", "2:1: not valid YAML"),
     "a tab": ("a:\n\tb: 1", "2:1: not valid YAML"),
     "empty": ("", " the file is empty (begin with apiVersion and kind)"),
@@ -221,7 +221,7 @@ def test_a_cached_answer_that_was_cut(refused: Refused, gate: Path, fault: str) 
             "other": data.replace(other, other[::-1]),
         }
         path.write_bytes(faults[fault])
-    message = refused("run")
+    message = refused("run", "--cache", ".runback/responses")
     assert message.startswith(path.relative_to(gate).as_posix()) or fault == "folder"
     assert "the cached answer was cut or changed (delete the file" in message or "not a regular file" in message
 

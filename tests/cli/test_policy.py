@@ -77,7 +77,7 @@ def test_warnings_do_not_fail(command: Command) -> None:
     result = command("policy", "lint", "policies/w.yaml")
     assert (result.code, result.err) == (0, "")
     first, last = result.out.splitlines()
-    assert first.startswith("policies/w.yaml:7:19: warning: w: the pattern is only known at run time")
+    assert first.startswith("policies/w.yaml:8:33: warning: w: the pattern is only known at run time")
     assert last == "1 policy, 0 errors, 1 warning"
 
 
@@ -210,3 +210,13 @@ def test_explain_what_does_not_compile(refused: Refused) -> None:
     recorded("a", pays(5))
     change("policies/refunds.yaml", "params.limit", "prams.limit")
     assert "unknown name 'prams' (did you mean 'params'?)" in refused("policy", "explain", "refunds.limit", "a", "0")
+
+
+@pytest.mark.usefixtures("gate")
+def test_a_check_that_does_not_compile_is_not_blamed_on_a_policy(refused: Refused) -> None:
+    """A fault in a dataset keeps its own words and place, whatever is wrong with a policy beside it."""
+    write("policies/two.yaml", TWO.replace("respnse", "response"))
+    write("datasets/support.yaml", Path("datasets/support.yaml").read_text() + "        - cel: response.text ==\n")
+    message = refused("run")
+    assert message.startswith("datasets/support.yaml:11:")
+    assert message.endswith("expected a value, the expression ends")

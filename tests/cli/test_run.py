@@ -69,10 +69,18 @@ def test_green(command: Command, gate: Path) -> None:
     assert (report.verdict, report.exit_code, report.totals.recorded) == ("PASS", 0, 1)
 
 
+def test_no_cache_is_read_unasked(command: Command, changed: Path) -> None:
+    """A change could bring its own answers, so one that merely lies in the checkout does not count."""
+    answered(changed, REFUND)
+    result = command("run", "--agent", "agents/changed.yaml")
+    assert (result.code, result.err) == (2, "")
+    assert "missing" in result.out
+
+
 def test_red(command: Command, changed: Path) -> None:
     """An answer that breaks rules: exit 1, the rules, the values that decided, then and now."""
     answered(changed, REFUND)
-    result = command("run", "--agent", "agents/changed.yaml")
+    result = command("run", "--agent", "agents/changed.yaml", "--cache", ".runback/responses")
     assert (result.code, result.err) == (1, "")
     for text in ("✗ FAIL", "refunds.limit: refund above the limit", "c.arguments.amount = 250", "exit 1", "cached"):
         assert text in result.out
