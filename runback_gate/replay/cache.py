@@ -20,6 +20,13 @@ FORMAT = "runback.response/v1"
 MAX_ANSWER_BYTES = 8 << 20
 
 
+class NoAnswers:
+    """The store of somebody who trusts no cache: it has no answer."""
+
+    def get(self, request: str, trial: int) -> None:  # noqa: ARG002  the interface is `evidence.Answers`
+        """None."""
+
+
 class ResponseCache:
     """Answers by content address: `<aa>/<request digest>.<trial>.json`. Safe to keep between CI jobs."""
 

@@ -173,7 +173,7 @@ def test_json_is_the_report(command: Command, gate: Path) -> None:
 def test_annotations(command: Command, changed: Path) -> None:
     """`--annotate` adds workflow commands after the table, on the lines that explain the verdict."""
     answered(changed, REFUND)
-    result = command("run", "--agent", "agents/changed.yaml", "--annotate")
+    result = command("run", "--agent", "agents/changed.yaml", "--cache", ".runback/responses", "--annotate")
     assert result.code == 1
     (line,) = [line for line in result.out.splitlines() if line.startswith("::error")]
     assert "refunds.limit" in line
@@ -196,9 +196,9 @@ def test_waivers_expire_by_the_day_given(command: Command, changed: Path) -> Non
     """A waiver holds on its last day, and is a red row of its own on the next."""
     answered(changed, Response("", (*REFUND.tool_calls, ToolCall("2", "escalate", '{"reason": "dispute"}'))))
     write("waivers/w.yaml", WAIVER)
-    result = command("run", "--agent", "agents/changed.yaml", "--date", "2026-06-30")
+    result = command("run", "--agent", "agents/changed.yaml", "--cache", ".runback/responses", "--date", "2026-06-30")
     assert (result.code, "~ waived" in result.out) == (0, True)
-    result = command("run", "--agent", "agents/changed.yaml", "--date", "2026-07-01")
+    result = command("run", "--agent", "agents/changed.yaml", "--cache", ".runback/responses", "--date", "2026-07-01")
     assert (result.code, "expired on 2026-06-30" in result.out) == (1, True)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from runback_gate.canonical import digest
 from runback_gate.errors import IntegrityError
-from runback_gate.replay.cache import ResponseCache, answer_entry
+from runback_gate.replay.cache import NoAnswers, ResponseCache, answer_entry
 from runback_gate.step import Response, ToolCall, Usage
 
 REQUEST = digest({"a": 1})
@@ -19,6 +19,11 @@ ANSWER = Response("hi", (ToolCall("1", "t", "{}"),), "stop", "m", Usage(1, None)
 def cache(tmp_path: Path) -> ResponseCache:
     """An empty cache."""
     return ResponseCache(tmp_path / "responses")
+
+
+def test_nobody_answers() -> None:
+    """Without a cache there is no earlier answer to anything."""
+    assert NoAnswers().get(REQUEST, 0) is None  # type: ignore[func-returns-value]
 
 
 def test_what_is_put_is_got(cache: ResponseCache) -> None:
