@@ -74,7 +74,7 @@ def checks_page() -> str:
         "",
         NOTE,
         "Each entry of `checks:` in a dataset has exactly one of these fields. All but `jsonSchema` are CEL",
-        "expressions over the answer; a check that cannot be evaluated, such as `maxTokens` where the usage is unknown,",
+        "expressions over the answer; a check that cannot be evaluated, such as `maxTokens` where usage is unknown,",
         "leaves the row undecided.",
         "",
     ]

@@ -23,7 +23,7 @@ MAX_ANSWER_BYTES = 8 << 20
 class NoAnswers:
     """The store of somebody who trusts no cache: it has no answer."""
 
-    def get(self, request: str, trial: int) -> None:  # noqa: ARG002  the interface is `evidence.Answers`
+    def get(self, request: str, trial: int) -> None:
         """None."""
 
 

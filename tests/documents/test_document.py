@@ -33,7 +33,7 @@ def test_any_yaml_like_text_is_a_document_or_a_document_error(text: str) -> None
     try:
         document = parse_document(text, "a.yaml")
     except DocumentError as error:
-        assert str(error).startswith("a.yaml")  # noqa: PT017
+        assert str(error).startswith("a.yaml")
         return
     lines = text.split("\n")
     for pointer, value in parts(document.value):
