@@ -85,6 +85,22 @@ def test_other_drafts_are_refused() -> None:
         JsonSchemaProgram({"$schema": "http://json-schema.org/draft-07/schema#"})
 
 
+def test_additional_properties() -> None:
+    """None, any, or those that keep a schema; what is no object has none."""
+    named = {"properties": {"a": {}}}
+    texts = ['{"a": 1}', '{"a": 1, "b": 2}', '{"b": "x"}', "[1]"]
+    assert [verdict({**named, "additionalProperties": False}, text) for text in texts] == [
+        "true",
+        "false",
+        "false",
+        "true",
+    ]
+    assert [verdict({**named, "additionalProperties": True}, text) for text in texts] == ["true"] * 4
+    numbers = {**named, "additionalProperties": {"type": "integer"}}
+    assert [verdict(numbers, text) for text in texts] == ["true", "true", "false", "true"]
+    assert JsonSchemaProgram(numbers).reason(texts[2]) == "$.b: 'x' is not of type 'integer'"
+
+
 def test_unique_items() -> None:
     """Numbers by value, booleans apart from them, lists and mappings by what they hold, in no order."""
     unique = [
