@@ -32,6 +32,9 @@ def read_file(path: Path, limit: int, *, hint: str | None = None) -> bytes:
     """
     place = Location(path.as_posix())
     try:
+        # A pipe that lies in a folder would be waited for without end; those of a shell (`<(…)`) lie in /dev.
+        if path.is_fifo() and not path.is_relative_to("/dev"):
+            raise InputError("a pipe", hint="name a file", location=place)
         if path == STDIN:
             data = sys.stdin.buffer.read(limit + 1)
         else:

@@ -11,6 +11,7 @@ from typing import cast
 import click
 from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
+from runback_gate.agent import AgentDocument
 from runback_gate.canonical import JsonValue
 from runback_gate.cli.datasets import case_name, propose
 from runback_gate.cli.files import below, find_run, read_file, write_file
@@ -28,12 +29,13 @@ from runback_gate.cli.samples import (
 )
 from runback_gate.cli.schemas import KINDS, shipped_schema
 from runback_gate.cli.terminal import slug
+from runback_gate.dataset.document import dataset_from
 from runback_gate.dataset.edit import append_case, new_dataset
 from runback_gate.dataset.recordings import recording
 from runback_gate.documents import parse_document
-from runback_gate.errors import InputError, Location
+from runback_gate.errors import DocumentError, InputError, Location
 from runback_gate.report.text import line
-from runback_gate.schema import schema_id
+from runback_gate.schema import schema_id, validate
 from runback_gate.step import Run, to_json
 
 MAX_CASES = 20
@@ -82,7 +84,7 @@ def start_files(run: Run, *, sample: bool) -> dict[str, bytes]:
     """The files of a start, by path. The gate is the last: without it, what a full disk cut short is no gate.
 
     Raises:
-        InputError: the run has no step.
+        InputError: the run has no step, or holds names that no file of ours may hold.
     """
     if not run.steps:
         raise InputError(f"run {run.id} has no step")
@@ -102,7 +104,18 @@ def start_files(run: Run, *, sample: bool) -> dict[str, bytes]:
             "policies/answers.test.yaml": _with_schema("PolicyTest", ANSWERS_TEST),
         }
     files |= _dataset_files(run, f"datasets/{name}.yaml")
+    if not sample:
+        _hold(files, f"agents/{name}.yaml", f"datasets/{name}.yaml")
     return {**files, "runback.yaml": _with_schema("Gate", GATE.format(name=_word(name)))}
+
+
+def _hold(files: dict[str, bytes], agent: str, dataset: str) -> None:
+    """Read back what was made of a run's names and texts: a start that cannot be judged is none."""
+    try:
+        validate(parse_document(files[agent], agent), AgentDocument)
+        dataset_from(parse_document(files[dataset], dataset))
+    except DocumentError as error:
+        raise InputError(f"no start can be made of this run: {error.message}", hint=error.hint) from error
 
 
 def _with_schema(kind: str, text: str) -> bytes:

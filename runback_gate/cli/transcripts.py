@@ -19,6 +19,7 @@ from runback_gate.report.text import terminal as inert
 from runback_gate.step import tools_from_json
 
 MAX_TOOLS_BYTES = 8 << 20
+MAX_NAME = 256
 
 
 @click.group("import", cls=Commands)
@@ -50,8 +51,8 @@ def transcript(file: Path, agent: str, tools: Path | None, model: str | None, ou
     Each conversation becomes a run, each turn of the assistant a step.
     """
     for option, value in (("--agent", agent), ("--model", model)):
-        if value is not None and not (value.strip() and value.isprintable()):
-            raise click.BadParameter("a printable name is needed", param_hint=option)
+        if value is not None and not (value.strip() and value.isprintable() and len(value) <= MAX_NAME):
+            raise click.BadParameter(f"a printable name of at most {MAX_NAME} characters", param_hint=option)
     known = None
     if tools is not None:
         name = tools.as_posix()

@@ -337,6 +337,7 @@ def test_a_recording_that_can_only_be_read(command: Command, gate: Path, grade: 
         ("event", "was changed"),
         ("swapped", ""),
         ("folder", "a folder (name a file)"),
+        ("pipe", "a pipe (name a file)"),
         ("dangling", "no such file"),
     ],
 )
@@ -361,6 +362,8 @@ def test_a_run_that_was_cut(refused: Refused, fault: str, message: str, words: t
     path.unlink()
     if fault == "folder":
         path.mkdir()
+    elif fault == "pipe":
+        os.mkfifo(path)
     elif fault == "dangling":
         path.symlink_to("absent")
     else:

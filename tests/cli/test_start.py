@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runback_gate.agent import ask
+from runback_gate.capture.runs import write_run
 from runback_gate.cli.schemas import KINDS, current_schema
 from runback_gate.cli.start import start_files
 from runback_gate.dataset.recordings import load_recording
@@ -152,6 +153,18 @@ def test_a_run_without_a_step(command: Command, refused: Refused, here: Path) ->
     command("import", "transcript", "-", "--agent", "a", stdin=transcript())
     run = next(here.glob("runs/*.jsonl")).stem
     assert refused("init", "--from", run) == f"run {run} has no step"
+
+
+def test_a_run_whose_names_no_file_may_hold(refused: Refused, here: Path) -> None:
+    """A start that could not be judged is not written at all."""
+    request = Request("m", None, (Message("user", "Hi"),))
+    for agent, tool, message in (
+        ("a" * 300, "t", "metadata.name is longer"),
+        ("a", "t" * 2000, "no start can be made"),
+    ):
+        step = Step(agent, request, Response("", (ToolCall("1", tool, "{}"),)), Source("r", 0, "exact"))
+        write(here / "runs/r.jsonl", write_run(Run("r", agent, (step,)), bytes))
+        assert message in refused("init", "--from", "r")
 
 
 NAMES = st.text(min_size=1, max_size=40).filter(lambda text: text.isprintable() and text.strip())
