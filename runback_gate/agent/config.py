@@ -40,7 +40,9 @@ class AgentSpec(Model):
     model: str | None = Field(None, min_length=1, description="provider/model, as recorded runs name it.")
     parameters: dict[str, Any] | None = Field(None, description="Sampling parameters; they replace the recorded ones.")
     system: str | FileReference | None = Field(
-        None, description="System prompt: text, or a file. A Jinja2 template when the recording carries variables."
+        None,
+        description="System prompt: text, or a file. Where the recording carries variables it is a template: Jinja2 with "
+        "variables, conditions, loops and some filters, without calls, arithmetic and assignments.",
     )
     tools: FileReference | list[dict[str, Any]] | None = Field(
         None, description="Tools in OpenAI function format: a JSON file, or the list itself."
