@@ -87,7 +87,7 @@ def test_other_drafts_are_refused() -> None:
 
 def test_additional_properties() -> None:
     """None, any, or those that keep a schema; what is no object has none."""
-    named = {"properties": {"a": {}}}
+    named: dict[str, Any] = {"properties": {"a": {}}}
     texts = ['{"a": 1}', '{"a": 1, "b": 2}', '{"b": "x"}', "[1]"]
     assert [verdict({**named, "additionalProperties": False}, text) for text in texts] == [
         "true",
