@@ -41,8 +41,8 @@ class AgentSpec(Model):
     parameters: dict[str, Any] | None = Field(None, description="Sampling parameters; they replace the recorded ones.")
     system: str | FileReference | None = Field(
         None,
-        description="System prompt: text, or a file. Where the recording carries variables it is a template: Jinja2 with "
-        "variables, conditions, loops and some filters, without calls, arithmetic and assignments.",
+        description="System prompt: text, or a file. Where the recording carries variables it is a template: Jinja2 "
+        "with variables, conditions, loops and some filters, without calls, arithmetic and assignments.",
     )
     tools: FileReference | list[dict[str, Any]] | None = Field(
         None, description="Tools in OpenAI function format: a JSON file, or the list itself."
