@@ -84,7 +84,8 @@ def read_run(data: bytes, path: str) -> Run:
         # Only now every line is looked at in its place: a file that verifies need not pay for it.
         found = locate(lines)
         if found is not None:
-            raise IntegrityError(found.message, hint=error.hint, location=Location(path, found.line)) from error
+            hint = "restore the file, or record or import the run again"
+            raise IntegrityError(found.message, hint=hint, location=Location(path, found.line)) from error
         raise type(error)(error.message, hint=error.hint, location=Location(path)) from error
     except KeyError as error:
         raise IntegrityError(f"a value or field is missing: {error}", location=Location(path)) from error

@@ -19,7 +19,7 @@ from runback_gate.canonical import digest_bytes
 from runback_gate.dataset.checks import Check, Name
 from runback_gate.dataset.recordings import load_recording
 from runback_gate.documents import Document, check_kind, read_document
-from runback_gate.errors import DocumentError, Location
+from runback_gate.errors import DocumentError, InputError, Location
 from runback_gate.schema import Model, Resource, validate
 from runback_gate.step import Message, Request, Response, Source, Step, from_json
 
@@ -188,7 +188,11 @@ def case_step(root: Path, dataset: Dataset, case: Case) -> Step:
         InputError: the recording is missing or changed, or the conversation is not one.
     """
     if case.step is not None:
-        return load_recording(root, dataset.path, case.step)
+        try:
+            return load_recording(root, dataset.path, case.step)
+        except InputError as error:
+            hint = f"case {case.id!r} at {case.location} names it" + (f"; {error.hint}" if error.hint else "")
+            raise type(error)(error.message, hint=hint, location=error.location) from error
     messages = tuple(
         from_json(Message, cast("Any", item), f"{case.location}: messages[{index}]")
         for index, item in enumerate(case.messages)

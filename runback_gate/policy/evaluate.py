@@ -148,7 +148,7 @@ def compile_policy(policy: Policy, engine: Engine) -> RuleSet:
                 ignore_errors=policy.ignore_errors,
                 program=_compile(rule.expression, engine, policy.params, variables),
                 schema=None,
-                message=rule.message or policy.description or f"{rule.id} does not hold",
+                message=rule.message or policy.description or "does not hold",
                 message_program=None if text is None else _compile(text, engine, policy.params, variables),
                 location=rule.expression.location,
                 source=rule.expression.source,

@@ -217,7 +217,7 @@ def test_only_true_holds(
     [
         ({"message": "not ok"}, {"description": "Be ok"}, "not ok"),
         ({}, {"description": "Be ok"}, "Be ok"),
-        ({}, {}, "r does not hold"),
+        ({}, {}, "does not hold"),
         ({"message": "m", "messageExpression": '"said " + response.text'}, {}, "said no"),
         ({"message": "m", "messageExpression": "variables.v + string(params.p)"}, {"params": {"p": 1}}, "v1"),
         ({"message": "m", "messageExpression": "response.nobody"}, {}, "m"),
