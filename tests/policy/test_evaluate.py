@@ -227,7 +227,7 @@ def test_only_true_holds(
     ],
 )
 def test_messages(tmp_path: Path, rule: dict[str, Any], spec: dict[str, Any], message: str) -> None:
-    """The expression's text on one line, else the message, else the description, else the id."""
+    """The text of the expression on one line, else the message, else the description, else three words."""
     variables = [{"name": "v", "expression": '"v"'}]
     whole = {
         "validations": [{"id": "r", "expression": 'response.text == "ok"', **rule}],
