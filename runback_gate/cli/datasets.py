@@ -125,8 +125,8 @@ def _broken(document: Document, recorded: Step) -> dict[int, str]:
         InputError: one does not compile.
     """
     # Imported here: to list and show does without an engine.
-    from runback_gate.policy.backtest import step_data  # noqa: PLC0415
     from runback_gate.policy.cel_cpp import CppEngine  # noqa: PLC0415
+    from runback_gate.policy.context import step_data  # noqa: PLC0415
     from runback_gate.policy.evaluate import Subject, compile_checks, judge  # noqa: PLC0415
 
     engine, checks = CppEngine(), dataset_from(document).cases[-1].checks

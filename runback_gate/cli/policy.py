@@ -259,8 +259,8 @@ def explain(rule: str, run: str, step: int, policies: tuple[str, ...], as_json: 
 def _explained(
     policy: Policy, expressions: Sequence[Expression], step: Step
 ) -> list[tuple[Expression, tuple[SubValue, ...]]]:
-    from runback_gate.policy.backtest import step_data  # noqa: PLC0415
     from runback_gate.policy.cel_cpp import CppEngine  # noqa: PLC0415
+    from runback_gate.policy.context import step_data  # noqa: PLC0415
     from runback_gate.policy.evaluate import compile_policy  # noqa: PLC0415
     from runback_gate.policy.explain import explain as sub_values  # noqa: PLC0415
 

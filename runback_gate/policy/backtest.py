@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from runback_gate.canonical import JsonValue
-from runback_gate.policy.context import agent_facts, bindings, case_facts
+from runback_gate.policy.context import step_data
 from runback_gate.policy.document import Policy
 from runback_gate.policy.engine import Engine
 from runback_gate.policy.evaluate import Judgement, RuleSet, Subject, compile_policy, judge, unjudged
@@ -91,15 +91,3 @@ def _judge(rule_sets: Sequence[RuleSet], engine: Engine, step: Step) -> Judgemen
         return Judgement((), skipped, findings)
     found = judge(Subject(engine, step_data(step)), concerned, explained=False)
     return Judgement(found.passed, skipped + found.skipped, found.findings)
-
-
-def step_data(step: Step) -> dict[str, JsonValue]:
-    """What expressions see of a recorded step, judged as it was."""
-    return bindings(
-        step.request,
-        step.response,
-        baseline=step.response,
-        case=case_facts("", f"{step.source.run}/{step.source.event}", (), step.source.at),
-        agent=agent_facts(step.agent),
-        unknown=step.source.unknown,
-    )

@@ -18,7 +18,7 @@ from typing import cast
 
 from runback_gate.canonical import JsonValue, parse_json
 from runback_gate.errors import RunbackError
-from runback_gate.step import Message, Request, Response, Tool, ToolCall
+from runback_gate.step import Message, Request, Response, Step, Tool, ToolCall
 
 _INT64 = 1 << 63
 
@@ -44,6 +44,18 @@ def bindings(
         "case": case,
         "agent": agent,
     }
+
+
+def step_data(step: Step) -> dict[str, JsonValue]:
+    """What expressions see of a recorded step, judged as it was."""
+    return bindings(
+        step.request,
+        step.response,
+        baseline=step.response,
+        case=case_facts("", f"{step.source.run}/{step.source.event}", (), step.source.at),
+        agent=agent_facts(step.agent),
+        unknown=step.source.unknown,
+    )
 
 
 def case_facts(dataset: str, case: str, tags: Sequence[str] = (), now: str | None = None) -> dict[str, JsonValue]:

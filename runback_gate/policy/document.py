@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from runback_gate.canonical import digest_bytes
+from runback_gate.dataset.recordings import load_recording
 from runback_gate.documents import Document, check_kind, expand, read_document
 from runback_gate.errors import DocumentError, ExpressionError, Location
 from runback_gate.policy.examples import PolicyTest, policy_test
@@ -159,7 +161,7 @@ def load_policies(
         if check_kind(document, ("Policy", "PolicyTest")) == "Policy":
             policies.append(_policy(document))
         elif with_tests:
-            tests.append(policy_test(document))
+            tests.append(policy_test(document, partial(load_recording, root)))
     _refuse_twins(policies)
     return tuple(policies), tuple(tests)
 

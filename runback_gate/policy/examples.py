@@ -10,17 +10,18 @@ them.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from runback_gate.canonical import JsonValue
+from runback_gate.canonical import DIGEST, JsonValue
 from runback_gate.documents import Document
-from runback_gate.errors import Location
-from runback_gate.policy.context import agent_facts, bindings, case_facts
+from runback_gate.errors import DocumentError, InputError, Location
+from runback_gate.policy.context import agent_facts, bindings, case_facts, step_data
 from runback_gate.schema import Model, Resource, validate
-from runback_gate.step import Message, Request, Response, Role, Tool, ToolCall, Usage
+from runback_gate.step import Message, Request, Response, Role, Step, Tool, ToolCall, Usage
 
 Expected = Literal["pass", "fail", "error", "skip"]
 
@@ -125,8 +126,22 @@ class PolicyTestCase(Model):
     """One step and what validations must say of it."""
 
     name: str = Field(min_length=1, max_length=256)
-    step: ExampleStep
+    step: ExampleStep | None = Field(None, description="A step written by hand.")
+    recording: str | None = Field(
+        None, pattern=f"^{DIGEST.pattern}$", description="Digest of a recorded step, instead of `step`."
+    )
+    dataset: str | None = Field(
+        None, min_length=1, description="Dataset file that the recording lies beside, as a path from the root."
+    )
     expect: dict[str, Expected] = Field(min_length=1, description="Validation id to pass, fail, error or skip.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> PolicyTestCase:
+        if (self.step is None) == (self.recording is None):
+            raise ValueError("a test names either `step` or `recording`")
+        if (self.recording is None) != (self.dataset is None):
+            raise ValueError("`recording` and `dataset` go together")
+        return self
 
 
 class PolicyTestSpec(Model):
@@ -169,19 +184,47 @@ class PolicyTest:
     """Where the policy is named."""
 
 
-def policy_test(document: Document) -> PolicyTest:
+Recordings = Callable[[str, str], Step]
+"""Reads the recorded step beside a dataset file, given the file's path and the digest of the step."""
+
+
+def policy_test(document: Document, recordings: Recordings | None = None) -> PolicyTest:
     """The policy test that a document holds.
 
     Raises:
-        DocumentError: malformed.
+        InputError: malformed, or a recording that it names is missing or was changed.
     """
     spec = validate(document, PolicyTestDocument).spec
-    cases = tuple(_example(document, index, case) for index, case in enumerate(spec.cases))
+    cases = tuple(_example(document, index, case, recordings) for index, case in enumerate(spec.cases))
     return PolicyTest(spec.policy, document.path, cases, document.mark(("spec", "policy")))
 
 
-def _example(document: Document, index: int, case: PolicyTestCase) -> Example:
-    step, pointer = case.step, ("spec", "cases", index)
+def _example(document: Document, index: int, case: PolicyTestCase, recordings: Recordings | None) -> Example:
+    pointer = ("spec", "cases", index)
+    if case.step is not None:
+        agent, tags, data = case.step.agent.name, tuple(case.step.case.tags), _written(case.step)
+    else:
+        place = document.mark((*pointer, "recording"))
+        if recordings is None:
+            raise DocumentError("a recording can only be read below a root folder", location=place)
+        try:
+            recorded = recordings(case.dataset or "", case.recording or "")
+        except InputError as error:
+            raise type(error)(f"{error.location}: {error.message}", hint=error.hint, location=place) from error
+        agent, tags, data = recorded.agent, (), step_data(recorded)
+    return Example(
+        name=case.name,
+        data=data,
+        agent=agent,
+        tags=tags,
+        expect=dict(case.expect),
+        location=document.mark(pointer),
+        places={rule: document.mark((*pointer, "expect", rule)) for rule in case.expect},
+    )
+
+
+def _written(step: ExampleStep) -> dict[str, JsonValue]:
+    """What expressions see of a step written by hand."""
     data = bindings(
         _request(step.request),
         _response(step.response),
@@ -191,15 +234,7 @@ def _example(document: Document, index: int, case: PolicyTestCase) -> Example:
     )
     earlier: Any = data["history"]
     data["history"] = earlier + [_earlier(item) for item in step.history]
-    return Example(
-        name=case.name,
-        data=data,
-        agent=step.agent.name,
-        tags=tuple(step.case.tags),
-        expect=dict(case.expect),
-        location=document.mark(pointer),
-        places={rule: document.mark((*pointer, "expect", rule)) for rule in case.expect},
-    )
+    return data
 
 
 def _earlier(entry: ExampleHistory) -> dict[str, JsonValue]:

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runback_gate.policy.backtest import Backtest, Failure, backtest, step_data
+from runback_gate.policy.backtest import Backtest, Failure, backtest
 from runback_gate.policy.cel_cpp import CppEngine
+from runback_gate.policy.context import step_data
 from runback_gate.policy.document import load_policies
 from runback_gate.step import Run, Step
 from runback_gate.testing import AGENT, REFUNDS, sample_call, sample_run, sample_step, write_document

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from runback_gate.dataset.recordings import load_recording, recording
 from runback_gate.documents import parse_document
-from runback_gate.errors import DocumentError, Location
-from runback_gate.policy.context import agent_facts, bindings, case_facts
+from runback_gate.errors import DocumentError, IntegrityError, Location
+from runback_gate.policy.context import agent_facts, bindings, case_facts, step_data
 from runback_gate.policy.examples import PolicyTest, policy_test
 from runback_gate.step import Message, Request, Response, Tool, ToolCall, Usage
-from runback_gate.testing import write_document
+from runback_gate.testing import sample_step, write_document
 
 HEAD = "apiVersion: runback.dev/v1\nkind: PolicyTest\nmetadata: {name: t}\n"
 
@@ -161,3 +163,46 @@ def test_bad_policy_tests(spec: str, message: str) -> None:
         read(f"{HEAD}spec: {spec}\n")
     assert message in str(error.value)
     assert str(error.value).startswith("t.yaml:4:")
+
+
+RECORDED = """\
+apiVersion: runback.dev/v1
+kind: PolicyTest
+metadata: {name: refunds}
+spec:
+  policy: refunds
+  cases:
+    - name: as it was recorded
+      recording: {digest}
+      dataset: datasets/d.yaml
+      expect: {{refunds.limit: pass}}
+"""
+
+
+def test_a_recorded_step_is_an_example(tmp_path: Path) -> None:
+    """A test may name a recording; it is read beside its dataset and held against its digest."""
+    name, place, data = recording(sample_step(text="Hi"), "datasets/d.yaml")
+    (tmp_path / place).parent.mkdir(parents=True)
+    (tmp_path / place).write_bytes(data)
+    document = parse_document(RECORDED.replace("{digest}", name).replace("{{", "{").replace("}}", "}"), "t.yaml")
+    (example,) = policy_test(document, partial(load_recording, tmp_path)).cases
+    assert example.data == step_data(sample_step(text="Hi"))
+    (tmp_path / place).write_bytes(data.replace(b"Hi", b"Ho"))
+    with pytest.raises(IntegrityError, match=r"^t\.yaml:8:18: datasets/recordings/.*was changed"):
+        policy_test(document, partial(load_recording, tmp_path))
+    with pytest.raises(DocumentError, match="below a root folder"):
+        policy_test(document)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ("step: {response: {}}\n      recording: sha256:" + "0" * 64, "either `step` or `recording`"),
+        ("recording: sha256:" + "0" * 64, "`recording` and `dataset` go together"),
+    ],
+)
+def test_one_source_of_an_example(fields: str, message: str) -> None:
+    """A step by hand or a recording, and never half of either."""
+    cases = "spec:\n  policy: p\n  cases:\n    - name: c\n"
+    with pytest.raises(DocumentError, match=message):
+        policy_test(parse_document(f"{HEAD}{cases}      {fields}\n      expect: {{r: pass}}\n", "t.yaml"))
