@@ -56,6 +56,9 @@ _HEADING = re.compile(r"^(#{1,6}) +(.+?) *$", re.MULTILINE)
 _CODE = re.compile(r"(?<!`)(`+)(?!`)\s?(.+?)\s?(?<!`)\1(?!`)")
 _HEREDOC = re.compile(r"<<'?(\w+)'?")
 
+# A command keeps the help option that it first made, so each context must name both.
+HELP = ["-h", "--help"]
+
 
 @dataclass(frozen=True)
 class Block:
@@ -321,10 +324,14 @@ def test_commands_and_options_exist(page: Path) -> None:
         command: click.Command = cli
         words = shlex.split(line.rstrip("\\"))[1:]
         while words and isinstance(command, click.Group) and not words[0].startswith("-"):
-            inner = command.get_command(click.Context(command), words.pop(0))
+            inner = command.get_command(click.Context(command, help_option_names=HELP), words.pop(0))
             assert inner is not None, line
             command = inner
-        known = {option for item in command.get_params(click.Context(command)) for option in item.opts}
+        known = {
+            option
+            for item in command.get_params(click.Context(command, help_option_names=HELP))
+            for option in item.opts
+        }
         given = {word.partition("=")[0] for word in words if word.startswith("-")}
         assert given <= known | {"-", "-h", "--help"}, line
 

@@ -19,7 +19,7 @@ from runback_gate.canonical import digest_bytes
 from runback_gate.dataset.checks import Check, Name
 from runback_gate.dataset.recordings import load_recording
 from runback_gate.documents import Document, check_kind, read_document
-from runback_gate.errors import DocumentError, InputError, Location
+from runback_gate.errors import DocumentError, InputError, IntegrityError, Location
 from runback_gate.schema import Model, Resource, validate
 from runback_gate.step import Message, Request, Response, Source, Step, from_json
 
@@ -190,6 +190,8 @@ def case_step(root: Path, dataset: Dataset, case: Case) -> Step:
     if case.step is not None:
         try:
             return load_recording(root, dataset.path, case.step)
+        except IntegrityError:
+            raise
         except InputError as error:
             hint = f"case {case.id!r} at {case.location} names it" + (f"; {error.hint}" if error.hint else "")
             raise type(error)(error.message, hint=hint, location=error.location) from error
