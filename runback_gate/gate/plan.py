@@ -77,12 +77,24 @@ def load_plan(
         if item.agent not in agents:
             hint = suggestion(item.agent, agents)
             raise InputError(f"no agent is named {item.agent!r}", hint=hint, location=Location(item.path))
+        _refuse_fewer(gate, item)
     part = [f"{key}={value}" for key, value in (("agent", agent), ("dataset", dataset)) if value is not None]
     selection = tuple(part) if (len(agents), len(datasets)) != whole else ()
     policies, _ = load_policies(root, gate.policies, with_tests=False)
     return Plan(
         root, gate, tuple(agents.values()), tuple(datasets), policies, load_waivers(root, gate.waivers), day, selection
     )
+
+
+def _refuse_fewer(gate: Gate, dataset: Dataset) -> None:
+    """A dataset or a case may ask for more than the gate, not for less."""
+    floor = gate.trials
+    for case in dataset.cases:
+        asked = case.trials or floor
+        if asked.n < floor.n or (asked.n == floor.n and asked.needed < floor.needed):
+            message = f"case {case.id!r} asks for {asked.needed} of {asked.n} trials"
+            message += f", the gate for {floor.needed} of {floor.n}"
+            raise InputError(message, hint="ask for more, or change the gate", location=case.location)
 
 
 def _choose_agent(root: Path, wanted: str, agents: dict[str, Agent]) -> Agent:

@@ -129,3 +129,12 @@ def test_one_malformed_file_stops_all(root: Path, path: str) -> None:
     (root / path).parent.mkdir(exist_ok=True)
     (root / path).write_text("apiVersion: runback.dev/v1\nkind: [\n")
     assert refused(root).startswith(f"{path}:3:1: not valid YAML: ")
+
+
+@pytest.mark.parametrize(("trials", "asks"), [({"n": 2}, "2 of 2"), ({"n": 3, "pass": 1}, "1 of 3")])
+def test_a_case_may_not_ask_for_less(tmp_path: Path, trials: dict[str, int], asks: str) -> None:
+    """Fewer trials than the gate's, or fewer of as many, would loosen it from below."""
+    write_gate(tmp_path, [sample_case("c", sample_step(text="Hi"), trials=trials)], trials={"n": 3, "pass": 2})
+    said = f"case 'c' asks for {asks} trials, the gate for 2 of 3 (ask for more, or change the gate)"
+    assert refused(tmp_path).endswith(said)
+    assert refused(tmp_path).startswith("datasets/")

@@ -112,12 +112,12 @@ def test_the_trial_that_decided_is_shown(tmp_path: Path) -> None:
 
 
 def test_trials_of_a_case_and_of_a_dataset(tmp_path: Path) -> None:
-    """A case may ask for its own, a dataset for all of its cases; a recorded answer is one trial."""
-    case = sample_case("c", sample_step(SMALL), trials={"n": 2})
-    write_gate(tmp_path, [case], agent=OTHER_MODEL, trials={"n": 5})
+    """A case may ask for more, a dataset for all of its cases; a recorded answer is one trial."""
+    case = sample_case("c", sample_step(SMALL), trials={"n": 5})
+    write_gate(tmp_path, [case], agent=OTHER_MODEL, trials={"n": 2})
     (row,) = run(tmp_path, Answers(*[GOOD] * 5)).rows
-    assert (row.needed, row.planned) == (2, 2)
-    write_gate(tmp_path, [case], trials={"n": 5})
+    assert (row.needed, row.planned) == (5, 5)
+    write_gate(tmp_path, [case], trials={"n": 2})
     (row,) = run(tmp_path).rows
     assert (row.needed, row.planned, row.evidence) == (1, 1, Evidence.RECORDED)
 
