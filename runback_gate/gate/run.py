@@ -144,12 +144,13 @@ class _Loop:
             )
             rules = [item for item in self.policies if item.concerns(agent.name, case.tags)]
             judgement = judge(Subject(self.engine, data), [*rules, self.checks[dataset.name, case.id]])
+        answered = answer.response is not None and answer.response.error is None
         findings = apply_waivers(judgement.findings, self.plan.waivers, case.id, self.plan.day)
         self.used.update(finding.waiver for finding in findings if finding.waiver)
         return Trial(
             index=index,
             evidence=answer.evidence,
-            verdict=trial_verdict(judgement.judged, findings),
+            verdict=trial_verdict(judgement.judged, findings, answered=answered),
             request=question.digest,
             answer="" if answer.response is None else summarize(answer.response),
             passed=judgement.passed,

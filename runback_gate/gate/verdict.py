@@ -94,17 +94,18 @@ class Row:
         return sum(trial.verdict not in (Verdict.FAIL, Verdict.UNDECIDED) for trial in self.trials)
 
 
-def trial_verdict(judged: int, findings: Sequence[Finding]) -> Verdict:
+def trial_verdict(judged: int, findings: Sequence[Finding], *, answered: bool = True) -> Verdict:
     """What one answer comes to.
 
     Args:
         judged: how many rules gave true or false; a trial that nothing judged is never green.
         findings: the rules that fail or cannot be evaluated.
+        answered: whether the model answered; a provider's error breaks few rules, and is never green either.
     """
     live = [finding for finding in findings if finding.waiver is None]
     if any(finding.outcome == "fail" and finding.action == "Deny" for finding in live):
         return Verdict.FAIL
-    if judged == 0 or any(finding.outcome == "error" and finding.action == "Deny" for finding in live):
+    if judged == 0 or not answered or any(finding.outcome == "error" and finding.action == "Deny" for finding in live):
         return Verdict.UNDECIDED
     if any(finding.action == "Warn" for finding in live):
         return Verdict.WARN

@@ -120,3 +120,10 @@ def test_one_more_breach_never_helps(findings: list[Finding]) -> None:
     before = trial_verdict(len(findings) + 1, findings)
     assert rank(trial_verdict(len(findings) + 2, [*findings, finding()])) <= rank(before)
     assert rank(trial_verdict(len(findings) + 2, [*findings, finding("error")])) <= rank(before)
+
+
+def test_a_providers_error_is_never_green() -> None:
+    """It keeps most rules, but nobody answered; a rule that it breaks still is broken."""
+    assert trial_verdict(3, [], answered=False) is Verdict.UNDECIDED
+    assert trial_verdict(3, [finding(action="Warn")], answered=False) is Verdict.UNDECIDED
+    assert trial_verdict(3, [finding()], answered=False) is Verdict.FAIL
