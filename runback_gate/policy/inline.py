@@ -15,6 +15,7 @@ import math
 from collections.abc import Mapping
 
 from runback_gate.canonical import JsonValue
+from runback_gate.dataset.checks import literal as written
 from runback_gate.documents import quoted, suggestion
 from runback_gate.errors import ExpressionError, Location
 from runback_gate.policy.engine import kind
@@ -32,8 +33,6 @@ from runback_gate.policy.tokens import fail
 
 MAX_LITERAL_DEPTH = 16
 """Levels of a map or list in params that an expression uses as a whole."""
-
-_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\", '"': '\\"'}
 
 
 def inline(source: str, params: Mapping[str, JsonValue], variables: Mapping[str, str]) -> str:
@@ -58,36 +57,25 @@ def inline(source: str, params: Mapping[str, JsonValue], variables: Mapping[str,
 
 def literal(value: JsonValue) -> str:
     """CEL text for a JSON value, read the same by both engines. Raises ValueError for what CEL cannot hold."""
-    return _literal(value, MAX_LITERAL_DEPTH)
+    _check(value, MAX_LITERAL_DEPTH)
+    return written(value)
 
 
-def _literal(value: JsonValue, depth: int) -> str:
+def _check(value: JsonValue, depth: int) -> None:
     if depth < 0:
         raise ValueError(f"it is nested deeper than {MAX_LITERAL_DEPTH} levels")
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, int):
-        if not -(2**63) <= value < 2**63:
-            raise ValueError("it does not fit 64 bits")
-        return f"({value})" if value < 0 else str(value)
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise ValueError("it is not a finite number")
-        return f"({value!r})" if math.copysign(1, value) < 0 else repr(value)
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError("it does not fit 64 bits")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("it is not a finite number")
     if isinstance(value, str):
-        return _quoted(value)
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(_literal(item, depth - 1) for item in value)}]"
-    entries = (f"{_quoted(key)}: {_literal(item, depth - 1)}" for key, item in value.items())
-    return f"{{{', '.join(entries)}}}"
-
-
-def _quoted(text: str) -> str:
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError("it holds a lone surrogate, which is not text")
-    if "\0" in text:
-        raise ValueError("it holds U+0000")
-    return '"' + "".join(_ESCAPES.get(c, f"\\u{ord(c):04x}" if ord(c) < 32 or ord(c) == 127 else c) for c in text) + '"'
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            raise ValueError("it holds a lone surrogate, which is not text")
+        if "\0" in value:
+            raise ValueError("it holds U+0000")
+    inner = (*value, *value.values()) if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    for item in inner:
+        _check(item, depth - 1)
 
 
 class _Inliner:
