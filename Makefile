@@ -28,14 +28,16 @@ check: .venv/.dev ## style, types, layers, generated docs
 	@$(BIN)/mypy
 	@echo "check: layers (import-linter)"
 	@$(BIN)/lint-imports --no-logo
-	@echo "check: generated docs"
+	@echo "check: generated docs and sample data"
 	@$(PY) docs/generate.py --check
+	@$(PY) demo/build.py --check
 
 fix: .venv/.dev ## put right what ruff can put right
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-golden: .venv/.dev ## write the golden files anew; read the diff before you commit it
+golden: .venv/.dev ## write the golden files and the sample data anew; read the diff before you commit it
+	@$(PY) demo/build.py
 	@RUNBACK_UPDATE_GOLDEN=1 $(PY) -m pytest
 	@git status --short tests/golden
 

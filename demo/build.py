@@ -69,7 +69,7 @@ def main() -> int:
     )
     if "--check" in sys.argv:
         for name in wrong + stale:
-            sys.stderr.write(f"{name}: not what demo/build.py makes; run `python demo/build.py`\n")
+            sys.stderr.write(f"{name}: not what demo/build.py makes; run `make golden`\n")
         return 1 if wrong or stale else 0
     for name in stale:
         (ROOT / name).unlink()

@@ -87,6 +87,7 @@ class _Loop:
             for dataset in plan.datasets
             for case in dataset.cases
         }
+        self.waivers = {waiver.name: str(waiver) for waiver in plan.waivers}
         self.used: set[str] = set()
         self.stored: list[Stored] = []
 
@@ -107,7 +108,6 @@ class _Loop:
             trials.append(self._trial(dataset, case, step, question, answers[-1], len(trials)))
             verdict = settle_trials(trials, needed, planned)
         decider = next(trial for trial in trials if trial.verdict is verdict)
-        waivers = {waiver.name: str(waiver) for waiver in self.plan.waivers}
         return Row(
             kind="case",
             agent=agent.name,
@@ -125,7 +125,7 @@ class _Loop:
             location=case.location,
             trials=tuple(trials),
             findings=tuple(sorted(decider.findings, key=_severity)),
-            waivers=tuple(dict.fromkeys(waivers[item.waiver] for item in decider.findings if item.waiver)),
+            waivers=tuple(dict.fromkeys(self.waivers[item.waiver] for item in decider.findings if item.waiver)),
         )
 
     def _trial(self, dataset: Dataset, case: Case, step: Step, question: Question, answer: Replay, index: int) -> Trial:

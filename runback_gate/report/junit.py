@@ -16,13 +16,12 @@ from runback_gate.gate.verdict import Row, Verdict
 from runback_gate.report.model import (
     Report,
     Totals,
-    answers,
     count,
     deciding,
     explanation,
     labels,
-    purpose,
     said,
+    story,
     tally,
 )
 from runback_gate.report.text import short, terminal
@@ -107,10 +106,4 @@ def _lines(row: Row) -> Iterator[str]:
     if row.evidence is not None:
         note = _say(row.note, _TEXT)
         yield f"evidence: {row.evidence}{f', {note}' if note else ''}"
-    before, now = (_say(answer, _TEXT) for answer in answers(row))
-    if before:
-        yield f"then: {before}"
-    if now:
-        yield f"now: {now}"
-    if purpose(row):
-        yield f"case: {_say(purpose(row), _TEXT)}"
+    yield from story(row, lambda text: _say(text, _TEXT))

@@ -11,7 +11,7 @@ counts nothing for itself and shows nothing that is not here. What several rende
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, assert_never, cast
 
@@ -239,6 +239,17 @@ def purpose(row: Row) -> str:
 def answers(row: Row) -> tuple[str, str]:
     """The answer then and now, in short; the first is empty when it would only repeat the second."""
     return ("" if row.then == row.now else row.then, row.now)
+
+
+def story(row: Row, say: Callable[[str], str]) -> Iterator[str]:
+    """The answers then and now and why the case is there, a line each, as `say` makes each text fit for its medium."""
+    before, now = map(say, answers(row))
+    if before:
+        yield f"then: {before}"
+    if now:
+        yield f"now: {now}"
+    if purpose(row):
+        yield f"case: {say(purpose(row))}"
 
 
 def trials(row: Row) -> str:

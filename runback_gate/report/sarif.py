@@ -22,13 +22,12 @@ from runback_gate.policy.evaluate import Finding
 from runback_gate.report.model import (
     Report,
     Rule,
-    answers,
     deciding,
     explanation,
     labels,
-    purpose,
     report_digest,
     said,
+    story,
     tally,
 )
 from runback_gate.report.text import short, terminal, visible
@@ -151,13 +150,7 @@ def _lines(name: str, row: Row, finding: Finding | None) -> Iterator[str]:
     yield f"{_say(name, _NAME)}: {_say(text, _TEXT)}"
     if finding is not None:
         yield from (_say(f"{expression} = {value}", _TEXT) for expression, value in finding.values[:_VALUES])
-    before, now = (_say(answer, _TEXT) for answer in answers(row))
-    if before:
-        yield f"then: {before}"
-    if now:
-        yield f"now: {now}"
-    if purpose(row):
-        yield f"case: {_say(purpose(row), _TEXT)}"
+    yield from story(row, lambda text: _say(text, _TEXT))
 
 
 def _place(location: Location) -> dict[str, Any]:
