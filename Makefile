@@ -5,7 +5,7 @@ PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 BIN := .venv/bin
 PY := $(BIN)/python
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-input
-LOCKED := $(INSTALL) --require-hashes --only-binary :all: --requirement
+LOCKED := $(INSTALL) --require-hashes --no-deps --only-binary :all: --requirement
 PROJECT := $(INSTALL) --no-index --no-build-isolation --no-deps --editable .
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(LOCK_ARGS)
 
