@@ -13,7 +13,7 @@ request could send the key to its own host.
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, cast
 
@@ -77,6 +77,8 @@ class Agent:
     parameters: dict[str, Any] | None
     system: str | None
     tools: tuple[Tool, ...] | None
+    document: Document = field(repr=False, compare=False)
+    """The file as it was read; it knows where each field stands."""
 
     @property
     def path(self) -> str:
@@ -116,6 +118,7 @@ def load_agent(root: Path, name: str) -> Agent:
         parameters=spec.parameters,
         system=system,
         tools=tools,
+        document=document,
     )
 
 

@@ -9,7 +9,7 @@ in the file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -131,6 +131,10 @@ class Dataset:
     path: str
     digest: str
     cases: tuple[Case, ...]
+    trials: Trials | None
+    """k of n for the cases that do not say their own, or None where the gate says it."""
+    document: Document = field(repr=False, compare=False)
+    """The file as it was read; it knows where each field stands."""
 
 
 def load_dataset(root: Path, name: str) -> Dataset:
@@ -169,7 +173,15 @@ def dataset_from(document: Document) -> Dataset:
                 location=document.mark(pointer),
             )
         )
-    return Dataset(model.metadata.name, model.metadata.agent, document.path, digest_bytes(document.data), tuple(cases))
+    return Dataset(
+        name=model.metadata.name,
+        agent=model.metadata.agent,
+        path=document.path,
+        digest=digest_bytes(document.data),
+        cases=tuple(cases),
+        trials=model.spec.trials,
+        document=document,
+    )
 
 
 def _check(document: Document, pointer: tuple[str | int, ...], check: Check) -> CaseCheck:

@@ -8,7 +8,7 @@ In: `runback.yaml` at the root. Out: `Gate`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,7 +16,7 @@ from pydantic import Field
 
 from runback_gate.canonical import digest_bytes
 from runback_gate.dataset.document import Trials
-from runback_gate.documents import check_kind, expand, read_document
+from runback_gate.documents import Document, check_kind, expand, read_document
 from runback_gate.errors import DocumentError, InputError
 from runback_gate.schema import Model, Resource, validate
 
@@ -82,6 +82,11 @@ class Gate:
     policies: tuple[str, ...]
     waivers: tuple[str, ...]
     trials: Trials
+    block: Literal["regressions", "all"]
+    budget: Budget
+    providers: dict[str, Provider]
+    document: Document = field(repr=False, compare=False)
+    """The file as it was read; it knows where each field stands."""
 
 
 def load_gate(root: Path, name: str = GATE_FILE) -> Gate:
@@ -98,13 +103,13 @@ def load_gate(root: Path, name: str = GATE_FILE) -> Gate:
     check_kind(document, ("Gate",))
     model = validate(document, GateDocument)
     spec = model.spec
-    for field, patterns in (("agents", spec.agents), ("datasets", spec.datasets), ("policies", spec.policies)):
+    for group, patterns in (("agents", spec.agents), ("datasets", spec.datasets), ("policies", spec.policies)):
         for index, pattern in enumerate(patterns):
             # A misspelled pattern would leave rules out without a word, and less would be judged.
             if not expand(root, [pattern]):
-                place = document.mark(("spec", field, index))
+                place = document.mark(("spec", group, index))
                 hint = "write the file, or take the pattern out"
-                raise DocumentError(f"spec.{field}: {pattern!r} names no file", hint=hint, location=place)
+                raise DocumentError(f"spec.{group}: {pattern!r} names no file", hint=hint, location=place)
     return Gate(
         name=model.metadata.name,
         path=name,
@@ -114,4 +119,8 @@ def load_gate(root: Path, name: str = GATE_FILE) -> Gate:
         policies=tuple(spec.policies),
         waivers=tuple(spec.waivers),
         trials=spec.trials,
+        block=spec.block,
+        budget=spec.budget,
+        providers=spec.providers,
+        document=document,
     )

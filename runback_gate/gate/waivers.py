@@ -12,14 +12,14 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from runback_gate.canonical import digest_bytes
-from runback_gate.documents import check_kind, expand, read_document
+from runback_gate.documents import Document, check_kind, expand, read_document
 from runback_gate.errors import DocumentError, Location
 from runback_gate.policy.evaluate import Finding
 from runback_gate.schema import Model, Resource, validate
@@ -64,6 +64,8 @@ class Waiver:
     owner: str
     expires: str
     location: Location
+    document: Document = field(repr=False, compare=False)
+    """The file as it was read; it knows where each field stands."""
 
     def expired(self, day: str) -> bool:
         """Whether the last day is over."""
@@ -93,7 +95,7 @@ def load_waivers(root: Path, patterns: Sequence[str]) -> tuple[Waiver, ...]:
         place = document.mark(("spec", "expires"))
         rules, cases = tuple(spec.policies), tuple(spec.cases)
         digest = digest_bytes(document.data)
-        waivers[name] = Waiver(name, path, digest, rules, cases, spec.reason, spec.owner, spec.expires, place)
+        waivers[name] = Waiver(name, path, digest, rules, cases, spec.reason, spec.owner, spec.expires, place, document)
     return tuple(waivers.values())
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from runback_gate.canonical import digest_bytes
 from runback_gate.errors import DocumentError, InputError
-from runback_gate.gate.config import Gate, load_gate
+from runback_gate.gate.config import Budget, Gate, Provider, load_gate
 from runback_gate.testing import sample_case, sample_step, write_document, write_gate
 
 FILES = {"agents": ["agents/*.yaml"], "datasets": ["datasets/*.yaml"]}
@@ -39,6 +39,7 @@ def test_the_least_that_is_written(tmp_path: Path) -> None:
     assert (gate.agents, gate.datasets) == (("agents/*.yaml",), ("datasets/*.yaml",))
     assert (gate.policies, gate.waivers) == ((), ())
     assert (gate.trials.n, gate.trials.needed) == (1, 1)
+    assert (gate.block, gate.budget, gate.providers) == ("regressions", Budget(), {})
 
 
 def test_all_that_can_be_written(tmp_path: Path) -> None:
@@ -54,6 +55,9 @@ def test_all_that_can_be_written(tmp_path: Path) -> None:
     )
     assert (gate.policies, gate.waivers) == (("policies/*.yaml",), ("waivers/*.yaml",))
     assert (gate.trials.n, gate.trials.needed) == (3, 2)
+    assert (gate.block, gate.budget) == ("all", Budget(usd="2.00", seconds=900, calls=500))
+    assert gate.providers == {"openai": Provider.model_validate(PROVIDER)}
+    assert gate.document.mark(("spec", "block")).path == "runback.yaml"
 
 
 @pytest.mark.parametrize(

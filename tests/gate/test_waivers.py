@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runback_gate.canonical import digest_bytes
+from runback_gate.documents import parse_document
 from runback_gate.errors import InputError, Location
 from runback_gate.gate.waivers import Waiver, apply_waivers, load_waivers
 from runback_gate.policy.evaluate import Finding
@@ -35,7 +36,8 @@ def waiver(name: str = "w", **fields: Any) -> Waiver:
         "owner": "payments",
         "expires": "2026-12-31",
     }
-    return Waiver(name=name, path="w.yaml", digest="", location=PLACE, **{**given, **fields})
+    file = parse_document("{}", "w.yaml")
+    return Waiver(name=name, path="w.yaml", digest="", location=PLACE, document=file, **{**given, **fields})
 
 
 def finding(
