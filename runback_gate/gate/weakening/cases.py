@@ -1,0 +1,206 @@
+"""Agents, datasets and cases that the head removed, or of which it asks less.
+
+In: the plans of base and head. Out: their weakenings. A dataset is known by its name, a case by its id there, a check
+by what it says; order and files mean nothing.
+
+    tuple(weaker_agents(base, head)), tuple(weaker_datasets(base, head))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from runback_gate.dataset.document import Case, Dataset, Trials
+from runback_gate.documents import Pointer
+from runback_gate.errors import ExpressionError
+from runback_gate.gate.plan import Plan
+from runback_gate.gate.weakening.found import (
+    UNSET,
+    Files,
+    Weakening,
+    brief,
+    change,
+    differences,
+    json_text,
+    listed,
+    removed,
+    same,
+    unlisted,
+)
+from runback_gate.gate.weakening.rules import words
+from runback_gate.gate.weakening.settings import weaker_trials
+from runback_gate.policy.tokens import tokenize
+
+_AGENT_FIELDS = ("model", "parameters", "system", "tools")
+_BOUNDS = ("maxTokens", "maxLatencyMs", "maxCostUsd")
+
+
+class _Check(NamedTuple):
+    """A check, as it was read and as it is written."""
+
+    kind: str
+    expression: str | None
+    written: dict[str, Any]
+    pointer: Pointer
+
+
+class _Place(NamedTuple):
+    """A case and where it stands in its dataset."""
+
+    case: Case
+    pointer: Pointer
+    spec: dict[str, Any]
+    """As written."""
+
+    @property
+    def checks(self) -> list[_Check]:
+        """Its checks with their places."""
+        pairs = enumerate(zip(self.case.checks, self.spec.get("checks", []), strict=True))
+        return [
+            _Check(check.kind, check.expression, written, (*self.pointer, "checks", index))
+            for index, (check, written) in pairs
+        ]
+
+
+def weaker_agents(base: Plan, head: Plan) -> Iterator[Weakening]:
+    """Agents that are gated no more or in less, and labels that a rule may read."""
+    agents = {agent.name: agent for agent in head.agents}
+    for agent in base.agents:
+        now = agents.get(agent.name)
+        if now is None:
+            message = "the agent is not judged any more"
+            gates = (base.gate, head.gate)
+            yield unlisted("agent-removed", agent.name, message, "agents", agent.document, gates)
+            continue
+        files = Files(agent.document, now.document)
+        for field in _AGENT_FIELDS:
+            if getattr(agent, field) is not None and getattr(now, field) is None:
+                message = (
+                    f"it is not judged any more, every answer is asked with what was recorded: spec.{field} is gone"
+                )
+                yield removed("agent-field-removed", agent.name, message, agent.document, ("spec", field))
+        labels = tuple(differences(agent.labels, now.labels))
+        if labels and _reads(base, "agent"):
+            for path, old, new in labels:
+                message = f"a rule reads the agent, which says otherwise now: labels.{path[0]} {change(old, new)}"
+                yield files.weakening("labels-changed", agent.name, message, ("metadata", "labels", *path))
+
+
+def weaker_datasets(base: Plan, head: Plan) -> Iterator[Weakening]:
+    """Datasets, cases and checks of the base that the head lacks or has otherwise."""
+    datasets = {dataset.name: dataset for dataset in head.datasets}
+    for dataset in base.datasets:
+        now = datasets.get(dataset.name)
+        if now is None:
+            message = f"the dataset is gone, with {len(dataset.cases)} cases"
+            gates = (base.gate, head.gate)
+            yield unlisted("dataset-removed", dataset.name, message, "datasets", dataset.document, gates)
+        elif now.digest != dataset.digest:
+            yield from _weaker_dataset(base, head, dataset, now)
+
+
+def _weaker_dataset(base: Plan, head: Plan, then: Dataset, now: Dataset) -> Iterator[Weakening]:
+    files = Files(then.document, now.document)
+    if then.agent != now.agent:
+        message = f"the cases judge another agent: agent {change(then.agent, now.agent)}"
+        yield files.weakening("dataset-agent-changed", then.name, message, ("metadata", "agent"))
+    floors = then.trials or base.gate.trials, now.trials or head.gate.trials
+    # Where neither says it, the gate's own trials are what changed.
+    if then.trials or now.trials:
+        yield from weaker_trials(files, then.name, floors, ("spec", "trials"))
+    cases = {place.case.id: place for place in _places(now)}
+    for place in _places(then):
+        found, subject = cases.get(place.case.id), f"{then.name}/{place.case.id}"
+        if found is None:
+            message = f"the case is gone, with {len(place.case.checks)} checks"
+            yield removed("case-removed", subject, message, then.document, place.pointer)
+            continue
+        yield from _weaker_case(files, subject, place, found, floors)
+        yield from _weaker_tags(base, files, subject, place, found)
+
+
+def _places(dataset: Dataset) -> Iterator[_Place]:
+    document: Any = dataset.document.value
+    for index, case in enumerate(dataset.cases):
+        yield _Place(case, ("spec", "cases", index), document["spec"]["cases"][index])
+
+
+def _weaker_case(
+    files: Files, subject: str, then: _Place, now: _Place, floors: tuple[Trials, Trials]
+) -> Iterator[Weakening]:
+    if then.case.step != now.case.step:
+        message = f"another recorded step is judged: step {change(then.case.step or UNSET, now.case.step or UNSET)}"
+        yield files.weakening("recording-changed", subject, message, (*now.pointer, "step"), (*then.pointer, "step"))
+    elif not same(then.case.messages, now.case.messages):
+        message = f"another conversation is judged: messages {change(then.case.messages, now.case.messages)}"
+        yield files.weakening("messages-changed", subject, message, (*now.pointer, "messages"))
+    if "trials" in then.spec or "trials" in now.spec:
+        asked = then.case.trials or floors[0], now.case.trials or floors[1]
+        yield from weaker_trials(files, subject, asked, (*now.pointer, "trials"), (*then.pointer, "trials"))
+    yield from _weaker_checks(files, subject, then, now)
+
+
+def _weaker_checks(files: Files, subject: str, then: _Place, now: _Place) -> Iterator[Weakening]:
+    """Each check of the base must be among those of the head; what is left over of one kind is the changed one."""
+    known, asked = ({_demand(check) for check in each.checks} for each in (then, now))
+    fresh = [check for check in now.checks if _demand(check) not in known]
+    for check in then.checks:
+        if _demand(check) in asked or any(_tighter(check, other) for other in fresh):
+            continue
+        twin = next((other for other in fresh if other.kind == check.kind), None)
+        if twin is None:
+            message = f"the check is gone: {brief(check.written)}"
+            yield removed("check-removed", subject, message, files.base, check.pointer)
+        else:
+            fresh.remove(twin)
+            message = f"the check is another: {change(check.written, twin.written)}"
+            yield files.weakening("check-changed", subject, message, twin.pointer)
+
+
+def _demand(check: _Check) -> tuple[object, ...]:
+    """What a check asks for: its expression without layout; of one that has none, all that is written."""
+    return (check.kind, json_text(check.written) if check.expression is None else words(check.expression))
+
+
+def _tighter(old: _Check, new: _Check) -> bool:
+    """Whether a bound is as low as another; of no other kind of check can it be said which of two asks for more."""
+    if old.kind != new.kind or old.kind not in _BOUNDS:
+        return False
+    return Decimal(new.written[new.kind]) <= Decimal(old.written[old.kind])
+
+
+def _weaker_tags(base: Plan, files: Files, subject: str, place: _Place, now: _Place) -> Iterator[Weakening]:
+    then = place.case
+    if then.tags == now.case.tags:
+        return
+    pointer, was = (*now.pointer, "tags"), (*place.pointer, "tags")
+    said = change(listed(then.tags), listed(now.case.tags))
+    freed = [
+        policy.name
+        for policy in base.policies
+        if not set(policy.tags).isdisjoint(then.tags) and set(policy.tags).isdisjoint(now.case.tags)
+    ]
+    if freed:
+        message = f"{listed(freed)} no longer concerns the case: tags {said}"
+        yield files.weakening("tags-removed", subject, message, pointer, was)
+    elif _reads(base, "case"):
+        message = f"a rule reads the case, which says otherwise now: tags {said}"
+        yield files.weakening("tags-changed", subject, message, pointer, was)
+
+
+def _reads(plan: Plan, root: str) -> bool:
+    """Whether an expression of the gate names one of the values that expressions see."""
+    sources = [check.expression for dataset in plan.datasets for case in dataset.cases for check in case.checks]
+    for policy in plan.policies:
+        sources += [item.source for item in (*policy.conditions, *policy.variables)]
+        sources += [rule.expression.source for rule in policy.validations]
+    return any(_names(source, root) for source in sources if source is not None and root in source)
+
+
+def _names(source: str, root: str) -> bool:
+    try:
+        return any(token.kind == "name" and token.text == root for token in tokenize(source))
+    except ExpressionError:
+        return True

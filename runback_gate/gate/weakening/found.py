@@ -1,0 +1,199 @@
+"""A loosened rule of the gate as a value, with the place that shows it.
+
+In: two files, that of the base and that of the head, and the field that differs. Out: `Weakening`.
+
+    files = Files(base.document, head.document)
+    files.weakening("action-lowered", "refunds", "…: validationActions Deny → Warn", ("spec", "validationActions"))
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+from posixpath import commonprefix
+from typing import Any, Literal, get_args
+
+from runback_gate.documents import Document, Pointer
+from runback_gate.errors import Location
+from runback_gate.gate.config import Gate
+
+Kind = Literal[
+    "policy-removed",
+    "validation-removed",
+    "expression-changed",
+    "params-changed",
+    "variable-changed",
+    "match-narrowed",
+    "match-condition-added",
+    "match-condition-changed",
+    "action-lowered",
+    "failure-policy-ignore",
+    "agent-removed",
+    "agent-field-removed",
+    "labels-changed",
+    "dataset-removed",
+    "dataset-agent-changed",
+    "case-removed",
+    "check-removed",
+    "check-changed",
+    "tags-removed",
+    "tags-changed",
+    "recording-changed",
+    "messages-changed",
+    "trials-lowered",
+    "block-lowered",
+    "budget-raised",
+    "provider-added",
+    "provider-changed",
+    "provider-models-widened",
+    "gate-changed",
+    "waiver-added",
+    "waiver-broadened",
+    "waiver-extended",
+]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+"""Every way of loosening that has a name of its own."""
+Group = Literal["agents", "datasets", "policies"]
+Side = Literal["base", "head"]
+
+UNSET = object()
+"""Stands for a field that is not there."""
+
+_SHOWN = 60
+_CONTEXT = 20
+_LISTED = 8
+_STAR = "\U0010ffff"
+
+
+@dataclass(frozen=True, slots=True)
+class Weakening:
+    """One way in which the head's gate asks less than the base's."""
+
+    kind: Kind
+    subject: str
+    """What was loosened: `refunds.limit`, `refunds/disputed-charge-escalates`, `messages`."""
+    message: str
+    """One sentence with the old and the new value. Holds text that the head's author wrote."""
+    location: Location
+    """Where it stands: in the head's file, or in the base's where the head has nothing that could be pointed at."""
+    side: Side
+    """Whose file `location` means."""
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The file of the base and the file of the head that say the same thing, or once did."""
+
+    base: Document
+    head: Document
+
+    def weakening(
+        self, kind: Kind, subject: str, message: str, pointer: Pointer, was: Pointer | None = None
+    ) -> Weakening:
+        """A weakening at `pointer` in the head's file; at `was`, or the same pointer, in the base's if it is gone."""
+        if holds(self.head, pointer):
+            return Weakening(kind, subject, message, self.head.key_mark(pointer), "head")
+        return removed(kind, subject, message, self.base, pointer if was is None else was)
+
+
+def removed(kind: Kind, subject: str, message: str, base: Document, pointer: Pointer) -> Weakening:
+    """A weakening by taking away what stood at `pointer` in the base's file."""
+    return Weakening(kind, subject, message, base.key_mark(pointer), "base")
+
+
+def unlisted(
+    kind: Kind, subject: str, message: str, group: Group, base: Document, gates: tuple[Gate, Gate]
+) -> Weakening:
+    """A file of the base that the head's gate does not read: the list in its config if that is why, else the file.
+
+    `gates` are the base's and the head's.
+    """
+    config = Files(gates[0].document, gates[1].document)
+    patterns: tuple[str, ...] = getattr(gates[1], group)
+    if any(_names(pattern, base.path) for pattern in patterns):
+        return removed(kind, subject, message, base, ("metadata", "name"))
+    said = change(listed(getattr(gates[0], group)), listed(patterns))
+    message += f", {base.path} is outside of spec.{group}: {said}"
+    return config.weakening(kind, subject, message, ("spec", group))
+
+
+def holds(document: Document, pointer: Pointer) -> bool:
+    """Whether a document has a value at a pointer."""
+    value: Any = document.value
+    for part in pointer:
+        if isinstance(part, int):
+            if not isinstance(value, list) or part >= len(value):
+                return False
+        elif not isinstance(value, dict) or part not in value:
+            return False
+        value = value[part]
+    return True
+
+
+def same(old: object, new: object) -> bool:
+    """Whether two JSON values are one; 1 is not 1.0 and not true, the order of keys means nothing."""
+    return old is new or (UNSET not in (old, new) and json_text(old) == json_text(new))
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], object, object]]:
+    """The innermost keys under which two mappings differ, with both values; `UNSET` for none."""
+    for key in sorted({*old, *new}):
+        before, after = old.get(key, UNSET), new.get(key, UNSET)
+        if isinstance(before, dict) and isinstance(after, dict):
+            yield from (((key, *path), first, second) for path, first, second in differences(before, after))
+        elif not same(before, after):
+            yield (key,), before, after
+
+
+def covers(wide: str, narrow: str) -> bool:
+    """Whether every name that one pattern of `*` and `?` matches is matched by another."""
+    pattern = wide.replace("[", "[[]").replace("?", f"[!{_STAR}]")
+    return fnmatchcase(narrow.replace("*", _STAR), pattern)
+
+
+def brief(value: object) -> str:
+    """A JSON value on one line, cut where it is long."""
+    text = _text(value)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+def change(old: object, new: object) -> str:
+    """`100 → 500`: both values, cut where they are long, and then begun shortly before they part."""
+    texts = [_text(old), _text(new)]
+    if max(map(len, texts)) > _SHOWN:
+        start = max(0, len(commonprefix(texts)) - _CONTEXT)
+        texts = [("…" if start else "") + text[start:] for text in texts]
+    return " → ".join(map(brief, texts))
+
+
+def listed(items: Sequence[str], empty: str = "none") -> str:
+    """Names on one line, the first of many."""
+    more = [f"{len(items) - _LISTED} more"] if len(items) > _LISTED else []
+    return ", ".join([*items[:_LISTED], *more]) or empty
+
+
+def json_text(value: object) -> str:
+    """JSON on one line, keys sorted."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def _text(value: object) -> str:
+    if value is UNSET:
+        return "unset"
+    text = " ".join(value.split()) if isinstance(value, str) else json_text(value)
+    return text if text and text.isprintable() else ascii(text)
+
+
+def _names(pattern: str, path: str) -> bool:
+    """Whether a pattern of the gate config names a file; `**` stands for any folders."""
+    names = PurePosixPath(path).parts
+    reached = {0}
+    for part in PurePosixPath(pattern).parts:
+        if part == "**":
+            reached = {later for index in reached for later in range(index, len(names) + 1)}
+        else:
+            reached = {index + 1 for index in reached if index < len(names) and fnmatchcase(names[index], part)}
+    return len(names) in reached

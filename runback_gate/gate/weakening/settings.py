@@ -1,0 +1,75 @@
+"""What the gate config asks less of: trials, blocking, budget, providers.
+
+In: the gate of the base and that of the head. Out: their weakenings. Which files the patterns leave out is found where
+those files are compared.
+
+    tuple(weaker_settings(base.gate, head.gate))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from runback_gate.dataset.document import Trials
+from runback_gate.documents import Pointer
+from runback_gate.gate.config import Budget, Gate, Provider
+from runback_gate.gate.weakening.found import UNSET, Files, Weakening, change, covers, differences
+
+_COMPARED = {"agents", "datasets", "policies", "waivers", "trials", "block", "budget", "providers"}
+
+
+def weaker_settings(base: Gate, head: Gate) -> Iterator[Weakening]:
+    """Where the head's config asks less, lets more be spent, or trusts more."""
+    if base.digest == head.digest:
+        return
+    files, name = Files(base.document, head.document), head.path
+    yield from weaker_trials(files, name, (base.trials, head.trials), ("spec", "trials"))
+    if (base.block, head.block) == ("all", "regressions"):
+        message = f"a row that is red on the base already no longer blocks: block {change(base.block, head.block)}"
+        yield files.weakening("block-lowered", name, message, ("spec", "block"))
+    for field in Budget.model_fields:
+        old, new = getattr(base.budget, field), getattr(head.budget, field)
+        if old is not None and (new is None or Decimal(new) > Decimal(old)):
+            message = f"a run may spend more: budget.{field} {change(old, UNSET if new is None else new)}"
+            yield files.weakening("budget-raised", name, message, ("spec", "budget", field))
+    for provider in sorted(head.providers):
+        yield from _weaker_provider(files, provider, base.providers.get(provider), head.providers[provider])
+    yield from _other_changes(files, name)
+
+
+def weaker_trials(
+    files: Files, subject: str, trials: tuple[Trials, Trials], pointer: Pointer, was: Pointer | None = None
+) -> Iterator[Weakening]:
+    """Fewer trials, fewer that must pass, or a smaller part of them; `trials` are those of base and head."""
+    old, new = trials
+    if new.n < old.n or new.needed < old.needed or new.needed * old.n < old.needed * new.n:
+        message = f"fewer trials must pass: {old.needed} of {old.n} → {new.needed} of {new.n}"
+        yield files.weakening("trials-lowered", subject, message, pointer, was)
+
+
+def _weaker_provider(files: Files, name: str, old: Provider | None, new: Provider) -> Iterator[Weakening]:
+    pointer, subject = ("spec", "providers", name), f"providers.{name}"
+    if old is None:
+        yield files.weakening("provider-added", subject, f"one more endpoint is trusted: {new.baseUrl}", pointer)
+        return
+    wider = [model for model in new.models if not any(covers(known, model) for known in old.models)]
+    if wider:
+        message = f"more models may be asked: models {change(', '.join(old.models), ', '.join(new.models))}"
+        yield files.weakening("provider-models-widened", subject, message, (*pointer, "models"))
+    fields = [item.model_dump(mode="json", exclude={"models"}, exclude_none=True) for item in (old, new)]
+    for path, before, after in differences(*fields):
+        message = f"what may be asked, or with which key, is another: {'.'.join(path)} {change(before, after)}"
+        yield files.weakening("provider-changed", subject, message, (*pointer, *path))
+
+
+def _other_changes(files: Files, name: str) -> Iterator[Weakening]:
+    """A field that this module does not know: what it changes is not known either, so it is no harmless one."""
+    specs: list[dict[str, Any]] = []
+    for document in (files.base, files.head):
+        value: Any = document.value
+        specs.append({key: item for key, item in value["spec"].items() if key not in _COMPARED})
+    for path, before, after in differences(*specs):
+        message = f"the gate is another: {'.'.join(path)} {change(before, after)}"
+        yield files.weakening("gate-changed", name, message, ("spec", *path))

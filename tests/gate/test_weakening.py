@@ -1,0 +1,783 @@
+"""What loosens a gate and what does not, each as an edit of this repository's own.
+
+`docs/concepts/trust.md` lists the same ways.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from runback_gate.gate.plan import Plan, load_plan
+from runback_gate.gate.weakening import KINDS, Kind, Weakening, find_weakenings
+
+ROOT = Path(__file__).parents[2]
+DAY = "2026-06-01"
+GATE, AGENT = "runback.yaml", "agents/support.yaml"
+REFUNDS, MESSAGES = "policies/refunds.yaml", "policies/messages.yaml"
+CASES, MAILS, TALK = "datasets/refunds.yaml", "datasets/messages.yaml", "datasets/talk.yaml"
+WAIVER = "waivers/legacy.yaml"
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One change of a file."""
+
+    path: str
+    old: str | None
+    """Text that becomes `new`, everywhere; None when the whole file is meant."""
+    new: str | None
+    """None when the file goes."""
+    to: str | None = None
+    """Another name for the file."""
+
+    def apply(self, root: Path) -> None:
+        file = root / self.path
+        if self.to is not None:
+            (root / self.to).parent.mkdir(exist_ok=True)
+            file.rename(root / self.to)
+        elif self.new is None:
+            file.unlink()
+        elif self.old is None:
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(self.new, encoding="utf-8")
+        else:
+            text = file.read_text(encoding="utf-8")
+            assert self.old in text, f"{self.path} has no {self.old!r}"
+            file.write_text(text.replace(self.old, self.new), encoding="utf-8")
+
+
+def write(path: str, text: str) -> Edit:
+    """A file that is there, or becomes another."""
+    return Edit(path, None, text)
+
+
+def delete(path: str) -> Edit:
+    """A file that goes."""
+    return Edit(path, None, None)
+
+
+def move(path: str, to: str) -> Edit:
+    """A file that gets another name."""
+    return Edit(path, None, None, to)
+
+
+def config(fields: str) -> Edit:
+    """More fields of the gate config."""
+    return Edit(GATE, "  waivers: [waivers/*.yaml]\n", f"  waivers: [waivers/*.yaml]\n  {fields}\n")
+
+
+def policy(fields: str) -> Edit:
+    """More fields of the refund policy."""
+    return Edit(REFUNDS, "  validations:\n", f"  {fields}\n  validations:\n")
+
+
+def waiver(rules: str = "refunds.limit", cases: str = "broken-mug-refunded", expires: str = "2026-12-31") -> Edit:
+    """A waiver file, one field a line."""
+    head = "apiVersion: runback.dev/v1\nkind: Waiver\nmetadata: {name: legacy}\nspec:\n"
+    spec = (
+        f"  policies: [{rules}]\n  cases: [{cases}]\n  reason: TICKET-12\n  owner: payments\n  expires: {expires!r}\n"
+    )
+    return write(WAIVER, head + spec)
+
+
+def pair(root: Path, given: tuple[Edit, ...], edits: tuple[Edit, ...]) -> tuple[Plan, Plan]:
+    """The plans of two folders: the demo with what is given, and the same with the edits."""
+    plans = []
+    for name, changes in (("base", given), ("head", (*given, *edits))):
+        folder = root / name
+        for part in ("agents", "policies", "datasets"):
+            shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("recordings", "answers"))
+        shutil.copy(ROOT / GATE, folder)
+        for change in changes:
+            change.apply(folder)
+        plans.append(load_plan(folder, day=DAY))
+    return plans[0], plans[1]
+
+
+LIMIT_LINE = "variables.refunds.all(c, has(c.arguments.amount)"
+ONCE = """    - id: refunds.once
+      expression: >-
+        size(variables.refunds) == 1
+        && !variables.refunds.exists(c, history.exists(h,
+          h.name == "issue_refund" && h.arguments.order == c.arguments.order))
+      message: second refund for the same order
+"""
+ONCE_ELSEWHERE = (
+    "apiVersion: runback.dev/v1\nkind: Policy\nmetadata: {name: once}\nspec:\n  match: {agents: ['support*']}\n"
+    "  matchConditions:\n    - {name: money, expression: 'size(calls(response, \"issue_refund\")) > 0'}\n"
+    "  variables: [{name: paid, expression: 'calls(response, \"issue_refund\")'}]\n  validations:\n"
+    + ONCE.replace("variables.refunds", "variables.paid")
+)
+MUG = "sha256:76000a045a7349b54f5f02817f6bc945be66052d3f58d11c6600588d80798554"
+TWICE = "sha256:21dd3c558774717e0025c0ac677de5d91e8c9a74d72fd550d2ef6887ba52e302"
+NO_SECOND = f"""    - id: no-second-refund
+      step: {TWICE}
+      why: A customer who asks twice is not paid twice
+      tags: [refund]
+      checks:
+        - toolNotCalled: issue_refund
+        - contains: P-2001
+"""
+MAIL_AGENT = write(
+    "agents/mail.yaml",
+    "apiVersion: runback.dev/v1\nkind: Agent\nmetadata: {name: mail}\nspec: {model: openai/gpt-5}\n",
+)
+SAID = write(
+    TALK,
+    "apiVersion: runback.dev/v1\nkind: Dataset\nmetadata: {name: talk, agent: support}\nspec:\n  cases:\n"
+    "    - id: hello\n      messages:\n        - {role: user, content: I want my money back.}\n      checks:\n"
+    "        - contains: sorry\n        - maxTokens: 100\n        - cel: size(response.tool_calls) == 0\n",
+)
+CARD = '!response.text.matches("[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}")'
+READS_TAGS = Edit(MESSAGES, CARD, f'"test" in case.tags || {CARD}')
+READS_LABELS = Edit(MESSAGES, CARD, f'agent.labels.team != "payments" || {CARD}')
+BY_TAG = Edit(REFUNDS, 'match: {agents: ["support*"]}', "match: {tags: [dispute]}")
+PROVIDER = config(
+    "providers:\n    openai:\n      baseUrl: https://api.openai.com/v1\n      apiKeyEnv: OPENAI_API_KEY\n"
+    "      models: [gpt-4o*]"
+)
+THREE = config("trials: {n: 3, pass: 3}")
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to loosen a gate."""
+
+    what: str
+    """As the table of the docs says it."""
+    kind: Kind
+    subject: str
+    said: str
+    """Part of the message."""
+    at: str
+    """Whose file, its path, and text of the line that is pointed at, which is the first to hold that text."""
+    edits: tuple[Edit, ...]
+    """What the head does to the base."""
+    given: tuple[Edit, ...] = ()
+    """What the base has besides the demo."""
+    more: tuple[Kind, ...] = ()
+    """What else is found."""
+
+
+WAYS = (
+    Way(
+        "a policy file is deleted",
+        "policy-removed",
+        "messages",
+        "the policy is gone, nothing judges messages.address, messages.card_number",
+        f"base {MESSAGES} metadata: {{name: messages",
+        (delete(MESSAGES),),
+    ),
+    Way(
+        "a policy file is moved to where no pattern finds it",
+        "policy-removed",
+        "messages",
+        "the policy is gone",
+        f"base {MESSAGES} metadata: {{name: messages",
+        (move(MESSAGES, "policies/old/messages.yaml"),),
+    ),
+    Way(
+        "`spec.policies` is narrowed",
+        "policy-removed",
+        "messages",
+        "policies/messages.yaml is outside of spec.policies: policies/*.yaml → policies/r*.yaml",
+        f"head {GATE} policies/r*.yaml",
+        (Edit(GATE, "policies/*.yaml", "policies/r*.yaml"),),
+    ),
+    Way(
+        "`spec.policies` is taken out",
+        "policy-removed",
+        "messages",
+        "policies/messages.yaml is outside of spec.policies: policies/*.yaml → none",
+        f"base {GATE} policies/*.yaml",
+        (Edit(GATE, "  policies: [policies/*.yaml]\n", ""),),
+        more=("policy-removed",),
+    ),
+    Way(
+        "a validation is deleted",
+        "validation-removed",
+        "refunds.once",
+        "the rule is gone: size(variables.refunds) == 1 && !variables.refunds.exists(c…",
+        f"base {REFUNDS} - id: refunds.once",
+        (Edit(REFUNDS, ONCE, ""),),
+    ),
+    Way(
+        "a validation gets another id",
+        "validation-removed",
+        "refunds.once",
+        "the rule is gone",
+        f"base {REFUNDS} - id: refunds.once",
+        (Edit(REFUNDS, "refunds.once", "refunds.twice"),),
+    ),
+    Way(
+        "an expression is rewritten",
+        "expression-changed",
+        "refunds.limit",
+        "the expression is another: …arguments.amount <= params.limit) → …arguments.amount <= 2 * params.limit)",
+        f"head {REFUNDS} expression: >-",
+        (Edit(REFUNDS, "c.arguments.amount <= params", "c.arguments.amount <= 2 * params"),),
+    ),
+    Way(
+        "a param is changed",
+        "params-changed",
+        "refunds",
+        "params.limit 100 → 500",
+        f"head {REFUNDS} params: {{limit: 500}}",
+        (Edit(REFUNDS, "limit: 100", "limit: 500"),),
+    ),
+    Way(
+        "a variable is changed",
+        "variable-changed",
+        "refunds",
+        'variables.refunds calls(response, "issue_refund") → calls(response, "issue_refunds")',
+        f'head {REFUNDS} expression: calls(response, "issue_refunds")',
+        (
+            Edit(
+                REFUNDS,
+                '- name: refunds\n      expression: calls(response, "issue_refund")',
+                '- name: refunds\n      expression: calls(response, "issue_refunds")',
+            ),
+        ),
+    ),
+    Way(
+        "`match.agents` is narrowed",
+        "match-narrowed",
+        "refunds",
+        "it concerns fewer agents: match.agents support* → support-eu",
+        f"head {REFUNDS} match: ",
+        (Edit(REFUNDS, 'agents: ["support*"]', "agents: [support-eu]"),),
+    ),
+    Way(
+        "`match.tags` is added, or loses a tag",
+        "match-narrowed",
+        "messages",
+        "it concerns fewer cases: match.tags all → mail",
+        f"head {MESSAGES} match: ",
+        (Edit(MESSAGES, "  validations:\n", "  match: {tags: [mail]}\n  validations:\n"),),
+    ),
+    Way(
+        "a match condition is added",
+        "match-condition-added",
+        "refunds",
+        "it concerns fewer answers, only where size(history) > 2",
+        f"head {REFUNDS} - {{name: late",
+        (Edit(REFUNDS, "  variables:\n", "    - {name: late, expression: size(history) > 2}\n  variables:\n"),),
+    ),
+    Way(
+        "a match condition is changed",
+        "match-condition-changed",
+        "refunds",
+        'it concerns other answers: condition size(calls(response, "issue_refund")) > 0 → size(calls(response, "iss',
+        f'head {REFUNDS} "issue_refund")) > 1',
+        (Edit(REFUNDS, '"issue_refund")) > 0', '"issue_refund")) > 1'),),
+    ),
+    Way(
+        "`validationActions` go from Deny to Warn",
+        "action-lowered",
+        "refunds",
+        "a breach does less: validationActions Deny → Warn",
+        f"head {REFUNDS} validationActions: [Warn]",
+        (policy("validationActions: [Warn]"),),
+    ),
+    Way(
+        "`validationActions` go from Warn to Audit",
+        "action-lowered",
+        "refunds",
+        "a breach does less: validationActions Warn → Audit",
+        f"head {REFUNDS} validationActions: [Audit]",
+        (Edit(REFUNDS, "[Warn]", "[Audit]"),),
+        given=(policy("validationActions: [Warn]"),),
+    ),
+    Way(
+        "a validation is moved to a policy that does less",
+        "action-lowered",
+        "refunds",
+        "a breach does less: validationActions Deny → Audit",
+        "head policies/once.yaml validationActions: [Audit]",
+        (
+            Edit(REFUNDS, ONCE, ""),
+            write(
+                "policies/once.yaml",
+                ONCE_ELSEWHERE.replace("  validations:", "  validationActions: [Audit]\n  validations:"),
+            ),
+        ),
+    ),
+    Way(
+        "`failurePolicy` goes from Fail to Ignore",
+        "failure-policy-ignore",
+        "refunds",
+        "a rule that cannot be evaluated only warns: failurePolicy Fail → Ignore",
+        f"head {REFUNDS} failurePolicy: Ignore",
+        (policy("failurePolicy: Ignore"),),
+    ),
+    Way(
+        "an agent file is deleted, or `spec.agents` is narrowed",
+        "agent-removed",
+        "mail",
+        "agents/mail.yaml is outside of spec.agents: agents/*.yaml → agents/support.yaml",
+        f"head {GATE} agents: [agents/support.yaml]",
+        (Edit(GATE, "agents/*.yaml", "agents/support.yaml"),),
+        given=(MAIL_AGENT,),
+    ),
+    Way(
+        "an agent gets a name that `match.agents` does not name",
+        "agent-removed",
+        "support",
+        "the agent is not judged any more",
+        f"base {AGENT} metadata: {{name: support",
+        (
+            Edit(AGENT, "name: support", "name: helpdesk"),
+            Edit(CASES, "agent: support", "agent: helpdesk"),
+            Edit(MAILS, "agent: support", "agent: helpdesk"),
+        ),
+        more=("dataset-agent-changed", "dataset-agent-changed"),
+    ),
+    Way(
+        "an agent file leaves out its model, parameters, system or tools",
+        "agent-field-removed",
+        "support",
+        "every answer is asked with what was recorded: spec.system is gone",
+        f"base {AGENT} system: {{file: support.md}}",
+        (Edit(AGENT, "  system: {file: support.md}\n", ""),),
+    ),
+    Way(
+        "a label of an agent changes and a rule reads `agent`",
+        "labels-changed",
+        "support",
+        "a rule reads the agent, which says otherwise now: labels.team payments → other",
+        f"head {AGENT} labels: {{team: other}}",
+        (Edit(AGENT, "team: payments", "team: other"),),
+        given=(READS_LABELS,),
+    ),
+    Way(
+        "a dataset file is deleted",
+        "dataset-removed",
+        "messages",
+        "the dataset is gone, with 2 cases",
+        f"base {MAILS} metadata: {{name: messages",
+        (delete(MAILS),),
+    ),
+    Way(
+        "`spec.datasets` is narrowed",
+        "dataset-removed",
+        "messages",
+        "datasets/messages.yaml is outside of spec.datasets: datasets/*.yaml → datasets/refunds.yaml",
+        f"head {GATE} datasets: [datasets/refunds.yaml]",
+        (Edit(GATE, "datasets/*.yaml", "datasets/refunds.yaml"),),
+    ),
+    Way(
+        "a dataset is moved to another agent",
+        "dataset-agent-changed",
+        "messages",
+        "the cases judge another agent: agent support → mail",
+        f"head {MAILS} agent: mail",
+        (Edit(MAILS, "agent: support", "agent: mail"),),
+        given=(MAIL_AGENT,),
+    ),
+    Way(
+        "a case is deleted, or gets another id",
+        "case-removed",
+        "refunds/no-second-refund",
+        "the case is gone, with 2 checks",
+        f"base {CASES} - id: no-second-refund",
+        (Edit(CASES, NO_SECOND, ""),),
+    ),
+    Way(
+        "a check is deleted",
+        "check-removed",
+        "refunds/no-second-refund",
+        'the check is gone: {"contains": "P-2001"}',
+        f"base {CASES} - contains: P-2001",
+        (Edit(CASES, "        - contains: P-2001\n", ""),),
+    ),
+    Way(
+        "a check is changed",
+        "check-changed",
+        "messages/card-number-not-repeated",
+        'the check is another: {"notContains": "4111"} → {"notContains": "4111 1111"}',
+        f'head {MAILS} - notContains: "4111 1111"',
+        (Edit(MAILS, '"4111"', '"4111 1111"'),),
+    ),
+    Way(
+        "a bound of a check is raised",
+        "check-changed",
+        "talk/hello",
+        'the check is another: {"maxTokens": 100} → {"maxTokens": 4000}',
+        f"head {TALK} - maxTokens: 4000",
+        (Edit(TALK, "maxTokens: 100", "maxTokens: 4000"),),
+        given=(SAID,),
+    ),
+    Way(
+        "a case loses the tag by which a policy finds it",
+        "tags-removed",
+        "refunds/disputed-charge-escalates",
+        "refunds no longer concerns the case: tags refund, dispute → refund",
+        f"head {CASES} tags: [refund]",
+        (Edit(CASES, "tags: [refund, dispute]", "tags: [refund]"),),
+        given=(BY_TAG,),
+    ),
+    Way(
+        "a tag changes and a rule reads `case`",
+        "tags-changed",
+        "messages/card-number-not-repeated",
+        "a rule reads the case, which says otherwise now: tags pii → pii, test",
+        f"head {MAILS} tags: [pii, test]",
+        (Edit(MAILS, "tags: [pii]", "tags: [pii, test]"),),
+        given=(READS_TAGS,),
+    ),
+    Way(
+        "a case names another recorded step",
+        "recording-changed",
+        "refunds/broken-mug-refunded",
+        "another recorded step is judged: step sha256:76000a0",
+        f"head {CASES} step: {TWICE}",
+        (Edit(CASES, MUG, TWICE),),
+    ),
+    Way(
+        "the hand-written conversation of a case changes",
+        "messages-changed",
+        "talk/hello",
+        "another conversation is judged: messages",
+        f"head {TALK} messages:",
+        (Edit(TALK, "I want my money back.", "Hello."),),
+        given=(SAID,),
+    ),
+    Way(
+        "the gate asks fewer trials",
+        "trials-lowered",
+        GATE,
+        "fewer trials must pass: 3 of 3 → 2 of 2",
+        f"head {GATE} trials: {{n: 2}}",
+        (Edit(GATE, "trials: {n: 3, pass: 3}", "trials: {n: 2}"),),
+        given=(THREE,),
+    ),
+    Way(
+        "fewer trials must pass",
+        "trials-lowered",
+        GATE,
+        "fewer trials must pass: 3 of 3 → 2 of 3",
+        f"head {GATE} trials: {{n: 3, pass: 2}}",
+        (Edit(GATE, "pass: 3", "pass: 2"),),
+        given=(THREE,),
+    ),
+    Way(
+        "more trials are asked, and no more must pass",
+        "trials-lowered",
+        GATE,
+        "fewer trials must pass: 3 of 3 → 3 of 9",
+        f"head {GATE} trials: {{n: 9, pass: 3}}",
+        (Edit(GATE, "n: 3", "n: 9"),),
+        given=(THREE,),
+    ),
+    Way(
+        "a dataset asks fewer trials",
+        "trials-lowered",
+        "messages",
+        "fewer trials must pass: 5 of 5 → 1 of 1",
+        f"base {MAILS} trials: {{n: 5}}",
+        (Edit(MAILS, "  trials: {n: 5}\n", ""),),
+        given=(Edit(MAILS, "spec:\n", "spec:\n  trials: {n: 5}\n"),),
+    ),
+    Way(
+        "a case asks fewer trials",
+        "trials-lowered",
+        "refunds/broken-mug-refunded",
+        "fewer trials must pass: 4 of 5 → 3 of 5",
+        f"head {CASES} trials: {{n: 5, pass: 3}}",
+        (Edit(CASES, "pass: 4", "pass: 3"),),
+        given=(Edit(CASES, "      why: Small refunds stay quick\n", "      trials: {n: 5, pass: 4}\n"),),
+    ),
+    Way(
+        "`block` goes from all to regressions",
+        "block-lowered",
+        GATE,
+        "a row that is red on the base already no longer blocks: block all → regressions",
+        f"head {GATE} block: regressions",
+        (Edit(GATE, "block: all", "block: regressions"),),
+        given=(config("block: all"),),
+    ),
+    Way(
+        "a limit of the budget is raised",
+        "budget-raised",
+        GATE,
+        "a run may spend more: budget.usd 2.00 → 20",
+        f'head {GATE} budget: {{usd: "20"}}',
+        (Edit(GATE, '"2.00"', '"20"'),),
+        given=(config('budget: {usd: "2.00"}'),),
+    ),
+    Way(
+        "a limit of the budget is taken out",
+        "budget-raised",
+        GATE,
+        "a run may spend more: budget.calls 500 → unset",
+        f"base {GATE} budget: {{calls: 500}}",
+        (Edit(GATE, "  budget: {calls: 500}\n", ""),),
+        given=(config("budget: {calls: 500}"),),
+    ),
+    Way(
+        "a provider is added",
+        "provider-added",
+        "providers.other",
+        "one more endpoint is trusted: https://other.example/v1",
+        f"head {GATE} other:",
+        (
+            Edit(
+                GATE,
+                "      models: [gpt-4o*]",
+                "      models: [gpt-4o*]\n    other: {baseUrl: https://other.example/v1, models: [o1]}",
+            ),
+        ),
+        given=(PROVIDER,),
+    ),
+    Way(
+        "a provider gets another `baseUrl`",
+        "provider-changed",
+        "providers.openai",
+        "baseUrl https://api.openai.com/v1 → https://other.example/v1",
+        f"head {GATE} baseUrl: https://other.example/v1",
+        (Edit(GATE, "https://api.openai.com/v1", "https://other.example/v1"),),
+        given=(PROVIDER,),
+    ),
+    Way(
+        "a provider gets another `apiKeyEnv`",
+        "provider-changed",
+        "providers.openai",
+        "apiKeyEnv OPENAI_API_KEY → DEPLOY_KEY",
+        f"head {GATE} apiKeyEnv: DEPLOY_KEY",
+        (Edit(GATE, "OPENAI_API_KEY", "DEPLOY_KEY"),),
+        given=(PROVIDER,),
+    ),
+    Way(
+        "a provider may be asked for more models",
+        "provider-models-widened",
+        "providers.openai",
+        "more models may be asked: models gpt-4o* → gpt-*",
+        f"head {GATE} models: [gpt-*]",
+        (Edit(GATE, "gpt-4o*", "gpt-*"),),
+        given=(PROVIDER,),
+    ),
+    Way(
+        "a waiver is added",
+        "waiver-added",
+        "legacy",
+        "a breach is accepted: refunds.limit in broken-mug-refunded until 2026-12-31",
+        f"head {WAIVER} metadata: {{name: legacy}}",
+        (waiver(),),
+    ),
+    Way(
+        "a waiver names one more case",
+        "waiver-broadened",
+        "legacy",
+        "more breaches are accepted: refunds.limit in no-second-refund",
+        f"head {WAIVER} cases: [broken-mug-refunded, no-second-refund]",
+        (waiver(cases="broken-mug-refunded, no-second-refund"),),
+        given=(waiver(),),
+    ),
+    Way(
+        "a waiver names one more rule",
+        "waiver-broadened",
+        "legacy",
+        "more breaches are accepted: refunds.once in broken-mug-refunded",
+        f"head {WAIVER} policies: [refunds.limit, refunds.once]",
+        (waiver(rules="refunds.limit, refunds.once"),),
+        given=(waiver(),),
+    ),
+    Way(
+        "a waiver lasts longer",
+        "waiver-extended",
+        "legacy",
+        "a breach is accepted for longer: expires 2026-12-31 → 2027-12-31",
+        f"head {WAIVER} expires: '2027-12-31'",
+        (waiver(expires="2027-12-31"),),
+        given=(waiver(),),
+    ),
+)
+
+
+def line_of(root: Path, at: str) -> tuple[str, str, int]:
+    """Whose file, which, and the number of its first line that holds the text."""
+    side, path, text = at.split(" ", 2)
+    lines = (root / side / path).read_text(encoding="utf-8").splitlines()
+    return side, path, next(number for number, line in enumerate(lines, 1) if text in line)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.what)
+def test_a_way_to_loosen_the_gate(tmp_path: Path, way: Way) -> None:
+    """It is found once, by its kind, with the old and the new value, at the line that a reviewer must read."""
+    found = find_weakenings(*pair(tmp_path, way.given, way.edits))
+    assert sorted(item.kind for item in found) == sorted((way.kind, *way.more))
+    item = next(item for item in found if (item.kind, item.subject) == (way.kind, way.subject))
+    assert way.said in item.message
+    assert "\n" not in item.message
+    assert (item.side, item.location.path, item.location.line) == line_of(tmp_path, way.at)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.what)
+def test_what_the_base_has_is_no_weakening(tmp_path: Path, way: Way) -> None:
+    """A gate does not loosen itself, however it is written."""
+    base, again = pair(tmp_path, way.given, ())
+    assert find_weakenings(base, again) == ()
+
+
+def test_every_kind_has_a_way() -> None:
+    """Each kind of weakening is met by a test; `gate-changed` is for fields that do not exist yet."""
+    assert {way.kind for way in WAYS} == {*KINDS} - {"gate-changed"}
+
+
+def test_the_docs_list_the_ways() -> None:
+    """The table of the trust page has the same ways, kinds and places, in the same order."""
+    page = (ROOT / "docs/concepts/trust.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (.+) \| `([a-z-]+)` \| (base|head) `([^`]+)` \|$", page, re.MULTILINE)
+    assert rows == [(way.what, way.kind, *way.at.split(" ")[:2]) for way in WAYS]
+
+
+HARMLESS: dict[str, tuple[tuple[Edit, ...], tuple[Edit, ...]]] = {
+    "nothing": ((), ()),
+    "a policy is added": ((write("policies/once.yaml", ONCE_ELSEWHERE.replace("refunds.once", "new.once")),), ()),
+    "a validation is added": ((Edit(REFUNDS, ONCE, ONCE + ONCE.replace("refunds.once", "refunds.more")),), ()),
+    "a dataset is added": ((SAID,), ()),
+    "a case is added": ((Edit(CASES, NO_SECOND, NO_SECOND + NO_SECOND.replace("no-second", "no-third")),), ()),
+    "a check is added": ((Edit(CASES, "- contains: P-2001", "- contains: P-2001\n        - noError: true"),), ()),
+    "an agent is added": ((MAIL_AGENT,), ()),
+    "a tag is added": ((Edit(CASES, "tags: [refund, dispute]", "tags: [refund, dispute, money]"),), (BY_TAG,)),
+    "a label is added that no rule reads": ((Edit(AGENT, "{team: payments}", "{team: payments, tier: '1'}"),), ()),
+    "a param is added that no rule reads": ((Edit(REFUNDS, "{limit: 100}", "{limit: 100, most: 3}"),), ()),
+    "a rule and its param are added": (
+        (
+            Edit(REFUNDS, "{limit: 100}", "{limit: 100, most: 3}"),
+            Edit(REFUNDS, ONCE, ONCE + "    - {id: refunds.most, expression: size(variables.refunds) < params.most}\n"),
+        ),
+        (),
+    ),
+    "Warn becomes Deny": ((Edit(REFUNDS, "[Warn]", "[Deny]"),), (policy("validationActions: [Warn]"),)),
+    "Deny also audits": ((policy("validationActions: [Audit, Deny]"),), ()),
+    "Ignore becomes Fail": ((Edit(REFUNDS, "Ignore", "Fail"),), (policy("failurePolicy: Ignore"),)),
+    "match.agents is widened": ((Edit(REFUNDS, '"support*"', '"sup*", mail'),), ()),
+    "match is taken out": ((Edit(REFUNDS, "  match: {tags: [dispute]}\n", ""),), (BY_TAG,)),
+    "match.tags is widened": ((Edit(REFUNDS, "[dispute]", "[other, dispute]"),), (BY_TAG,)),
+    "a match condition is taken out": (
+        (
+            Edit(
+                REFUNDS,
+                "  matchConditions:\n    - name: refunds money\n"
+                '      expression: size(calls(response, "issue_refund")) > 0\n',
+                "",
+            ),
+        ),
+        (),
+    ),
+    "a match condition gets another name": ((Edit(REFUNDS, "refunds money", "money"),), ()),
+    "a variable gets another name": (
+        (Edit(REFUNDS, "variables.refunds", "variables.paid"), Edit(REFUNDS, "- name: refunds\n", "- name: paid\n")),
+        (),
+    ),
+    "a constant becomes a param": (
+        (
+            Edit(REFUNDS, "{limit: 100}", "{limit: 100, one: 1}"),
+            Edit(REFUNDS, "size(variables.refunds) == 1", "size(variables.refunds) == params.one"),
+        ),
+        (),
+    ),
+    "an expression is laid out anew, with a comment": (
+        (
+            Edit(REFUNDS, "        && !variables", "        // never\n        && ! variables"),
+            Edit(REFUNDS, "expression: >-", "expression: |"),
+            Edit(REFUNDS, "params: {limit: 100}", "params:\n    # in dollars\n    limit: 100"),
+        ),
+        (),
+    ),
+    "what people read is reworded": (
+        (
+            Edit(REFUNDS, "message: refund above the limit", "message: too much"),
+            Edit(REFUNDS, '\'"refund above "', '\'"more than "'),
+            Edit(REFUNDS, "Money goes back", "Money is paid back"),
+            Edit(REFUNDS, "labels: {team: payments}", "annotations: {runbook: docs/refunds.md}"),
+            Edit(CASES, "why: Small refunds stay quick", "why: Quick"),
+        ),
+        (),
+    ),
+    "files are renamed": (
+        (
+            move(REFUNDS, "policies/money.yaml"),
+            move(CASES, "datasets/money.yaml"),
+            move(AGENT, "agents/shop.yaml"),
+            move(WAIVER, "waivers/w.yaml"),
+        ),
+        (waiver(),),
+    ),
+    "a policy gets another name": ((Edit(REFUNDS, "metadata: {name: refunds", "metadata: {name: money"),), ()),
+    "a validation is moved to a policy as strict": (
+        (Edit(REFUNDS, ONCE, ""), write("policies/once.yaml", ONCE_ELSEWHERE)),
+        (),
+    ),
+    "cases, checks and rules change places": (
+        (
+            Edit(CASES, NO_SECOND, ""),
+            Edit(
+                CASES,
+                "  cases:\n",
+                "  cases:\n"
+                + NO_SECOND.replace("        - toolNotCalled: issue_refund\n", "")
+                + "        - toolNotCalled: issue_refund\n",
+            ),
+            Edit(REFUNDS, ONCE, ""),
+            Edit(REFUNDS, "  validations:\n", "  validations:\n" + ONCE),
+        ),
+        (),
+    ),
+    "a check says the same at length": (
+        (
+            Edit(
+                CASES,
+                "- toolCalled: {name: lookup_order, arguments: {order: P-3007}}",
+                "- toolCalled:\n            arguments: {order: P-3007}\n            name: lookup_order",
+            ),
+        ),
+        (),
+    ),
+    "a cel check is laid out anew": (
+        (Edit(TALK, "size(response.tool_calls) == 0", "size( response.tool_calls )==0"),),
+        (SAID,),
+    ),
+    "a bound is lowered": ((Edit(TALK, "maxTokens: 100", "maxTokens: 50"),), (SAID,)),
+    "more trials must pass": ((Edit(GATE, "n: 3, pass: 3", "n: 5, pass: 5"),), (THREE,)),
+    "a dataset and a case ask more trials": (
+        (
+            Edit(MAILS, "spec:\n", "spec:\n  trials: {n: 5}\n"),
+            Edit(CASES, "      why: Small refunds stay quick\n", "      trials: {n: 4}\n"),
+        ),
+        (THREE,),
+    ),
+    "trials are written out": ((config("trials: {n: 1, pass: 1}"),), ()),
+    "every red row blocks": ((Edit(GATE, "block: regressions", "block: all"),), (config("block: regressions"),)),
+    "the budget is lowered, one more limit is set": (
+        (Edit(GATE, '"2.00"', '"1", seconds: 10'),),
+        (config('budget: {usd: "2.00"}'),),
+    ),
+    "a provider is taken out": (
+        (write(GATE, (ROOT / GATE).read_text(encoding="utf-8")),),
+        (PROVIDER,),
+    ),
+    "a provider may be asked for fewer models": ((Edit(GATE, "[gpt-4o*]", "[gpt-4o-mini*, gpt-4o]"),), (PROVIDER,)),
+    "a waiver is taken out": ((delete(WAIVER),), (waiver(),)),
+    "a waiver ends earlier": ((waiver(expires="2026-09-30"),), (waiver(),)),
+    "a waiver names less": ((waiver(),), (waiver(rules="refunds.limit, refunds.once"),)),
+    "a waiver gets another name": ((Edit(WAIVER, "name: legacy", "name: w"),), (waiver(),)),
+    "patterns are written out": (
+        (Edit(GATE, "[policies/*.yaml]", "[policies/refunds.yaml, policies/m*.yaml]"),),
+        (),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", HARMLESS)
+def test_what_does_not_loosen_the_gate(tmp_path: Path, what: str) -> None:
+    """Additions, another layout, other names and other words for people are no weakening."""
+    edits, given = HARMLESS[what]
+    found: tuple[Weakening, ...] = find_weakenings(*pair(tmp_path, given, edits))
+    assert found == ()
