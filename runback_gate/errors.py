@@ -6,6 +6,8 @@
     │   ├── ExpressionError      a CEL expression breaks a limit, its syntax or its types
     │   ├── PathError            a path leaves the folder that it must stay in
     │   └── IntegrityError       stored bytes do not match the digest or chain that names them
+    ├── GitHubError              GitHub refused a request, or gave no answer that can be used
+    │   └── UnansweredError      a request to create something got no answer: it may have been done, or not
     └── WriteError               a result could not be written whole, so nothing was written
 
 A red verdict is a value (`runback_gate.gate.verdict`); an exception means that there is none.
@@ -65,6 +67,19 @@ class PathError(InputError):
 
 class IntegrityError(InputError):
     """Stored bytes do not match the digest or chain that names them."""
+
+
+class GitHubError(RunbackError):
+    """GitHub refused a request, or gave no answer that can be used."""
+
+    def __init__(self, message: str, *, hint: str | None = None, status: int | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        """The HTTP status; None where no answer came."""
+
+
+class UnansweredError(GitHubError):
+    """A request to create something got no answer: look whether it is there before you ask again."""
 
 
 class WriteError(RunbackError):

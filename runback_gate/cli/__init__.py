@@ -32,6 +32,7 @@ COMMANDS = {
     "import": ("transcripts:import_", "Turn transcripts into runs."),
     "dataset": ("datasets:dataset", "Add, list and show cases."),
     "policy": ("policy:policy", "Lint, test and explain policies."),
+    "action": ("action:action", "Judge a pull request in a job of GitHub Actions."),
     "schema": ("start:schema", "Print the JSON Schema of a kind of file."),
     "completion": ("start:completion", "Print the shell completion script."),
 }

@@ -1,14 +1,16 @@
-"""The report as GitHub workflow commands: each shows as an annotation on the line that explains the verdict.
+"""The report as annotations: each stands on the line that explains the verdict.
 
-In: a `Report`. Out: one command on each line, never more than GitHub keeps of one step; what is left out is counted in
-one line.
+In: a `Report`. Out: `Annotation` values, the worst first, for a check; or GitHub workflow commands, one on each line,
+never more than GitHub keeps of one step, where what is left out is counted in one line.
 
     click.echo(render(report), nl=False)
+    for item in remarks(report, folder="services/support"): ...
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal
 
@@ -27,6 +29,7 @@ _LEVELS: Final[dict[Verdict, Level]] = {
     Verdict.UNDECIDED: "error",
     Verdict.WARN: "warning",
 }
+_TITLE: Final = "Runback gate"
 _FINDINGS: Final = 5
 _VALUES: Final = 6
 _NAME: Final = 160
@@ -34,40 +37,78 @@ _TEXT: Final = 400
 _PATH: Final = 1000
 
 
-def render(report: Report) -> str:
-    """Workflow commands: at most 10 errors, 10 warnings and 10 notices, each on one line."""
-    shown: dict[Level, list[str]] = {"error": [], "warning": [], "notice": []}
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """One remark on a line of a file. Its texts are visible and cut, not yet escaped for a medium."""
+
+    level: Level
+    location: Location | None
+    """With the path from the root of the repository; None where the remark is on no file."""
+    title: str
+    message: str
+    """Lines of text."""
+
+
+def remarks(report: Report, *, folder: str = "") -> Iterator[Annotation]:
+    """Every remark of the report: its rows as they stand there, then its notices. `folder` is that of the gate."""
+    return (make() for _, make in _all(report, folder))
+
+
+def render(report: Report, *, folder: str = "") -> str:
+    """Workflow commands: at most 10 errors, 10 warnings and 10 notices, each on one line.
+
+    `folder` is that of the gate below the root of the repository, from which GitHub counts paths.
+    """
+    shown: dict[Level, list[Annotation]] = {"error": [], "warning": [], "notice": []}
     left = 0
     # One notice is kept for saying what was left out.
     room: dict[Level, int] = {"error": MAX_PER_LEVEL, "warning": MAX_PER_LEVEL, "notice": MAX_PER_LEVEL - 1}
-    for level, command in _commands(report):
+    for level, make in _all(report, folder):
         if len(shown[level]) < room[level]:
-            shown[level].append(command())
+            shown[level].append(make())
         else:
             left += 1
     if left:
-        shown["notice"].append(_command("notice", None, "Runback gate", f"{left:,} more stand in the report"))
-    return "".join(f"{command}\n" for commands in shown.values() for command in commands)
+        shown["notice"].append(Annotation("notice", None, _TITLE, f"{left:,} more stand in the report"))
+    return "".join(f"{command(item)}\n" for items in shown.values() for item in items)
 
 
-def _commands(report: Report) -> Iterator[tuple[Level, Callable[[], str]]]:
-    """Every command with its level; its text is made only when it is shown."""
+def command(item: Annotation) -> str:
+    """One remark as a workflow command, on one line."""
+    properties = {"title": item.title}
+    if item.location is not None and item.location.path:
+        places = {"file": item.location.path, "line": item.location.line, "col": item.location.column}
+        properties = {key: str(value) for key, value in places.items() if value is not None} | properties
+    stated = ",".join(f"{key}={command_property(value)}" for key, value in properties.items())
+    return f"::{item.level} {stated}::{command_data(item.message)}"
+
+
+def _all(report: Report, folder: str) -> Iterator[tuple[Level, Callable[[], Annotation]]]:
+    """Every remark with its level; its text is made only when it is shown."""
     if not report.totals.cases:
-        yield "error", partial(_command, "error", None, "Runback gate", ", ".join(tally(report)))
+        yield "error", partial(Annotation, "error", None, _TITLE, ", ".join(tally(report)))
     for name, row in zip(labels(report.rows), report.rows, strict=True):
         if level := _LEVELS.get(row.verdict):
-            yield level, partial(_annotation, level, name, row)
+            yield level, partial(_remark, level, name, row, folder)
     for notice in report.notices:
         message = short(notice.message, _TEXT) or "notice"
-        yield "notice", partial(_command, "notice", notice.location, "Runback gate", message)
+        yield "notice", partial(Annotation, "notice", _place(notice.location, folder), _TITLE, message)
 
 
-def _annotation(level: Level, name: str, row: Row) -> str:
+def _remark(level: Level, name: str, row: Row, folder: str) -> Annotation:
     """One row, on the line of the rule that decided, or of the case where no rule did."""
     findings = deciding(row)
     location = findings[0].location if findings else row.location
     rule = f": {short(findings[0].rule, _NAME)}" if findings else ""
-    return _command(level, location, f"{row.verdict} {short(name, _NAME)}{rule}", "\n".join(_lines(row)) or row.verdict)
+    title = f"{row.verdict} {short(name, _NAME)}{rule}"
+    return Annotation(level, _place(location, folder), title, "\n".join(_lines(row)) or row.verdict)
+
+
+def _place(location: Location | None, folder: str) -> Location | None:
+    path = short(location.path, _PATH) if location else ""
+    if location is None or not path:
+        return None
+    return Location(f"{folder}/{path}" if folder else path, location.line, location.column)
 
 
 def _lines(row: Row) -> Iterator[str]:
@@ -85,12 +126,3 @@ def _lines(row: Row) -> Iterator[str]:
         yield f"{before} → {now}" if before and now else f"was: {before}" if before else f"now: {now}"
     if purpose(row):
         yield short(purpose(row), _TEXT)
-
-
-def _command(level: Level, location: Location | None, title: str, message: str) -> str:
-    properties = {"title": title}
-    if location is not None and (path := short(location.path, _PATH)):
-        places = {"file": path, "line": location.line, "col": location.column}
-        properties = {key: str(value) for key, value in places.items() if value is not None} | properties
-    stated = ",".join(f"{key}={command_property(value)}" for key, value in properties.items())
-    return f"::{level} {stated}::{command_data(message)}"

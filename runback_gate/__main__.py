@@ -1,0 +1,5 @@
+"""`python -m runback_gate`: the same as the console script. The container starts it so, with `-I`."""
+
+from runback_gate.cli import main
+
+main()

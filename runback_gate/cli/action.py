@@ -1,0 +1,251 @@
+"""`action` is what the container of the GitHub Action starts: judge, tell the pull request, exit with the verdict.
+
+In: the environment of a job (GITHUB_*, INPUT_*). Out: the exit code, and for people and later steps a check run, a
+comment, a summary, annotations, report files and outputs. Each of these may fail alone and is then said to be missing;
+the exit code never depends on one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import signal
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+from runback_gate.cli.files import read_file, write_file
+from runback_gate.cli.runner import MAX_SUMMARY, Inputs, Runner, open_runner, read_inputs
+from runback_gate.errors import GitHubError, InputError, RunbackError, WriteError
+from runback_gate.report.text import command_data, terminal
+
+if TYPE_CHECKING:
+    from runback_gate.github.api import Api
+    from runback_gate.github.check import Check
+    from runback_gate.github.event import Event
+    from runback_gate.github.outcome import Outcome
+    from runback_gate.report.model import Report
+
+_HINT = "`runback-gate action` runs in a job of GitHub Actions; elsewhere use `runback-gate run`"
+
+
+@click.command()
+@click.option("--user", type=click.IntRange(1, 65535), help="User that root becomes before it reads a change.")
+def action(user: int | None) -> int:
+    """Judge a pull request in a job of GitHub Actions; reads GITHUB_* and INPUT_* from the environment.
+
+    Exit codes: 0 pass, 1 fail, 2 could not judge.
+    """
+    inputs = read_inputs(os.environ)
+    workspace = Path(os.environ.get("GITHUB_WORKSPACE") or ".")
+    with open_runner(os.environ, workspace, inputs.report, user=user) as runner:
+        return _Job(inputs, workspace, runner).run()
+
+
+class _Cancelled(KeyboardInterrupt):
+    """The runner wants the job to end."""
+
+
+@dataclass
+class _Job:
+    """One run of the action."""
+
+    inputs: Inputs
+    workspace: Path
+    runner: Runner
+    notes: list[str] = field(default_factory=list)
+    """What could not be done, in words for the summary and the log."""
+
+    def run(self) -> int:
+        from runback_gate.github.api import Api  # noqa: PLC0415  loads PyGithub
+
+        event = self._event()
+        token = self.inputs.token
+        api = Api(event.api_url, event.repository, token, sleep=time.sleep) if token else None
+        if api is None:
+            self.notes.append("No token was given, so nothing was written to GitHub.")
+        check = self._start(api, event)
+        try:
+            with _cancellable():
+                report, outcome = self._judge()
+        except _Cancelled:
+            self._cancel(api, check)
+            raise
+        self._publish(api, event, check, report, outcome)
+        return outcome.verdict.exit_code
+
+    def _event(self) -> Event:
+        from runback_gate.github.event import MAX_EVENT_BYTES, read_event  # noqa: PLC0415  `--help` does without
+
+        path = os.environ.get("GITHUB_EVENT_PATH")
+        if not path:
+            raise InputError("GITHUB_EVENT_PATH is not set", hint=_HINT)
+        return read_event(read_file(Path(path), MAX_EVENT_BYTES, hint=_HINT), os.environ)
+
+    def _judge(self) -> tuple[Report | None, Outcome]:
+        """The report and what it comes to; whatever goes wrong comes to no verdict."""
+        from runback_gate.cli.run import judge  # noqa: PLC0415
+        from runback_gate.github.outcome import judged, not_judged  # noqa: PLC0415
+
+        inputs = self.inputs
+        try:
+            report = judge(
+                self.workspace / inputs.root,
+                agent=inputs.agent,
+                dataset=inputs.dataset,
+                cache=self._cache(),
+                date=None,
+                quiet=False,
+            )
+        except RunbackError as error:
+            return None, not_judged(error, folder=inputs.root)
+        except Exception as error:  # noqa: BLE001  a crash must not look like a verdict, and must be told like one
+            if os.environ.get("RUNBACK_DEBUG"):
+                traceback.print_exc()
+            words = f"internal error: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+            return None, not_judged(RunbackError(words, hint="this is a fault of Runback gate: please report it"))
+        return report, judged(report, folder=inputs.root)
+
+    def _cache(self) -> Path | None:
+        return Path(os.environ.get("HOME", "/")) / self.inputs.cache if self.inputs.cache else None
+
+    # What is told, and to whom.
+
+    def _start(self, api: Api | None, event: Event) -> Check | None:
+        from runback_gate.github.check import start_check  # noqa: PLC0415
+
+        if api is None or not self.inputs.check:
+            return None
+        try:
+            return start_check(api, event, name=self.inputs.name, key=self._key())
+        except GitHubError as error:
+            self.notes.append(_missing("check run", event, error))
+            return None
+
+    def _cancel(self, api: Api | None, check: Check | None) -> None:
+        from runback_gate.github.check import cancel_check  # noqa: PLC0415
+
+        if api is not None and check is not None:
+            with contextlib.suppress(GitHubError):
+                cancel_check(api, check)
+
+    def _publish(
+        self, api: Api | None, event: Event, check: Check | None, report: Report | None, outcome: Outcome
+    ) -> None:
+        """Everything that is said, each part alone; the job's own log and files first, because they need nobody."""
+        written = self._files(report)
+        self._table(report, outcome)
+        shown = self._finish(api, event, check, outcome)
+        url = check.url if check and shown else ""
+        self._comment(api, event, outcome, url)
+        if not shown:
+            self._annotate(outcome, report)
+        for note in self.notes:
+            click.echo(f"::warning title=Runback gate::{command_data(note)}")
+        self.runner.output("verdict", outcome.verdict)
+        self.runner.output("report", f"{self.inputs.report}/report.json" if written else "")
+        self.runner.output("check-url", url)
+        self.runner.output("bundle", "")
+        notes = "".join(f"\n> {note}\n" for note in self.notes)
+        self.runner.summarize(outcome.markdown(MAX_SUMMARY - len(notes.encode())) + notes)
+
+    def _files(self, report: Report | None) -> bool:
+        from runback_gate.cli.run import FILES, render_as  # noqa: PLC0415
+        from runback_gate.report.model import write_report  # noqa: PLC0415
+
+        if report is None:
+            return False
+        try:
+            write_file(self.runner.folder / "report.json", write_report(report))
+            for form in ("sarif", "markdown"):
+                write_file(self.runner.folder / FILES[form], render_as(report, form).encode())
+        except WriteError as error:
+            self.notes.append(f"No report files: {terminal(str(error))}")
+            return False
+        return True
+
+    def _table(self, report: Report | None, outcome: Outcome) -> None:
+        """The table in the log, between marks that keep the runner from taking anything in it for a command."""
+        from runback_gate.cli.run import render_as  # noqa: PLC0415
+
+        mark = secrets.token_hex(16)
+        click.echo(f"::stop-commands::{mark}")
+        if report:
+            click.echo(render_as(report, "console"), nl=False)
+        else:
+            click.echo(terminal(outcome.title))
+        click.echo(f"::{mark}::")
+
+    def _finish(self, api: Api | None, event: Event, check: Check | None, outcome: Outcome) -> bool:
+        from runback_gate.github.check import finish_check  # noqa: PLC0415
+
+        if api is None or check is None:
+            return False
+        try:
+            finish_check(api, check, outcome, _footer(event, ""))
+        except GitHubError as error:
+            self.notes.append(_missing("check run", event, error))
+            return False
+        return True
+
+    def _comment(self, api: Api | None, event: Event, outcome: Outcome, url: str) -> None:
+        from runback_gate.github.comment import publish_comment  # noqa: PLC0415
+
+        if api is None or not self.inputs.comment:
+            return
+        try:
+            publish_comment(api, event, outcome, key=self._key(), footer=_footer(event, url))
+        except GitHubError as error:
+            self.notes.append(_missing("comment", event, error))
+
+    def _annotate(self, outcome: Outcome, report: Report | None) -> None:
+        from runback_gate.report.annotations import command, render  # noqa: PLC0415
+
+        if report:
+            click.echo(render(report, folder=self.inputs.root), nl=False)
+        else:
+            click.echo("\n".join(command(item) for item in outcome.annotations))
+
+    def _key(self) -> str:
+        from runback_gate.cli.terminal import slug  # noqa: PLC0415
+
+        return slug(self.inputs.name)
+
+
+def _missing(what: str, event: Event, error: GitHubError) -> str:
+    """Why something was not written, in one line."""
+    if event.fork and error.status == 403:
+        return (
+            f"No {what}: the token of a pull request from a fork may only read. The verdict is the exit code of this "
+            "job; its summary and its annotations say the rest."
+        )
+    return f"No {what}: {terminal(str(error))}"
+
+
+def _footer(event: Event, url: str) -> str:
+    links = [f"head `{event.head[:7]}`", f"[job]({event.run_url})"]
+    if url:
+        links.append(f"[all rows]({url})")
+    return f"\n{' · '.join(links)}\n"
+
+
+@contextlib.contextmanager
+def _cancellable() -> Iterator[None]:
+    """Turn the signals with which a runner ends a job into an exception."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise _Cancelled
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,182 @@
+"""Where the action meets the runner of GitHub: its inputs, its files, and the rights it was started with.
+
+In: the environment of a job. Out: inputs as text, files that were opened before any data of a change was read, and a
+process that can no longer write anywhere else.
+
+    with open_runner(os.environ, workspace, ".runback", user=65532) as runner:
+        runner.output("verdict", "FAIL")
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Final
+
+from runback_gate.errors import InputError, Location, PathError, WriteError
+from runback_gate.report.text import line
+
+MAX_SUMMARY: Final = 1_000_000
+"""Bytes of one step's summary. GitHub takes 1 MiB and drops the whole of what is longer."""
+
+REPORTS: Final = ("report.json", "report.sarif", "report.md")
+"""Files that are written to the folder of the reports."""
+
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_TRUTH: Final = {"true": True, "false": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What the workflow asks for in `with:`."""
+
+    token: str
+    name: str
+    """Of the check; each gate of a repository has one of its own."""
+    root: str
+    """Folder of runback.yaml, from the root of the repository; empty for the root itself."""
+    agent: str | None
+    dataset: str | None
+    report: str
+    """Folder of the reports, from the root of the repository."""
+    cache: str | None
+    """Folder of earlier answers below HOME, where no file of the repository can lie."""
+    approve: str | None
+    """The head whose weakening of the gate a person approved."""
+    check: bool
+    comment: bool
+
+
+def read_inputs(environ: Mapping[str, str]) -> Inputs:
+    """Read the inputs as the runner passes them: INPUT_NAME, in capitals, dashes kept.
+
+    Raises:
+        InputError: a value that the input does not take.
+    """
+    root = _inside(environ, "root") or "."
+    return Inputs(
+        token=_text(environ, "token"),
+        name=_text(environ, "name") or "Runback gate",
+        root="" if PurePosixPath(root) == PurePosixPath() else PurePosixPath(root).as_posix(),
+        agent=_text(environ, "agent") or None,
+        dataset=_text(environ, "dataset") or None,
+        report=_inside(environ, "report") or ".runback",
+        cache=_inside(environ, "cache") or None,
+        approve=_text(environ, "approve") or None,
+        check=_truth(environ, "check"),
+        comment=_truth(environ, "comment"),
+    )
+
+
+def _text(environ: Mapping[str, str], name: str) -> str:
+    value = environ.get(f"INPUT_{name.upper()}", "").strip()
+    if not value.isprintable() or len(value) > 1000:
+        raise InputError(f"input {name}: not a line of text")
+    return value
+
+
+def _inside(environ: Mapping[str, str], name: str) -> str:
+    value = _text(environ, name)
+    path = PurePosixPath(value)
+    if path.is_absolute() or ".." in path.parts:
+        raise InputError(f"input {name}: {value!r} leads out of its folder", hint="a relative path without `..`")
+    return value
+
+
+def _truth(environ: Mapping[str, str], name: str) -> bool:
+    value = _text(environ, name) or "true"
+    if value not in _TRUTH:
+        raise InputError(f"input {name}: {value!r} is neither true nor false")
+    return _TRUTH[value]
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """The files that the runner reads when the step is over, opened."""
+
+    outputs: BinaryIO | None
+    summary: BinaryIO | None
+    folder: Path
+    """Where reports are written."""
+
+    def output(self, name: str, value: str) -> None:
+        """Set an output of the step, one line."""
+        _append(self.outputs, f"{name}={line(value)}\n".encode())
+
+    def summarize(self, text: str) -> None:
+        """Add Markdown to the summary of the step; the caller keeps to `MAX_SUMMARY`."""
+        _append(self.summary, text.encode())
+
+
+@contextlib.contextmanager
+def open_runner(environ: Mapping[str, str], workspace: Path, report: str, *, user: int | None) -> Iterator[Runner]:
+    """Open what must be written, then give up the rights of root for those of `user`.
+
+    The runner starts a container as root and owns its files itself; a parser that a change had taken over could then
+    name the files of the next steps. Without `user`, or where the process is not root, the rights stay as they are.
+
+    Raises:
+        PathError: the folder of the reports is, or lies behind, a symbolic link.
+        WriteError: a file of the runner cannot be opened.
+    """
+    with contextlib.ExitStack() as stack:
+        outputs, summary = (
+            stack.enter_context(_open(path)) if (path := environ.get(name)) else None
+            for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")
+        )
+        drop = user if user is not None and os.geteuid() == 0 else None
+        own_folder(workspace, report, drop)
+        if drop is not None:
+            os.setgroups([])
+            os.setgid(drop)
+            os.setuid(drop)
+        yield Runner(outputs, summary, workspace / report)
+
+
+def own_folder(workspace: Path, name: str, user: int | None) -> None:
+    """Make the folder `name` below the workspace, step by step without following a link, and give it to `user`.
+
+    Reports of an earlier run, or such as the change brings, are removed: they say nothing of this one. The group stays
+    that of the workspace, so that the runner can remove what is in it.
+    """
+    place = Location(name)
+    try:
+        handle = os.open(workspace, _FOLDER & ~os.O_NOFOLLOW)
+    except OSError as error:
+        raise InputError(f"the workspace cannot be opened: {error.strerror}") from error
+    try:
+        group = os.fstat(handle).st_gid
+        for part in PurePosixPath(name).parts:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(part, 0o755, dir_fd=handle)
+            inner = os.open(part, _FOLDER, dir_fd=handle)
+            os.close(handle)
+            handle = inner
+        for stale in REPORTS:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(stale, dir_fd=handle)
+        if user is not None:
+            os.fchown(handle, user, group)
+            os.fchmod(handle, stat.S_IRWXU | stat.S_IRWXG | stat.S_IROTH | stat.S_IXOTH)
+    except OSError as error:
+        hint = "name a folder that the repository does not hold, with the input `report`"
+        raise PathError(f"no folder for the reports: {error.strerror}", hint=hint, location=place) from error
+    finally:
+        os.close(handle)
+
+
+def _open(path: str) -> BinaryIO:
+    try:
+        return Path(path).open("ab")
+    except OSError as error:
+        raise WriteError(f"cannot be opened: {error.strerror}", location=Location(path)) from error
+
+
+def _append(file: BinaryIO | None, data: bytes) -> None:
+    if file is not None:
+        file.write(data)
+        file.flush()

@@ -1,0 +1,98 @@
+"""The comment on the pull request: one for each gate, written anew in place.
+
+In: an `Event` and an `Outcome`. Out: the comment on GitHub, or none where there is nothing to say.
+
+    publish_comment(api, event, outcome, key="support", footer=footer)
+
+It is known by its hidden first line and by its author, since anybody can write that line. That line also names the
+head that it speaks of. A run whose head is no longer the pull request's leaves the comment to the run of the newer one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from runback_gate.errors import GitHubError, UnansweredError
+from runback_gate.github.api import TRIES, Api, Fields, fields, number, words
+from runback_gate.github.event import Event
+from runback_gate.github.outcome import Outcome
+
+MAX_COMMENT: Final = 20_000
+"""Bytes. GitHub takes three times as much; the check has the whole of it."""
+JOB_LOGIN: Final = "github-actions[bot]"
+"""The author of what a job's own token writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A comment of ours."""
+
+    id: int
+    url: str
+
+
+def publish_comment(api: Api, event: Event, outcome: Outcome, *, key: str, footer: str = "") -> Comment | None:
+    """Write the comment, or write it anew; None where there is nothing to say, or a newer head to speak of.
+
+    Raises:
+        GitHubError: GitHub refuses, as for a token that may only read.
+    """
+    if event.pull is None:
+        return None
+    pull = fields(api.get(f"pulls/{event.pull}"), "pulls")
+    if words(pull, "head", "sha") != event.head:
+        return None
+    mark = _mark(key)
+    first = f"{mark} head={event.head} report={outcome.digest or 'none'} -->\n"
+    room = MAX_COMMENT - len((first + footer).encode())
+    body = {"body": first + outcome.markdown(room) + footer}
+    author = _login(api)
+    for tried in range(TRIES):
+        own = _find(api, event.pull, mark, author)
+        if own:
+            return _keep_one(api, own, body)
+        if not outcome.notable:
+            return None
+        try:
+            return _comment(api.post(f"issues/{event.pull}/comments", body))
+        except UnansweredError:
+            if tried == TRIES - 1:
+                raise
+            api.pause(tried)
+    raise AssertionError("the last try returns or raises")
+
+
+def _keep_one(api: Api, own: list[Comment], body: Fields) -> Comment:
+    """Write the oldest anew and delete the others: two jobs at once may each have made one."""
+    first, *others = sorted(own, key=lambda item: item.id)
+    api.patch(f"issues/comments/{first.id}", body)
+    for item in others:
+        api.delete(f"issues/comments/{item.id}")
+    return first
+
+
+def _mark(key: str) -> str:
+    return f"<!-- runback-gate:{key}"
+
+
+def _login(api: Api) -> str:
+    """Who the token is. That of a job may not ask, and is the bot of the jobs."""
+    try:
+        return words(fields(api.get("/user"), "/user"), "login")
+    except GitHubError as error:
+        if error.status == 403:
+            return JOB_LOGIN
+        raise
+
+
+def _find(api: Api, pull: int, mark: str, author: str) -> list[Comment]:
+    return [
+        _comment(item)
+        for item in api.pages(f"issues/{pull}/comments")
+        if words(item, "body").startswith(f"{mark} ") and words(item, "user", "login") == author
+    ]
+
+
+def _comment(value: Fields) -> Comment:
+    return Comment(number(value, "id"), words(value, "html_url"))

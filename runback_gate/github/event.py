@@ -1,0 +1,189 @@
+"""What a job on GitHub is about: the event file and the variables of the runner, held against each other.
+
+In: the bytes of the event file and the environment. Out: `Event`. Nothing of it is trusted: an author of a pull request
+chooses names of branches, titles and forks.
+
+    event = read_event(data, os.environ)
+    event.head, event.base, event.pull, event.fork
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from runback_gate.canonical import JsonValue, parse_json
+from runback_gate.errors import InputError
+
+MAX_EVENT_BYTES: Final = 25 << 20
+"""GitHub caps the payload of an event at 25 MB."""
+
+_SHA: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_REPOSITORY: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}/[A-Za-z0-9_.-]{1,100}")
+_NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}")
+_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+_PULLS: Final = ("pull_request", "pull_request_target")
+_PLACE: Final = "the event"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One job of one workflow run, and the commits that it judges."""
+
+    name: str
+    """`pull_request`, `pull_request_target`, `merge_group`, `workflow_run`, `push`, or any other that starts a job."""
+    repository: str
+    """`owner/name`, where the check and the comment belong."""
+    api_url: str
+    """Root of the API: https://api.github.com, or that of a GitHub Enterprise Server."""
+    web_url: str
+    sha: str
+    """The commit that the runner names; for `pull_request` GitHub's merge of head into base."""
+    head: str
+    """The commit that the check stands on."""
+    base: str | None
+    """The commit whose files judge; None where nothing is merged, as on `push`."""
+    pull: int | None
+    """Number of the pull request; None where there is none, and on `workflow_run` until it was looked up."""
+    head_repository: str
+    """`owner/name` that the head comes from."""
+    head_branch: str
+    """Name of the head's branch, chosen by its author; empty where it plays no part."""
+    private: bool
+    run_id: str
+    attempt: str
+
+    @property
+    def fork(self) -> bool:
+        """Whether the head comes from another repository: no secrets, a token that may only read."""
+        return self.head_repository.lower() != self.repository.lower()
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the job runs the base's workflow with its rights: the head is data then, and never checked out."""
+        return self.name in ("pull_request_target", "workflow_run")
+
+    @property
+    def run_url(self) -> str:
+        """The page of the workflow run."""
+        return f"{self.web_url}/{self.repository}/actions/runs/{self.run_id}"
+
+
+def read_event(data: bytes, environ: Mapping[str, str]) -> Event:
+    """Read the event of a job.
+
+    Args:
+        data: the file that GITHUB_EVENT_PATH names.
+        environ: the variables of the runner.
+
+    Raises:
+        InputError: a variable or a field is missing, or is not what GitHub would write.
+    """
+    name = _variable(environ, "GITHUB_EVENT_NAME", re.compile("[a-z_]{1,50}"))
+    repository = _variable(environ, "GITHUB_REPOSITORY", _REPOSITORY)
+    sha = _variable(environ, "GITHUB_SHA", _SHA)
+    value = parse_json(data, path=_PLACE, max_bytes=MAX_EVENT_BYTES)
+    head, base, pull, source, branch = sha, None, None, repository, ""
+    if name in _PULLS:
+        head, base = _sha(value, "pull_request", "head", "sha"), _sha(value, "pull_request", "base", "sha")
+        pull = _integer(value, "pull_request", "number")
+        source = _source(value, "pull_request", "head", "repo")
+        branch = _text(value, "pull_request", "head", "ref")
+        if (target := _text(value, "pull_request", "base", "repo", "full_name")).lower() != repository.lower():
+            raise InputError(f"{_PLACE}: the pull request is one of {target[:100]!r}, not of {repository}")
+    elif name == "merge_group":
+        head, base = _sha(value, "merge_group", "head_sha"), _sha(value, "merge_group", "base_sha")
+    elif name == "workflow_run":
+        started = _text(value, "workflow_run", "event")
+        if started != "pull_request":
+            hint = "let the job run for `pull_request` only: if: github.event.workflow_run.event == 'pull_request'"
+            raise InputError(f"{_PLACE}: the workflow run was started by {started[:50]!r}", hint=hint)
+        head = _sha(value, "workflow_run", "head_sha")
+        source = _source(value, "workflow_run", "head_repository")
+        branch = _text(value, "workflow_run", "head_branch")
+    return Event(
+        name=name,
+        repository=repository,
+        api_url=_url(environ, "GITHUB_API_URL", "https://api.github.com"),
+        web_url=_url(environ, "GITHUB_SERVER_URL", "https://github.com"),
+        sha=sha,
+        head=head,
+        base=base,
+        pull=pull,
+        head_repository=source,
+        head_branch=branch,
+        # What is not known to be public is treated as private.
+        private=_field(value, ("repository", "private")) is not False,
+        run_id=_variable(environ, "GITHUB_RUN_ID", _NUMBER),
+        attempt=_variable(environ, "GITHUB_RUN_ATTEMPT", _NUMBER),
+    )
+
+
+def check_sha(text: str, where: str) -> str:
+    """The text, where it is the full name of a commit.
+
+    Raises:
+        InputError: it is not.
+    """
+    if not _SHA.fullmatch(text):
+        raise InputError(f"{where}: not the full SHA of a commit", hint="40 hexadecimal digits")
+    return text
+
+
+def _variable(environ: Mapping[str, str], name: str, form: re.Pattern[str]) -> str:
+    value = environ.get(name, "")
+    if not form.fullmatch(value):
+        what = "is not set" if not value else f"is not what GitHub sets: {value[:80]!r}"
+        raise InputError(f"{name} {what}", hint="`runback-gate action` runs in a job of GitHub Actions")
+    return value
+
+
+def _url(environ: Mapping[str, str], name: str, default: str) -> str:
+    """A root URL without its final slash. The token goes there, so only over TLS, or to this machine."""
+    url = environ.get(name) or default
+    try:
+        parts = urlsplit(url)
+        port_is_fine = parts.port is None or parts.port > 0
+    except ValueError:
+        raise InputError(f"{name} is not a URL: {url[:200]!r}") from None
+    safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+    if not safe or not parts.hostname or not port_is_fine or parts.username or parts.query or parts.fragment:
+        raise InputError(f"{name} is not the https URL of a server: {url[:200]!r}")
+    return url.rstrip("/")
+
+
+def _field(value: JsonValue, path: tuple[str, ...]) -> JsonValue:
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def _text(value: JsonValue, *path: str) -> str:
+    found = _field(value, path)
+    if not isinstance(found, str) or not found or len(found) > 1000:
+        raise InputError(f"{_PLACE}: {'.'.join(path)} is missing, or is no text")
+    return found
+
+
+def _sha(value: JsonValue, *path: str) -> str:
+    return check_sha(_text(value, *path), f"{_PLACE}: {'.'.join(path)}")
+
+
+def _integer(value: JsonValue, *path: str) -> int:
+    found = _field(value, path)
+    if not isinstance(found, int) or isinstance(found, bool) or found <= 0:
+        raise InputError(f"{_PLACE}: {'.'.join(path)} is missing, or is no number")
+    return found
+
+
+def _source(value: JsonValue, *path: str) -> str:
+    """The repository of a head. A fork that was deleted leaves null behind: still a fork, of nobody."""
+    if _field(value, path) is None:
+        return "deleted/fork"
+    name = _text(value, *path, "full_name")
+    if not _REPOSITORY.fullmatch(name):
+        raise InputError(f"{_PLACE}: {'.'.join(path)}.full_name is no repository: {name[:100]!r}")
+    return name

@@ -1,0 +1,264 @@
+"""`action` in a job of GitHub Actions: the verdict is the exit code, and everything else may fail alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runback_gate.report.model import read_report
+from tests.cli.conftest import Command, Result, change
+from tests.github.fake import BOT, READER, FakeGitHub, Fault
+from tests.github.test_event import ENVIRON, HEAD, pull_request
+
+Job = Callable[..., Result]
+
+
+@pytest.fixture
+def hub() -> Iterator[FakeGitHub]:
+    """A GitHub with one open pull request."""
+    with FakeGitHub() as found:
+        found.add_pull(7, HEAD)
+        yield found
+    assert found.broken == []
+
+
+@pytest.fixture
+def job(gate: Path, command: Command, hub: FakeGitHub, monkeypatch: pytest.MonkeyPatch) -> Job:
+    """Runs the action on a checked-out pull request; keyword arguments are inputs, upper-case ones variables."""
+    runner = gate.parent / f"{gate.name}-runner"
+    runner.mkdir()
+
+    def run(event: object = None, **settings: str) -> Result:
+        (runner / "event.json").write_text(json.dumps(pull_request() if event is None else event))
+        for name in ("out", "summary"):
+            (runner / name).unlink(missing_ok=True)
+        variables = {
+            **ENVIRON,
+            "GITHUB_API_URL": hub.url,
+            "GITHUB_EVENT_PATH": str(runner / "event.json"),
+            "GITHUB_WORKSPACE": str(gate),
+            "GITHUB_OUTPUT": str(runner / "out"),
+            "GITHUB_STEP_SUMMARY": str(runner / "summary"),
+            "INPUT_TOKEN": BOT,
+        }
+        variables |= {key if key.isupper() else f"INPUT_{key.upper()}": value for key, value in settings.items()}
+        for key, value in variables.items():
+            monkeypatch.setenv(key, value)
+        return command("action")
+
+    return run
+
+
+@pytest.fixture
+def outputs(gate: Path) -> Callable[[], dict[str, str]]:
+    """What the step hands to the next ones."""
+
+    def read() -> dict[str, str]:
+        lines = (gate.parent / f"{gate.name}-runner" / "out").read_text().splitlines()
+        return dict(line.split("=", 1) for line in lines)
+
+    return read
+
+
+def summary(gate: Path) -> str:
+    """What the page of the job shows."""
+    return (gate.parent / f"{gate.name}-runner" / "summary").read_text("utf-8")
+
+
+def test_green(job: Job, gate: Path, hub: FakeGitHub, outputs: Callable[[], dict[str, str]]) -> None:
+    """A pull request that passes: exit 0, a green check, a summary, report files, and no comment."""
+    result = job()
+    assert (result.code, result.err) == (0, "")
+    (check,) = hub.checks.values()
+    assert (check["conclusion"], check["head_sha"]) == ("success", HEAD)
+    assert hub.comments == {}
+    assert summary(gate).startswith("### ✓ Runback gate")
+    assert read_report((gate / ".runback/report.json").read_bytes()).exit_code == 0
+    assert (gate / ".runback/report.sarif").is_file()
+    url = check["html_url"]
+    assert outputs() == {"verdict": "PASS", "report": ".runback/report.json", "check-url": url, "bundle": ""}
+    # The check carries the annotations; commands would show each twice.
+    assert "::error" not in result.out
+    assert "::warning" not in result.out
+
+
+def test_red(job: Job, gate: Path, hub: FakeGitHub, outputs: Callable[[], dict[str, str]]) -> None:
+    """A changed case that fails: exit 1, a red check with an annotation, a comment that names the head."""
+    change(gate / "datasets/support.yaml", "checks:", "checks:\n        - contains: no such words")
+    assert job().code == 1
+    (check,) = hub.checks.values()
+    assert check["conclusion"] == "failure"
+    assert hub.annotations[check["id"]]
+    (comment,) = hub.comments.values()
+    assert f"head={HEAD}" in comment["body"]
+    assert f"[all rows]({check['html_url']})" in comment["body"]
+    assert outputs()["verdict"] == "FAIL"
+
+
+def test_a_fork(job: Job, gate: Path, hub: FakeGitHub, outputs: Callable[[], dict[str, str]]) -> None:
+    """With a token that may only read: the same exit code, the summary, annotations as commands, and why."""
+    change(gate / "datasets/support.yaml", "checks:", "checks:\n        - contains: no such words")
+    result = job(pull_request("eve/agent"), token=READER)
+    assert result.code == 1
+    assert (hub.checks, hub.comments) == ({}, {})
+    assert "::error file=datasets/support.yaml" in result.out
+    assert result.out.count("::warning title=Runback gate::No check run: the token of a pull request from a fork") == 1
+    assert "> No comment: the token of a pull request from a fork may only read." in summary(gate)
+    assert outputs() == {"verdict": "FAIL", "report": ".runback/report.json", "check-url": "", "bundle": ""}
+
+
+def test_no_token(job: Job, hub: FakeGitHub) -> None:
+    """Without a token nothing is asked of GitHub, and that is said."""
+    result = job(token="")
+    assert result.code == 0
+    assert "No token was given" in result.out
+    assert hub.log == []
+
+
+def test_neither_check_nor_comment(job: Job, hub: FakeGitHub) -> None:
+    """What the workflow does not want is not made."""
+    assert job(check="false", comment="false").code == 0
+    assert hub.log == []
+
+
+def test_an_outage_does_not_change_the_verdict(
+    job: Job, gate: Path, hub: FakeGitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where GitHub answers nothing, the exit code is the verdict all the same, and what is missing is said."""
+    monkeypatch.setattr("time.sleep", hub.sleep)
+    hub.faults = [Fault("GET", "", 503) for _ in range(8)]
+    assert job().code == 0
+    assert "No check run: GET commits/" in summary(gate)
+    assert "No comment: GET pulls/7: 503" in summary(gate)
+    hub.faults = [Fault("PATCH", "", 503) for _ in range(4)]
+    result = job()
+    assert result.code == 0
+    assert "No check run: PATCH check-runs/" in summary(gate)
+
+
+def test_no_verdict(job: Job, gate: Path, hub: FakeGitHub, outputs: Callable[[], dict[str, str]]) -> None:
+    """A gate that cannot be read: exit 2, a red check that says that there is no verdict, and where the fault is."""
+    change(gate / "runback.yaml", "kind: Gate", "kind: Gat")
+    result = job()
+    assert result.code == 2
+    (check,) = hub.checks.values()
+    assert check["conclusion"] == "failure"
+    assert check["output"]["title"].startswith("No verdict: runback.yaml:")
+    (comment,) = hub.comments.values()
+    assert "Nothing was judged" in comment["body"]
+    assert outputs()["verdict"] == "UNDECIDED"
+    assert outputs()["report"] == ""
+    assert not (gate / ".runback/report.json").exists()
+    # And without a check the error is an annotation.
+    assert "::error file=runback.yaml,line=" in job(check="false").out
+
+
+def test_a_crash(job: Job, hub: FakeGitHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crash is told like any other lack of a verdict; the trace only on request."""
+
+    def crash(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("by\nzero")
+
+    monkeypatch.setattr("runback_gate.cli.run.judge", crash)
+    result = job()
+    assert (result.code, result.err) == (2, "")
+    (check,) = hub.checks.values()
+    assert check["output"]["title"].startswith("No verdict: internal error: ZeroDivisionError: by zero")
+    assert "Traceback" in job(RUNBACK_DEBUG="1").err
+
+
+def test_an_old_report_is_not_todays(job: Job, gate: Path) -> None:
+    """A report of an earlier run, or one that the change brings, is gone when there is no verdict."""
+    assert job().code == 0
+    change(gate / "runback.yaml", "kind: Gate", "kind: Gat")
+    assert job().code == 2
+    assert not (gate / ".runback/report.json").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_cancelled(job: Job, hub: FakeGitHub, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """A job that is cancelled ends its check run as cancelled and exits 2."""
+
+    def interrupt(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), number)
+        signal.pause()
+
+    monkeypatch.setattr("runback_gate.cli.run.judge", interrupt)
+    result = job()
+    assert (result.code, result.error) == (2, "interrupted")
+    (check,) = hub.checks.values()
+    assert check["conclusion"] == "cancelled"
+
+
+def test_killed_and_run_again(job: Job, hub: FakeGitHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job that was killed after its check was made, and runs again, leaves one check and one comment."""
+
+    def killed(*_: object, **__: object) -> None:
+        raise SystemExit(137)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("runback_gate.cli.run.judge", killed)
+        assert job().code == 137
+    assert [check["status"] for check in hub.checks.values()] == ["in_progress"]
+    assert job(GITHUB_RUN_ATTEMPT="3").code == 0
+    assert [check["conclusion"] for check in hub.checks.values()] == ["success"]
+
+
+def test_a_gate_in_a_folder(job: Job, gate: Path, hub: FakeGitHub) -> None:
+    """A gate below the root has paths from the root in its annotations, a name and a check of its own."""
+    inner = gate / "services/support"
+    inner.mkdir(parents=True)
+    for name in ("agents", "datasets", "policies", "runback.yaml"):
+        (gate / name).rename(inner / name)
+    change(inner / "datasets/support.yaml", "checks:", "checks:\n        - contains: no such words")
+    assert job(root="services/support", name="Support gate").code == 1
+    (check,) = hub.checks.values()
+    assert (check["name"], check["external_id"]) == ("Support gate", "runback-gate:support-gate:7")
+    paths = {item["path"] for item in hub.annotations[check["id"]]}
+    assert paths == {f"services/support/{name}" for name in ("datasets/support.yaml", "policies/refunds.yaml")}
+
+
+def test_the_log_holds_no_command_of_a_model(job: Job) -> None:
+    """The table stands between marks that a model cannot guess."""
+    first, second = (job().out.splitlines()[0] for _ in range(2))
+    assert first.startswith("::stop-commands::")
+    assert first != second
+    lines = job().out.splitlines()
+    assert f"::{lines[0].removeprefix('::stop-commands::')}::" in lines[1:]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"GITHUB_EVENT_PATH": ""}, "GITHUB_EVENT_PATH is not set"),
+        ({"GITHUB_EVENT_PATH": "none.json"}, "no such file"),
+        ({"GITHUB_SHA": ""}, "GITHUB_SHA is not set"),
+        ({"check": "maybe"}, "input check"),
+        ({"root": ".."}, "input root"),
+    ],
+)
+def test_not_in_a_job(job: Job, settings: dict[str, Any], words: str) -> None:
+    """Without what a runner gives, or with an input that cannot be meant, it is exit 2 and one line."""
+    result = job(**settings)
+    assert result.code == 2
+    assert words in result.error
+
+
+def test_earlier_answers(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers are read below HOME, which no file of the repository reaches."""
+    seen: list[Any] = []
+
+    def judge(*_: object, cache: Path | None, **__: object) -> None:
+        seen.append(cache)
+        raise SystemExit(0)
+
+    monkeypatch.setattr("runback_gate.cli.run.judge", judge)
+    job(cache="answers", HOME="/github/home")
+    job(cache="", HOME="/github/home")
+    assert seen == [Path("/github/home/answers"), None]
