@@ -320,6 +320,8 @@ class FakeGitHub:
         return {
             **base,
             "number": pull["number"],
+            # The published example breaks its own description here.
+            "requested_teams": [],
             "state": pull.get("state", "open"),
             "merge_commit_sha": merge,
             "mergeable": pull.get("mergeable", merge is not None),
