@@ -4,7 +4,7 @@ In: what a test wants to differ from a small support agent. Out: values of the s
 
     write_gate(tmp_path, [sample_case("small-refund", sample_step(sample_call("issue_refund", amount=40)))])
     plan = load_plan(tmp_path, day="2026-01-31")
-    rows = run_gate(plan, CppEngine(), Answers()).rows
+    rows = run_gate(plan, CppEngine(), in_turn(Answers())).rows
 """
 
 from __future__ import annotations

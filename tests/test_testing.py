@@ -6,7 +6,7 @@ from pathlib import Path
 
 from runback_gate.canonical import digest
 from runback_gate.gate.plan import load_plan
-from runback_gate.gate.run import run_gate
+from runback_gate.gate.run import in_turn, run_gate
 from runback_gate.policy.cel_cpp import CppEngine
 from runback_gate.replay.evidence import Answers as Store
 from runback_gate.step import Message, Response, ToolCall, step_from_json, to_json
@@ -25,7 +25,7 @@ from runback_gate.testing import (
 def test_the_example_of_the_module(tmp_path: Path) -> None:
     """A gate folder of one line is judged green on its recording."""
     write_gate(tmp_path, [sample_case("small-refund", sample_step(sample_call("issue_refund", amount=40)))])
-    (row,) = run_gate(load_plan(tmp_path, day="2026-01-31"), CppEngine(), Answers()).rows
+    (row,) = run_gate(load_plan(tmp_path, day="2026-01-31"), CppEngine(), in_turn(Answers())).rows
     assert (row.case, row.verdict.value) == ("small-refund", "PASS")
 
 

@@ -103,7 +103,7 @@ def judge(
     """Read the gate of a folder, judge it, and give the report."""
     from runback_gate.cli.policy import clearly  # noqa: PLC0415  `render` does without policies and engine
     from runback_gate.gate.plan import load_plan  # noqa: PLC0415
-    from runback_gate.gate.run import run_gate  # noqa: PLC0415
+    from runback_gate.gate.run import in_turn, run_gate  # noqa: PLC0415
     from runback_gate.policy.cel_cpp import CppEngine  # noqa: PLC0415
     from runback_gate.replay.cache import NoAnswers, ResponseCache  # noqa: PLC0415
     from runback_gate.report.build import build_report  # noqa: PLC0415
@@ -111,7 +111,7 @@ def judge(
     plan = load_plan(root, day=_day(date), agent=agent, dataset=dataset)
     engine = CppEngine()
     with clearly(plan.policies), terminal.progress(quiet=quiet) as step:
-        result = run_gate(plan, engine, ResponseCache(cache) if cache else NoAnswers(), step)
+        result = run_gate(plan, engine, in_turn(ResponseCache(cache) if cache else NoAnswers()), step)
     return build_report(plan, result, engine, version=__version__)
 
 

@@ -1,7 +1,7 @@
 """Where commands meet the terminal: width, colour, progress, JSON, today's date.
 
 with progress(quiet=False) as step:
-    run_gate(plan, engine, cache, step)
+    run_gate(plan, engine, drive, step)
 """
 
 from __future__ import annotations

@@ -1,42 +1,37 @@
 """The loop: each case to its request, its answers, its findings and its row.
 
-In: a `Plan`, a CEL engine, a store of earlier answers. Out: `Result`. Reads recordings and answers; decides nothing by
-clock or chance.
+In: a `Plan`, a CEL engine, and a `Drive` that finds the answers. Out: `Result`. It decides nothing by clock or chance.
 
-    result = run_gate(plan, engine, ResponseCache(folder))
+    result = run_gate(plan, engine, in_turn(ResponseCache(folder)))
     gate_verdict(result.rows)
+
+With a base it is held against that revision (`gate.base`): the rules of both judge, and the worse of the two counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from runback_gate.agent import ask
-from runback_gate.dataset.document import Case, Dataset, case_step
 from runback_gate.dataset.recordings import recording_path
+from runback_gate.gate.base import Base, Comparison
+from runback_gate.gate.duties import waiver_rows
+from runback_gate.gate.judge import Judging, Rules, Work, judge_case, unanswered
 from runback_gate.gate.plan import Plan
-from runback_gate.gate.verdict import Row, Trial, Verdict, settle_trials, trial_verdict
-from runback_gate.gate.waivers import Waiver, apply_waivers
-from runback_gate.policy.context import agent_facts, bindings, case_facts
-from runback_gate.policy.document import ACTIONS
+from runback_gate.gate.verdict import Row, Verdict, by_rank
 from runback_gate.policy.engine import Engine
-from runback_gate.policy.evaluate import Finding, Judgement, Subject, compile_checks, compile_policy, judge
-from runback_gate.replay.compare import summarize
-from runback_gate.replay.evidence import Answers, Evidence, Question, Replay, compare_requests, replay
-from runback_gate.step import Step
-
-_ORDER = {
-    kind: rank
-    for rank, kind in enumerate((Verdict.FAIL, Verdict.UNDECIDED, Verdict.WARN, Verdict.WAIVED, Verdict.PASS))
-}
+from runback_gate.replay.evidence import Answers, Ask, Replay, replay
 
 Stored = tuple[Literal["recording", "answer"], str, str]
 """Kind, path and digest of a file that was used."""
 
 Progress = Callable[[int, int, Row], None]
 """Called after each case with the cases done, the cases in all, and the row."""
+
+Drive = Callable[[Sequence[Callable[[], Judging]]], Iterator[tuple[int, Row]]]
+"""Finds the answers of many rows, one by one or many at once, and gives each row with its index as it is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,146 +46,71 @@ class Result:
     """Names of the policies that concerned no answer."""
 
 
-def run_gate(plan: Plan, engine: Engine, answers: Answers, progress: Progress = lambda *_: None) -> Result:
+def in_turn(answers: Answers) -> Drive:
+    """A drive that takes one case after the other and knows the answers of a store alone; no model is asked."""
+
+    def drive(works: Sequence[Callable[[], Judging]]) -> Iterator[tuple[int, Row]]:
+        for index, start in enumerate(works):
+            yield index, finish(start(), lambda ask: replay(ask, answers))
+
+    return drive
+
+
+def finish(judging: Judging, answer: Callable[[Ask], Replay]) -> Row:
+    """Make one row, each of its questions answered by a function."""
+    try:
+        asked = next(judging)
+        while True:
+            asked = judging.send(answer(asked))
+    except StopIteration as end:
+        row: Row = end.value
+        return row
+
+
+def run_gate(
+    plan: Plan, engine: Engine, drive: Drive, progress: Progress = lambda *_: None, base: Base | None = None
+) -> Result:
     """Judge every case of the plan.
 
     Raises:
         InputError: a policy or check does not compile, or a recording or stored answer is missing or was changed.
     """
-    loop = _Loop(plan, engine, answers)
-    work = [(dataset, case) for dataset in plan.datasets for case in dataset.cases]
-    rows = []
-    for done, (dataset, case) in enumerate(work, 1):
-        rows.append(loop.row(dataset, case))
-        progress(done, len(work), rows[-1])
-    undecided = {row.case for row in rows if row.verdict is Verdict.UNDECIDED}
-    rows += [row for waiver in plan.waivers if (row := loop.waiver_row(waiver, undecided))]
-    judged = {rule_id for row in rows for trial in row.trials for rule_id in trial.passed}
-    judged |= {finding.rule for row in rows for trial in row.trials for finding in trial.findings}
+    head = Rules(plan, engine)
+    comparison = None if base is None else Comparison(head, base, engine)
+    works: list[Callable[[], Judging]] = (
+        [_alone(head, work) for work in head.works] if comparison is None else comparison.works()
+    )
+    rows: list[Row] = []
+    for index, row in drive(works):
+        rows.append(dataclasses.replace(row, order=index))
+        progress(len(rows), len(works), row)
+    cases = by_rank(rows)
+    undecided = {row.case for row in cases if row.verdict is Verdict.UNDECIDED}
+    others = waiver_rows(plan, head.used, undecided)
+    if comparison is not None:
+        others = comparison.duties(others)
+    others = [dataclasses.replace(row, order=len(works) + index) for index, row in enumerate(others)]
+    return Result(by_rank([*cases, *others]), _stored(cases, head.works), _vacuous(plan, cases))
+
+
+def _alone(rules: Rules, work: Work) -> Callable[[], Judging]:
+    return lambda: judge_case(rules, work, rules.plan.agent(work.dataset.agent))
+
+
+def _stored(rows: Iterable[Row], works: Iterable[Work]) -> tuple[Stored, ...]:
+    paths = {work.case.step: recording_path(work.dataset.path, work.case.step) for work in works if work.case.step}
+    found: list[Stored] = []
+    for row in rows:
+        if row.recording in paths:
+            found.append(("recording", paths[row.recording], row.recording))
+        found += [("answer", f"{item.request}.{item.index}", item.stored) for item in row.trials if item.stored]
+    return tuple(found)
+
+
+def _vacuous(plan: Plan, rows: Sequence[Row]) -> tuple[str, ...]:
     # A policy that met no answer because there was none says nothing of itself.
-    answered = all(trial.evidence is not Evidence.MISSING for row in rows for trial in row.trials)
-    silent = [item.name for item in plan.policies if judged.isdisjoint(rule.id for rule in item.validations)]
-    vacuous = tuple(silent) if answered else ()
-    return Result(tuple(sorted(rows, key=lambda row: _ORDER[row.verdict])), tuple(loop.stored), vacuous)
-
-
-class _Loop:
-    """What stays the same from case to case."""
-
-    def __init__(self, plan: Plan, engine: Engine, answers: Answers) -> None:
-        self.plan = plan
-        self.engine = engine
-        self.answers = answers
-        self.policies = [compile_policy(policy, engine) for policy in plan.policies]
-        self.checks = {
-            (dataset.name, case.id): compile_checks(case.checks, engine)
-            for dataset in plan.datasets
-            for case in dataset.cases
-        }
-        self.waivers = {waiver.name: str(waiver) for waiver in plan.waivers}
-        self.used: set[str] = set()
-        self.stored: list[Stored] = []
-
-    def row(self, dataset: Dataset, case: Case) -> Row:
-        """Judge one case, trial by trial, until k of n is settled."""
-        agent = self.plan.agent(dataset.agent)
-        step = case_step(self.plan.root, dataset, case)
-        if case.step is not None:
-            self.stored.append(("recording", recording_path(dataset.path, case.step), case.step))
-        question = compare_requests(step, ask(agent, step))
-        k_of_n = case.trials or self.plan.gate.trials
-        needed, planned = (1, 1) if question.recorded else (k_of_n.needed, k_of_n.n)
-        answers: list[Replay] = []
-        trials: list[Trial] = []
-        verdict = None
-        while verdict is None:
-            answers.append(replay(step, question, len(trials), self.answers))
-            trials.append(self._trial(dataset, case, step, question, answers[-1], len(trials)))
-            verdict = settle_trials(trials, needed, planned)
-        decider = next(trial for trial in trials if trial.verdict is verdict)
-        return Row(
-            kind="case",
-            agent=agent.name,
-            dataset=dataset.name,
-            case=case.id,
-            verdict=verdict,
-            evidence=decider.evidence,
-            note=answers[decider.index].note,
-            needed=needed,
-            planned=planned,
-            then=decider.answer if question.recorded else summarize(step.response) if step.source.run else "",
-            now=decider.answer,
-            why=case.why,
-            recording=case.step,
-            location=case.location,
-            trials=tuple(trials),
-            findings=tuple(sorted(decider.findings, key=_severity)),
-            waivers=tuple(dict.fromkeys(self.waivers[item.waiver] for item in decider.findings if item.waiver)),
-        )
-
-    def _trial(self, dataset: Dataset, case: Case, step: Step, question: Question, answer: Replay, index: int) -> Trial:
-        if answer.answer is not None:
-            self.stored.append(("answer", f"{question.digest}.{index}", answer.answer))
-        judgement = Judgement((), (), ())
-        if answer.response is not None:
-            agent = self.plan.agent(dataset.agent)
-            data = bindings(
-                question.request,
-                answer.response,
-                baseline=step.response if step.source.run else None,
-                case=case_facts(dataset.name, case.id, case.tags, step.source.at),
-                agent=agent_facts(agent.name, agent.labels),
-                unknown=[name for name in step.source.unknown if getattr(agent, name) is None],
-            )
-            rules = [item for item in self.policies if item.concerns(agent.name, case.tags)]
-            judgement = judge(Subject(self.engine, data), [*rules, self.checks[dataset.name, case.id]])
-        answered = answer.response is not None and answer.response.error is None
-        findings = apply_waivers(judgement.findings, self.plan.waivers, case.id, self.plan.day)
-        self.used.update(finding.waiver for finding in findings if finding.waiver)
-        return Trial(
-            index=index,
-            evidence=answer.evidence,
-            verdict=trial_verdict(judgement.judged, findings, answered=answered),
-            request=question.digest,
-            answer="" if answer.response is None else summarize(answer.response),
-            passed=judgement.passed,
-            skipped=judgement.skipped,
-            findings=findings,
-        )
-
-    def waiver_row(self, waiver: Waiver, undecided: Set[str]) -> Row | None:
-        """A red row for a waiver that is expired, or that waives nothing in a run of the whole gate.
-
-        Where a case that it names is undecided, nobody knows yet what it waives.
-        """
-        if waiver.expired(self.plan.day):
-            why = f"expired on {waiver.expires}: fix the breach or have {waiver.owner} renew it"
-        elif waiver.name not in self.used and not self.plan.selection and undecided.isdisjoint(waiver.cases):
-            why = "waives nothing: no case breaks what it names, so remove it"
-        else:
-            return None
-        blank: dict[str, Any] = {
-            "evidence": None,
-            "recording": None,
-            "then": "",
-            "now": "",
-            "note": "",
-            "agent": "",
-            "dataset": "",
-        }
-        return Row(
-            kind="waiver",
-            case=waiver.name,
-            verdict=Verdict.FAIL,
-            needed=0,
-            planned=0,
-            why=why,
-            location=waiver.location,
-            trials=(),
-            findings=(),
-            **blank,
-        )
-
-
-def _severity(finding: Finding) -> tuple[bool, bool, int]:
-    return finding.waiver is not None, finding.outcome == "error", ACTIONS.index(finding.action)
+    if any(map(unanswered, rows)):
+        return ()
+    judged = {rule for row in rows for trial in row.trials for rule in trial.passed}
+    judged |= {finding.rule for row in rows for trial in row.trials for finding in trial.findings}
+    return tuple(item.name for item in plan.policies if judged.isdisjoint(rule.id for rule in item.validations))

@@ -19,6 +19,10 @@ from runback_gate.errors import Location
 from runback_gate.policy.evaluate import Finding
 from runback_gate.replay.evidence import Evidence
 
+Status = Literal["", "regressed", "already failing", "fixed", "new", "unchanged"]
+"""A row against the base. `regressed`: a rule fails that the base keeps. `already failing`: the base fails whatever
+fails here. `new`: the case, or the rule that fails, is not on the base. Empty: no base, or it could not be judged."""
+
 
 class Verdict(StrEnum):
     """What a row or a trial comes to; the gate itself is PASS, FAIL or UNDECIDED."""
@@ -53,13 +57,15 @@ class Trial:
     """Ids of the rules whose match conditions say that they do not concern this answer."""
     findings: tuple[Finding, ...]
     """The rules that fail or cannot be evaluated, waived ones included."""
+    stored: str | None = None
+    """Digest of the cache entry that held the answer; None where none did."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One line of the table: a case under an agent, or a duty of the gate itself such as an expired waiver."""
 
-    kind: Literal["case", "waiver"]
+    kind: Literal["case", "waiver", "weakening"]
     agent: str
     dataset: str
     case: str
@@ -87,6 +93,12 @@ class Row:
     """Of the trial that decided, the worst first."""
     waivers: tuple[str, ...] = ()
     """`pii.email until 2026-12-31 (payments, TICKET-12)`"""
+    status: Status = ""
+    """What became of the row against the base."""
+    blocking: bool = True
+    """Whether the gate fails when the row fails: not when the base failed already and only regressions block."""
+    order: int = 0
+    """Place in the gate as written, for rows of one verdict."""
 
     @property
     def passed(self) -> int:
@@ -134,12 +146,23 @@ def settle_trials(trials: Sequence[Trial], needed: int, planned: int) -> Verdict
     return verdict
 
 
+RANK = {
+    kind: rank
+    for rank, kind in enumerate((Verdict.FAIL, Verdict.UNDECIDED, Verdict.WARN, Verdict.WAIVED, Verdict.PASS))
+}
+"""The worst verdict first."""
+
+
+def by_rank(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """Rows with the worst first, what blocks before what does not, and then as written."""
+    return tuple(sorted(rows, key=lambda row: (RANK[row.verdict], not row.blocking, row.order)))
+
+
 def gate_verdict(rows: Iterable[Row]) -> Verdict:
-    """FAIL if any row fails, else UNDECIDED if any is undecided or no case was judged, else PASS."""
-    kinds = [(row.kind, row.verdict) for row in rows]
-    verdicts = {verdict for _, verdict in kinds}
-    if Verdict.FAIL in verdicts:
+    """FAIL if any blocking row fails, else UNDECIDED if any is undecided or no case was judged, else PASS."""
+    seen = [(row.kind, row.verdict, row.blocking) for row in rows]
+    if any(verdict is Verdict.FAIL and blocking for _, verdict, blocking in seen):
         return Verdict.FAIL
-    if Verdict.UNDECIDED in verdicts or not any(kind == "case" for kind, _ in kinds):
+    if any(verdict is Verdict.UNDECIDED for _, verdict, _ in seen) or not any(kind == "case" for kind, _, _ in seen):
         return Verdict.UNDECIDED
     return Verdict.PASS

@@ -2,9 +2,9 @@
 
 In: the recorded step, the request that it asks now, and a store of earlier answers. Out: `Replay`s, one a trial.
 
-    plan = compare_requests(step, ask(agent, step))
-    plan.recorded           # True: the request is the recorded one, so its answer counts
-    replay(step, plan, trial=0, answers=cache)
+    question = compare_requests(step, ask(agent, step))
+    question.recorded                                     # True: the request is the recorded one, so its answer counts
+    replay(Ask(step, question, trial=0), answers=cache)
 """
 
 from __future__ import annotations
@@ -64,6 +64,20 @@ class Replay:
     """Digest of the cache entry, when there is one."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One answer that the gate wants: a trial of a question."""
+
+    step: Step
+    question: Question
+    trial: int
+    """From 0."""
+    live: bool = True
+    """Whether a model may be asked; else only what is known already counts."""
+    fresh: bool = False
+    """Whether the recorded answer is not enough: a model's answer of today is compared with one of today."""
+
+
 def compare_requests(step: Step, request: Request) -> Question:
     """Hold the request that is asked now against the recorded one, leaving out what the source did not keep."""
     now = digest(to_json(request))
@@ -94,16 +108,18 @@ def _known(request: Request, fields: Sequence[RequestField]) -> dict[str, JsonVa
     return {name: to_json(getattr(request, name)) for name in fields}
 
 
-def replay(step: Step, question: Question, trial: int, answers: Answers) -> Replay:
-    """The answer of one trial: the recorded one, else an earlier one, else none.
+def replay(ask: Ask, answers: Answers) -> Replay:
+    """The answer of one trial: the recorded one, else an earlier one, else none. No model is asked.
 
     Raises:
         IntegrityError: the stored answer was cut or changed.
     """
-    if question.recorded:
+    step, question = ask.step, ask.question
+    if question.recorded and not ask.fresh:
         return Replay(Evidence.RECORDED, step.response, question.note)
     if step.source.grade == "view-only":
         return Replay(Evidence.MISSING, None, question.note)
-    if found := answers.get(question.digest, trial):
+    if found := answers.get(question.digest, ask.trial):
         return Replay(Evidence.CACHED, found[0], question.note, found[1])
-    return Replay(Evidence.MISSING, None, f"{question.note}; no answer to it is known")
+    note = "; ".join(part for part in (question.note, "no answer to it is known") if part)
+    return Replay(Evidence.MISSING, None, note)

@@ -58,6 +58,8 @@ class Input:
     kind: Literal["gate", "agent", "prompt", "tools", "dataset", "recording", "policy", "waiver", "answer"]
     path: str
     digest: str
+    side: Literal["head", "base"] = "head"
+    """The revision that it was read from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,31 @@ class Rule:
     location: Location
     runbook: str = ""
     """From the policy's annotations; a path or URL for people. Empty when none is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A state of the repository."""
+
+    name: str
+    """As a person calls it: `main`, or a folder."""
+    commit: str = ""
+    """Its full commit id; empty for a folder that is none."""
+
+    def __str__(self) -> str:
+        short = self.commit[:7]
+        return f"{self.name}@{short}" if short and not self.commit.startswith(self.name) else short or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A part of a run: the cases of every nth row. `merge` makes one report of all parts."""
+
+    number: int
+    """From 1."""
+    of: int
+    duties: tuple[Row, ...]
+    """Rows of waivers that stand if every part agrees: one part cannot tell that a waiver waives nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +153,12 @@ class Report:
     """Worst first: FAIL, UNDECIDED, WARN, WAIVED, PASS; inside that by dataset and case as written."""
     notices: tuple[Notice, ...]
     totals: Totals
+    base: Revision | None = None
+    """What the run was held against; None for a run of one revision alone."""
+    head: Revision | None = None
+    """What was judged, when its commit is known."""
+    shard: Shard | None = None
+    """The part of the run that this is; None for a whole one."""
 
 
 def count(rows: Sequence[Row], policies: int) -> Totals:
@@ -175,7 +208,7 @@ def read_report(data: bytes, path: str = "report.json") -> Report:
     if not isinstance(value, dict) or value.get("schema") != SCHEMA:
         raise InputError(f"{path}: not a {SCHEMA} report", hint="give the report.json that `runback-gate run` wrote")
     report = from_json(Report, cast("dict[str, object]", value), path)  # type: ignore[arg-type]
-    if orjson.loads(orjson.dumps(report)) != value:
+    if not _covers(orjson.loads(orjson.dumps(report)), value):
         hint = "it was written by another version of Runback gate, or changed"
         raise InputError(f"{path}: holds fields or types that {SCHEMA} does not have", hint=hint)
     verdict = gate_verdict(report.rows)
@@ -183,6 +216,15 @@ def read_report(data: bytes, path: str = "report.json") -> Report:
     if honest != (report.verdict, report.exit_code, report.totals):
         raise InputError(f"{path}: the verdict or the totals contradict the rows", hint="the file was changed")
     return report
+
+
+def _covers(whole: object, given: object) -> bool:
+    """Whether nothing that is given was dropped or changed by reading it; what an older report lacks was added."""
+    if isinstance(whole, dict) and isinstance(given, dict):
+        return all(key in whole and _covers(whole[key], item) for key, item in given.items())
+    if isinstance(whole, list) and isinstance(given, list):
+        return len(whole) == len(given) and all(map(_covers, whole, given))
+    return whole == given and type(whole) is type(given)
 
 
 def report_schema() -> dict[str, Any]:
@@ -198,8 +240,8 @@ def labels(rows: Sequence[Row]) -> tuple[str, ...]:
 
 
 def _names(row: Row) -> tuple[str, ...]:
-    if row.kind == "waiver":
-        return (f"waiver {row.case}",)
+    if row.kind != "case":
+        return (f"{row.kind} {row.case}",)
     return (row.case, f"{row.dataset}/{row.case}", f"{row.agent}: {row.dataset}/{row.case}")
 
 
@@ -227,8 +269,8 @@ def said(finding: Finding) -> str:
 
 
 def explanation(row: Row) -> str:
-    """What the row says for itself where no finding speaks: the waiver's fault, or the note on the evidence."""
-    return row.why if row.kind == "waiver" else row.note
+    """What the row says for itself where no finding speaks: the fault of the gate, or the note on the evidence."""
+    return row.note if row.kind == "case" else row.why
 
 
 def purpose(row: Row) -> str:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from runback_gate.canonical import digest
 from runback_gate.errors import InputError, IntegrityError
 from runback_gate.gate.plan import load_plan
-from runback_gate.gate.run import Result, run_gate
+from runback_gate.gate.run import Result, in_turn, run_gate
 from runback_gate.gate.verdict import Row, Verdict, gate_verdict
 from runback_gate.policy.cel_cpp import CppEngine
 from runback_gate.policy.cel_py import PyEngine
@@ -50,7 +50,7 @@ SAYS_HI = {"contains": "Hi"}
 
 def run(root: Path, answers: Store | None = None, engine: Engine = CPP, day: str = DAY, **options: Any) -> Result:
     """Judge the gate of a folder."""
-    return run_gate(load_plan(root, day=day, **options), engine, answers or Answers())
+    return run_gate(load_plan(root, day=day, **options), engine, in_turn(answers or Answers()))
 
 
 def one(root: Path, *calls: ToolCall, answers: Store | None = None, **gate: Any) -> Row:
@@ -247,7 +247,10 @@ def test_progress(tmp_path: Path) -> None:
     write_gate(tmp_path, [sample_case("a", sample_step(SMALL)), sample_case("b", sample_step(LARGE))])
     seen: list[tuple[int, int, str]] = []
     run_gate(
-        load_plan(tmp_path, day=DAY), CPP, Answers(), lambda done, total, row: seen.append((done, total, row.case))
+        load_plan(tmp_path, day=DAY),
+        CPP,
+        in_turn(Answers()),
+        lambda done, total, row: seen.append((done, total, row.case)),
     )
     assert seen == [(1, 2, "a"), (2, 2, "b")]
 

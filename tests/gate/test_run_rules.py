@@ -9,7 +9,7 @@ import pytest
 
 from runback_gate.errors import ExpressionError
 from runback_gate.gate.plan import load_plan
-from runback_gate.gate.run import Result, run_gate
+from runback_gate.gate.run import Result, in_turn, run_gate
 from runback_gate.gate.verdict import Row, Verdict, gate_verdict
 from runback_gate.policy.cel_cpp import CppEngine
 from runback_gate.policy.engine import Engine
@@ -44,7 +44,7 @@ SAYS_HI = {"contains": "Hi"}
 
 def run(root: Path, answers: Store | None = None, engine: Engine = CPP, day: str = DAY, **options: Any) -> Result:
     """Judge the gate of a folder."""
-    return run_gate(load_plan(root, day=day, **options), engine, answers or Answers())
+    return run_gate(load_plan(root, day=day, **options), engine, in_turn(answers or Answers()))
 
 
 def one(root: Path, *calls: ToolCall, answers: Store | None = None, **gate: Any) -> Row:

@@ -300,7 +300,7 @@ def empty() -> Report:
 def poison(value: Any, payload: Callable[[], str]) -> Any:
     """The same value with every text field that is free text replaced."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        kept = {"schema", "kind", "verdict", "evidence", "outcome", "action"}
+        kept = {"schema", "kind", "verdict", "evidence", "outcome", "action", "status", "side"}
         changes = {
             item.name: poison(getattr(value, item.name), payload)
             for item in dataclasses.fields(value)

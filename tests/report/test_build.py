@@ -9,7 +9,7 @@ import pytest
 
 from runback_gate.canonical import digest, digest_bytes
 from runback_gate.gate.plan import load_plan
-from runback_gate.gate.run import run_gate
+from runback_gate.gate.run import in_turn, run_gate
 from runback_gate.gate.verdict import Verdict
 from runback_gate.policy.cel_cpp import CppEngine
 from runback_gate.report.build import build_report
@@ -34,7 +34,7 @@ WAIVER = {"policies": ["refunds.limit"], "cases": ["large"], "reason": "T", "own
 def report(root: Path, *responses: Response, **options: Any) -> Report:
     """The report of the gate of a folder."""
     plan = load_plan(root, day="2026-06-01", **options)
-    return build_report(plan, run_gate(plan, ENGINE, Answers(*responses)), ENGINE, version="1.2.3")
+    return build_report(plan, run_gate(plan, ENGINE, in_turn(Answers(*responses))), ENGINE, version="1.2.3")
 
 
 def test_a_report(tmp_path: Path) -> None:

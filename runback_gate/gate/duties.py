@@ -1,0 +1,43 @@
+"""Rows that are no case: what the gate itself is due, such as a waiver that has run out.
+
+In: a plan, and what its cases made of its waivers. Out: red rows.
+
+    waiver_rows(plan, used={"w"}, undecided=set())
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from typing import Any, Literal
+
+from runback_gate.errors import Location
+from runback_gate.gate.plan import Plan
+from runback_gate.gate.verdict import Row, Verdict
+
+
+def waiver_rows(plan: Plan, used: Set[str], undecided: Set[str]) -> list[Row]:
+    """A red row for each waiver that is expired, or that waives nothing in a run of the whole gate.
+
+    Args:
+        plan: the gate with its waivers.
+        used: names of the waivers that took a finding out of the verdict.
+        undecided: ids of the undecided cases; where a waiver names one, nobody knows yet what it waives.
+    """
+    rows = []
+    for waiver in plan.waivers:
+        if waiver.expired(plan.day):
+            why = f"expired on {waiver.expires}: fix the breach or have {waiver.owner} renew it"
+        elif waiver.name not in used and not plan.selection and undecided.isdisjoint(waiver.cases):
+            why = "waives nothing: no case breaks what it names, so remove it"
+        else:
+            continue
+        rows.append(duty_row("waiver", waiver.name, why, waiver.location))
+    return rows
+
+
+def duty_row(kind: Literal["waiver", "weakening"], name: str, why: str, location: Location, **changes: Any) -> Row:
+    """A red row of the gate itself, without an answer."""
+    blank: dict[str, Any] = dict.fromkeys(("agent", "dataset", "note", "then", "now"), "")
+    blank |= {"evidence": None, "recording": None, "needed": 0, "planned": 0, "trials": (), "findings": ()}
+    said = {"kind": kind, "case": name, "verdict": Verdict.FAIL, "why": why, "location": location}
+    return Row(**blank | said | changes)

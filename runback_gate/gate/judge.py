@@ -1,0 +1,161 @@
+"""What one revision of a repository judges by: its policies, checks and waivers, compiled once.
+
+In: a `Plan` and a CEL engine; then one answer after the other. Out: a `Trial` for each answer, a `Row` for each case.
+
+    rules = Rules(plan, engine)
+    asks = judge_case(rules, Work(plan.root, dataset, case), agent)      # a generator
+    replay(next(asks), answers)                                          # its first question
+
+A row is made by a generator that asks for one answer at a time: it yields an `Ask`, is sent the `Replay`, and returns
+the row. So the same code judges what is recorded and what a model is asked for, one by one or many at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+from runback_gate.agent import Agent, ask
+from runback_gate.dataset.document import Case, Dataset, Trials, case_step
+from runback_gate.gate.plan import Plan
+from runback_gate.gate.verdict import Row, Trial, settle_trials, trial_verdict
+from runback_gate.gate.waivers import apply_waivers
+from runback_gate.policy.context import agent_facts, bindings, case_facts
+from runback_gate.policy.document import ACTIONS
+from runback_gate.policy.engine import Engine
+from runback_gate.policy.evaluate import Finding, Judgement, Subject, compile_checks, compile_policy, judge
+from runback_gate.replay.compare import summarize
+from runback_gate.replay.evidence import Ask, Evidence, Question, Replay, compare_requests
+from runback_gate.step import Step
+
+Judging = Generator[Ask, Replay, Row]
+"""The making of one row: it asks for answers and returns the row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A case, and the folder in which its recording lies."""
+
+    root: Path
+    dataset: Dataset
+    case: Case
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Dataset and case: what the case is called on every revision."""
+        return self.dataset.name, self.case.id
+
+
+class Rules:
+    """The rules of one revision, and the waivers that were used so far."""
+
+    def __init__(self, plan: Plan, engine: Engine) -> None:
+        self.plan = plan
+        self.engine = engine
+        self.policies = [compile_policy(policy, engine) for policy in plan.policies]
+        self.works = [Work(plan.root, dataset, case) for dataset in plan.datasets for case in dataset.cases]
+        self.checks = {work.key: compile_checks(work.case.checks, engine) for work in self.works}
+        self.waivers = {waiver.name: str(waiver) for waiver in plan.waivers}
+        self.used: set[str] = set()
+
+    def judge(self, work: Work, agent: Agent, step: Step, question: Question, answer: Replay) -> Judgement:
+        """What the rules say of one answer; nothing when there is none. Checks are those that this revision has."""
+        if answer.response is None:
+            return Judgement((), (), ())
+        case = work.case
+        data = bindings(
+            question.request,
+            answer.response,
+            baseline=step.response if step.source.run else None,
+            case=case_facts(work.dataset.name, case.id, case.tags, step.source.at),
+            agent=agent_facts(agent.name, self.labels(agent)),
+            unknown=[name for name in step.source.unknown if getattr(agent, name) is None],
+        )
+        rules = [item for item in self.policies if item.concerns(agent.name, case.tags)]
+        checks = self.checks.get(work.key)
+        return judge(Subject(self.engine, data), rules if checks is None else [*rules, checks])
+
+    def labels(self, agent: Agent) -> dict[str, str]:
+        """The labels that this revision gives the agent: a change must not label itself out of a rule."""
+        own = next((item for item in self.plan.agents if item.name == agent.name), agent)
+        return own.labels
+
+    def trial(self, work: Work, agent: Agent, asked: Ask, answer: Replay) -> Trial:
+        """Judge one answer, with the waivers of this revision."""
+        judgement = self.judge(work, agent, asked.step, asked.question, answer)
+        answered = answer.response is not None and answer.response.error is None
+        findings = apply_waivers(judgement.findings, self.plan.waivers, work.case.id, self.plan.day)
+        self.used.update(finding.waiver for finding in findings if finding.waiver)
+        return Trial(
+            index=asked.trial,
+            evidence=answer.evidence,
+            verdict=trial_verdict(judgement.judged, findings, answered=answered),
+            request=asked.question.digest,
+            answer="" if answer.response is None else summarize(answer.response),
+            stored=answer.answer,
+            passed=judgement.passed,
+            skipped=judgement.skipped,
+            findings=findings,
+        )
+
+
+def judge_case(
+    rules: Rules, work: Work, agent: Agent, *, live: bool = True, fresh: bool = False, k_of_n: Trials | None = None
+) -> Judging:
+    """Judge one case under an agent config, trial by trial, until k of n is settled.
+
+    Args:
+        rules: what judges.
+        work: the case.
+        agent: the config that is asked.
+        live: whether a model may be asked for what is not known.
+        fresh: whether the recorded answer is not enough, see `Ask`.
+        k_of_n: trials, where they are not those of the case or the gate.
+
+    Raises:
+        InputError: the recording is missing or was changed, or a template does not fit its variables.
+    """
+    step = case_step(work.root, work.dataset, work.case)
+    question = compare_requests(step, ask(agent, step))
+    k_of_n = k_of_n or work.case.trials or rules.plan.gate.trials
+    recorded = question.recorded and not fresh
+    needed, planned = (1, 1) if recorded else (k_of_n.needed, k_of_n.n)
+    answers: list[Replay] = []
+    trials: list[Trial] = []
+    verdict = None
+    while verdict is None:
+        asked = Ask(step, question, len(trials), live=live, fresh=fresh)
+        answers.append((yield asked))
+        trials.append(rules.trial(work, agent, asked, answers[-1]))
+        verdict = settle_trials(trials, needed, planned)
+    decider = next(trial for trial in trials if trial.verdict is verdict)
+    return Row(
+        kind="case",
+        agent=agent.name,
+        dataset=work.dataset.name,
+        case=work.case.id,
+        verdict=verdict,
+        evidence=decider.evidence,
+        note=answers[decider.index].note,
+        needed=needed,
+        planned=planned,
+        then=decider.answer if recorded else summarize(step.response) if step.source.run else "",
+        now=decider.answer,
+        why=work.case.why,
+        recording=work.case.step,
+        location=work.case.location,
+        trials=tuple(trials),
+        findings=tuple(sorted(decider.findings, key=severity)),
+        waivers=tuple(dict.fromkeys(rules.waivers[item.waiver] for item in decider.findings if item.waiver)),
+    )
+
+
+def severity(finding: Finding) -> tuple[bool, bool, int]:
+    """What is worst comes first: failures before errors, Deny before Warn, what is waived last."""
+    return finding.waiver is not None, finding.outcome == "error", ACTIONS.index(finding.action)
+
+
+def unanswered(row: Row) -> bool:
+    """Whether an answer was missing that the row wanted."""
+    return any(trial.evidence is Evidence.MISSING for trial in row.trials)
