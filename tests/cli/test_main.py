@@ -201,7 +201,10 @@ def test_interruption_is_no_verdict(here: Path) -> None:
     """Ctrl-C exits 2 with one line and leaves nothing behind."""
     words = [sys.executable, "-m", "runback_gate.cli", "import", "transcript", "-", "--agent", "a"]
     pipe = subprocess.PIPE
+    # A job in the background ignores the signal, and so would its child: this one starts as in a terminal.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(words, cwd=here, env=environment(), stdin=pipe, stdout=pipe, stderr=pipe) as child:
+        signal.signal(signal.SIGINT, before)
         assert child.stdin is not None
         assert child.stderr is not None
         # A full pipe that empties says that it reads; a signal between two reads is seen after the next one only.
