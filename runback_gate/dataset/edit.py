@@ -23,7 +23,8 @@ def append_case(document: Document, case: dict[str, JsonValue]) -> str:
     """The text of `document` with `case` as the last of `spec.cases`; comments, order and line ends stay.
 
     Raises:
-        InputError: the cases are written in a form that text cannot be added to (`[…]` on one line).
+        InputError: the cases are written in a form that text cannot be added to: `[…]` on one line, or a block of text
+            that the end of the file cuts off, which any line after it would change.
     """
     text = document.data.decode()
     newline = "\r\n" if "\r\n" in text else "\n"
@@ -33,10 +34,8 @@ def append_case(document: Document, case: dict[str, JsonValue]) -> str:
     joint = "" if not head or head.endswith("\n") else newline
     new = head + joint + newline.join(block) + newline + tail
     if parse_document(new, document.path).value != _with(document.value, case):
-        raise InputError(
-            f"{document.path}: the case cannot be added to the text as it is written",
-            hint="write `cases:` as a block, one `- id:` a line",
-        )
+        hint = "end the file with a line end" if joint else "write `cases:` as a block, one `- id:` a line"
+        raise InputError(f"{document.path}: the case cannot be added to the text as it is written", hint=hint)
     return new
 
 

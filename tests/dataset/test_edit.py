@@ -66,7 +66,12 @@ def datasets(draw: st.DrawFn) -> str:
     order = draw(st.permutations([*top, spec[0]]))
     text = "".join(order) + draw(st.sampled_from(["", "...\n", "# the end\n"]))
     text = text.replace("\n", draw(st.sampled_from(["\n", "\r\n"])))
-    return text.rstrip("\r\n") if draw(st.booleans()) else text
+    return text.rstrip("\r\n") if draw(st.booleans()) and not cut_off(text) else text
+
+
+def cut_off(text: str) -> bool:
+    """Whether the file means something else without its last line end, as a block of text at its end does."""
+    return parse_document(text.rstrip("\r\n"), "d.yaml").value != parse_document(text, "d.yaml").value
 
 
 def holds(old: str, new: str) -> bool:
@@ -185,3 +190,14 @@ def test_an_edited_file_is_a_dataset() -> None:
     dataset = dataset_from(parse_document(append_case(document, {**CASE, "id": "second"}), "d.yaml"))
     assert [case.id for case in dataset.cases] == ["new", "second"]
     assert dataset.cases[1].checks[0].title == "toolCalled escalate"
+
+
+def test_a_text_that_the_end_of_the_file_cuts_off() -> None:
+    """Any line after it would give the text a line end that it does not have, so nothing is added."""
+    text = f"{HEAD}spec:\n  cases:\n  - id: c\n    step: {STEP}\n"
+    case: dict[str, Any] = {"id": "d", "step": STEP, "checks": []}
+    whole = f"{text}    why: |\n      more\n"
+    assert append_case(parse_document(whole, "d.yaml"), case).startswith(whole)
+    with pytest.raises(InputError, match="cannot be added") as caught:
+        append_case(parse_document(whole.rstrip(), "d.yaml"), case)
+    assert caught.value.hint == "end the file with a line end"
