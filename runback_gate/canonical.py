@@ -137,6 +137,12 @@ def digest_bytes(data: bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
+def git_blob_id(data: bytes, *, like: str) -> str:
+    """Name bytes as git names the content of a file, by SHA-1 or, where the name `like` is that long, by SHA-256."""
+    kind = "sha256" if len(like) == 64 else "sha1"
+    return hashlib.new(kind, b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
 def _survey(value: object, limit: int = MAX_DEPTH) -> tuple[set[type], set[object]]:
     """Give the types and keys that occur anywhere, or raise when it is too deep. By level, so that C does the loops."""
     kinds: set[type] = {type(value)}

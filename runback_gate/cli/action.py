@@ -23,6 +23,8 @@ import click
 
 from runback_gate.cli.files import read_file, write_file
 from runback_gate.cli.runner import MAX_SUMMARY, Inputs, Runner, open_runner, read_inputs
+from runback_gate.cli.snapshot import snapshot
+from runback_gate.documents import safe_read
 from runback_gate.errors import GitHubError, InputError, RunbackError, WriteError
 from runback_gate.report.text import command_data, terminal
 
@@ -74,7 +76,7 @@ class _Job:
         check = self._start(api, event)
         try:
             with _cancellable():
-                report, outcome = self._judge()
+                event, report, outcome = self._judge(api, event)
         except _Cancelled:
             self._cancel(api, check)
             raise
@@ -89,29 +91,58 @@ class _Job:
             raise InputError("GITHUB_EVENT_PATH is not set", hint=_HINT)
         return read_event(read_file(Path(path), MAX_EVENT_BYTES, hint=_HINT), os.environ)
 
-    def _judge(self) -> tuple[Report | None, Outcome]:
+    def _judge(self, api: Api | None, event: Event) -> tuple[Event, Report | None, Outcome]:
         """The report and what it comes to; whatever goes wrong comes to no verdict."""
-        from runback_gate.cli.run import judge  # noqa: PLC0415
         from runback_gate.github.outcome import judged, not_judged  # noqa: PLC0415
 
-        inputs = self.inputs
+        folder = self.inputs.root
         try:
-            report = judge(
-                self.workspace / inputs.root,
-                agent=inputs.agent,
-                dataset=inputs.dataset,
-                cache=self._cache(),
-                date=None,
-                quiet=False,
-            )
+            event, report = self._report(api, event)
         except RunbackError as error:
-            return None, not_judged(error, folder=inputs.root)
+            return event, None, not_judged(error, folder=folder)
         except Exception as error:  # noqa: BLE001  a crash must not look like a verdict, and must be told like one
             if os.environ.get("RUNBACK_DEBUG"):
                 traceback.print_exc()
             words = f"internal error: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
-            return None, not_judged(RunbackError(words, hint="this is a fault of Runback gate: please report it"))
-        return report, judged(report, folder=inputs.root)
+            return event, None, not_judged(RunbackError(words, hint="a fault of Runback gate: please report it"))
+        return event, report, judged(report, folder=folder)
+
+    def _report(self, api: Api | None, event: Event) -> tuple[Event, Report]:
+        """Find the two sides, lay out what is not in the workspace, and judge."""
+        from runback_gate.cli.run import judge  # noqa: PLC0415
+        from runback_gate.github.pull import find_sides  # noqa: PLC0415
+
+        inputs = self.inputs
+        with contextlib.ExitStack() as stack:
+            root = self.workspace / inputs.root
+            if event.base is not None or event.trusted:
+                if api is None:
+                    raise InputError("without a token the base cannot be read", hint="give the input `token`")
+                sides = find_sides(api, event)
+                event = sides.event
+                if event.trusted:
+                    root = stack.enter_context(
+                        snapshot(api, sides.tree, inputs.root, self.workspace, also=inputs.agent)
+                    )
+                else:
+                    self._checked_out(event)
+                stack.enter_context(snapshot(api, sides.base, inputs.root, self.workspace))
+            report = judge(
+                root, agent=inputs.agent, dataset=inputs.dataset, cache=self._cache(), date=None, quiet=False
+            )
+        return event, report
+
+    def _checked_out(self, event: Event) -> None:
+        """Refuse to judge something else than the commit in question."""
+        try:
+            head = safe_read(self.workspace, ".git/HEAD", 4096).decode("ascii", "replace").strip()
+            if head.startswith("ref: "):
+                head = safe_read(self.workspace, f".git/{head[5:]}", 4096).decode("ascii", "replace").strip()
+        except InputError as error:
+            raise InputError("the workspace is no checkout", hint="check the pull request out first") from error
+        if head not in (event.sha, event.head):
+            message = f"the workspace holds {head[:7]}, neither the pull request nor its merge"
+            raise InputError(message, hint="check out the commit that started the workflow, which is the default")
 
     def _cache(self) -> Path | None:
         return Path(os.environ.get("HOME", "/")) / self.inputs.cache if self.inputs.cache else None

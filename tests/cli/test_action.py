@@ -14,32 +14,47 @@ import pytest
 from runback_gate.report.model import read_report
 from tests.cli.conftest import Command, Result, change
 from tests.github.fake import BOT, READER, FakeGitHub, Fault
-from tests.github.test_event import ENVIRON, HEAD, pull_request
+from tests.github.repository import Repository
+from tests.github.test_event import ENVIRON, pull_request
 
 Job = Callable[..., Result]
 
 
 @pytest.fixture
 def hub() -> Iterator[FakeGitHub]:
-    """A GitHub with one open pull request."""
+    """A GitHub."""
     with FakeGitHub() as found:
-        found.add_pull(7, HEAD)
         yield found
     assert found.broken == []
 
 
 @pytest.fixture
-def job(gate: Path, command: Command, hub: FakeGitHub, monkeypatch: pytest.MonkeyPatch) -> Job:
-    """Runs the action on a checked-out pull request; keyword arguments are inputs, upper-case ones variables."""
+def repository(gate: Path, hub: FakeGitHub) -> Repository:
+    """The start that `init` writes, committed as the base."""
+    hub.git = gate
+    found = Repository(gate)
+    found.commit("base")
+    return found
+
+
+@pytest.fixture
+def job(gate: Path, command: Command, hub: FakeGitHub, repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Job:
+    """Runs the action on a pull request of what lies in the folder; keywords are inputs, upper-case ones variables."""
     runner = gate.parent / f"{gate.name}-runner"
     runner.mkdir()
+    base = repository.git("rev-parse", "HEAD")
 
-    def run(event: object = None, **settings: str) -> Result:
-        (runner / "event.json").write_text(json.dumps(pull_request() if event is None else event))
+    def run(source: str = "acme/agent", *, head: str = "", **settings: str) -> Result:
+        head = head or repository.commit("head")
+        hub.add_pull(7, head, source=source, base=base)
+        event = pull_request(source, head={"sha": head, "ref": "topic", "repo": {"full_name": source}})
+        event["pull_request"]["base"]["sha"] = base
+        (runner / "event.json").write_text(json.dumps(event))
         for name in ("out", "summary"):
             (runner / name).unlink(missing_ok=True)
         variables = {
             **ENVIRON,
+            "GITHUB_SHA": head,
             "GITHUB_API_URL": hub.url,
             "GITHUB_EVENT_PATH": str(runner / "event.json"),
             "GITHUB_WORKSPACE": str(gate),
@@ -71,12 +86,14 @@ def summary(gate: Path) -> str:
     return (gate.parent / f"{gate.name}-runner" / "summary").read_text("utf-8")
 
 
-def test_green(job: Job, gate: Path, hub: FakeGitHub, outputs: Callable[[], dict[str, str]]) -> None:
+def test_green(
+    job: Job, gate: Path, hub: FakeGitHub, repository: Repository, outputs: Callable[[], dict[str, str]]
+) -> None:
     """A pull request that passes: exit 0, a green check, a summary, report files, and no comment."""
     result = job()
     assert (result.code, result.err) == (0, "")
     (check,) = hub.checks.values()
-    assert (check["conclusion"], check["head_sha"]) == ("success", HEAD)
+    assert (check["conclusion"], check["head_sha"]) == ("success", repository.git("rev-parse", "HEAD"))
     assert hub.comments == {}
     assert summary(gate).startswith("### ✓ Runback gate")
     assert read_report((gate / ".runback/report.json").read_bytes()).exit_code == 0
@@ -88,7 +105,9 @@ def test_green(job: Job, gate: Path, hub: FakeGitHub, outputs: Callable[[], dict
     assert "::warning" not in result.out
 
 
-def test_red(job: Job, gate: Path, hub: FakeGitHub, outputs: Callable[[], dict[str, str]]) -> None:
+def test_red(
+    job: Job, gate: Path, hub: FakeGitHub, repository: Repository, outputs: Callable[[], dict[str, str]]
+) -> None:
     """A changed case that fails: exit 1, a red check with an annotation, a comment that names the head."""
     change(gate / "datasets/support.yaml", "checks:", "checks:\n        - contains: no such words")
     assert job().code == 1
@@ -96,7 +115,7 @@ def test_red(job: Job, gate: Path, hub: FakeGitHub, outputs: Callable[[], dict[s
     assert check["conclusion"] == "failure"
     assert hub.annotations[check["id"]]
     (comment,) = hub.comments.values()
-    assert f"head={HEAD}" in comment["body"]
+    assert f"head={repository.git('rev-parse', 'HEAD')}" in comment["body"]
     assert f"[all rows]({check['html_url']})" in comment["body"]
     assert outputs()["verdict"] == "FAIL"
 
@@ -104,7 +123,7 @@ def test_red(job: Job, gate: Path, hub: FakeGitHub, outputs: Callable[[], dict[s
 def test_a_fork(job: Job, gate: Path, hub: FakeGitHub, outputs: Callable[[], dict[str, str]]) -> None:
     """With a token that may only read: the same exit code, the summary, annotations as commands, and why."""
     change(gate / "datasets/support.yaml", "checks:", "checks:\n        - contains: no such words")
-    result = job(pull_request("eve/agent"), token=READER)
+    result = job("eve/agent", token=READER)
     assert result.code == 1
     assert (hub.checks, hub.comments) == ({}, {})
     assert "::error file=datasets/support.yaml" in result.out
@@ -114,17 +133,45 @@ def test_a_fork(job: Job, gate: Path, hub: FakeGitHub, outputs: Callable[[], dic
 
 
 def test_no_token(job: Job, hub: FakeGitHub) -> None:
-    """Without a token nothing is asked of GitHub, and that is said."""
-    result = job(token="")
+    """Without a token nothing is asked of GitHub: a push is judged, a pull request is not, for lack of its base."""
+    result = job(token="", GITHUB_EVENT_NAME="push")
     assert result.code == 0
     assert "No token was given" in result.out
+    result = job(token="")
+    assert result.code == 2
+    assert "without a token the base cannot be read" in result.out
     assert hub.log == []
 
 
 def test_neither_check_nor_comment(job: Job, hub: FakeGitHub) -> None:
     """What the workflow does not want is not made."""
     assert job(check="false", comment="false").code == 0
-    assert hub.log == []
+    assert (hub.checks, hub.comments) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("2" * 40, "the workspace holds 2222222, neither the pull request nor its merge"),
+        ("ref: refs/heads/none", "the workspace is no checkout"),
+        ("ref: ../../etc/passwd", "the workspace is no checkout"),
+        ("\xff", "the workspace holds"),
+    ],
+)
+def test_the_wrong_checkout(job: Job, gate: Path, repository: Repository, content: str, words: str) -> None:
+    """A workspace that holds something else than the commit in question is not judged in its name."""
+    head = repository.commit("head")
+    (gate / ".git/HEAD").write_text(content, "latin-1")
+    result = job(head=head)
+    assert result.code == 2
+    assert words in result.out
+
+
+def test_a_checkout_of_a_branch(job: Job, repository: Repository) -> None:
+    """A checkout of the head by the name of its branch is one of the head."""
+    head = repository.commit("head")
+    repository.git("checkout", "--quiet", "-B", "topic", head)
+    assert job(head=head).code == 0
 
 
 def test_an_outage_does_not_change_the_verdict(
@@ -132,7 +179,7 @@ def test_an_outage_does_not_change_the_verdict(
 ) -> None:
     """Where GitHub answers nothing, the exit code is the verdict all the same, and what is missing is said."""
     monkeypatch.setattr("time.sleep", hub.sleep)
-    hub.faults = [Fault("GET", "", 503) for _ in range(8)]
+    hub.faults = [Fault("GET", path, 503) for path in ("check-runs", "pulls") for _ in range(4)]
     assert job().code == 0
     assert "No check run: GET commits/" in summary(gate)
     assert "No comment: GET pulls/7: 503" in summary(gate)
@@ -196,17 +243,20 @@ def test_cancelled(job: Job, hub: FakeGitHub, monkeypatch: pytest.MonkeyPatch, n
     assert check["conclusion"] == "cancelled"
 
 
-def test_killed_and_run_again(job: Job, hub: FakeGitHub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_and_run_again(
+    job: Job, hub: FakeGitHub, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A job that was killed after its check was made, and runs again, leaves one check and one comment."""
 
     def killed(*_: object, **__: object) -> None:
         raise SystemExit(137)
 
+    head = repository.commit("head")
     with monkeypatch.context() as patch:
         patch.setattr("runback_gate.cli.run.judge", killed)
-        assert job().code == 137
+        assert job(head=head).code == 137
     assert [check["status"] for check in hub.checks.values()] == ["in_progress"]
-    assert job(GITHUB_RUN_ATTEMPT="3").code == 0
+    assert job(head=head, GITHUB_RUN_ATTEMPT="3").code == 0
     assert [check["conclusion"] for check in hub.checks.values()] == ["success"]
 
 

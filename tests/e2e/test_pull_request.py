@@ -1,0 +1,174 @@
+"""A pull request from its first push to green: what blocks it, what it is told, and what it costs to be told twice."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from pathlib import Path
+
+from runback_gate.report.model import read_report
+from runback_gate.testing import sample_call, sample_case, sample_step, write_gate
+from tests.e2e.conftest import ROOT, Open, PullRequest, kill
+from tests.github.contract import LIMITS
+from tests.github.fake import READER, FakeGitHub
+from tests.report.conftest import PAYLOADS
+from tests.report.test_markdown import assert_inert
+
+PAYS = "disputed-charge-escalates"
+WRITTEN = [text for text in PAYLOADS if text.isprintable() and 0 < len(text) < 1000]
+
+
+def with_answers(pull: PullRequest) -> PullRequest:
+    """Give the jobs the earlier answers of the demo, where no change can put any."""
+    shutil.copytree(ROOT / "datasets/answers", pull.home / "answers")
+    return pull
+
+
+def break_prompt(pull: PullRequest) -> str:
+    """Push a prompt that makes the agent pay at once."""
+    shutil.copy(ROOT / "agents/changed/support.md", pull.path / "agents/support.md")
+    return pull.push("be generous")
+
+
+def fix_prompt(pull: PullRequest) -> str:
+    """Push the prompt as it was."""
+    shutil.copy(ROOT / "agents/support.md", pull.path / "agents/support.md")
+    return pull.push("be careful")
+
+
+def test_a_prompt_blocks_and_its_fix_does_not(open_pull_request: Open, hub: FakeGitHub) -> None:
+    """A changed prompt turns one row red and blocks; the fix turns it green, in the same check and comment."""
+    pull = with_answers(open_pull_request())
+    red = break_prompt(pull)
+    done = pull.run(red, cache="answers")
+    assert (done.code, done.outputs["verdict"]) == (1, "FAIL"), done.log
+    (check,) = pull.checks(red)
+    assert (check["status"], check["conclusion"]) == ("completed", "failure")
+    assert check["output"]["summary"].count("🔴") == 1
+    assert f"`{PAYS}`" in check["output"]["summary"]
+    assert done.outputs["check-url"] == check["html_url"]
+    # On the lines of the policy that broke and of the case, never on a file that is not of the repository.
+    assert {item["path"] for item in hub.annotations[check["id"]]} <= {
+        "policies/refunds.yaml", "datasets/refunds.yaml", "agents/support.md", "agents/support.yaml"
+    }  # fmt: skip
+    (comment,) = hub.comments.values()
+    assert f"head={red}" in comment["body"]
+    assert "🔴" in comment["body"]
+
+    green = fix_prompt(pull)
+    done = pull.run(green, cache="answers")
+    assert (done.code, done.outputs["verdict"]) == (0, "PASS"), done.log
+    (after,) = pull.checks(green)
+    assert (after["conclusion"], after["external_id"]) == ("success", check["external_id"])
+    assert list(hub.comments) == [comment["id"]]
+    assert f"head={green}" in comment["body"]
+    assert "🔴" not in comment["body"]
+    assert len(hub.checks) == 2
+
+
+def test_the_same_head_again(open_pull_request: Open, hub: FakeGitHub) -> None:
+    """A job that runs again on the same head changes the check and the comment that are there."""
+    pull = open_pull_request()
+    head = break_prompt(pull)
+    assert pull.run(head).code == 2
+    (check,) = pull.checks(head)
+    assert check["output"]["title"].startswith("No verdict")
+    with_answers(pull)
+    assert pull.run(head, cache="answers").code == 1
+    assert list(hub.checks) == [check["id"]]
+    assert len(hub.comments) == 1
+    assert check["output"]["title"].startswith("1 ")
+
+
+def test_a_fork(open_pull_request: Open, hub: FakeGitHub) -> None:
+    """The pull request of a fork gets its verdict without a right to write, and is told what is missing."""
+    pull = with_answers(open_pull_request(source="eve/agent"))
+    done = pull.run(break_prompt(pull), cache="answers", token=READER)
+    assert done.code == 1
+    assert "🔴" in done.summary
+    assert "::error file=policies/refunds.yaml" in done.log
+    assert "the token of a pull request from a fork may only read" in done.summary
+    assert pull.run(fix_prompt(pull), cache="answers", token=READER).code == 0
+    assert (hub.checks, hub.comments) == ({}, {})
+
+
+def test_a_fork_finished_by_a_trusted_job(open_pull_request: Open, hub: FakeGitHub) -> None:
+    """A job with the rights of the base reads the head of a fork as data and publishes the verdict."""
+    pull = with_answers(open_pull_request(source="eve/agent"))
+    head = break_prompt(pull)
+    merge = pull.repository.merge(pull.base, head)
+    pull.repository.checkout(head)
+    hub.before = lambda _method, _path: hub.pulls[7].update(merge_commit_sha=merge)
+    done = pull.run(head, event="pull_request_target", cache="answers")
+    assert done.code == 1, done.log
+    (check,) = pull.checks(head)
+    assert check["conclusion"] == "failure"
+    assert len(hub.comments) == 1
+
+
+def test_killed_after_the_check_was_made(open_pull_request: Open, hub: FakeGitHub) -> None:
+    """A job that was killed between the check and the verdict, and runs again, leaves one check and one comment."""
+    pull = with_answers(open_pull_request())
+    head = break_prompt(pull)
+    reached, go_on = threading.Event(), threading.Event()
+
+    def hold(_method: str, path: str) -> None:
+        if "/git/trees/" in path:
+            reached.set()
+            go_on.wait(60)
+
+    hub.before = hold
+    process, _ = pull.start(head, cache="answers")
+    assert reached.wait(60)
+    kill(process)
+    hub.before = lambda _method, _path: None
+    go_on.set()
+    assert [check["status"] for check in hub.checks.values()] == ["in_progress"]
+    assert pull.run(head, cache="answers").code == 1
+    assert [check["conclusion"] for check in hub.checks.values()] == ["failure"]
+    assert len(hub.comments) == 1
+
+
+def hostile_gate(path: Path) -> None:
+    """500 cases whose answers attack every surface, and that fail."""
+    texts = [text[:4000] or "empty" for text in PAYLOADS]
+    cases = [
+        sample_case(
+            f"case-{number:03}",
+            sample_step(sample_call("issue_refund", amount=250), text=texts[number % len(texts)] + f" {number}"),
+            {"notContains": str(number)},
+            # What a file says, YAML has its own rules for: no control characters.
+            why=WRITTEN[number % len(WRITTEN)],
+        )
+        for number in range(500)
+    ]
+    write_gate(path, cases)
+
+
+def test_500_hostile_rows(open_pull_request: Open, hub: FakeGitHub) -> None:
+    """500 red rows of hostile text are posted within the limits, and nothing in them is alive."""
+    pull = open_pull_request(hostile_gate)
+    head = pull.push("nothing")
+    done = pull.run(head)
+    assert done.code == 1, done.log[-2000:]
+    (check,) = pull.checks(head)
+    summary = check["output"]["summary"]
+    assert len(summary.encode()) <= LIMITS["summary"]
+    assert "are not shown here" in summary
+    assert_inert(summary.rpartition("\nhead ")[0])
+    (comment,) = hub.comments.values()
+    assert len(comment["body"].encode()) <= LIMITS["body"]
+    assert len(done.summary.encode()) <= 1_000_000
+    assert len(hub.annotations[check["id"]]) == 500
+    assert all(
+        len(seen.body["output"].get("annotations", [])) <= 50
+        for seen in hub.log
+        if seen.method == "PATCH" and seen.body and "output" in seen.body
+    )
+    # Between the marks the runner takes nothing for a command, and behind them there is none of a model's.
+    lines = done.log.splitlines()
+    mark = lines[0].removeprefix("::stop-commands::")
+    behind = lines[lines.index(f"::{mark}::") + 1 :]
+    assert [line for line in behind if line.startswith("::") and "title=Runback gate" not in line] == []
+    report = read_report((pull.runner / "1/workspace/.runback/report.json").read_bytes())
+    assert len(report.rows) == 500
