@@ -24,6 +24,7 @@ import click
 from runback_gate.cli.files import read_file, write_file
 from runback_gate.cli.runner import MAX_SUMMARY, Inputs, Runner, open_runner, read_inputs
 from runback_gate.cli.snapshot import snapshot
+from runback_gate.cli.terminal import slug, unicode
 from runback_gate.documents import safe_read
 from runback_gate.errors import GitHubError, InputError, RunbackError, WriteError
 from runback_gate.report.text import command_data, terminal
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from runback_gate.github.outcome import Outcome
     from runback_gate.report.model import Report
 
+_FORMS = {"sarif": "report.sarif", "markdown": "report.md"}
+_WIDTH = 120
+"""Columns of a log that people read in a browser."""
 _HINT = "`runback-gate action` runs in a job of GitHub Actions; elsewhere use `runback-gate run`"
 
 
@@ -188,15 +192,15 @@ class _Job:
         self.runner.summarize(outcome.markdown(MAX_SUMMARY - len(notes.encode())) + notes)
 
     def _files(self, report: Report | None) -> bool:
-        from runback_gate.cli.run import FILES, render_as  # noqa: PLC0415
+        from runback_gate.report import renderer  # noqa: PLC0415
         from runback_gate.report.model import write_report  # noqa: PLC0415
 
         if report is None:
             return False
         try:
             write_file(self.runner.folder / "report.json", write_report(report))
-            for form in ("sarif", "markdown"):
-                write_file(self.runner.folder / FILES[form], render_as(report, form).encode())
+            for form, name in _FORMS.items():
+                write_file(self.runner.folder / name, renderer(form)(report).encode())
         except WriteError as error:
             self.notes.append(f"No report files: {terminal(str(error))}")
             return False
@@ -204,12 +208,12 @@ class _Job:
 
     def _table(self, report: Report | None, outcome: Outcome) -> None:
         """The table in the log, between marks that keep the runner from taking anything in it for a command."""
-        from runback_gate.cli.run import render_as  # noqa: PLC0415
+        from runback_gate.report.console import render  # noqa: PLC0415
 
         mark = secrets.token_hex(16)
         click.echo(f"::stop-commands::{mark}")
         if report:
-            click.echo(render_as(report, "console"), nl=False)
+            click.echo(render(report, width=_WIDTH, colour=False, show_all=False, unicode=unicode()), nl=False)
         else:
             click.echo(terminal(outcome.title))
         click.echo(f"::{mark}::")
@@ -245,8 +249,6 @@ class _Job:
             click.echo("\n".join(command(item) for item in outcome.annotations))
 
     def _key(self) -> str:
-        from runback_gate.cli.terminal import slug  # noqa: PLC0415
-
         return slug(self.inputs.name)
 
 
