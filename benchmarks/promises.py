@@ -98,6 +98,13 @@ def backtest(folder: Path) -> list[Figure]:
     return [Figure(f"backtest of {TURNS:,} airline turns", "CPU s", cost.cpu, 2.0, (Peer(FLOOR, floor.cpu),))]
 
 
+def weakening(folder: Path) -> list[Figure]:
+    """What a change takes away from a gate, every file of which has other bytes, beside reading the two gates."""
+    found = json.loads(_module("benchmarks.compare", str(folder), "--cases", str(CASES), "--policies", str(POLICIES)))
+    name = f"two gates of {CASES:,} cases compared"
+    return [Figure(name, "CPU s", found["compare"], 0.1, (Peer("reading the two gates", found["load"]),))]
+
+
 def _floor(folder: Path, data: str) -> Cost:
     return measure([sys.executable, str(ROOT / "benchmarks" / "floor.py"), data], folder)
 
@@ -112,5 +119,6 @@ PROMISES: dict[str, Callable[[Path], list[Figure]]] = {
     "gate": gate,
     "policies": policies,
     "backtest": backtest,
+    "weakening": weakening,
 }
 """By the name that the command line takes."""

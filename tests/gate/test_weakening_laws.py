@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runback_gate.documents import parse_document
+from runback_gate.errors import InputError
 from runback_gate.gate.config import load_gate
 from runback_gate.gate.plan import Plan, load_plan
 from runback_gate.gate.weakening import approved, find_weakenings, refusal
@@ -26,6 +27,13 @@ from runback_gate.testing import REFUNDS, sample_case, sample_step, write_docume
 ROOT = Path(__file__).parents[2]
 DAY = "2026-06-01"
 HEAD = "9ac3e11d" * 5
+WAIVER = {
+    "policies": ["refunds.limit"],
+    "cases": ["c0"],
+    "reason": "TICKET-12",
+    "owner": "payments",
+    "expires": "2026-12-31",
+}
 FILES = ("policies/refunds.yaml", "policies/messages.yaml", "datasets/refunds.yaml", "datasets/messages.yaml")
 DEMO: dict[str, Any] = {name: parse_document((ROOT / name).read_bytes(), name).value for name in FILES}
 """The rules, cases and checks of this repository's own gate."""
@@ -206,6 +214,19 @@ def test_conditions_follow_their_params(tmp_path: Path) -> None:
     assert (found.kind, found.message) == ("params-changed", "a value in a rule is another: params.from 1 → 9")
 
 
+def test_very_many_conditions_are_compared_as_written(tmp_path: Path) -> None:
+    """To put variables into thousands of conditions takes minutes, so there another name of one is reported too."""
+    one = {"variables": [{"name": "n", "expression": "size(history)"}], **rule("true")}
+    other = {"variables": [{"name": "m", "expression": "size(history)"}], **rule("true")}
+    same = [{"name": f"c{number}", "expression": f"size(history) != {number}"} for number in range(64)]
+    before = {"name": "last", "expression": "variables.n < 9"}, {"name": "last", "expression": "variables.m < 9"}
+    for conditions, kinds in ((same[1:], []), (same, ["match-condition-changed"])):
+        base = {**one, "matchConditions": [*conditions, before[0]]}
+        head = {**other, "matchConditions": [*conditions, before[1]]}
+        folder = tmp_path / str(len(conditions))
+        assert [item.kind for item in weaker_rules(*policies(folder, base, head))] == kinds
+
+
 @pytest.mark.parametrize(
     ("wide", "narrow", "covered"),
     [
@@ -254,7 +275,7 @@ def test_values_are_shown_in_short() -> None:
     assert brief("x" * 99) == "x" * 59 + "…"
     assert brief({"b": 1, "a": ["é"]}) == '{"a": ["é"], "b": 1}'
     assert listed([]) == "none"
-    assert listed([str(number) for number in range(10)]) == "0, 1, 2, 3, 4, 5, 6, 7, 2 more"
+    assert listed([str(number) for number in range(10)]) == "0, 1, 2, 3, 4, 5, 6, 7, more"
 
 
 @pytest.mark.parametrize(
@@ -280,6 +301,81 @@ def test_why_a_file_is_gone(tmp_path: Path, patterns: list[str], side: str) -> N
     (found,) = weaker_rules(base, dataclasses.replace(head, gate=gate, policies=()))
     assert (found.kind, found.side) == ("policy-removed", side)
     assert found.location.path == ("runback.yaml" if side == "head" else "policies/refunds.yaml")
+
+
+def test_a_waiver_of_very_much_is_compared_at_once(tmp_path: Path) -> None:
+    """A file may name more pairs of rules and cases than a machine could hold; some that are new are named."""
+    write_gate(tmp_path / "base", [sample_case("c", sample_step(text="Hi"))], waivers={"w": WAIVER})
+    much = {
+        "policies": ["refunds.limit", *(f"r{number}" for number in range(9_999))],
+        "cases": [f"c{number}" for number in range(10_000)],
+    }
+    write_gate(tmp_path / "head", [sample_case("c", sample_step(text="Hi"))], waivers={"w": {**WAIVER, **much}})
+    base, head = (load_plan(tmp_path / name, day=DAY) for name in ("base", "head"))
+    (found,) = find_weakenings(base, head)
+    assert (found.kind, found.location.path) == ("waiver-broadened", "waivers/w.yaml")
+    assert found.message.startswith("more breaches are accepted: refunds.limit in c1, refunds.limit in c2, ")
+    assert found.message.endswith(", more")
+
+
+def test_waivers_count_together(tmp_path: Path) -> None:
+    """Two waivers of the base in one of the head are no more than before, up to the earlier of their days."""
+    early, late = {**WAIVER, "cases": ["a"]}, {**WAIVER, "cases": ["b"], "expires": "2027-01-31"}
+    both = {**WAIVER, "cases": ["a", "b"]}
+    cases = [sample_case("c", sample_step(text="Hi"))]
+    write_gate(tmp_path / "base", cases, waivers={"early": early, "late": late})
+    base = load_plan(tmp_path / "base", day=DAY)
+    for day, kinds in (("2026-12-31", []), ("2027-01-31", ["waiver-extended"])):
+        write_gate(tmp_path / day, cases, waivers={"early": {**both, "expires": day}})
+        assert [item.kind for item in find_weakenings(base, load_plan(tmp_path / day, day=DAY))] == kinds
+
+
+def test_parts_of_gates_are_compared_with_the_same_parts(tmp_path: Path) -> None:
+    """A filter on one side only would hide what goes, or show it as gone."""
+    for name in ("base", "head"):
+        write_gate(tmp_path / name, [sample_case("c", sample_step(text="Hi"))])
+        write_document(tmp_path / name, "agents/other.yaml", "Agent", "other", {})
+    whole = load_plan(tmp_path / "base", day=DAY)
+    part, same = (load_plan(tmp_path / name, day=DAY, agent="support") for name in ("base", "head"))
+    assert find_weakenings(part, same) == ()
+    for sides in ((whole, part), (part, whole)):
+        with pytest.raises(
+            InputError, match=r"parts of two gates cannot be compared: .*agent=support.* \(select the same"
+        ):
+            find_weakenings(*sides)
+
+
+def test_an_expression_that_cannot_be_read_may_read_anything(tmp_path: Path) -> None:
+    """Where the base's expression is not CEL, a changed tag is reported: nobody knows that it means nothing."""
+    for name, tag in (("base", "a"), ("head", "b")):
+        case = sample_case("c", sample_step(text="Hi"), tags=[tag])
+        write_gate(
+            tmp_path / name, [case], policies={"odd": {"validations": [{"id": "odd", "expression": "case ` x"}]}}
+        )
+    base, head = (load_plan(tmp_path / name, day=DAY) for name in ("base", "head"))
+    assert [item.kind for item in find_weakenings(base, head)] == ["tags-changed"]
+
+
+def test_checks_are_told_apart_by_what_they_demand(tmp_path: Path) -> None:
+    """Arguments in another order demand the same; a bound is kept by any that is as low; one of two is no more."""
+    call = {"toolCalled": {"name": "t", "arguments": {"a": 1, "b": 2}}}
+    turned = {"toolCalled": {"name": "t", "arguments": {"b": 2, "a": 1}}}
+    schema = [{"jsonSchema": {"type": kind}} for kind in ("object", "array")]
+    for base, head, kinds in (
+        ([call], [turned], []),
+        ([call, call], [call], []),
+        ([{"maxTokens": 9}, {"maxTokens": 5}], [{"maxTokens": 5}], []),
+        ([{"maxCostUsd": "0.10"}], [{"maxCostUsd": "0.1"}], []),
+        ([{"maxCostUsd": "0.10"}], [{"maxCostUsd": "0.11"}], ["check-changed"]),
+        (schema[:1], schema[:1], []),
+        (schema[:1], schema[1:], ["check-changed"]),
+        ([{"contains": "1"}], [{"cel": 'response.text.contains("1")'}], ["check-removed"]),
+        ([{"contains": "1"}, {"contains": "2"}], [{"contains": "3"}], ["check-changed", "check-removed"]),
+    ):
+        for name, checks in (("base", base), ("head", head)):
+            write_gate(tmp_path / name, [sample_case("c", sample_step(text="Hi"), *checks)])
+        plans = [load_plan(tmp_path / name, day=DAY) for name in ("base", "head")]
+        assert [item.kind for item in find_weakenings(*plans)] == kinds, head
 
 
 def test_an_approval_of_this_very_head() -> None:

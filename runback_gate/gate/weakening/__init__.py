@@ -14,6 +14,7 @@ name, another layout, another message.
 
 from __future__ import annotations
 
+from runback_gate.errors import InputError
 from runback_gate.gate.plan import Plan
 from runback_gate.gate.weakening.approval import approved, refusal
 from runback_gate.gate.weakening.cases import weaker_agents, weaker_datasets
@@ -26,11 +27,19 @@ __all__ = ["KINDS", "Kind", "Side", "Weakening", "approved", "find_weakenings", 
 
 
 def find_weakenings(base: Plan, head: Plan) -> tuple[Weakening, ...]:
-    """Compare two gates; both plans are whole, without `agent` or `dataset` filters.
+    """Compare two gates, or the same part of both.
+
+    Raises:
+        InputError: parts of the gates were selected, and not the same ones: what was left out would look removed, or
+            would not be looked at.
 
     Returns:
         Config first, then policies, agents, datasets, waivers, each in the order of the base's files.
     """
+    if base.selection != head.selection:
+        parts = [", ".join(plan.selection) or "all" for plan in (base, head)]
+        hint = "select the same on both sides, or nothing"
+        raise InputError(f"parts of two gates cannot be compared: {parts[0]} and {parts[1]}", hint=hint)
     return (
         *weaker_settings(base.gate, head.gate),
         *weaker_rules(base, head),

@@ -117,6 +117,9 @@ def _weaker_dataset(base: Plan, head: Plan, then: Dataset, now: Dataset) -> Iter
             message = f"the case is gone, with {len(place.case.checks)} checks"
             yield removed("case-removed", subject, message, then.document, place.pointer)
             continue
+        # Most cases stay as they are; what else the files say does not change what this one asks.
+        if same(place.spec, found.spec):
+            continue
         yield from _weaker_case(files, subject, place, found, floors)
         yield from _weaker_tags(base, files, subject, place, found)
 
@@ -144,10 +147,10 @@ def _weaker_case(
 
 def _weaker_checks(files: Files, subject: str, then: _Place, now: _Place) -> Iterator[Weakening]:
     """Each check of the base must be among those of the head; what is left over of one kind is the changed one."""
-    known, asked = ({_demand(check) for check in each.checks} for each in (then, now))
-    fresh = [check for check in now.checks if _demand(check) not in known]
+    known, asked = ({said for check in each.checks for said in _demand(check)} for each in (then, now))
+    fresh = [check for check in now.checks if known.isdisjoint(_demand(check))]
     for check in then.checks:
-        if _demand(check) in asked or any(_tighter(check, other) for other in fresh):
+        if not asked.isdisjoint(_demand(check)) or any(_tighter(check, other) for other in now.checks):
             continue
         twin = next((other for other in fresh if other.kind == check.kind), None)
         if twin is None:
@@ -160,8 +163,9 @@ def _weaker_checks(files: Files, subject: str, then: _Place, now: _Place) -> Ite
 
 
 def _demand(check: _Check) -> tuple[object, ...]:
-    """What a check asks for: its expression without layout; of one that has none, all that is written."""
-    return (check.kind, json_text(check.written) if check.expression is None else words(check.expression))
+    """What a check asks for, as it is written and as an expression; two that share one of them ask for the same."""
+    written = (check.kind, json_text(check.written))
+    return (written,) if check.expression is None else (written, (check.kind, words(check.expression)))
 
 
 def _tighter(old: _Check, new: _Check) -> bool:

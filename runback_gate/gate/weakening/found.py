@@ -62,9 +62,11 @@ Side = Literal["base", "head"]
 UNSET = object()
 """Stands for a field that is not there."""
 
+MOST = 8
+"""Names that one message lists."""
+
 _SHOWN = 60
 _CONTEXT = 20
-_LISTED = 8
 _STAR = "\U0010ffff"
 
 
@@ -171,8 +173,7 @@ def change(old: object, new: object) -> str:
 
 def listed(items: Sequence[str], empty: str = "none") -> str:
     """Names on one line, the first of many."""
-    more = [f"{len(items) - _LISTED} more"] if len(items) > _LISTED else []
-    return ", ".join([*items[:_LISTED], *more]) or empty
+    return ", ".join([*items[:MOST], *(["more"] if len(items) > MOST else [])]) or empty
 
 
 def json_text(value: object) -> str:

@@ -9,40 +9,36 @@ another name or file and waives the same is none.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice, product
 
 from runback_gate.documents import Pointer
 from runback_gate.gate.waivers import Waiver
-from runback_gate.gate.weakening.found import Files, Weakening, change, listed
+from runback_gate.gate.weakening.found import MOST, Files, Weakening, change, listed
 
 
 def weaker_waivers(base: Sequence[Waiver], head: Sequence[Waiver]) -> Iterator[Weakening]:
     """Waivers of the head that are new, name more, or last longer."""
     allowed: dict[tuple[str, str], str] = {}
     for waiver in base:
-        for rule in waiver.rules:
-            for case in waiver.cases:
-                allowed[rule, case] = max(allowed.get((rule, case), ""), waiver.expires)
+        for pair in product(waiver.rules, waiver.cases):
+            allowed[pair] = max(allowed.get(pair, ""), waiver.expires)
     known = {waiver.name: waiver for waiver in base}
     for waiver in head:
-        pairs = [(rule, case) for rule in waiver.rules for case in waiver.cases]
-        more = [pair for pair in pairs if pair not in allowed]
-        later = [pair for pair in pairs if pair in allowed and waiver.expires > allowed[pair]]
-        if more or later:
-            yield from _weaker(known.get(waiver.name), waiver, more, later, allowed)
+        # Not all pairs of a hostile file: those that the base does not allow come after at most as many as it allows.
+        more = list(islice((pair for pair in product(waiver.rules, waiver.cases) if pair not in allowed), MOST + 1))
+        rules, cases = set(waiver.rules), set(waiver.cases)
+        days = [day for (rule, case), day in allowed.items() if rule in rules and case in cases]
+        until = min((day for day in days if day < waiver.expires), default=None)
+        if more or until is not None:
+            yield from _weaker(known.get(waiver.name), waiver, more, until)
 
 
-def _weaker(
-    old: Waiver | None,
-    new: Waiver,
-    more: list[tuple[str, str]],
-    later: list[tuple[str, str]],
-    allowed: dict[tuple[str, str], str],
-) -> Iterator[Weakening]:
-    files = Files((old or new).document, new.document)
+def _weaker(old: Waiver | None, new: Waiver, more: list[tuple[str, str]], until: str | None) -> Iterator[Weakening]:
     if old is None:
         message = f"a breach is accepted: {listed(new.rules)} in {listed(new.cases)} until {new.expires}"
-        yield files.weakening("waiver-added", new.name, message, ("metadata", "name"))
+        yield Weakening("waiver-added", new.name, message, new.document.key_mark(("metadata", "name")), "head")
         return
+    files = Files(old.document, new.document)
     if more:
         rule, case = more[0]
         pointer: Pointer = ("spec", "cases", new.cases.index(case))
@@ -50,7 +46,6 @@ def _weaker(
             pointer = ("spec", "policies", new.rules.index(rule))
         breaches = listed([f"{rule} in {case}" for rule, case in more])
         yield files.weakening("waiver-broadened", new.name, f"more breaches are accepted: {breaches}", pointer)
-    if later:
-        until = change(min(allowed[pair] for pair in later), new.expires)
-        message = f"a breach is accepted for longer: expires {until}"
+    if until is not None:
+        message = f"a breach is accepted for longer: expires {change(until, new.expires)}"
         yield files.weakening("waiver-extended", new.name, message, ("spec", "expires"))
