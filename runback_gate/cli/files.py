@@ -9,7 +9,9 @@ What a person types may lie anywhere; what a document names is read through `doc
 from __future__ import annotations
 
 import errno
+import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from runback_gate.capture.runs import FORMAT, MAX_RUN_BYTES, read_run
@@ -75,6 +77,36 @@ def write_file(path: Path, data: bytes) -> None:
         what = "a folder" if path.is_dir() else "something that is no file"
         raise WriteError(f"{what} stands where the file is to be", location=Location(path.as_posix()))
     write_atomic(path, data)
+
+
+def create_files(files: Mapping[Path, tuple[bytes, int]]) -> None:
+    """Make new files, each with its bytes and its mode: all of them or none, and never over one that is there.
+
+    Raises:
+        WriteError: a file of the name is there already, or the disk says no.
+    """
+    made: list[Path] = []
+    path = Path()
+    try:
+        for path, (data, mode) in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as file:
+                made.append(path)
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+    except BaseException as error:
+        for item in made:
+            item.unlink(missing_ok=True)
+        place = Location(path.as_posix())
+        if isinstance(error, FileExistsError):
+            hint = "it is not written over: choose another name"
+            raise WriteError("is there already", hint=hint, location=place) from error
+        if isinstance(error, (OSError, ValueError)):
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            hint = "free some space, or check the permissions of the folder"
+            raise WriteError(f"cannot be written: {reason}", hint=hint, location=place) from error
+        raise
 
 
 def below(root: Path, name: str) -> Path:
