@@ -8,6 +8,7 @@
     │   └── IntegrityError       stored bytes do not match the digest or chain that names them
     ├── GitHubError              GitHub refused a request, or gave no answer that can be used
     │   └── UnansweredError      a request to create something got no answer: it may have been done, or not
+    ├── SigningError             a service that signing needs did not answer as it must, so nothing was signed
     └── WriteError               a result could not be written whole, so nothing was written
 
 A red verdict is a value (`runback_gate.gate.verdict`); an exception means that there is none.
@@ -80,6 +81,10 @@ class GitHubError(RunbackError):
 
 class UnansweredError(GitHubError):
     """A request to create something got no answer: look whether it is there before you ask again."""
+
+
+class SigningError(RunbackError):
+    """A service that signing needs did not answer as it must, so nothing was signed."""
 
 
 class WriteError(RunbackError):

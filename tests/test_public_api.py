@@ -41,7 +41,21 @@ def test_console_script() -> None:
 
 def test_commands() -> None:
     """These are the commands, in the order of `--help`."""
-    commands = ["init", "run", "render", "backtest", "import", "dataset", "policy", "action", "schema", "completion"]
+    commands = [
+        "init",
+        "run",
+        "render",
+        "attest",
+        "verify",
+        "backtest",
+        "import",
+        "dataset",
+        "policy",
+        "action",
+        "keys",
+        "schema",
+        "completion",
+    ]
     assert list(COMMANDS) == commands
 
 
