@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.measure import Cost, measure
@@ -23,6 +24,7 @@ COMMAND = str(Path(sys.executable).with_name("runback-gate"))
 CASES = 1000
 POLICIES = 20
 TURNS = 1229
+WORKFLOW = "https://github.com/acme/agent/.github/workflows/gate.yml@refs/heads/main"
 FLOOR = "read, hash, parse only"
 
 
@@ -105,6 +107,32 @@ def weakening(folder: Path) -> list[Figure]:
     return [Figure(name, "CPU s", found["compare"], 0.1, (Peer("reading the two gates", found["load"]),))]
 
 
+def signing(folder: Path) -> list[Figure]:
+    """`attest` and `verify`, imports included, beside importing what verifies signatures and doing nothing."""
+    measure([COMMAND, "init"], folder, runs=0)
+    measure([COMMAND, "run"], folder, runs=0)
+    measure([COMMAND, "keys", "generate", "gate", "--no-password"], folder, runs=0)
+    specimens = ROOT / "tests" / "specimens" / "v1" / "attestation"
+    bundle, report = ".runback/attestation.json", ".runback/report.json"
+    root = ["--trust-config", str(specimens / "trusted_root.json")]
+    peers = tuple(
+        Peer(code, measure([sys.executable, "-c", code], folder).cpu)
+        for code in ("import cryptography.x509", "import sigstore.sign, sigstore.verify")
+    )
+    figures = [
+        Figure(name, "CPU s", measure([COMMAND, *words], folder).cpu, 0.9, peers)
+        for name, words in (
+            ("attest with a key", ["attest", "--key", "gate.key"]),
+            ("verify with a key", ["verify", bundle, "--key", "gate.pub", "--report", report]),
+            ("verify a workflow", ["verify", str(specimens / "rekor-2.json"), "--identity", WORKFLOW, *root]),
+        )
+    ]
+    if find_spec("asn1crypto"):
+        found = json.loads(_module("benchmarks.signing", str(folder)))
+        figures.append(Figure("attest in the place of a workflow", "CPU s", found["cpu"], 0.9, peers))
+    return figures
+
+
 def _floor(folder: Path, data: str) -> Cost:
     return measure([sys.executable, str(ROOT / "benchmarks" / "floor.py"), data], folder)
 
@@ -120,5 +148,6 @@ PROMISES: dict[str, Callable[[Path], list[Figure]]] = {
     "policies": policies,
     "backtest": backtest,
     "weakening": weakening,
+    "signing": signing,
 }
 """By the name that the command line takes."""

@@ -65,8 +65,8 @@ def read_bundle(data: bytes, path: str) -> Json:
     return bundle
 
 
-def envelope_of(bundle: Json, path: str) -> Envelope:
-    """The envelope of a bundle.
+def envelope_of(bundle: Json, path: str, *, keyid: bool = False) -> Envelope:
+    """The envelope of a bundle. With `keyid` the signature has that field, which is empty; else it may be left out.
 
     Raises:
         DocumentError: not exactly one signature, an unknown or missing field, or base64 in another than its one form.
@@ -78,7 +78,7 @@ def envelope_of(bundle: Json, path: str) -> Envelope:
     if not isinstance(signatures, list) or len(signatures) != 1:
         raise DocumentError("the envelope needs exactly one signature", location=Location(path))
     signature = mapping(signatures[0], "signatures[0]", path)
-    known(signature, ("sig", "keyid") if "keyid" in signature else ("sig",), "signatures[0]", path)
+    known(signature, ("sig", "keyid") if keyid or "keyid" in signature else ("sig",), "signatures[0]", path)
     if signature.get("keyid", "") != "":
         raise DocumentError("the envelope names a key of its own", hint="keyid is empty", location=Location(path))
     kind = envelope["payloadType"]

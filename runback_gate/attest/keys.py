@@ -136,7 +136,7 @@ def verify_payload(key: PublicKey, bundle: Json, payload_type: str, *, path: str
         IntegrityError: another key signed, or something was changed after signing.
         InputError: the bundle holds a certificate.
     """
-    envelope = envelope_of(bundle, path)
+    envelope = envelope_of(bundle, path, keyid=True)
     material = mapping(bundle["verificationMaterial"], "verificationMaterial", path)
     if "publicKey" not in material and ("certificate" in material or "x509CertificateChain" in material):
         hint = "verify it by identity and issuer"

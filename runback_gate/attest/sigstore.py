@@ -248,14 +248,23 @@ def _log_entry(entry: Any, root: TrustedRoot, path: str) -> LogEntry:
         raise _broken("the place in the log is not the one that was proven", path)
     name = decoded(entry["logId"]["keyId"], "keyId", path)
     urls = [log.base_url for log in root._inner.tlogs if log.log_id.key_id == name]
-    # The lines of a checkpoint's signatures hold the first four bytes of the key's id.
-    lines = [line.split(" ") for line in proof["checkpoint"]["envelope"].splitlines() if line.startswith("\u2014 ")]
-    if not urls or not any(decoded(line[-1], "checkpoint", path)[:4] == name[:4] for line in lines):
+    if not urls or not _signed_by(proof["checkpoint"]["envelope"], name, path):
         raise _broken("the log that is named did not sign the checkpoint", path)
     when = None
     if integrated is not None:
         when = _rfc3339(datetime.datetime.fromtimestamp(int(integrated), datetime.UTC))
     return LogEntry(int(entry["logIndex"]), urls[0], when)
+
+
+def _signed_by(checkpoint: str, name: bytes, path: str) -> bool:
+    """Whether a line of the checkpoint's signatures is that of the log: by its origin, and by the id of its key.
+
+    A log of version 1 adds its tree to the origin. Lines of others (witnesses) are not looked at.
+    """
+    note, *lines = checkpoint.splitlines()
+    origin = note.partition(" - ")[0]
+    parts = [line.split(" ") for line in lines if line.startswith(f"\u2014 {origin} ")]
+    return any(decoded(part[-1], "checkpoint", path)[:4] == name[:4] for part in parts)
 
 
 def _is_public(config: Any) -> bool:

@@ -107,6 +107,7 @@ def test_changes_are_refused(key: PrivateKey) -> None:
         (changed(other, "dsseEnvelope", "payload", to=bundle["dsseEnvelope"]["payload"]), IntegrityError, "the sig"),  # type: ignore[index, call-overload]
         (changed(bundle, *signature, to="AAAA"), IntegrityError, "the signature does not match"),
         (changed(bundle, *signature, to=""), IntegrityError, "the signature does not match"),
+        (changed(bundle, *signature[:-1], to={"sig": "AAAA"}), DocumentError, "signatures[0] lacks keyid"),
         (changed(bundle, "dsseEnvelope", "payloadType", to="text/plain"), DocumentError, "the payload is 'text/plain'"),
         (changed(bundle, material, "publicKey", "hint", to="AAAA"), IntegrityError, "the bundle names another key"),
         (changed(bundle, material, "publicKey", "pem", to=""), DocumentError, "publicKey has an unknown field 'pem'"),
