@@ -189,6 +189,8 @@ def _commit(proof: Proof, statement: Statement) -> str:
     facts = statement.facts
     where = " of ".join(text for text in (facts.ref, _short(facts.repository or "")) if text)
     said = f"{facts.commit or 'not named'}{f' on {where}' if where else ''}"
+    if facts.head not in (None, facts.commit):
+        said += f", head {facts.head}"
     if facts.base is not None:
         said += f", against base {facts.base}"
     if proof.identity is None:

@@ -13,6 +13,7 @@ same report and origin give the same bytes. Sources: in-toto attestation v1, pre
 
 from __future__ import annotations
 
+import itertools
 import urllib.parse
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from runback_gate.attest.bundle import Json
 from runback_gate.canonical import canonical_bytes, digest_bytes, parse_canonical
 from runback_gate.errors import DocumentError, InputError, Location
 from runback_gate.gate.verdict import Row, Verdict
-from runback_gate.report.model import Report, deciding
+from runback_gate.report.model import Input, Report, Revision, deciding
 from runback_gate.step import from_json, to_json
 
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
@@ -52,9 +53,7 @@ class Origin:
     ref: str | None = None
     """`refs/heads/main`"""
     commit: str | None = None
-    """The commit that was judged: 40 or 64 hex digits."""
-    base: str | None = None
-    """The commit that it was judged against."""
+    """The commit that the workflow ran for, 40 or 64 hex digits; in a pull request that of the merge."""
     url: str | None = None
     """The run of the workflow, for people."""
     number: int = 1
@@ -117,7 +116,10 @@ class Facts:
     repository: str | None = None
     ref: str | None = None
     commit: str | None = None
+    head: str | None = None
+    """The commit that was judged, as the report names it."""
     base: str | None = None
+    """The commit that it was judged against."""
     previous: str | None = None
 
 
@@ -158,7 +160,7 @@ def gate_statement(report: Report, report_digest: str, origin: Origin) -> Statem
     return Statement(
         subjects=tuple(subjects),
         result=result,
-        configuration=(*_sources(origin), *_inputs(report), *_programs(report)),
+        configuration=(*_sources(report, origin), *_inputs(report), *_programs(report)),
         passed=_tests(report, Verdict.PASS),
         warned=_tests(report, Verdict.WARN, Verdict.WAIVED),
         failed=_tests(report, Verdict.FAIL, Verdict.UNDECIDED),
@@ -174,7 +176,8 @@ def gate_statement(report: Report, report_digest: str, origin: Origin) -> Statem
             repository=origin.repository,
             ref=origin.ref,
             commit=origin.commit,
-            base=origin.base,
+            head=_commit(report.head),
+            base=_commit(report.base),
             previous=origin.previous,
         ),
         url=origin.url,
@@ -268,8 +271,9 @@ def _envelope(subjects: tuple[Subject, ...], kind: str, predicate: Json) -> byte
 
 def _result(report: Report) -> tuple[Result, str | None]:
     """The result, and the reason where no failed test gives it."""
-    if report.selection:
-        return "FAILED", f"only a part of the gate was judged: {', '.join(report.selection)}"
+    part = [*report.selection, *([f"part {report.shard.number} of {report.shard.of}"] if report.shard else [])]
+    if part:
+        return "FAILED", f"only a part of the gate was judged: {', '.join(part)}"
     if report.verdict is Verdict.FAIL:
         return "FAILED", None
     if report.verdict is not Verdict.PASS:
@@ -287,23 +291,37 @@ def _failure(row: Row) -> Failure:
     return Failure(row_name(row), cast("Literal['FAIL', 'UNDECIDED']", str(row.verdict)), rules)
 
 
-def _sources(origin: Origin) -> Iterable[Descriptor]:
+def _sources(report: Report, origin: Origin) -> Iterable[Descriptor]:
     uri = f"git+{origin.repository}" if origin.repository else None
-    for name, commit in (("source", origin.commit), ("base", origin.base)):
+    for name, commit in (
+        ("source", origin.commit),
+        ("head", _commit(report.head)),
+        ("base", _commit(report.base)),
+    ):
         if commit:
             yield Descriptor(name, uri, {"gitCommit": commit})
 
 
 def _inputs(report: Report) -> Iterable[Descriptor]:
-    subjects = {item.path for item in report.agents}
+    subjects = {(item.path, item.digest) for item in report.agents}
     for item in report.inputs:
-        if item.kind not in _MANY and item.path not in subjects:
-            yield Descriptor(item.path, None, _sha256(item.digest), {"kind": item.kind})
-    for kind, name in _MANY.items():
-        files = [(item.path, item.digest) for item in report.inputs if item.kind == kind]
+        if item.kind not in _MANY and (item.path, item.digest) not in subjects:
+            yield Descriptor(item.path, None, _sha256(item.digest), {"kind": item.kind, **_side(item)})
+    for (kind, name), side in itertools.product(_MANY.items(), ("head", "base")):
+        files = [item for item in report.inputs if (item.kind, item.side) == (kind, side)]
         if files:
-            digest = digest_bytes(manifest(files))
-            yield Descriptor(name, None, _sha256(digest), {"kind": kind, "files": str(len(files))})
+            digest = digest_bytes(manifest((item.path, item.digest) for item in files))
+            notes = {"kind": kind, "files": str(len(files)), **_side(files[0])}
+            yield Descriptor(name, None, _sha256(digest), notes)
+
+
+def _side(item: Input) -> dict[str, str]:
+    """A note on what was read from the base; what is judged needs none."""
+    return {"side": item.side} if item.side == "base" else {}
+
+
+def _commit(revision: Revision | None) -> str | None:
+    return (revision.commit or None) if revision is not None else None
 
 
 def _programs(report: Report) -> Iterable[Descriptor]:

@@ -203,14 +203,6 @@ def _compare_files(statement: Statement, wanted: Wanted) -> tuple[tuple[str, ...
 def _agrees(statement: Statement, report: bytes, digest: str) -> bool:
     """Whether the report gives the statement: what is signed is then no more and no less than what is in it."""
     facts = statement.facts
-    origin = Origin(
-        facts.repository,
-        facts.ref,
-        facts.commit,
-        facts.base,
-        statement.url,
-        facts.number,
-        facts.attempt,
-        facts.previous,
-    )
+    place = (facts.number, facts.attempt, facts.previous)
+    origin = Origin(facts.repository, facts.ref, facts.commit, statement.url, *place)
     return gate_statement(read_report(report), digest, origin) == statement

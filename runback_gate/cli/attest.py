@@ -37,7 +37,6 @@ class Job:
     repository: str | None = None
     ref: str | None = None
     commit: str | None = None
-    base: str | None = None
     url: str | None = None
     attempt: int = 1
     private: bool | None = None
@@ -75,8 +74,7 @@ class Job:
 )
 @click.option("--repository", metavar="O/R|URL", help="Repository that was judged (that of the CI job).")
 @click.option("--ref", metavar="REF", help="Its ref (that of the CI job).")
-@click.option("--commit", metavar="SHA", help="The commit that was judged (that of the CI job).")
-@click.option("--base", metavar="SHA", help="The commit that it was judged against.")
+@click.option("--commit", metavar="SHA", help="Commit it was judged for (that of the CI job, or of the report).")
 def attest(
     report: Path,
     key: str | None,
@@ -90,7 +88,6 @@ def attest(
     repository: str | None,
     ref: str | None,
     commit: str | None,
-    base: str | None,
 ) -> int:
     """Sign what a REPORT (.runback/report.json) says, whether it passed or not.
 
@@ -107,8 +104,9 @@ def attest(
         raise click.UsageError("say how to sign: --key or --keyless", click.get_current_context())
     job = read_job(os.environ)
     data = read_file(report, MAX_REPORT_BYTES, hint="`runback-gate run` writes it")
-    origin = _origin(job, repository, ref, commit, base)
     parsed = read_report(data, report.as_posix())
+    judged = parsed.head.commit if parsed.head else ""
+    origin = _origin(job, repository, ref, commit or job.commit or judged or None)
     if previous is not None:
         origin = _after(previous, parsed.gate, origin)
     statement = gate_statement(parsed, digest_bytes(data), origin)
@@ -137,15 +135,12 @@ def read_job(environment: Mapping[str, str]) -> Job:
     attempt = environment.get("GITHUB_RUN_ATTEMPT", "1")
     repository = f"{environment.get('GITHUB_SERVER_URL', GITHUB)}/{name}" if name else None
     event = _event(environment.get("GITHUB_EVENT_PATH"))
-    facts, pull = event.get("repository"), event.get("pull_request")
+    facts = event.get("repository")
     private = facts.get("private") if isinstance(facts, dict) else None
-    base = pull.get("base") if isinstance(pull, dict) else None
-    sha = base.get("sha") if isinstance(base, dict) else None
     return Job(
         repository=repository,
         ref=environment.get("GITHUB_REF") or None,
         commit=environment.get("GITHUB_SHA") or None,
-        base=sha if isinstance(sha, str) else None,
         url=f"{repository}/actions/runs/{run}/attempts/{attempt}" if repository and run else None,
         attempt=int(attempt) if re.fullmatch("[1-9][0-9]{0,8}", attempt) else 1,
         private=private if isinstance(private, bool) else None,
@@ -171,17 +166,15 @@ def trust_of(path: Path | None, *, offline: bool = False) -> Trust:
     return read_trust(read_file(path, MAX_TRUST_BYTES), path.as_posix())
 
 
-def _origin(job: Job, repository: str | None, ref: str | None, commit: str | None, base: str | None) -> Origin:
+def _origin(job: Job, repository: str | None, ref: str | None, commit: str | None) -> Origin:
     from runback_gate.attest.statement import Origin  # noqa: PLC0415
 
-    for option, sha in (("--commit", commit or job.commit), ("--base", base or job.base)):
-        if sha is not None and not _COMMIT.fullmatch(sha):
-            raise InputError(f"{option} {sha}: not a commit", hint="40 or 64 hex digits, lower case")
+    if commit is not None and not _COMMIT.fullmatch(commit):
+        raise InputError(f"--commit {commit}: not a commit", hint="40 or 64 hex digits, lower case")
     return Origin(
         repository=repository_url(repository) if repository else job.repository,
         ref=ref or job.ref,
-        commit=commit or job.commit,
-        base=base or job.base,
+        commit=commit,
         url=job.url,
         attempt=job.attempt,
     )

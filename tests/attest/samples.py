@@ -9,13 +9,14 @@ from runback_gate.attest.proof import Identity, LogEntry, Proof
 from runback_gate.attest.statement import Origin, Statement, gate_statement, statement_bytes
 from runback_gate.canonical import digest_bytes
 from runback_gate.gate.verdict import Verdict
-from runback_gate.report.model import Report, write_report
+from runback_gate.report.model import Report, Revision, write_report
 from tests.report.conftest import make_finding, make_report, make_row
 from tests.sigstack.stack import COMMIT, IDENTITY, ISSUER, REF
 
 REPOSITORY = "https://github.com/acme/agent"
 BASE = "4be1f02a" * 5
-ORIGIN = Origin(REPOSITORY, REF, COMMIT, BASE, f"{REPOSITORY}/actions/runs/7/attempts/1")
+ORIGIN = Origin(REPOSITORY, REF, COMMIT, f"{REPOSITORY}/actions/runs/7/attempts/1")
+REVISIONS = {"head": Revision("main", COMMIT), "base": Revision("main", BASE)}
 IDENTITY_OF_MAIN = Identity(
     name=IDENTITY,
     issuer=ISSUER,
@@ -30,13 +31,13 @@ IDENTITY_OF_MAIN = Identity(
 
 def green() -> Report:
     """Two cases that pass."""
-    return make_report([make_row("tone", Verdict.PASS), make_row("refund", Verdict.PASS)])
+    return make_report([make_row("tone", Verdict.PASS), make_row("refund", Verdict.PASS)], **REVISIONS)
 
 
 def red() -> Report:
     """One case that fails, and one that passes."""
     failing = make_row("disputed-charge-escalates", Verdict.FAIL, findings=(make_finding(),))
-    return make_report([failing, make_row("tone", Verdict.PASS)])
+    return make_report([failing, make_row("tone", Verdict.PASS)], **REVISIONS)
 
 
 def statement(report: Report | None = None, **origin: Any) -> Statement:

@@ -16,7 +16,7 @@ from runback_gate.attest.show import Given, as_json, commands, invalid, lines
 from runback_gate.attest.statement import Failure, Statement, Subject, statement_bytes
 from runback_gate.attest.verify import Verification, Wanted, judge
 from runback_gate.gate.verdict import Verdict
-from runback_gate.report.model import write_report
+from runback_gate.report.model import Revision, write_report
 from tests.attest.samples import IDENTITY_OF_MAIN, green, proof, red, statement
 from tests.report.conftest import PAYLOADS, make_report, make_row
 from tests.sigstack.stack import IDENTITY, ISSUER
@@ -40,7 +40,6 @@ def by_key() -> Verification:
     item = statement(
         make_report([make_row("tone", Verdict.WARN), make_row("refund", Verdict.PASS)]),
         commit=None,
-        base=None,
         ref=None,
         repository=None,
     )
@@ -159,6 +158,12 @@ def test_other_forges_have_no_gh() -> None:
     assert [item.split()[0] for item in commands(GIVEN, elsewhere)] == ["cosign"]
     given = dataclasses.replace(GIVEN, trust="root.json")
     assert [item.split()[0] for item in commands(given, proof(statement()))] == ["cosign", "jq", "gh"]
+
+
+def test_the_head_of_a_pull_request() -> None:
+    """The workflow runs for the merge, what was judged is the head: both are shown where they differ."""
+    item = statement(make_report([make_row("tone", Verdict.PASS)], head=Revision("topic", "d" * 40)))
+    assert f", head {'d' * 40}, as the certificate says" in lines(judge(proof(item), item, WANTED), ())
 
 
 def described(item: Statement, **identity: str | None) -> str:

@@ -26,7 +26,7 @@ from runback_gate.attest.statement import (
 from runback_gate.canonical import canonical_bytes, digest_bytes
 from runback_gate.errors import DocumentError, InputError
 from runback_gate.gate.verdict import Verdict
-from runback_gate.report.model import GatedAgent, Input, Report, write_report
+from runback_gate.report.model import GatedAgent, Input, Report, Shard, write_report
 from tests.attest.samples import BASE, ORIGIN, REPOSITORY, green, red, statement
 from tests.report.conftest import make_finding, make_report, make_row, red_rows
 from tests.sigstack.stack import COMMIT, REF
@@ -66,6 +66,7 @@ def test_what_the_result_depends_on() -> None:
     found = value(green())["predicate"]["configuration"]
     assert [item["name"] for item in found] == [
         "source",
+        "head",
         "base",
         "runback.yaml",
         "agents/prompts/support.md",
@@ -80,11 +81,11 @@ def test_what_the_result_depends_on() -> None:
         "model",
     ]
     assert found[0] == {"name": "source", "uri": f"git+{REPOSITORY}", "digest": {"gitCommit": COMMIT}}
-    assert found[1]["digest"] == {"gitCommit": BASE}
-    assert found[6]["annotations"] == {"kind": "policy"}
-    assert found[9]["annotations"] == {"kind": "recording", "files": "1"}
-    assert found[11]["uri"] == "pkg:generic/cel-cpp@0.1.3"
-    assert found[12]["uri"] == "pkg:generic/openai%2Fgpt-4o-2024-08-06"
+    assert [item["digest"] for item in found[1:3]] == [{"gitCommit": COMMIT}, {"gitCommit": BASE}]
+    assert found[7]["annotations"] == {"kind": "policy"}
+    assert found[10]["annotations"] == {"kind": "recording", "files": "1"}
+    assert found[12]["uri"] == "pkg:generic/cel-cpp@0.1.3"
+    assert found[13]["uri"] == "pkg:generic/openai%2Fgpt-4o-2024-08-06"
     assert all(item.get("uri") or item.get("digest") for item in found)
 
 
@@ -101,6 +102,20 @@ def test_recordings_are_listed_as_sha256sum_does(tmp_path: Path) -> None:
     (listed,) = (item for item in found.configuration if item.name == "recordings")
     assert listed.digest == {"sha256": digest_bytes(expected).removeprefix("sha256:")}
     assert dict(listed.annotations)["files"] == "2"
+
+
+def test_files_of_the_base_are_told_apart() -> None:
+    """What was read from the base is noted as such, and its recordings have a list of their own."""
+    digest = "sha256:" + "ab" * 32
+    more = (
+        Input("policy", "policies/pii.yaml", digest, "base"),
+        Input("agent", "agents/support.yaml", digest, "base"),
+        Input("recording", "datasets/a.json", digest, "base"),
+    )
+    found = statement(dataclasses.replace(green(), inputs=(*green().inputs, *more))).configuration
+    of_base = [(item.name, item.annotations["kind"]) for item in found if item.annotations.get("side") == "base"]
+    assert of_base == [("policies/pii.yaml", "policy"), ("agents/support.yaml", "agent"), ("recordings", "recording")]
+    assert len([item for item in found if item.name == "recordings"]) == 2
 
 
 def test_passed() -> None:
@@ -146,9 +161,17 @@ def test_a_part_is_no_pass() -> None:
     assert (found.result, found.facts.reason) == ("FAILED", "only a part of the gate was judged: agent=support")
 
 
+def test_a_shard_is_no_pass() -> None:
+    """One part of a run that was split is FAILED as well: only the merged report speaks for the gate."""
+    found = statement(dataclasses.replace(green(), shard=Shard(1, 2, ())))
+    assert (found.result, found.facts.reason) == ("FAILED", "only a part of the gate was judged: part 1 of 2")
+
+
 def test_a_pass_with_failing_rows_is_no_clean_one() -> None:
-    """Should a gate pass in spite of a failing row, the result is WARNED and the row is listed as failed."""
-    report = dataclasses.replace(red(), verdict=Verdict.PASS)
+    """Where only regressions block, a row that failed before is listed as failed, and the result is WARNED."""
+    row = make_row("refund", Verdict.FAIL, findings=(make_finding(),), status="already failing", blocking=False)
+    report = make_report([row, make_row("tone", Verdict.PASS)])
+    assert report.verdict is Verdict.PASS
     found = statement(report)
     assert (found.result, len(found.failed)) == ("WARNED", 1)
 
@@ -252,4 +275,7 @@ def test_a_simple_verification_result() -> None:
 def test_the_branch_is_named() -> None:
     """Repository, ref and commits stand where the origin put them."""
     facts = statement().facts
-    assert (facts.repository, facts.ref, facts.commit, facts.base) == (REPOSITORY, REF, COMMIT, BASE)
+    assert (facts.repository, facts.ref, facts.commit) == (REPOSITORY, REF, COMMIT)
+    assert (facts.head, facts.base) == (COMMIT, BASE)
+    bare = statement(make_report([])).facts
+    assert (bare.head, bare.base) == (None, None)

@@ -106,7 +106,7 @@ def said(path: str = ".runback/attestation.json") -> Statement:
 
 def test_a_result_is_signed(judged: Path, command: Command) -> None:
     """The bundle lies beside the report, and says what the report says."""
-    result = command("attest", *KEY, *BRANCH, "--base", "b" * 40)
+    result = command("attest", *KEY, *BRANCH)
     assert (result.code, result.err) == (0, "")
     assert [line.split()[:2] for line in result.out.splitlines()] == [
         ["signed", "PASSED"],
@@ -114,14 +114,8 @@ def test_a_result_is_signed(judged: Path, command: Command) -> None:
         ["bundle", ".runback/attestation.json"],
     ]
     facts = said().facts
-    assert (facts.repository, facts.ref, facts.commit, facts.base, facts.number, facts.attempt) == (
-        "https://github.com/acme/agent",
-        REF,
-        COMMIT,
-        "b" * 40,
-        1,
-        1,
-    )
+    assert (facts.repository, facts.ref, facts.commit) == ("https://github.com/acme/agent", REF, COMMIT)
+    assert (facts.number, facts.attempt) == (1, 1)
     assert (judged / ".runback/attestation.json").is_file()
 
 
@@ -198,7 +192,7 @@ def test_usage(refused: Callable[..., str]) -> None:
     assert refused("attest", *KEY, "--keyless") == both
     assert refused("attest", *KEY, "--identity-token", "t") == both
     assert refused("attest", *KEY, "--commit", "main").startswith("--commit main: not a commit")
-    assert refused("attest", *KEY, "--base", "A" * 40).startswith("--base AAAA")
+    assert refused("attest", *KEY, "--commit", "A" * 40).startswith("--commit AAAA")
     assert refused("attest", "nothing.json", *KEY).startswith("nothing.json: no such file")
     assert refused("attest", "runback.yaml", *KEY).startswith("runback.yaml:1:1: not valid JSON")
     change(".runback/report.json", '"passed": 1', '"passed": 2')
@@ -208,18 +202,13 @@ def test_usage(refused: Callable[..., str]) -> None:
 @pytest.mark.usefixtures("judged")
 def test_in_a_job(command: Command, job: Callable[..., None]) -> None:
     """In a job nothing has to be said: repository, ref, commit, run and identity are those of the job."""
-    job({"repository": {"private": False}, "pull_request": {"base": {"sha": "b" * 40}}})
+    job()
     result = command("attest", "--keyless", "--trust-config", "trust.json")
     assert (result.code, result.err) == (0, "")
     statement = said()
     assert statement.url == "https://github.com/acme/agent/actions/runs/7/attempts/1"
     facts = statement.facts
-    assert (facts.repository, facts.ref, facts.commit, facts.base) == (
-        "https://github.com/acme/agent",
-        REF,
-        COMMIT,
-        "b" * 40,
-    )
+    assert (facts.repository, facts.ref, facts.commit) == ("https://github.com/acme/agent", REF, COMMIT)
 
 
 @pytest.mark.usefixtures("judged")
@@ -288,15 +277,13 @@ def test_a_service_that_is_down(
 
 def test_what_a_job_is(here: Path) -> None:
     """Outside of GitHub Actions nothing is taken from the environment; inside, only what has its form."""
-    write(here / "event.json", json.dumps({"repository": {"private": "no"}, "pull_request": {"base": {"sha": 1}}}))
+    write(here / "event.json", json.dumps({"repository": {"private": "no"}}))
     facts = {"GITHUB_REPOSITORY": "acme/agent", "GITHUB_SHA": COMMIT, "GITHUB_EVENT_PATH": "event.json"}
     assert read_job(facts) == Job()
     facts["GITHUB_ACTIONS"] = "true"
     found = read_job({**facts, "GITHUB_RUN_ATTEMPT": "first"})
     assert found == Job(repository="https://github.com/acme/agent", commit=COMMIT)
     assert read_job({"GITHUB_ACTIONS": "true"}) == Job()
-    write(here / "event.json", json.dumps({"pull_request": {"base": 1}}))
-    assert read_job(facts).base is None
     write(here / "event.json", "{")
     with pytest.raises(InputError, match="the event of the job cannot be read"):
         read_job(facts)
