@@ -73,6 +73,9 @@ def test_text(name: str) -> None:
     found = VERIFICATIONS[name]
     given = dataclasses.replace(GIVEN, identity=None, key="gate.pub") if name == "key" else GIVEN
     text = lines(found, commands(given, found.proof))
+    if found.statement is not None:
+        # Of what a report has more one day, this is no matter.
+        text = text.replace(found.statement.subjects[0].digest["sha256"], "0123456789abcdef" * 4)
     path = GOLDEN / f"{name}.txt"
     if os.environ.get("RUNBACK_UPDATE_GOLDEN"):
         path.parent.mkdir(exist_ok=True)
