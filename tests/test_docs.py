@@ -48,6 +48,8 @@ NOT_RUN = frozenset({"git", "make", "open", "pip"})
 """Programs that pages name and that no test starts: they set up, or need what a test folder does not have."""
 DEMO = ("agents", "datasets", "policies", "runback.yaml")
 """What README.md finds around it: this repository's own gate."""
+FOLDERS = {"auditor.md": {"ci": ROOT / "tests" / "specimens" / "v1" / "attestation"}}
+"""What a page finds in its folder: here what a workflow signed, since only a workflow can."""
 
 _FENCE = re.compile(r"^(?P<indent> *)```(?P<info>[^\n`]*)\n(?P<body>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
 _TITLE = re.compile(r'title="([^"]+)"')
@@ -175,6 +177,8 @@ def test_commands_do_what_the_page_shows(page: Path, tmp_path: Path, environment
         for item in DEMO:
             copy = shutil.copytree if (ROOT / item).is_dir() else shutil.copy
             copy(ROOT / item, tmp_path / item)
+    for folder, source in FOLDERS.get(page.name, {}).items():
+        shutil.copytree(source, tmp_path / folder)
     for block in blocks(page):
         if block.title:
             target = tmp_path / block.title

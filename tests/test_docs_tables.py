@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from runback_gate.attest import statement
 from runback_gate.canonical import JsonValue
 from runback_gate.capture import runs, transcript
 from runback_gate.dataset import recordings
@@ -85,6 +86,13 @@ def test_fields_of_a_recording_are_documented() -> None:
         | fields(Source, "source.")
     )
     assert documented("formats/recording.md", "Fields") == expected
+
+
+def test_fields_of_an_attestation_are_documented() -> None:
+    """The format page of attestations names every field of the predicate, and every field of ours in it."""
+    predicate = {"result", "configuration", "passedTests", "warnedTests", "failedTests", "url", statement.FACTS}
+    named = {"source", "head", "base", "recordings", "answers", "tool", "engine", "model"}
+    assert documented("formats/attestation.md", "Fields") == fields(statement.Facts) | predicate | named
 
 
 def test_fields_of_a_report_are_documented() -> None:
