@@ -15,9 +15,11 @@ from __future__ import annotations
 import datetime
 import json
 import logging
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -42,8 +44,8 @@ from runback_gate.errors import InputError, IntegrityError, Location, SigningErr
 MAX_TRUST_BYTES: Final = 4 << 20
 ATTEMPTS: Final = 3
 """How often a whole signing is tried: a bundle without time stamp cannot be completed afterwards."""
-TIMEOUT: Final = 30.0
-"""Seconds to wait for the certificate authority; the other services have limits of the package."""
+TIMEOUT = 120.0
+"""Seconds to wait for one whole signing. The package itself waits for some services without end."""
 
 _CONFIG: Final = "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json"
 _ROOT: Final = "application/vnd.dev.sigstore.trustedroot+json;version=0.1"
@@ -140,7 +142,7 @@ def sign_keyless(
     reason, failed = "", Exception()
     for number in range(ATTEMPTS):
         try:
-            return _signed(payloads, IdentityToken(token), trust)
+            return _in_time(partial(_signed, payloads, IdentityToken(token), trust))
         except (IdentityError, ExpiredIdentity) as error:
             hint = "it must be current, and made for the audience `sigstore`"
             raise InputError(f"the identity token cannot be used: {_safe(error, token)}", hint=hint) from error
@@ -166,6 +168,9 @@ def verify_keyless(bundle: Json, trust: Trust, path: str) -> Proof:
     envelope = envelope_of(bundle, path)
     # Read by the package's strict models below before anything in it is used.
     material: Any = mapping(bundle["verificationMaterial"], "verificationMaterial", path)
+    if "certificate" in material and material.get("tlogEntries") in (None, []):
+        hint = "GitHub signs for private repositories without a log: `gh attestation verify` reads such a bundle"
+        raise InputError("the bundle names no transparency log", hint=hint, location=Location(path))
     if "publicKey" in material:
         hint = "verify it with --key"
         raise InputError("the bundle was signed with a key, not a certificate", hint=hint, location=Location(path))
@@ -202,28 +207,30 @@ class _AnyHolder:
         """Take it."""
 
 
-class _Timely(requests.adapters.HTTPAdapter):
-    """Requests that do not wait for ever."""
+def _in_time(work: Callable[[], tuple[Json, ...]]) -> tuple[Json, ...]:
+    """What `work` gives, if it does so in time; a thread that still waits then ends with the program."""
+    done: list[tuple[Json, ...] | BaseException] = []
 
-    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]
-        """As usual, with a limit where there is none."""
-        return super().send(request, **{**options, "timeout": options.get("timeout") or TIMEOUT})
+    def run() -> None:
+        try:
+            done.append(work())
+        except BaseException as error:  # noqa: BLE001  raised again below, where somebody waits for it
+            done.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(TIMEOUT)
+    if not done:
+        raise TimeoutError(f"no answer within {TIMEOUT:g} s")
+    if isinstance(done[0], BaseException):
+        raise done[0]
+    return done[0]
 
 
 def _signed(payloads: Sequence[bytes], token: IdentityToken, trust: Trust) -> tuple[Json, ...]:
     assert trust.config is not None  # noqa: S101  for the type checker
-    services = trust.config.signing_config
-    authority = services.get_fulcio()
-    for scheme in ("http://", "https://"):
-        authority.session.mount(scheme, _Timely())
-    context = SigningContext(
-        fulcio=authority,
-        rekor=services.get_tlogs()[0],
-        trusted_root=trust.root,
-        tsa_clients=services.get_tsas(),
-    )
     bundles = []
-    with context.signer(token) as signer:
+    with SigningContext.from_trust_config(trust.config).signer(token) as signer:
         for payload in payloads:
             text = signer.sign_dsse(Statement(payload)).to_json()
             bundle = mapping(parse_json(text, path="bundle"), "the bundle", "bundle")

@@ -15,6 +15,7 @@ import click
 
 from runback_gate.cli.files import read_file, write_file
 from runback_gate.cli.keys import ENVIRONMENT, private_key
+from runback_gate.cli.terminal import print_json
 from runback_gate.errors import DocumentError, InputError
 from runback_gate.report.text import terminal as inert
 
@@ -75,6 +76,7 @@ class Job:
 @click.option("--repository", metavar="O/R|URL", help="Repository that was judged (that of the CI job).")
 @click.option("--ref", metavar="REF", help="Its ref (that of the CI job).")
 @click.option("--commit", metavar="SHA", help="Commit it was judged for (that of the CI job, or of the report).")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def attest(
     report: Path,
     key: str | None,
@@ -88,6 +90,7 @@ def attest(
     repository: str | None,
     ref: str | None,
     commit: str | None,
+    as_json: bool,
 ) -> int:
     """Sign what a REPORT (.runback/report.json) says, whether it passed or not.
 
@@ -119,7 +122,8 @@ def attest(
         allowed = public_log or job.private is False
         bundles = _without_key(payloads, identity_token, trust_config, public_log=allowed)
     folder = Path() if report == Path("-") else report.parent
-    _write(statement, bundles, [out or folder / "attestation.json", *([svr] if svr else [])])
+    paths = [out or folder / "attestation.json", *([svr] if svr else [])]
+    _write(statement, bundles, paths, as_json=as_json)
     return 0
 
 
@@ -237,13 +241,18 @@ def _token(source: str) -> str:
     return data.strip()
 
 
-def _write(statement: Statement, bundles: list[Json], paths: list[Path]) -> None:
+def _write(statement: Statement, bundles: list[Json], paths: list[Path], *, as_json: bool) -> None:
     from runback_gate.attest.bundle import bundle_bytes  # noqa: PLC0415
     from runback_gate.attest.history import statement_digest  # noqa: PLC0415
 
     for path, bundle in zip(paths, bundles, strict=True):
         write_file(path, bundle_bytes(bundle))
     facts = statement.facts
+    if as_json:
+        place = {"number": facts.number, "attempt": facts.attempt, "statement": statement_digest(statement)}
+        names = [path.as_posix() for path in paths]
+        print_json({"result": statement.result, "reason": facts.reason, **place, "bundles": names})
+        return
     reason = f": {facts.reason}" if facts.reason else ""
     click.echo(f"signed     {statement.result}{inert(reason)}   number {facts.number}, attempt {facts.attempt}")
     click.echo(f"statement  {statement_digest(statement)}")

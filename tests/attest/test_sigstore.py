@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import datetime
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -110,6 +111,22 @@ def test_a_service_that_comes_back(stack: Stack, trust: Trust, waits: list[float
     [bundle] = sign_keyless([PAYLOAD], stack.token(), trust, pause=waits.append)
     assert waits == [1.0]
     assert verify_keyless(bundle, trust, "b").time is not None
+
+
+def test_a_service_that_does_not_answer(stack: Stack, waits: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not waited for without end."""
+    waiting, answer = threading.Event(), stack.answer
+
+    def late(path: str, *more: Any) -> bytes | Json:
+        waiting.wait(10)
+        return answer(path, *more)
+
+    monkeypatch.setattr(stack, "answer", late)
+    monkeypatch.setattr("runback_gate.attest.sigstore.TIMEOUT", 0.05)
+    with pytest.raises(SigningError, match=r"nothing was signed: no answer within 0\.05 s"):
+        sign_keyless([PAYLOAD], stack.token(), trust_in(stack), pause=waits.append)
+    assert waits == [1.0, 2.0]
+    waiting.set()
 
 
 @pytest.mark.parametrize("status", [400, 403])
@@ -284,7 +301,6 @@ EDITS: dict[str, Callable[[Any], object]] = {
     "another type": lambda b: b["dsseEnvelope"].update(payloadType="text/plain"),
     "another signature": lambda b: b["dsseEnvelope"]["signatures"][0].update(sig=encoded(b"0" * 70)),
     "no certificate": lambda b: material(b).pop("certificate"),
-    "no log entry": lambda b: material(b).update(tlogEntries=[]),
     "two log entries": lambda b: material(b).update(tlogEntries=[entry(b)] * 2),
     "no time stamps": lambda b: material(b).pop("timestampVerificationData"),
     "an empty list of time stamps": lambda b: stamps(b).clear(),
@@ -316,6 +332,15 @@ def test_edits_are_refused(services: Stack, signed: dict[int, Json], rekor: int,
     """No part of a bundle can be changed, taken away or added."""
     with pytest.raises((IntegrityError, DocumentError)):
         verify_keyless(edited(signed[rekor], edit), trust_in(services, rekor), "b")
+
+
+@pytest.mark.parametrize(
+    "edit", [lambda b: material(b).update(tlogEntries=[]), lambda b: material(b).pop("tlogEntries")]
+)
+def test_a_bundle_without_a_log(services: Stack, signed: dict[int, Json], edit: Callable[[Any], object]) -> None:
+    """GitHub makes such bundles for private repositories: they cannot be verified here, and it says what can."""
+    with pytest.raises(InputError, match=r"names no transparency log \(.*`gh attestation verify`"):
+        verify_keyless(edited(signed[2], edit), trust_in(services), "b")
 
 
 def test_the_time_of_an_old_log_needs_its_signature(services: Stack, signed: dict[int, Json]) -> None:

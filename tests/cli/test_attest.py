@@ -10,11 +10,12 @@ import pytest
 from sigstore.models import ClientTrustConfig
 
 from runback_gate.attest.bundle import envelope_of, read_bundle
+from runback_gate.attest.history import statement_digest
 from runback_gate.attest.statement import SVR, Statement, read_statement
 from runback_gate.cli.attest import Job, read_job
 from runback_gate.errors import InputError
 from tests.cli.conftest import Command, change, write
-from tests.sigstack.stack import COMMIT, REF, SECRET, STAMPS, Stack
+from tests.sigstack.stack import COMMIT, IDENTITY, REF, SECRET, STAMPS, Stack
 
 KEY = ("--key", "gate.key")
 BRANCH = ("--repository", "acme/agent", "--ref", REF, "--commit", COMMIT)
@@ -177,6 +178,15 @@ def test_a_simple_result_beside_it(command: Command, refused: Callable[..., str]
 
 
 @pytest.mark.usefixtures("judged")
+def test_json(command: Command) -> None:
+    """A program finds the result, the name of the statement, and the files that were written."""
+    value = json.loads(command("attest", *KEY, "--json", "--out", "b.json").out)
+    name = value.pop("statement")
+    assert value == {"result": "PASSED", "reason": None, "number": 1, "attempt": 1, "bundles": ["b.json"]}
+    assert name == statement_digest(said("b.json"))
+
+
+@pytest.mark.usefixtures("judged")
 def test_standard_input(command: Command) -> None:
     """A report from a pipe: the bundle lies in this folder."""
     data = Path(".runback/report.json").read_bytes()
@@ -209,6 +219,8 @@ def test_in_a_job(command: Command, job: Callable[..., None]) -> None:
     assert statement.url == "https://github.com/acme/agent/actions/runs/7/attempts/1"
     facts = statement.facts
     assert (facts.repository, facts.ref, facts.commit) == ("https://github.com/acme/agent", REF, COMMIT)
+    who = ("--identity", IDENTITY, "--trust-config", "trust.json", "--trigger", "push", "--commit", COMMIT)
+    assert command("verify", ".runback/attestation.json", *who, "--report", ".runback/report.json").code == 0
 
 
 @pytest.mark.usefixtures("judged")
