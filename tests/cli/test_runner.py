@@ -119,7 +119,7 @@ def test_root_becomes_another_user(tmp_path: Path) -> None:
     """After the files are open the process can write there, and nowhere else; the group of the workspace stays."""
     tmp_path.chmod(0o755)
     for folder in tmp_path.parents[:3]:
-        if folder.name.startswith("pytest-"):
+        if folder.name.startswith(("pytest-", "popen-")):
             folder.chmod(0o755)
     os.chown(tmp_path, 1001, 127)
     script = """
