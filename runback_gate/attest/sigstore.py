@@ -145,9 +145,9 @@ def sign_keyless(
             return _in_time(partial(_signed, payloads, IdentityToken(token), trust))
         except (IdentityError, ExpiredIdentity) as error:
             hint = "it must be current, and made for the audience `sigstore`"
-            raise InputError(f"the identity token cannot be used: {_safe(error, token)}", hint=hint) from error
+            raise InputError(f"the identity token cannot be used: {_line(error, token)}", hint=hint) from error
         except Exception as error:  # noqa: BLE001  see the logger above
-            reason, failed = _safe(error, token), error
+            reason, failed = _line(error, token), error
             if _is_refusal(error):
                 break
         if number + 1 < ATTEMPTS:
@@ -305,13 +305,10 @@ def _broken(message: str, path: str) -> IntegrityError:
     return IntegrityError(message, location=Location(path))
 
 
-def _safe(error: BaseException, token: str) -> str:
-    """The reason without the token, should a service have sent it back."""
-    return _line(error).replace(token, "…") if token else _line(error)
-
-
-def _line(error: BaseException) -> str:
-    """A reason in one line; where the error has no words, what the service answered."""
+def _line(error: BaseException, secret: str = "") -> str:
+    """A reason in one line, without the secret; where the error has no words, what the service answered."""
     response = _response(error)
-    answer = f"HTTP {response.status_code} {response.text[:_MOST]}" if response is not None else type(error).__name__
-    return " ".join((str(error) or answer).split())[:_MOST]
+    answer = f"HTTP {response.status_code} {response.text}" if response is not None else type(error).__name__
+    text = str(error) or answer
+    # Before anything is cut: a part of a token is a secret too.
+    return " ".join((text.replace(secret, "…") if secret else text).split())[:_MOST]

@@ -149,7 +149,7 @@ def test_a_service_without_words(stack: Stack, waits: list[float], monkeypatch: 
     monkeypatch.setattr(stack, "answer", echo)
     with pytest.raises(SigningError) as refused:
         sign_keyless([PAYLOAD], token, trust_in(stack), pause=never)
-    assert token not in str(refused.value)
+    assert token[:40] not in str(refused.value)
     assert "HTTP 400" in str(refused.value)
     assert waits == []
 
