@@ -36,6 +36,9 @@ DECIMAL = "$decimal"
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 """The text form of a digest."""
 
+sha256 = hashlib.sha256
+"""The hash itself, for what is hashed piece by piece, and where a digest is needed as its 32 bytes."""
+
 _TOKEN = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*")([ \t\n\r]*:)?|[][{}]')
 _TOO_DEEP = f"nesting deeper than {MAX_DEPTH} levels"
 _MAX_PARTS = 1 << 22

@@ -12,18 +12,19 @@ the digest of the last one, stands for all of them. It is not in the file: whoev
 signature) can also tell that the end was cut or changed.
 
 A value line `{"id": …, "salt": …, "value": …}` holds what events name by its id, the SHA-256 of the salt's bytes and
-the canonical value. It is not chained: a tombstone can take its line, and the chain holds.
+the canonical value. It is not chained: a tombstone (the value was erased, when and why) or a line that says that the
+value is withheld from this reader can take its line, and the chain holds.
 """
 
 from __future__ import annotations
 
 import re
-from binascii import hexlify, unhexlify
+from binascii import unhexlify
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from runback_gate.canonical import DIGEST, JsonValue, canonical_bytes, digest_bytes, parse_canonical
+from runback_gate.canonical import DIGEST, JsonValue, canonical_bytes, digest_bytes, parse_canonical, sha256
 from runback_gate.errors import DocumentError, IntegrityError, Location
 
 START = "sha256:" + "0" * 64
@@ -31,14 +32,22 @@ START = "sha256:" + "0" * 64
 SALT_BYTES = 16
 """Length of a salt: enough that a short value cannot be guessed from its id."""
 
-_VALUE_PREFIX = b'{"id":"sha256:'
+VALUE_PREFIX = b'{"id":"sha256:'
+"""How a value line begins, and no event line."""
+MAX_REASON = 500
+"""Longest reason of an erasure, in characters."""
+
 # A value line by its offsets: all but the value has a fixed length.
-_ID, _SALT, _VALUE = slice(7, 78), slice(88, 120), slice(130, -2)
-_TOMBSTONE = re.compile(rb'\{"id":"(sha256:[0-9a-f]{64})","tombstone":true\}\n')
+_ID, _VALUE = slice(7, 78), slice(130, -2)
+_MIDDLE, _BEFORE_VALUE = b'","salt":"', b'","value":'
+_PLACE = re.compile(rb'\{"id":"(sha256:[0-9a-f]{64})",("tombstone"|"withheld"):')
+_WITHHELD = b'"withheld":true}\n'
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _PREV = b'"prev":"'
 _FEW = 8
 
 How = Literal["changed", "missing", "inserted", "reordered", "truncated"]
+State = Literal["held", "erased", "withheld"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +82,7 @@ def append(prev: str | None, event: dict[str, JsonValue]) -> tuple[bytes, str]:
     if "prev" in event:
         raise DocumentError("an event does not state `prev` itself", hint="the chain adds it")
     line = canonical_bytes({**event, "prev": prev or START}) + b"\n"
-    if line.startswith(_VALUE_PREFIX):
+    if line.startswith(VALUE_PREFIX):
         raise DocumentError("the event would read as a value line", hint="name its field `id` in another way")
     return line, digest_bytes(line)
 
@@ -91,9 +100,75 @@ def value_line(salt: bytes, value: JsonValue) -> tuple[bytes, str]:
     return b'{"id":"%b","salt":"%b","value":%b}\n' % (name.encode(), salt.hex().encode(), data), name
 
 
-def tombstone(name: str) -> bytes:
-    """Give the line that takes the place of an erased value, whose id is `name`."""
-    return canonical_bytes({"id": name, "tombstone": True}) + b"\n"
+def tombstone(name: str, *, at: str | None = None, reason: str | None = None) -> bytes:
+    """Give the line that takes the place of an erased value, whose id is `name`.
+
+    `at` is the time in UTC (`2026-01-31T12:00:00Z`) and `reason` one line of at most 500 characters; both or none.
+
+    Raises:
+        DocumentError: the time or the reason has another form.
+    """
+    told = at is not None or reason is not None
+    line = canonical_bytes({"id": name, "tombstone": {"at": at, "reason": reason} if told else True}) + b"\n"
+    if value_state(line) != "erased":
+        hint = f"a time in UTC, and a reason of one line with 1 to {MAX_REASON} characters"
+        raise DocumentError("an erasure needs a time and a reason", hint=hint)
+    return line
+
+
+def withheld(name: str) -> bytes:
+    """Give the line that takes the place of a value that a reader does not get, whose id is `name`."""
+    return canonical_bytes({"id": name, "withheld": True}) + b"\n"
+
+
+def value_state(line: bytes) -> State | None:
+    """Say whether a value line holds the value of its id, a tombstone or that it is withheld; None when none of these.
+
+    The value is not read: its bytes are hashed as they lie.
+    """
+    if line.startswith(VALUE_PREFIX) and _held(line):
+        return "held"
+    place = _PLACE.match(line)
+    if place is None:
+        return None
+    if place[2] == b'"withheld"':
+        return "withheld" if line[place.start(2) :] == _WITHHELD else None
+    return None if _erasure(line) is None else "erased"
+
+
+def _held(line: bytes) -> bool:
+    # By offsets: this runs for every value of every run, and a pattern takes twice the time.
+    digits = line[88:120]
+    try:
+        hashed = sha256(unhexlify(digits) + line[130:-2])
+    except ValueError:
+        return False
+    if hashed.hexdigest().encode() != line[14:78] or not (digits.islower() or digits.isdigit()):
+        return False
+    return line[78:88] == _MIDDLE and line[120:130] == _BEFORE_VALUE and line[-2:] == b"}\n"
+
+
+def erasure(line: bytes) -> tuple[str | None, str | None]:
+    """Give when and why a value was erased, of its tombstone; None and None where it does not say."""
+    return _erasure(line) or (None, None)
+
+
+def _erasure(line: bytes) -> tuple[str | None, str | None] | None:
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        value = parse_canonical(line[:-1])
+    except DocumentError:
+        return None
+    told = value.get("tombstone") if isinstance(value, dict) and len(value) == 2 else None
+    if told is True:
+        return None, None
+    if not isinstance(told, dict) or set(told) != {"at", "reason"}:
+        return None
+    at, reason = told["at"], told["reason"]
+    if not isinstance(at, str) or not isinstance(reason, str) or not _TIME.fullmatch(at):
+        return None
+    return (at, reason) if 0 < len(reason) <= MAX_REASON and reason.isprintable() else None
 
 
 def check_value_line(line: bytes) -> tuple[str, JsonValue]:
@@ -102,9 +177,11 @@ def check_value_line(line: bytes) -> tuple[str, JsonValue]:
     Raises:
         IntegrityError: the id is not that of the salt and the value, the line is none, or the value was erased.
     """
-    if erased := _TOMBSTONE.fullmatch(line):
-        raise IntegrityError(f"the value {erased[1].decode()} was erased", hint="it can be named, not read")
-    if not _holds(line):
+    state = value_state(line)
+    if state in ("erased", "withheld"):
+        said = "was erased" if state == "erased" else "is withheld"
+        raise IntegrityError(f"the value {line[_ID].decode()} {said}", hint="it can be named, not read")
+    if state is None:
         raise IntegrityError("the value does not match its id", hint="the line was changed after it was written")
     try:
         return line[_ID].decode(), parse_canonical(line[_VALUE])
@@ -135,21 +212,23 @@ def locate(lines: Iterable[bytes], *, head: str | None = None) -> Finding | None
 
 
 def _walk(lines: Iterable[bytes], head: str | None) -> Verified | Finding:
+    # Written for speed: hashing the bytes is to be the larger part of the work.
     source, number, events = iter(lines), 0, 0
-    before, last, digest = 0, b"", START
+    before, last, prev = 0, b"", START.encode()
     for line in source:
         number += 1
-        if line.startswith(_VALUE_PREFIX):
-            if not _holds(line):
+        if line.startswith(VALUE_PREFIX):
+            if not _held(line) and value_state(line) is None:
                 return _broken_value(number, line)
             continue
-        # Where `"prev":"` occurs once it is the field itself: a quote inside a text is escaped. Else JSON is read.
-        parts = line.split(_PREV)
-        plain = len(parts) == 2 and line[:1] == b"{" and line[-2:] == b"}\n"
-        if not (parts[1].startswith(digest.encode()) if plain else _prev(line) == digest):
-            return _diagnosed(source, _Break(before, last, digest, number, line), head)
-        before, last, digest = number, line, digest_bytes(line)
+        # As `follows`, for what is plain.
+        at = line.rfind(_PREV)
+        plain = at > 0 and line.rfind(b"{", 0, at) == 0 and line[-2:] == b"}\n"
+        if not (line[at + 8 : at + 79] == prev if plain else follows(line, prev)):
+            return _diagnosed(source, _Break(before, last, prev.decode(), number, line), head)
+        before, last, prev = number, line, b"sha256:" + sha256(line).hexdigest().encode()
         events += 1
+    digest = prev.decode()
     if not events:
         return Finding(1, "missing", "no event line")
     if _prev(last) is None:
@@ -159,6 +238,15 @@ def _walk(lines: Iterable[bytes], head: str | None) -> Verified | Finding:
             before, "changed", f"line {before} is not the head: it was changed, or the lines after it are gone"
         )
     return Verified(digest, events)
+
+
+def follows(line: bytes, prev: bytes) -> bool:
+    """Say whether an event line, with its line end, names `prev` (`sha256:<hex>`) as the one before it."""
+    # The last `"prev":"` of a line is the field itself where no object was opened before it, but for the event: a quote
+    # inside a text is escaped. Else JSON is read.
+    at = line.rfind(_PREV)
+    plain = at > 0 and line.rfind(b"{", 0, at) == 0 and line[-2:] == b"}\n"
+    return line[at + 8 : at + 79] == prev if plain else _prev(line) == prev.decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +267,7 @@ def _diagnosed(rest: Iterator[bytes], broken: _Break, head: str | None) -> Findi
     number, prev, digest = broken.number, _prev(broken.line), digest_bytes(broken.line)
     if broken.before and _prev(broken.last) is None:
         return Finding(broken.before, "changed", f"line {broken.before} is not canonical JSON")
-    events = (line for line in rest if not line.startswith(_VALUE_PREFIX))
+    events = (line for line in rest if not line.startswith(VALUE_PREFIX))
     follower = next(events, None)
     if prev is None:
         if follower is None and not broken.line.endswith(b"\n"):
@@ -208,20 +296,6 @@ def _broken_value(number: int, line: bytes) -> Finding:
     if not line.endswith(b"\n"):
         return Finding(number, "truncated", f"line {number} is torn: the file ends inside it")
     return Finding(number, "changed", f"line {number} holds a value that does not match its id")
-
-
-def _holds(line: bytes) -> bool:
-    """Say whether a value line holds the value of its id. The value is not read: its bytes are hashed as they lie."""
-    # By offsets: this runs for every value of every run, and a pattern takes twice the time.
-    whole = line.startswith(_VALUE_PREFIX) and line.endswith(b"}\n")
-    if not (whole and line.startswith(b'","salt":"', 78) and line.startswith(b'","value":', 120)):
-        return _TOMBSTONE.fullmatch(line) is not None
-    digits = line[_SALT]
-    try:
-        salt = unhexlify(digits)
-    except ValueError:
-        return False
-    return digest_bytes(salt + line[_VALUE]).encode() == line[_ID] and hexlify(salt) == digits
 
 
 def _prev(line: bytes) -> str | None:

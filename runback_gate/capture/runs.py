@@ -4,15 +4,19 @@ In: a `Run` and a source of salt. Out: the bytes of `runs/<run id>.jsonl`; and b
 
     data = write_run(run, salt=secrets.token_bytes)
     run = read_run(data, "runs/airline-0001.jsonl")
+
+A step that names a value which was erased, or is withheld, is read as `view-only`: the rest can be seen, and nothing
+judges it. What is gone stands as `[erased …]` with time and reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from runback_gate.canonical import JsonValue, canonical_bytes, parse_canonical
-from runback_gate.chain import append, check_value_line, locate, value_line, verify
+from runback_gate.chain import append, check_value_line, erasure, locate, value_line, value_state, verify
 from runback_gate.errors import InputError, IntegrityError, Location, RunbackError
 from runback_gate.step import Message, Request, Response, Run, Source, Step, Tool, from_json, to_json
 
@@ -77,9 +81,9 @@ def read_run(data: bytes, path: str) -> Run:
     chained = [line for line in lines if not _is_value(line)]
     try:
         verify(chained)
-        values = dict(check_value_line(line) for line in lines if _is_value(line))
+        values, gone = _values(line for line in lines if _is_value(line))
         events = [cast("dict[str, Any]", parse_canonical(line[:-1])) for line in chained]
-        return _Reader(values).run(events)
+        return _Reader(values, gone).run(events)
     except RunbackError as error:
         # Only now every line is looked at in its place: a file that verifies need not pay for it.
         found = locate(lines)
@@ -98,6 +102,23 @@ def _is_value(line: bytes) -> bool:
     return line.startswith(b'{"id":')
 
 
+def _values(lines: Iterable[bytes]) -> tuple[dict[str, JsonValue], dict[str, str]]:
+    """The values by id, and of those that are gone what stands in their place."""
+    values: dict[str, JsonValue] = {}
+    gone: dict[str, str] = {}
+    for line in lines:
+        state = None if line.startswith(b'","salt":', 78) else value_state(line)
+        if state is None:
+            name, value = check_value_line(line)
+            values[name] = value
+        elif state == "withheld":
+            gone[line[7:78].decode()] = "[withheld]"
+        else:
+            at, reason = erasure(line)
+            gone[line[7:78].decode()] = "[erased]" if at is None else f"[erased {at}: {reason}]"
+    return values, gone
+
+
 def _checked(value: Any, kind: type[T]) -> T:
     if not isinstance(value, kind):
         raise TypeError(kind.__name__)
@@ -107,8 +128,9 @@ def _checked(value: Any, kind: type[T]) -> T:
 class _Reader:
     """Builds the steps of one run; each value is read once however many steps name it."""
 
-    def __init__(self, values: dict[str, JsonValue]) -> None:
-        self._values = values
+    def __init__(self, values: dict[str, JsonValue], gone: dict[str, str]) -> None:
+        self._values: dict[str, JsonValue] = {**values, **gone}
+        self._gone = gone
         self._read: dict[tuple[type, str], Any] = {}
 
     def run(self, events: list[dict[str, Any]]) -> Run:
@@ -132,19 +154,24 @@ class _Reader:
                     tools=self._tools(event),
                     parameters=self._mapping(event, "parameters") or {},
                 )
+                source = from_json(Source, event["source"], "source")
+                if self._gone and not self._gone.keys().isdisjoint(_ids(event)):
+                    source = replace(source, grade="view-only")
                 yield Step(
                     agent=start["agent"],
                     request=request,
                     response=self._value(Response, event["response"]),
-                    source=from_json(Source, event["source"], "source"),
+                    source=source,
                     variables=self._mapping(event, "variables"),
                 )
 
     def _mapping(self, event: dict[str, Any], field: str) -> dict[str, Any] | None:
+        if event.get(field) in self._gone:
+            return None
         return _checked(self._values[event[field]], dict) if field in event else None
 
     def _tools(self, event: dict[str, Any]) -> tuple[Tool, ...]:
-        if "tools" not in event:
+        if "tools" not in event or event["tools"] in self._gone:
             return ()
         name = event["tools"]
         if (tuple, name) not in self._read:
@@ -153,6 +180,15 @@ class _Reader:
         return cast("tuple[Tool, ...]", self._read[tuple, name])
 
     def _value(self, kind: type, name: str) -> Any:
+        if (kind, name) not in self._read and name in self._gone:
+            text = self._gone[name]
+            self._read[kind, name] = Message("user", text) if kind is Message else Response(text)
         if (kind, name) not in self._read:
             self._read[kind, name] = from_json(kind, self._values[name], kind.__name__.lower())
         return self._read[kind, name]
+
+
+def _ids(event: dict[str, Any]) -> Iterator[str]:
+    """The values that a step names."""
+    yield from event["messages"]
+    yield from (event[name] for name in ("system", "tools", "parameters", "response", "variables") if name in event)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 
 from runback_gate.canonical import parse_canonical
 from runback_gate.capture.runs import read_run, write_run
-from runback_gate.chain import append, tombstone
+from runback_gate.chain import append, tombstone, withheld
 from runback_gate.errors import InputError, IntegrityError, RunbackError
 from runback_gate.step import Message, Request, Response, Run, Source, Step, Tool, ToolCall, Usage
 
@@ -181,12 +183,46 @@ def test_missing_fields_are_found(field: str) -> None:
         read_run(rewritten({}, drop=(1, field)), "r.jsonl")
 
 
-def test_an_erased_value_cannot_be_read() -> None:
-    """A tombstone keeps the chain, and the run cannot be judged: the error says which value was erased."""
+GONE = "[erased 2026-01-31T12:00:00Z: asked for]"
+
+
+def without(*texts: bytes, line: Callable[[str], bytes] | None = None) -> Run:
+    """The conversation, read from a file in which the values that hold a text are erased."""
+    erase = line or partial(tombstone, at="2026-01-31T12:00:00Z", reason="asked for")
     lines = write_run(conversation(), salt).splitlines(keepends=True)
-    name = lines[0][7:78].decode()
-    with pytest.raises(IntegrityError, match=f"the value {name} was erased"):
-        read_run(tombstone(name) + b"".join(lines[1:]), "r.jsonl")
+    return read_run(
+        b"".join(erase(item[7:78].decode()) if any(text in item for text in texts) else item for item in lines),
+        "r.jsonl",
+    )
+
+
+def test_a_step_with_an_erased_value_can_be_seen_and_not_judged() -> None:
+    """It is view-only, and says when and why; the steps that do not name the value are as they were."""
+    run, whole = without(b"message 3"), conversation()
+    assert [step.source.grade for step in run.steps] == ["exact"] * 3 + ["view-only"] * 6
+    assert run.steps[:3] == whole.steps[:3]
+    assert run.steps[4].request.messages[3] == Message("user", GONE)
+    assert run.steps[4].request.messages[:3] == whole.steps[4].request.messages[:3]
+
+
+def test_what_is_gone_is_named_wherever_it_stood() -> None:
+    """Prompt and answer as text; variables are unknown; a withheld value and an old tombstone say what they know."""
+    assert {step.request.system for step in without(b"long prompt").steps} == {GONE}
+    assert {step.response.text for step in without(b'"ok"').steps} == {GONE}
+    assert {step.source.grade for step in without(b'{"v":1}').steps} == {"view-only"}
+    assert without(b'{"v":1}').steps[0].variables is None
+    assert without(b"long prompt", line=tombstone).steps[0].request.system == "[erased]"
+    assert without(b"long prompt", line=withheld).steps[0].request.system == "[withheld]"
+
+
+def test_erased_tools_parameters_and_labels_are_unknown() -> None:
+    """Nothing is made up in their place."""
+    step = Step("a", Request("m", tools=(Tool("t"),), parameters={"seed": 7}), Response(), Source("r", 0, "exact"))
+    lines = write_run(Run("r", "a", (step,), {"task": 5}), salt).splitlines(keepends=True)
+    data = b"".join(tombstone(line[7:78].decode()) if line.startswith(b'{"id"') else line for line in lines)
+    run = read_run(data, "r.jsonl")
+    assert (run.labels, run.steps[0].request.tools, run.steps[0].request.parameters) == ({}, (), {})
+    assert run.steps[0].source.grade == "view-only"
 
 
 JSON: st.SearchStrategy[Any] = st.recursive(
