@@ -12,13 +12,16 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: demo test check fix golden bench docs lock clean help
+.PHONY: demo test slow check fix golden bench docs lock clean help
 
 demo: .venv/.run ## a green run, then a changed agent whose row turns red
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh demo/demo.sh
 
 test: .venv/.dev ## all tests in random order, with branch coverage of at least 95 %
 	@$(PY) -m pytest --cov
+
+slow: .venv/.dev ## the tests that take tens of CPU seconds
+	@$(PY) -m pytest -m slow
 
 check: .venv/.dev ## style, types, layers, generated docs
 	@echo "check: style (ruff)"

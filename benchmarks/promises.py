@@ -25,6 +25,7 @@ CASES = 1000
 POLICIES = 20
 TURNS = 1229
 WORKFLOW = "https://github.com/acme/agent/.github/workflows/gate.yml@refs/heads/main"
+EVENTS = 1_000_000
 FLOOR = "read, hash, parse only"
 
 
@@ -133,6 +134,30 @@ def signing(folder: Path) -> list[Figure]:
     return figures
 
 
+def chain(folder: Path) -> list[Figure]:  # noqa: ARG001  every promise has a folder
+    """Verifying the chain of a run, as a multiple of hashing the same lines."""
+    found = json.loads(_module("benchmarks.chains"))
+    peers = (Peer("hashing alone", 1.0),)
+    return [Figure("a chain verified, times hashing", "x", found["verify"] / found["hash"], 2.0, peers)]
+
+
+def records(folder: Path) -> list[Figure]:
+    """The memory that verifying a record takes, beside that of one with a hundredth of the events."""
+    costs = []
+    for count in (EVENTS // 100, EVENTS):
+        _module("benchmarks.chains", str(folder), "--events", str(count))
+        cost = measure([COMMAND, "audit", "verify", "record.jsonl", "--json"], folder, runs=0, exit_codes=(2,))
+        if (seen := json.loads(cost.output))["events"] != count:
+            raise RuntimeError(f"the record was not read as it was written: {seen['events']} events")
+        costs.append(cost)
+    few, many = costs
+    name, less = f"a record of {EVENTS:,} events verified", f"{EVENTS // 100:,} events"
+    return [
+        Figure(name, "MB", many.rss, round(1.1 * few.rss, 1), (Peer(less, few.rss),)),
+        Figure(name, "CPU s", many.cpu, 20.0, (Peer(less, few.cpu),)),
+    ]
+
+
 def _floor(folder: Path, data: str) -> Cost:
     return measure([sys.executable, str(ROOT / "benchmarks" / "floor.py"), data], folder)
 
@@ -147,6 +172,8 @@ PROMISES: dict[str, Callable[[Path], list[Figure]]] = {
     "gate": gate,
     "policies": policies,
     "backtest": backtest,
+    "chain": chain,
+    "records": records,
     "weakening": weakening,
     "signing": signing,
 }

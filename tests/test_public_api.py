@@ -53,6 +53,7 @@ def test_commands() -> None:
         "policy",
         "action",
         "keys",
+        "audit",
         "schema",
         "completion",
     ]

@@ -36,6 +36,7 @@ COMMANDS = {
     "policy": ("policy:policy", "Lint, test and explain policies."),
     "action": ("action:action", "Judge a pull request in a job of GitHub Actions."),
     "keys": ("keys:keys", "Make and show keys that sign without a network."),
+    "audit": ("audit:audit", "Make and verify records that cannot be changed unseen."),
     "schema": ("start:schema", "Print the JSON Schema of a kind of file."),
     "completion": ("start:completion", "Print the shell completion script."),
 }

@@ -8,19 +8,22 @@ What a person types may lie anywhere; what a document names is read through `doc
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from runback_gate.capture.runs import FORMAT, MAX_RUN_BYTES, read_run
-from runback_gate.documents import nearest, quoted, suggestion, write_atomic
+from runback_gate.documents import nearest, quoted, suggestion, write_parts
 from runback_gate.errors import InputError, IntegrityError, Location, PathError, WriteError
 from runback_gate.step import Run, Step
 
 RUNS = Path("runs")
 STDIN = Path("-")
+MAX_LINE_BYTES = 64 << 20
 VALUE_LINE = b'{"id":"sha256:'
 """How the lines of a run begin that come before its first event."""
 MAKE_RUNS = "make runs with `runback-gate import transcript`"
@@ -34,23 +37,59 @@ def read_file(path: Path, limit: int, *, hint: str | None = None) -> bytes:
     """
     place = Location(path.as_posix())
     try:
+        with opened(path, hint) as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", location=place) from error
+    if len(data) > limit:
+        raise InputError(f"larger than {limit >> 20} MiB", location=place)
+    return data
+
+
+@contextlib.contextmanager
+def opened(path: Path, hint: str | None = None) -> Iterator[BinaryIO]:
+    """A file to read from; `-` is standard input.
+
+    Raises:
+        InputError: missing (with the hint), no file, or it cannot be opened.
+    """
+    place = Location(path.as_posix())
+    if path == STDIN:
+        yield sys.stdin.buffer
+        return
+    try:
         # A pipe that lies in a folder would be waited for without end; those of a shell (`<(…)`) lie in /dev.
         if path.is_fifo() and not path.is_relative_to("/dev"):
             raise InputError("a pipe", hint="name a file", location=place)
-        if path == STDIN:
-            data = sys.stdin.buffer.read(limit + 1)
-        else:
-            with path.open("rb") as file:
-                data = file.read(limit + 1)
+        file = path.open("rb")
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
             raise InputError("no such file", hint=hint or _near(path), location=place) from error
         if error.errno == errno.EISDIR:
             raise InputError("a folder", hint="name a file", location=place) from error
         raise InputError(f"cannot be read: {error.strerror}", location=place) from error
-    if len(data) > limit:
-        raise InputError(f"larger than {limit >> 20} MiB", location=place)
-    return data
+    with file:
+        yield file
+
+
+def read_lines(path: Path, *, hint: str | None = None) -> Iterator[bytes]:
+    """The lines of a file, each with its line end, one at a time; `-` is standard input.
+
+    Raises:
+        InputError: missing (with the hint), no file, unreadable, or a line is larger than 64 MiB.
+    """
+    place = Location(path.as_posix())
+    try:
+        with opened(path, hint) as file:
+            number = 0
+            while line := file.readline(MAX_LINE_BYTES + 1):
+                number += 1
+                if len(line) > MAX_LINE_BYTES:
+                    message = f"a line of more than {MAX_LINE_BYTES >> 20} MiB"
+                    raise InputError(message, location=Location(path.as_posix(), number))
+                yield line
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", location=place) from error
 
 
 def _near(path: Path) -> str | None:
@@ -67,6 +106,15 @@ def write_file(path: Path, data: bytes) -> None:
     Raises:
         WriteError: something else stands in the way, or the disk says no.
     """
+    write_lines(path, (data,))
+
+
+def write_lines(path: Path, lines: Iterable[bytes]) -> None:
+    """The same, line by line as they come; an error on the way leaves nothing behind.
+
+    Raises:
+        WriteError: as `write_file`.
+    """
     # A wrong name is more frequent than a full disk, and the hint for that would mislead.
     for folder in path.parents:
         if folder.exists() and not folder.is_dir():
@@ -76,7 +124,7 @@ def write_file(path: Path, data: bytes) -> None:
         # To replace a device or a pipe by a file would break it for everybody.
         what = "a folder" if path.is_dir() else "something that is no file"
         raise WriteError(f"{what} stands where the file is to be", location=Location(path.as_posix()))
-    write_atomic(path, data)
+    write_parts(path, lines)
 
 
 def create_files(files: Mapping[Path, tuple[bytes, int]]) -> None:

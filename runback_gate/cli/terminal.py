@@ -64,6 +64,13 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9-]+", "-", text.lower()).strip("-")[:64] or "agent"
 
 
+def row(name: str, text: str) -> None:
+    """Print a row of a table with names at its left; the text may be anybody's."""
+    from runback_gate.report.text import terminal as inert  # noqa: PLC0415  `--help` does without
+
+    click.echo(f"{inert(name):<13} {inert(text)}")
+
+
 def print_json(value: object) -> None:
     """Print JSON in ASCII: the same in every locale, and no text of a model can steer the terminal."""
     click.echo(json.dumps(value, indent=2))

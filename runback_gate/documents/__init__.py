@@ -11,7 +11,7 @@ In: a file below a root folder, or its bytes. Out: a `Document`, whose value is 
 from __future__ import annotations
 
 from runback_gate.documents.document import Document, Pointer, SequenceEnd
-from runback_gate.documents.files import expand, read_document, safe_read, write_atomic
+from runback_gate.documents.files import expand, read_document, safe_read, write_atomic, write_parts
 from runback_gate.documents.names import API_VERSION, check_kind, nearest, quoted, suggestion
 from runback_gate.documents.parser import MAX_BYTES, parse_document
 
@@ -30,4 +30,5 @@ __all__ = [
     "safe_read",
     "suggestion",
     "write_atomic",
+    "write_parts",
 ]

@@ -16,7 +16,7 @@ import fnmatch
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
@@ -110,12 +110,23 @@ def write_atomic(path: Path, data: bytes) -> None:
     Raises:
         WriteError: the disk is full, the folder may not be written, or the like; no part of a file is left behind.
     """
+    write_parts(path, (data,))
+
+
+def write_parts(path: Path, parts: Iterable[bytes]) -> None:
+    """The same for a file that is larger than the memory: its parts are written as they come.
+
+    An error that comes from the parts is passed on, and leaves no part of a file behind either.
+
+    Raises:
+        WriteError: as `write_atomic`.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary, handle = _temporary(path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(data)
+                file.writelines(parts)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)

@@ -1,0 +1,5 @@
+"""Audit: runs and reports in one record that cannot be changed unseen.
+
+`record` makes it, `verify` says whether it holds and where it breaks, `tree` and `checkpoint` are what it rests on.
+Verifying needs nothing of this package but `errors`, `canonical`, `chain`, `audit` and, for a signature, `attest`.
+"""

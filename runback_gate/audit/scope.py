@@ -1,0 +1,48 @@
+"""What the verification of a record says, and what it cannot say.
+
+In: a `Verification`, and whether a checkpoint from elsewhere was given. Out: sentences.
+
+    for text in covers(found):
+        print(text)
+"""
+
+from __future__ import annotations
+
+from runback_gate.audit.verify import Verification
+
+
+def covers(found: Verification) -> tuple[str, ...]:
+    """What the statement stands for."""
+    if found.status == "invalid":
+        return ()
+    texts = ["every event line and report line, byte for byte, in this order", "which values there are, by their ids"]
+    if found.counts.held:
+        texts.append("the values that can be read: each is the one of its id")
+    if found.told:
+        texts.append(f"time and reason of {_many(found.told, 'erasure')}")
+    return tuple(texts)
+
+
+def open_points(found: Verification) -> tuple[str, ...]:
+    """What stands in the record and is not under the signature."""
+    later = found.counts.erased - found.told
+    return (f"time and reason of {_many(later, 'erasure')}: made after signing",) if later else ()
+
+
+def excludes_not(found: Verification, *, earlier: bool) -> tuple[str, ...]:
+    """What cannot be excluded."""
+    texts = []
+    if found.unended:
+        texts.append(f"that {_many(found.unended, 'run')} went on: no run.end, so it was cut or still running")
+    if found.status == "unverified":
+        texts.append("that somebody changed the record and wrote its own lines anew: nobody vouches for it")
+    if not earlier:
+        texts.append(
+            "that lines were left out or written anew before signing, by whoever had the key: no outside checkpoint"
+        )
+    texts.append("that something was never recorded, or recorded as it was not")
+    return tuple(texts)
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

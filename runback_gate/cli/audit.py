@@ -1,0 +1,153 @@
+"""`audit`: records of runs and reports that cannot be changed unseen, made and verified."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from functools import partial
+from io import BytesIO
+from itertools import chain, islice
+from pathlib import Path
+
+import click
+
+from runback_gate.audit.proof import is_proof, verify_proof
+from runback_gate.audit.record import Part, export
+from runback_gate.audit.verify import verify_record
+from runback_gate.canonical import parse_canonical
+from runback_gate.capture.runs import FORMAT
+from runback_gate.chain import VALUE_PREFIX
+from runback_gate.cli import terminal
+from runback_gate.cli.erase import erase
+from runback_gate.cli.files import MAKE_RUNS, RUNS, read_file, read_lines, write_lines
+from runback_gate.cli.groups import Commands
+from runback_gate.cli.proofs import consistency_, prove, show_proof
+from runback_gate.cli.records import checker, facts, now, read_checkpoint, show, signer, summary, tool
+from runback_gate.errors import DocumentError, InputError, Location
+from runback_gate.report.model import MAX_REPORT_BYTES, read_report
+from runback_gate.report.text import terminal as inert
+
+ORIGIN = "runback.dev/audit"
+
+
+@click.group(cls=Commands)
+def audit() -> None:
+    """Make and verify records that cannot be changed unseen."""
+
+
+@audit.command("export", short_help="Put runs and reports into one record.")
+@click.argument("sources", nargs=-1, required=True, metavar="RUN|REPORT…")
+@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="FILE", help="The record.")
+@click.option("--key", metavar="KEY", help="Private key that signs it: a file, or env:NAME.")
+@click.option("--origin", default=ORIGIN, show_default=True, metavar="NAME", help="Name of the log; keep it the same.")
+@click.option("--disclose", multiple=True, metavar="EVENT", help="Give the values of this event only (RUN:N); repeat.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: file, checkpoint, counts.")
+def export_(
+    sources: tuple[str, ...], out: Path, key: str | None, origin: str, disclose: tuple[str, ...], as_json: bool
+) -> int:
+    """Put runs and reports, byte for byte, into one record with one checkpoint, and sign it.
+
+    A run is named by its file or by its id in runs/, a report by its file. Without --key anybody could have made the
+    record. With --disclose all values are withheld that the named events do not use; the rest of the record is the
+    same.
+    """
+    parts = _withholding([_part(name) for name in sources], disclose)
+    write_lines(out, export(parts, origin=origin, created=now(), tool=tool(), sign=signer(key)))
+    found = verify_record(read_lines(out))
+    if found.fault is not None or found.statement is None:
+        raise InputError("the record could not be read back", location=Location(out.as_posix()))
+    if as_json:
+        terminal.print_json({"file": out.as_posix(), **facts(found)})
+        return 0
+    click.echo(inert(f"{summary(found)} in {out.as_posix()}"))
+    click.echo("signed" if found.signed else "not signed: anybody could have made it (sign it with --key)")
+    return 0
+
+
+@audit.command(short_help="Say whether a record is as it was signed, and if not, where.")
+@click.argument("record", type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--key", metavar="KEY", help="Public key of whoever is to have signed it: a file, or env:NAME.")
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path),
+    metavar="OLD",
+    help="Checkpoint or record that you kept: this one must begin with the same lines.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def verify(record: Path, key: str | None, checkpoint: Path | None, as_json: bool) -> int:
+    """Say whether a record is as it was signed, and if not, where it was changed (- is standard input).
+
+    A proof of `audit prove` or `audit consistency --out` is verified alone.
+
+    Exit codes: 0 valid, 1 invalid, 2 unverified (not signed, or no --key) or not a record.
+    """
+    earlier = None if checkpoint is None else read_checkpoint(checkpoint)
+    source = read_lines(record)
+    first = next(source, b"")
+    if earlier is None and is_proof(first):
+        return show_proof(verify_proof(b"".join([first, *islice(source, 2)]), check=checker(key)), as_json=as_json)
+    found = verify_record(chain([first] if first else [], source), check=checker(key), earlier=earlier)
+    return show(found, earlier, as_json=as_json)
+
+
+@audit.command(short_help="Print the checkpoint of a record, to keep elsewhere.")
+@click.argument("record", type=click.Path(path_type=Path, allow_dash=True))
+def checkpoint(record: Path) -> int:
+    """Print the checkpoint of a record: three lines to keep elsewhere, for `audit verify --checkpoint`.
+
+    Exit codes: 0 printed, 1 the record is invalid, 2 not a record.
+    """
+    found = verify_record(read_lines(record))
+    if found.fault is not None or found.statement is None:
+        return show(found, None, as_json=False)
+    click.echo(found.statement.checkpoint.text, nl=False)
+    return 0
+
+
+def _part(name: str) -> Part:
+    path = Path(name)
+    if path.suffix == ".json":
+        data = read_file(path, MAX_REPORT_BYTES)
+        read_report(data, path.as_posix())
+        return Part("report", path.name, lambda: BytesIO(data))
+    if path.suffix != ".jsonl" and "/" not in name:
+        path = RUNS / f"{name}.jsonl"
+    return Part("run", _run_id(path), partial(read_lines, path))
+
+
+def _run_id(path: Path) -> str:
+    """The id of a run, which its first event says."""
+    for line in read_lines(path, hint=MAKE_RUNS):
+        if not line.startswith(VALUE_PREFIX):
+            try:
+                event = parse_canonical(line[:-1])
+            except DocumentError:
+                break
+            if isinstance(event, dict) and event.get("format") == FORMAT and isinstance(event.get("run"), str):
+                return str(event["run"])
+            break
+    raise InputError(f"not a {FORMAT} file", hint=MAKE_RUNS, location=Location(path.as_posix()))
+
+
+def _withholding(parts: list[Part], disclose: Iterable[str]) -> list[Part]:
+    """The same parts, with the values of other events than those named `RUN:N` withheld."""
+    wanted: dict[str, set[int]] = {}
+    runs = [part.name for part in parts if part.kind == "run"]
+    for text in disclose:
+        name, colon, number = text.rpartition(":")
+        name = name if colon else (runs[0] if len(runs) == 1 else "")
+        if not number.isdecimal() or name not in runs:
+            hint = "RUN:N, with the number of the event in the run, from 0"
+            raise InputError(f"no run here has an event {text[:80]!r}", hint=hint)
+        wanted.setdefault(name, set()).add(int(number))
+    if not wanted:
+        return parts
+    return [
+        dataclasses.replace(part, disclosed=frozenset(wanted.get(part.name, ()))) if part.kind == "run" else part
+        for part in parts
+    ]
+
+
+audit.add_command(prove)
+audit.add_command(consistency_)
+audit.add_command(erase)

@@ -1,0 +1,115 @@
+"""`audit prove` and `audit consistency`: proofs that stand alone, made from records and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from runback_gate.audit.locate import named_event
+from runback_gate.audit.proof import Proved, consistency, inclusion, verify_proof
+from runback_gate.audit.verify import verify_record
+from runback_gate.chain import value_state
+from runback_gate.cli import terminal
+from runback_gate.cli.files import read_file, read_lines, write_file
+from runback_gate.cli.records import EXIT, checker, is_proof_file, read_checkpoint, show
+from runback_gate.errors import InputError, Location
+
+MAX_PROOF_BYTES = 256 << 20
+
+
+@click.command(short_help="Prove that one event is in a record.")
+@click.argument("record", type=click.Path(path_type=Path))
+@click.argument("event")
+@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="FILE", help="The proof.")
+@click.option("--values", is_flag=True, help="Put the values that the event names into the proof.")
+@click.option("--key", metavar="KEY", help="Public key of whoever is to have signed the record.")
+def prove(record: Path, event: str, out: Path, values: bool, key: str | None) -> int:
+    """Prove that EVENT (RUN:N, events count from 0) is in RECORD, without giving away the rest of it.
+
+    `audit verify` checks the proof: it needs no record.
+
+    Exit codes: 0 written, 1 the record is invalid, 2 no such event, or not a record.
+    """
+    found = verify_record(read_lines(record), check=checker(key))
+    if found.fault is not None:
+        click.echo(f"error: {record.as_posix()}: {found.reason}", err=True)
+        return EXIT[found.status]
+    run, colon, number = event.rpartition(":")
+    if not colon or not number.isdecimal():
+        raise InputError(f"not an event: {event[:80]!r}", hint="RUN:N, with the number of the event, from 0")
+    write_file(out, inclusion(partial(read_lines, record), run, int(number), values=values))
+    click.echo(f"proof that {event} is in {record.as_posix()}: {out.as_posix()}")
+    return 0
+
+
+@click.command("consistency", short_help="Prove that a record goes on where an earlier one ended.")
+@click.argument("old", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write a proof that needs no record.")
+@click.option("--key", metavar="KEY", help="Public key of whoever is to have signed the later record.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def consistency_(old: Path, new: Path, out: Path | None, key: str | None, as_json: bool) -> int:
+    """Say whether NEW begins with the lines that OLD stands for.
+
+    OLD is a checkpoint or a record, NEW a record, or a proof that --out wrote: then the record itself is not needed.
+
+    Exit codes: 0 it does, 1 it does not, 2 nobody vouches for NEW (not signed, or no --key).
+    """
+    earlier, check = read_checkpoint(old), checker(key)
+    if is_proof_file(new):
+        proved = verify_proof(read_file(new, MAX_PROOF_BYTES), check=check)
+        if proved.old != earlier:
+            raise InputError("the proof is of another state than the old one", location=Location(new.as_posix()))
+        return show_proof(proved, as_json=as_json)
+    found = verify_record(read_lines(new), check=check, earlier=earlier)
+    if found.fault is None and out is not None:
+        write_file(out, consistency(partial(read_lines, new), earlier))
+    return show(found, earlier, as_json=as_json)
+
+
+def show_proof(proved: Proved, *, as_json: bool) -> int:
+    """Print what a proof says, and give the exit code."""
+    if as_json:
+        terminal.print_json(_facts(proved))
+    else:
+        for name, text in _rows(proved):
+            terminal.row(name, text)
+    return EXIT[proved.status]
+
+
+def _facts(proved: Proved) -> dict[str, Any]:
+    at = proved.statement.checkpoint
+    facts: dict[str, Any] = {
+        "kind": proved.kind,
+        "status": proved.status,
+        "exit": EXIT[proved.status],
+        "reason": proved.reason,
+        "checkpoint": {"origin": at.origin, "size": at.size, "root": at.root.hex(), "text": at.text},
+        "created": proved.statement.created,
+    }
+    if proved.event is not None:
+        facts |= {"event": proved.event.decode(), "index": proved.index, "values": [v.decode() for v in proved.values]}
+    if proved.old is not None:
+        facts["old"] = {"origin": proved.old.origin, "size": proved.old.size, "root": proved.old.root.hex()}
+    return facts
+
+
+def _rows(proved: Proved) -> Iterator[tuple[str, str]]:
+    at = proved.statement.checkpoint
+    if proved.event is not None:
+        yield proved.status.upper(), f"{named_event('event', proved.event)} is leaf {proved.index:,} of {at.size:,}"
+    elif proved.old is not None:
+        yield proved.status.upper(), f"the first {proved.old.size:,} of {at.size:,} leaves are those of the old record"
+    if proved.reason:
+        yield "reason", proved.reason
+    if proved.status != "invalid":
+        yield "checkpoint", f"{at.origin} · {at.size:,} leaves · root {at.root.hex()}"
+        yield "made", f"{proved.statement.created} by {proved.statement.tool}"
+        if proved.event is not None:
+            yield "line", proved.event.decode()
+        for value in proved.values:
+            yield "value", value.decode() if value_state(value) == "held" else f"{value[7:78].decode()} is not given"
