@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from benchmarks.measure import Cost, measure
 
 ROOT = Path(__file__).resolve().parent.parent
 AIRLINE = Path(os.environ.get("RUNBACK_SHARED_DATA", ROOT.parent / "shared" / "data")) / "airline"
+EXAMPLES = ROOT / "examples" / "airline" / "policies"
 COMMAND = str(Path(sys.executable).with_name("runback-gate"))
 
 CASES = 1000
@@ -91,14 +93,36 @@ def backtest(folder: Path) -> list[Figure]:
     """The airline's policies on its recorded turns, where those are at hand, beside reading and parsing them alone."""
     if not AIRLINE.is_dir():
         return []
-    source = [str(AIRLINE / "runs.jsonl"), "--tools", str(AIRLINE / "tools.json"), "--agent", "airline"]
-    measure([COMMAND, "import", "transcript", *source, "--out", "runs"], folder, runs=0)
-    examples = str(ROOT / "examples" / "airline" / "policies")
-    cost = measure([COMMAND, "backtest", "--policies", examples, "--runs", "runs", "--json"], folder)
+    _airline(folder)
+    cost = measure([COMMAND, "backtest", "--policies", str(EXAMPLES), "--runs", "runs", "--json"], folder)
     if (steps := json.loads(cost.output)["steps"]) != TURNS:
         raise RuntimeError(f"the backtest did not judge what it was given: {steps} steps")
     floor = _floor(folder, "runs")
     return [Figure(f"backtest of {TURNS:,} airline turns", "CPU s", cost.cpu, 2.0, (Peer(FLOOR, floor.cpu),))]
+
+
+def diff(folder: Path) -> list[Figure]:
+    """One changed rule over the same turns, beside the backtest of all rules, which judges each turn once."""
+    if not AIRLINE.is_dir():
+        return []
+    _airline(folder)
+    shutil.copytree(EXAMPLES, folder / "head")
+    booking = folder / "head" / "booking.yaml"
+    booking.write_text(booking.read_text("utf-8").replace("    certificates: 1\n", "    certificates: 2\n"), "utf-8")
+    sides = ["--base", str(EXAMPLES), "--head", str(folder / "head"), "--runs", "runs"]
+    cost = measure([COMMAND, "policy", "diff", *sides, "--json"], folder)
+    found = json.loads(cost.output)
+    if (found["steps"], found["policies"]) != (TURNS, {"airline-booking": "looser"}) or not found["flips"]:
+        raise RuntimeError(f"the comparison did not find what was changed: {found['policies']}")
+    beside = measure([COMMAND, "backtest", "--policies", str(EXAMPLES), "--runs", "runs", "--json"], folder)
+    peers = (Peer("backtest", beside.cpu), Peer(FLOOR, _floor(folder, "runs").cpu))
+    return [Figure(f"policy diff over {TURNS:,} airline turns", "CPU s", cost.cpu, 3.0, peers)]
+
+
+def _airline(folder: Path) -> None:
+    """Make runs of the airline's transcripts."""
+    source = [str(AIRLINE / "runs.jsonl"), "--tools", str(AIRLINE / "tools.json"), "--agent", "airline"]
+    measure([COMMAND, "import", "transcript", *source, "--out", "runs"], folder, runs=0)
 
 
 def weakening(folder: Path) -> list[Figure]:
@@ -172,6 +196,7 @@ PROMISES: dict[str, Callable[[Path], list[Figure]]] = {
     "gate": gate,
     "policies": policies,
     "backtest": backtest,
+    "diff": diff,
     "chain": chain,
     "records": records,
     "weakening": weakening,

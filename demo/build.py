@@ -4,7 +4,7 @@
     python demo/build.py --check    # exit 1 when what is there differs
 
 A recording is a step of the agent in `agents/support.yaml`; an answer is what that agent says under
-`agents/changed/support.yaml`.
+`agents/changed/support.yaml`. The dataset `known`, in which rows are red on purpose, lies apart in `demo/known`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from runback_gate.schema import schema_id
 from runback_gate.step import Message, Request, Response, Source, Step, ToolCall, from_json, to_json
 
 ROOT = Path(__file__).resolve().parent.parent
+PLACES = {"known": "demo/known/datasets/known.yaml"}
+"""Datasets that are no part of the gate of this repository."""
 
 
 def build() -> dict[str, bytes]:
@@ -32,7 +34,7 @@ def build() -> dict[str, bytes]:
     texts: dict[str, str] = {}
     files: dict[str, bytes] = {}
     for number, case in enumerate(json.loads((ROOT / "demo/conversations.json").read_text())["cases"]):
-        path = f"datasets/{case['dataset']}.yaml"
+        path = PLACES.get(case["dataset"], f"datasets/{case['dataset']}.yaml")
         messages = tuple(from_json(Message, item, case["id"]) for item in case["messages"])
         source = Source(run="sample", event=number, grade="semantic")
         step = Step(agent.name, Request(None, None, messages), _answer(case["answer"]), source)
@@ -61,7 +63,7 @@ def _answer(value: dict[str, Any]) -> Response:
 def main() -> int:
     """Write, or with --check compare."""
     files = build()
-    made = {"datasets/recordings", "datasets/answers"}
+    made = {"datasets/recordings", "datasets/answers", "demo/known"}
     there = {path.relative_to(ROOT).as_posix() for folder in made for path in (ROOT / folder).rglob("*.json")}
     stale = sorted(there - set(files))
     wrong = sorted(

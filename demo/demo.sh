@@ -1,7 +1,11 @@
 #!/bin/sh
-# The main job twice: a green run, then a changed prompt whose row turns red. All data here is made up; no key, no network.
+# The main job three times: a green run, a changed prompt whose row turns red, and the same change held against its base.
+# All data here is made up; no key, no network.
 set -eu
 cd "$(dirname "$0")/.."
+top="$PWD"
+work="$(mktemp -d)"
+trap 'rm -rf "$work"' EXIT
 
 say() { printf '\n\033[1m%s\033[0m\n' "$1" | if [ -t 1 ]; then cat; else sed 's/\x1b\[[0-9;]*m//g'; fi; }
 
@@ -16,6 +20,20 @@ runback-gate run --agent agents/changed/support.yaml --cache datasets/answers --
   --format markdown --format html || code=$?
 if [ "$code" -ne 1 ]; then
   echo "error: the changed agent was to fail with exit code 1, not $code" >&2
+  exit 2
+fi
+
+say '3. The same change as a pull request: against its base, with two known problems in another dataset.'
+mkdir "$work/before"
+cp -R agents datasets policies runback.yaml "$work/before"
+cp -R demo/known/datasets/. "$work/before/datasets"
+cp -R "$work/before" "$work/after"
+cp agents/changed/support.md "$work/after/agents/support.md"
+echo '$ runback-gate run --root after --base ./before --cache datasets/answers'
+code=0
+(cd "$work" && runback-gate run --root after --base ./before --cache "$top/datasets/answers") || code=$?
+if [ "$code" -ne 1 ]; then
+  echo "error: the regression was to end in exit code 1, not $code" >&2
   exit 2
 fi
 

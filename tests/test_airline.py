@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,9 +21,10 @@ from runback_gate.policy.cel_cpp import CppEngine
 from runback_gate.policy.cel_py import PyEngine
 from runback_gate.policy.conformance import run_tests
 from runback_gate.policy.document import Policy, load_policies
+from runback_gate.policy.effect import compare_policies, recorded
 from runback_gate.policy.examples import PolicyTest
 from runback_gate.policy.lint import lint_policy
-from runback_gate.step import tools_from_json
+from runback_gate.step import Run, tools_from_json
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "airline"
@@ -313,10 +315,15 @@ def _policies() -> tuple[tuple[Policy, ...], tuple[PolicyTest, ...]]:
 
 
 @cache
-def _backtest() -> Backtest:
+def _runs() -> tuple[Run, ...]:
     tools = tools_from_json(json.loads((AIRLINE / "tools.json").read_text()), "tools.json")
-    runs = read_transcripts((AIRLINE / "runs.jsonl").read_bytes(), path="runs.jsonl", agent="airline", tools=tools)
-    return backtest(_policies()[0], CppEngine(), runs)
+    data = (AIRLINE / "runs.jsonl").read_bytes()
+    return tuple(read_transcripts(data, path="runs.jsonl", agent="airline", tools=tools))
+
+
+@cache
+def _backtest() -> Backtest:
+    return backtest(_policies()[0], CppEngine(), _runs())
 
 
 VALIDATIONS = sorted(f"airline.{name}" for name in ("one_action", "one_call", *RULES))
@@ -361,6 +368,49 @@ def test_policy_and_second_reading_agree(validation: str) -> None:
     refused = {(int(item.run.split("-")[1]) - 1, item.step) for item in found.failures if item.validation == validation}
     assert refused == {turn for turn, verdict in expected.items() if verdict == "fail"}
     assert found.counts[validation]["skip"] == found.steps - len(expected)
+
+
+@needs_runs
+@pytest.mark.parametrize(
+    ("param", "was", "now", "count", "kind"),
+    [
+        ("certificates", 1, 2, lambda call: _paid_with("certificate", call), "newly permitted"),
+        ("passengers", 5, 2, lambda call: len(call["passengers"]), "newly failing"),
+        ("gift_cards", 3, 0, lambda call: _paid_with("gift_card", call), "newly failing"),
+    ],
+)
+def test_a_changed_rule_is_told_by_its_turns(
+    tmp_path: Path, param: str, was: int, now: int, count: Callable[[Facts], int], kind: str
+) -> None:
+    """Of a changed limit: exactly the turns between the limits, each with the comparison that flipped."""
+    shutil.copytree(EXAMPLE / "policies", tmp_path / "policies")
+    booking = tmp_path / "policies" / "booking.yaml"
+    text = booking.read_text()
+    assert f"    {param}: {was}\n" in text
+    booking.write_text(text.replace(f"    {param}: {was}\n", f"    {param}: {now}\n"))
+    head, _ = load_policies(tmp_path, ["policies/*.yaml"])
+    steps = (step for run in _runs() for step in recorded(run))
+    (effect,) = compare_policies(_policies()[0], head, CppEngine(), steps)
+    counts = {
+        (run, number): count(call)
+        for run, line in enumerate((AIRLINE / "runs.jsonl").read_text().splitlines())
+        for number, turn in enumerate(_turns(json.loads(line)["messages"]))
+        if (call := turn.call(BOOK)) is not None
+    }
+    low, high = sorted((was, now))
+    said = {True: "true", False: "false"}
+    expected = {
+        turn: f"{number} <= {was} {said[number <= was]} → {number} <= {now} {said[number <= now]}"
+        for turn, number in counts.items()
+        if low < number <= high
+    }
+    assert expected
+    found = {(int(flip.run.split("-")[1]) - 1, flip.step): flip.why.rpartition(": ")[2] for flip in effect.flips}
+    assert found == expected
+    assert {(flip.kind, flip.validation) for flip in effect.flips} == {(kind, f"airline.{param}_max")}
+    assert all(flip.expression.endswith(f" <= params.{param}") for flip in effect.flips)
+    assert (effect.word, effect.steps) == ("looser" if now > was else "stricter", 1229)
+    assert [(item.what, item.base, item.head) for item in effect.changes] == [(f"params.{param}", str(was), str(now))]
 
 
 @needs_runs

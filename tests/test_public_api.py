@@ -41,22 +41,9 @@ def test_console_script() -> None:
 
 def test_commands() -> None:
     """These are the commands, in the order of `--help`."""
-    commands = [
-        "init",
-        "run",
-        "render",
-        "attest",
-        "verify",
-        "backtest",
-        "import",
-        "dataset",
-        "policy",
-        "action",
-        "keys",
-        "audit",
-        "schema",
-        "completion",
-    ]
+    commands = (
+        "init run merge render attest verify backtest import dataset policy action keys audit schema completion".split()
+    )
     assert list(COMMANDS) == commands
 
 

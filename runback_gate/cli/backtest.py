@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from runback_gate.cli import terminal
-from runback_gate.cli.files import MAKE_RUNS, load_run
+from runback_gate.cli.files import MAKE_RUNS, load_runs
 from runback_gate.cli.policy import clearly, load_all
 from runback_gate.errors import InputError, Location
 from runback_gate.report.text import terminal as inert
-from runback_gate.step import Run
 
 if TYPE_CHECKING:
     from runback_gate.policy.backtest import Backtest
@@ -45,7 +44,7 @@ def backtest(paths: tuple[str, ...], runs: Path, as_json: bool, show: int) -> in
 
     policies, _ = load_all(paths, with_tests=False)
     with clearly(policies):
-        found = judge_runs(policies, CppEngine(), _runs(runs))
+        found = judge_runs(policies, CppEngine(), load_runs(runs))
     if not found.steps:
         raise InputError("no recorded step", hint=MAKE_RUNS, location=Location(runs.as_posix()))
     if as_json:
@@ -57,12 +56,6 @@ def backtest(paths: tuple[str, ...], runs: Path, as_json: bool, show: int) -> in
         where = ", ".join(f"{rule} on {terminal.many(number, 'step')}" for rule, number in errors)
         raise InputError(f"could not be evaluated: {where}", hint="without --json each is listed" if as_json else None)
     return 0
-
-
-def _runs(path: Path) -> Iterator[Run]:
-    names = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
-    for name in names:
-        yield load_run(name, hint=MAKE_RUNS)
 
 
 def _lines(found: Backtest, show: int) -> Iterator[str]:

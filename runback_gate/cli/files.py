@@ -200,6 +200,16 @@ def load_run(path: Path, *, hint: str | None = None) -> Run:
         raise
 
 
+def load_runs(path: Path) -> Iterator[Run]:
+    """The run of a file, or those of a folder by name, one by one.
+
+    Raises:
+        InputError: one is not there, or not a run that verifies.
+    """
+    for name in sorted(path.glob("*.jsonl")) if path.is_dir() else [path]:
+        yield load_run(name, hint=MAKE_RUNS)
+
+
 def read_step(run: Run, index: int) -> Step:
     """One step of a run.
 

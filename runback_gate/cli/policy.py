@@ -132,7 +132,7 @@ def clearly(policies: Sequence[Policy]) -> Iterator[None]:
 
 @click.group(cls=Commands)
 def policy() -> None:
-    """Lint, test and explain policies."""
+    """Lint, test, explain and compare policies."""
 
 
 @policy.command()
@@ -168,29 +168,54 @@ def lint(paths: tuple[str, ...], as_json: bool) -> int:
 
 @policy.command("test", short_help="Run policy tests on both CEL engines.")
 @PATHS
+@click.option("--mutate", is_flag=True, help="Then put small faults into the policies, and name those nobody notices.")
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    metavar="FILE|FOLDER",
+    help="Recorded steps that may notice a fault (those of the gate's datasets).",
+)
+@click.option(
+    "--survivors", type=click.IntRange(min=0), default=0, metavar="N", help="Faults that may go unnoticed (0)."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def test_(paths: tuple[str, ...], as_json: bool) -> int:
+def test_(paths: tuple[str, ...], mutate: bool, runs: Path | None, survivors: int, as_json: bool) -> int:
     """Run policy tests on both CEL engines and show what each validation was seen to say.
 
-    Without a FILE or FOLDER the tests of the gate here are run.
+    Without a FILE or FOLDER the tests of the gate here are run. With --mutate a comparison, an operator, a negation, a
+    constant, a quantifier or a param is changed, one at a time, where the tests hold.
 
-    Exit codes: 0 all as expected, 1 a validation says something else or the engines disagree, 2 could not judge (also
-    no test).
+    Exit codes: 0 all as expected, 1 a validation says something else, the engines disagree, or more than N faults go
+    unnoticed, 2 could not judge (also no test).
     """
     from runback_gate.policy.cel_cpp import CppEngine  # noqa: PLC0415
     from runback_gate.policy.cel_py import PyEngine  # noqa: PLC0415
     from runback_gate.policy.conformance import run_tests  # noqa: PLC0415
 
-    policies, tests = load_all(paths)
+    if not mutate and (runs or survivors):
+        raise click.UsageError("--runs and --survivors go with --mutate", click.get_current_context())
+    loaded = list(load(paths))
+    policies = [item for _, found, _ in loaded for item in found]
+    tests = [item for *_, found in loaded for item in found]
     if not tests:
         raise InputError("no policy test", hint="put a `kind: PolicyTest` file beside the policy")
     with clearly(policies):
         found = run_tests(policies, tests, (CppEngine(), PyEngine()))
+    shown: tuple[dict[str, object], list[str]] = _conformance_json(found), [*_conformance_lines(found)]
+    unnoticed = 0
+    if mutate and not found.deviations:
+        from runback_gate.cli import policy_mutate as mutation  # noqa: PLC0415  loads what compares policies
+
+        tried = mutation.mutate(policies, tests, runs=runs, gate=not paths, quiet=as_json)
+        places = {item.name: place for place, names, _ in loaded for item in names}
+        shown[0]["mutation"] = mutation.mutation_json(tried, places)
+        shown[1].extend(mutation.mutation_lines(tried, places))
+        unnoticed = len(tried.survivors)
     if as_json:
-        terminal.print_json(_conformance_json(found))
+        terminal.print_json(shown[0])
     else:
-        click.echo("\n".join(_conformance_lines(found)))
-    return 1 if found.deviations else 0
+        click.echo("\n".join(shown[1]))
+    return 1 if found.deviations or unnoticed > survivors else 0
 
 
 def _conformance_json(found: Conformance) -> dict[str, object]:

@@ -1,23 +1,62 @@
-"""`run` judges; `render` shows a report again in another form."""
+"""`run` judges the cases of a gate, alone or against a base, and ends in the exit code of the verdict."""
 
 from __future__ import annotations
 
-import json
-import sys
+import dataclasses
+import re
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from runback_gate import __version__
 from runback_gate.cli import terminal
-from runback_gate.cli.files import below, read_file, write_file
+from runback_gate.cli.files import below
+from runback_gate.cli.output import Output, output_options, publish
 from runback_gate.errors import InputError
-from runback_gate.report import FORMATS, renderer
-from runback_gate.report.model import MAX_REPORT_BYTES, Report, read_report, write_report
-from runback_gate.report.text import terminal as inert
+from runback_gate.report.model import Report
 
-FILES = {"markdown": "report.md", "html": "report.html", "junit": "junit.xml", "sarif": "report.sarif"}
-"""Formats that `run` can write beside report.json, and their file names."""
+if TYPE_CHECKING:
+    from runback_gate.gate.base import Base
+    from runback_gate.gate.plan import Plan
+    from runback_gate.report.build import Context
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a run is held against, and the part of it that is judged."""
+
+    base: str | None = None
+    """A folder or a git revision; None for one revision alone."""
+    approve: str | None = None
+    head: str | None = None
+    called: tuple[str, str] | None = None
+    """Name and commit of a base that is given as a folder, where the caller knows them."""
+    shard: tuple[int, int] = (1, 1)
+
+
+ALONE = Change()
+"""One revision, whole."""
+
+
+class Shard(click.ParamType[tuple[int, int]]):
+    """`i/n`: part i of n parts."""
+
+    name = "i/n"
+
+    def convert(
+        self, value: str | tuple[int, int], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """The two numbers, 1 ≤ i ≤ n ≤ 1000."""
+        if isinstance(value, tuple):
+            return value
+        found = re.fullmatch(r"([0-9]{1,4})/([0-9]{1,4})", value)
+        number, of = (int(found[1]), int(found[2])) if found else (0, 0)
+        if not 1 <= number <= of <= 1000:
+            self.fail(f"{value!r} is no part of a run: write 1/3, 2/3, 3/3", param, ctx)
+        return number, of
 
 
 @click.command()
@@ -32,100 +71,86 @@ FILES = {"markdown": "report.md", "html": "report.html", "junit": "junit.xml", "
 )
 @click.option("--dataset", metavar="NAME|FILE", help="Judge this dataset alone.")
 @click.option(
-    "--report",
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="FOLDER",
-    help="Where report.json is written (.runback).",
-)
-@click.option(
-    "--format",
-    "formats",
-    type=click.Choice(tuple(FILES)),
-    multiple=True,
-    help="Write this form beside it; may repeat.",
-)
-@click.option(
     "--cache",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
     help="Earlier answers of models; without it none counts.",
 )
 @click.option("--date", metavar="YYYY-MM-DD", help="Day that waivers are held against (today, UTC).")
-@click.option("--all", "show_all", is_flag=True, help="Show the rows that pass as well.")
-@click.option("--annotate", is_flag=True, help="Print GitHub annotations after the table.")
-@click.option("--json", "as_json", is_flag=True, help="Print report.json instead of the table.")
+@click.option("--base", metavar="DIR|REF", help="Hold it against this folder or git revision: its rules judge as well.")
+@click.option("--approve", metavar="SHA", help="Accept what is loosened, for this very commit alone.")
+@click.option("--head", metavar="SHA", help="Commit that is judged (that of a clean working tree).")
+@click.option(
+    "--shard", type=Shard(), default="1/1", help="Judge this part of the cases alone; `merge` joins the parts."
+)
+@output_options
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def run(
     root: Path,
     agent: str | None,
     dataset: str | None,
-    folder: Path | None,
-    formats: tuple[str, ...],
     cache: Path | None,
     date: str | None,
-    show_all: bool,
-    annotate: bool,
-    as_json: bool,
+    base: str | None,
+    approve: str | None,
+    head: str | None,
+    shard: tuple[int, int],
     quiet: bool,
+    output: Output,
 ) -> int:
     """Judge every case and say pass, fail or could not judge.
 
     Exit codes: 0 pass, 1 fail, 2 could not judge (a row is undecided, no case was there, or the input is wrong).
     """
-    if as_json and annotate:
-        raise click.UsageError(
-            "--json and --annotate both want standard output: choose one", click.get_current_context()
-        )
     # Only the folder that a person names may lie outside, not one that the repository links.
-    target = folder or below(root, ".runback")
-    report = judge(root, agent=agent, dataset=dataset, cache=cache, date=date, quiet=quiet)
-    data = write_report(report)
-    write_file(target / "report.json", data)
-    for form in formats:
-        write_file(target / FILES[form], render_as(report, form).encode())
-    if as_json:
-        # The bytes of the file for a program; a person's terminal gets no character that could steer it.
-        click.echo(
-            json.dumps(json.loads(data), indent=2) + "\n" if terminal.is_terminal(sys.stdout) else data, nl=False
-        )
-    else:
-        click.echo(render_as(report, "console", show_all=show_all), nl=False)
-        click.echo(f"report     {inert((target / 'report.json').as_posix())}")
-    if annotate:
-        click.echo(render_as(report, "github"), nl=False)
-    return report.exit_code
+    folder = output.folder or below(root, ".runback")
+    change = Change(base, approve, head, shard=shard)
+    report = judge(root, agent=agent, dataset=dataset, cache=cache, date=date, quiet=quiet, change=change)
+    return publish(report, folder, output)
 
 
 def judge(
-    root: Path, *, agent: str | None, dataset: str | None, cache: Path | None, date: str | None, quiet: bool
+    root: Path,
+    *,
+    agent: str | None,
+    dataset: str | None,
+    cache: Path | None,
+    date: str | None,
+    quiet: bool,
+    change: Change = ALONE,
 ) -> Report:
     """Read the gate of a folder, judge it, and give the report."""
-    from runback_gate.cli.policy import clearly  # noqa: PLC0415  `render` does without policies and engine
+    from runback_gate.cli.policy import clearly  # noqa: PLC0415  `--help` does without policies and engine
     from runback_gate.gate.plan import load_plan  # noqa: PLC0415
     from runback_gate.gate.run import in_turn, run_gate  # noqa: PLC0415
     from runback_gate.policy.cel_cpp import CppEngine  # noqa: PLC0415
     from runback_gate.replay.cache import NoAnswers, ResponseCache  # noqa: PLC0415
     from runback_gate.report.build import build_report  # noqa: PLC0415
 
-    plan = load_plan(root, day=_day(date), agent=agent, dataset=dataset)
-    engine = CppEngine()
-    with clearly(plan.policies), terminal.progress(quiet=quiet) as step:
-        result = run_gate(plan, engine, in_turn(ResponseCache(cache) if cache else NoAnswers()), step)
-    return build_report(plan, result, engine, version=__version__)
+    day, engine = _day(date), CppEngine()
+    plan = load_plan(root, day=day, agent=agent, dataset=dataset)
+    # A filter leaves part of the head out, which weakens nothing: the base is held against all of it.
+    whole = plan if agent is dataset is None or change.base is None else load_plan(root, day=day)
+    drive = in_turn(ResponseCache(cache) if cache else NoAnswers())
+    with (
+        _against(change, whole) as (base, context),
+        clearly([*plan.policies, *(context.base_plan.policies if context.base_plan else ())]),
+        terminal.progress(quiet=quiet) as step,
+    ):
+        result = run_gate(plan, engine, drive, step, base=base, shard=change.shard)
+    context = dataclasses.replace(context, shard=change.shard)
+    return build_report(plan, result, engine, version=__version__, context=context)
 
 
-def render_as(report: Report, form: str, *, show_all: bool = False, to_file: bool = False) -> str:
-    """A report in one of `FORMATS`; the table is fitted to the terminal, or made plain for a file."""
-    options: dict[str, object] = {}
-    if form == "console":
-        options = {
-            "width": terminal.width(),
-            "colour": terminal.colour() and not to_file,
-            "show_all": show_all,
-            "unicode": to_file or terminal.unicode(),
-        }
-    return renderer(form)(report, **options)
+def _against(change: Change, plan: Plan) -> AbstractContextManager[tuple[Base | None, Context]]:
+    if change.base is change.approve is change.head is None:
+        from runback_gate.report.build import Context  # noqa: PLC0415
+
+        return nullcontext((None, Context()))
+    # Imported here: a run of one revision alone does without git.
+    from runback_gate.cli.against import against  # noqa: PLC0415
+
+    return against(change.base, plan, approve=change.approve, head=change.head, called=change.called)
 
 
 def _day(date: str | None) -> str:
@@ -137,35 +162,3 @@ def _day(date: str | None) -> str:
         return datetime.date.fromisoformat(date).isoformat()
     except ValueError as error:
         raise InputError(f"--date {date}: not a day", hint="YYYY-MM-DD") from error
-
-
-@click.command()
-@click.argument("report", type=click.Path(path_type=Path, allow_dash=True), default=".runback/report.json")
-@click.option(
-    "--format", "form", type=click.Choice(tuple(FORMATS)), default="console", show_default=True, help="The form."
-)
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Write to a file instead of the terminal.",
-)
-@click.option("--all", "show_all", is_flag=True, help="Show the rows that pass as well (console).")
-def render(report: Path, form: str, output: Path | None, show_all: bool) -> int:
-    """Show a REPORT (.runback/report.json; - is standard input) in another form.
-
-    Forms: the table of the console, Markdown, HTML, JUnit, SARIF 2.1.0, GitHub annotations, JSON.
-
-    Exit codes: 0 it was rendered, whatever its verdict; 2 it is missing, changed or no report.
-    """
-    data = read_file(report, MAX_REPORT_BYTES, hint="`runback-gate run` writes it")
-    text = render_as(read_report(data, report.as_posix()), form, show_all=show_all, to_file=output is not None)
-    text += "" if text.endswith("\n") else "\n"
-    if output is not None:
-        write_file(output, text.encode())
-    elif form == "console":
-        click.echo(text, nl=False)
-    else:
-        # Bytes: what a program reads is UTF-8, whatever the terminal can show.
-        click.echo(text.encode(), nl=False)
-    return 0

@@ -77,7 +77,7 @@ def print_json(value: object) -> None:
 
 
 @contextlib.contextmanager
-def progress(*, quiet: bool) -> Iterator[Callable[[int, int, object], None]]:
+def progress(*, quiet: bool, noun: str = "case") -> Iterator[Callable[[int, int, object], None]]:
     """A bar on a terminal, a line every ten seconds elsewhere, nothing when quiet; all on standard error."""
     if quiet:
         yield lambda _done, _total, _row: None
@@ -91,7 +91,7 @@ def progress(*, quiet: bool) -> Iterator[Callable[[int, int, object], None]]:
             nonlocal last
             if time.monotonic() - last >= PLAIN_INTERVAL:
                 last = time.monotonic()
-                click.echo(f"judged {done} of {total} cases", err=True)
+                click.echo(f"judged {done} of {many(total, noun)}", err=True)
 
         yield line
 

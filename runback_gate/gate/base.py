@@ -16,15 +16,25 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 from runback_gate.agent import Agent
 from runback_gate.dataset.document import Case, Trials
-from runback_gate.gate.duties import waiver_rows
+from runback_gate.gate.duties import duty_row, waiver_rows
 from runback_gate.gate.judge import Judging, Rules, Work, judge_case, severity
 from runback_gate.gate.plan import Plan
+from runback_gate.gate.record import recorded_case, recorded_cases
 from runback_gate.gate.verdict import RANK, Row, Status, Verdict
+from runback_gate.policy.effect import PolicyEffect, compare_policies
 from runback_gate.policy.engine import Engine
 from runback_gate.replay.evidence import Evidence
+
+if TYPE_CHECKING:
+    from runback_gate.gate.weakening import Weakening
+
+MAX_FLIPS = 20
+"""Flips of each validation and kind that a report lists; all are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +43,10 @@ class Base:
 
     plan: Plan | None
     """What it gates, and how; None when it has no gate yet: then every case is new and the head's rules judge alone."""
-    approved: bool = False
-    """A person accepted what the head loosens: the head's rules judge alone."""
+    weakenings: tuple[Weakening, ...] = ()
+    """What the head takes away from it."""
+    approval: str = ""
+    """Commit for which a person accepted what the head loosens: its rules judge alone then. Empty without approval."""
 
 
 class Comparison:
@@ -42,12 +54,13 @@ class Comparison:
 
     def __init__(self, head: Rules, base: Base, engine: Engine) -> None:
         self.head = head
-        self.approved = base.approved
+        self.change = base
+        self.approved = bool(base.approval)
         self.base = None if base.plan is None else Rules(base.plan, engine)
         self.ours = {work.key: work for work in head.works}
         self.theirs = {} if self.base is None else {work.key: work for work in _selected(self.base, head.plan)}
         self.same_rules = self.base is not None and _rules_of(self.base.plan) == _rules_of(head.plan)
-        plans = [head.plan] if self.base is None or base.approved else [head.plan, self.base.plan]
+        plans = [head.plan] if self.base is None or self.approved else [head.plan, self.base.plan]
         self.block_all = any(plan.gate.block == "all" for plan in plans)
         self.used: set[str] = set()
         self.undecided: set[str] = set()
@@ -64,14 +77,16 @@ class Comparison:
             rows.append((yield from judge_case(self.head, ours, self._agent(ours))))
         if self.base is not None and not self.approved and not self._alike(ours, theirs):
             rows.append((yield from self._by_base(self.base, theirs or ours)))
-        row = _worse(rows)
+        # The last one is what the base's rules say, where they are others than the head's.
+        row, by_base = _worse(rows), rows[-1]
         if theirs is None or self.base is None:
             return self._settled(row, "new")
         before = yield from self._before(self.base, theirs, ours, row)
         self.used.update(item.waiver for trial in before.trials for item in trial.findings if item.waiver)
         if before.verdict is Verdict.UNDECIDED:
             self.undecided.add(before.case)
-        return self._settled(row, _status(_failing(rows), row, before, self._known(self.base, theirs)))
+        blamed = _failing([by_base]) & self._known(self.base, theirs)
+        return self._settled(row, _status(row, before, failing=_failing(rows), blamed=blamed))
 
     def _agent(self, work: Work) -> Agent:
         return self.head.plan.agent(work.dataset.agent)
@@ -111,12 +126,39 @@ class Comparison:
         blocking = self.block_all or status != "already failing"
         return dataclasses.replace(row, status=status, blocking=blocking)
 
-    def duties(self, rows: Sequence[Row]) -> list[Row]:
+    def settled(self, rows: Sequence[Row]) -> list[Row]:
         """The rows of the head's waivers, with their status; call it once every case is judged."""
         red: set[str] = set()
         if self.base is not None:
             red = {row.case for row in waiver_rows(self.base.plan, self.used, self.undecided)}
         return [self._settled(row, "already failing" if row.case in red else "new") for row in rows]
+
+    def effects(self, engine: Engine) -> tuple[PolicyEffect, ...]:
+        """What the change of the policies does to the recorded steps of both revisions; none where nothing changed."""
+        if self.base is None:
+            return ()
+        head, base = self.head.plan, self.base.plan
+        gone = (
+            recorded_case(base, work.dataset, work.case, work.case.step)
+            for key, work in self.theirs.items()
+            if key not in self.ours and work.case.step is not None
+        )
+        steps = chain(recorded_cases(head), gone)
+        return compare_policies(base.policies, head.policies, engine, steps, limit=MAX_FLIPS)
+
+    def weakened(self) -> list[Row]:
+        """A row for each thing that the head takes away: red, or waived by an approval."""
+        verdict = Verdict.WAIVED if self.approved else Verdict.FAIL
+        waivers = (f"approved for {self.change.approval}",) if self.approved else ()
+        said: dict[str, Any] = {"verdict": verdict, "waivers": waivers}
+        return [
+            duty_row("weakening", item.subject, item.message, item.location, note=_note(item), **said)
+            for item in self.change.weakenings
+        ]
+
+
+def _note(item: Weakening) -> str:
+    return item.kind if item.side == "head" else f"{item.kind}: the place is in the base's file"
 
 
 def _selected(base: Rules, head: Plan) -> Iterator[Work]:
@@ -186,12 +228,20 @@ def _failing(rows: Sequence[Row]) -> set[str]:
     return {item.rule for item in findings if item.outcome == "fail" and item.action == "Deny" and not item.waiver}
 
 
-def _status(failing: set[str], row: Row, before: Row, known: set[str]) -> Status:
+def _status(row: Row, before: Row, *, failing: set[str], blamed: set[str]) -> Status:
+    """What became of a row.
+
+    Args:
+        row: under the rules of both.
+        before: the base's own.
+        failing: all rules that fail.
+        blamed: those of them that are the base's, so that it is the agent that broke them.
+    """
     if row.verdict is Verdict.FAIL:
-        held = known - _failing([before]) if before.verdict is Verdict.FAIL else known
-        if failing & held or not failing:
+        failed = _failing([before]) if before.verdict is Verdict.FAIL else set()
+        if blamed - failed:
             return "regressed"
-        return "already failing" if before.verdict is Verdict.FAIL and failing <= known else "new"
+        return "already failing" if failing <= failed else "new"
     if Verdict.UNDECIDED in (row.verdict, before.verdict):
         return ""
     return "fixed" if before.verdict is Verdict.FAIL and row.verdict in (Verdict.PASS, Verdict.WARN) else "unchanged"

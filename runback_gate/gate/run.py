@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from runback_gate.dataset.recordings import recording_path
@@ -21,11 +22,12 @@ from runback_gate.gate.duties import waiver_rows
 from runback_gate.gate.judge import Judging, Rules, Work, judge_case, unanswered
 from runback_gate.gate.plan import Plan
 from runback_gate.gate.verdict import Row, Verdict, by_rank
+from runback_gate.policy.effect import PolicyEffect
 from runback_gate.policy.engine import Engine
 from runback_gate.replay.evidence import Answers, Ask, Replay, replay
 
-Stored = tuple[Literal["recording", "answer"], str, str]
-"""Kind, path and digest of a file that was used."""
+Stored = tuple[Literal["recording", "answer"], str, str, Literal["head", "base"]]
+"""Kind, path, digest and revision of a file that was used."""
 
 Progress = Callable[[int, int, Row], None]
 """Called after each case with the cases done, the cases in all, and the row."""
@@ -44,6 +46,10 @@ class Result:
     """Every recording and cached answer that was used."""
     vacuous: tuple[str, ...]
     """Names of the policies that concerned no answer."""
+    duties: tuple[Row, ...] = ()
+    """Of a part of a run: the rows of waivers, which stand only if every part has them."""
+    effects: tuple[PolicyEffect, ...] = ()
+    """Against a base: what changed policies do to the recorded steps."""
 
 
 def in_turn(answers: Answers) -> Drive:
@@ -68,42 +74,68 @@ def finish(judging: Judging, answer: Callable[[Ask], Replay]) -> Row:
 
 
 def run_gate(
-    plan: Plan, engine: Engine, drive: Drive, progress: Progress = lambda *_: None, base: Base | None = None
+    plan: Plan,
+    engine: Engine,
+    drive: Drive,
+    progress: Progress = lambda *_: None,
+    *,
+    base: Base | None = None,
+    shard: tuple[int, int] = (1, 1),
 ) -> Result:
     """Judge every case of the plan.
+
+    Args:
+        plan: what is judged, and by what.
+        engine: the CEL engine that judges.
+        drive: finds the answers.
+        progress: is told of each row.
+        base: the revision that it is held against.
+        shard: (i, n): judge the cases i, i + n, i + 2n … alone, counted from 1.
 
     Raises:
         InputError: a policy or check does not compile, or a recording or stored answer is missing or was changed.
     """
     head = Rules(plan, engine)
     comparison = None if base is None else Comparison(head, base, engine)
-    works: list[Callable[[], Judging]] = (
-        [_alone(head, work) for work in head.works] if comparison is None else comparison.works()
-    )
+    works = [partial(_alone, head, work) for work in head.works] if comparison is None else comparison.works()
+    number, of = shard
+    part = works[number - 1 :: of]
     rows: list[Row] = []
-    for index, row in drive(works):
-        rows.append(dataclasses.replace(row, order=index))
-        progress(len(rows), len(works), row)
-    cases = by_rank(rows)
-    undecided = {row.case for row in cases if row.verdict is Verdict.UNDECIDED}
-    others = waiver_rows(plan, head.used, undecided)
+    for index, row in drive(part):
+        rows.append(dataclasses.replace(row, order=number - 1 + index * of))
+        progress(len(rows), len(part), row)
+    undecided = {row.case for row in rows if row.verdict is Verdict.UNDECIDED}
+    duties = waiver_rows(plan, head.used, undecided)
+    weakened: list[Row] = []
     if comparison is not None:
-        others = comparison.duties(others)
-    others = [dataclasses.replace(row, order=len(works) + index) for index, row in enumerate(others)]
-    return Result(by_rank([*cases, *others]), _stored(cases, head.works), _vacuous(plan, cases))
+        duties, weakened = comparison.settled(duties), comparison.weakened()
+    ordered = [dataclasses.replace(row, order=len(works) + index) for index, row in enumerate([*weakened, *duties])]
+    weakened, duties = ordered[: len(weakened)], ordered[len(weakened) :]
+    kept = [*rows, *weakened] if of > 1 else [*rows, *weakened, *duties]
+    stored = _stored(rows, head.works, [] if comparison is None else comparison.theirs.values())
+    effects = () if comparison is None else comparison.effects(engine)
+    return Result(by_rank(kept), stored, _vacuous(plan, rows), tuple(duties) if of > 1 else (), effects)
 
 
-def _alone(rules: Rules, work: Work) -> Callable[[], Judging]:
-    return lambda: judge_case(rules, work, rules.plan.agent(work.dataset.agent))
+def _alone(rules: Rules, work: Work) -> Judging:
+    return judge_case(rules, work, rules.plan.agent(work.dataset.agent))
 
 
-def _stored(rows: Iterable[Row], works: Iterable[Work]) -> tuple[Stored, ...]:
-    paths = {work.case.step: recording_path(work.dataset.path, work.case.step) for work in works if work.case.step}
+def _stored(rows: Iterable[Row], head: Iterable[Work], base: Iterable[Work]) -> tuple[Stored, ...]:
+    sides: tuple[tuple[Iterable[Work], Literal["head", "base"]], ...] = ((base, "base"), (head, "head"))
+    places = {
+        work.case.step: (recording_path(work.dataset.path, work.case.step), side)
+        for works, side in sides
+        for work in works
+        if work.case.step
+    }
     found: list[Stored] = []
     for row in rows:
-        if row.recording in paths:
-            found.append(("recording", paths[row.recording], row.recording))
-        found += [("answer", f"{item.request}.{item.index}", item.stored) for item in row.trials if item.stored]
+        if row.recording in places:
+            path, side = places[row.recording]
+            found.append(("recording", path, row.recording, side))
+        answers = (item for item in row.trials if item.stored)
+        found += [("answer", f"{item.request}.{item.index}", item.stored or "", "head") for item in answers]
     return tuple(found)
 
 

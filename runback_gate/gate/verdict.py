@@ -154,8 +154,8 @@ RANK = {
 
 
 def by_rank(rows: Iterable[Row]) -> tuple[Row, ...]:
-    """Rows with the worst first, what blocks before what does not, and then as written."""
-    return tuple(sorted(rows, key=lambda row: (RANK[row.verdict], not row.blocking, row.order)))
+    """Rows with the worst first, what blocks before what does not, what was fixed before what is as it was."""
+    return tuple(sorted(rows, key=lambda row: (RANK[row.verdict], not row.blocking, row.status != "fixed", row.order)))
 
 
 def gate_verdict(rows: Iterable[Row]) -> Verdict:

@@ -24,6 +24,7 @@ from runback_gate.policy.engine import ROOTS, Activation, Engine, Outcome
 from runback_gate.policy.inline import inline
 from runback_gate.policy.parser import LOGICAL
 from runback_gate.policy.syntax import Node, identifiers, parse
+from runback_gate.replay.compare import cut
 
 MAX_SHOWN = 80
 """Characters of a sub-expression and of its value in a fact."""
@@ -69,29 +70,36 @@ def explain(
     first false one of `all`, the first true one of `exists`, else the first error, else the first element; over a map,
     for a key. Raises ExpressionError when `source` cannot be parsed, or uses params or variables that do not exist.
     """
-    plan = _plan(source, canonical_bytes(dict(params)), tuple(variables.items()))
     explanation = _Explanation(engine, dict(data), limit)
-    explanation.visit(plan, 0, {}, engine.bind(data), ())
+    explanation.visit(plan(source, params, variables), 0, {}, engine.bind(data), ())
     return tuple(explanation.found)
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class Part:
     """A sub-expression, ready to be compiled."""
 
     node: Node
     source: str
+    """As it is written, without parentheses around it."""
     text: str
     """With params and variables put in."""
     listed: bool
-    parts: tuple[_Part, ...]
+    """Whether its value tells something: it is no literal, and no root as a whole."""
+    parts: tuple[Part, ...]
+    """As `node.children`; those of `has(x.y)` are what stands before `.y`, those of `variables.x` are none."""
+
+
+def plan(source: str, params: Mapping[str, JsonValue], variables: Mapping[str, str]) -> Part:
+    """An expression and all its parts; errors as `explain`."""
+    return _plan(source, canonical_bytes(dict(params)), tuple(variables.items()))
 
 
 @lru_cache(maxsize=512)
-def _plan(source: str, params: bytes, variables: tuple[tuple[str, str], ...]) -> _Part:
+def _plan(source: str, params: bytes, variables: tuple[tuple[str, str], ...]) -> Part:
     known, expressions = cast("dict[str, JsonValue]", parse_canonical(params)), dict(variables)
 
-    def part(node: Node) -> _Part:
+    def part(node: Node) -> Part:
         written = source[node.start : node.end]
         constant = node.kind in ("literal", "list", "map") and not identifiers(node)
         listed = not constant and not (node.kind == "ident" and node.name in _NAMES)
@@ -100,7 +108,7 @@ def _plan(source: str, params: bytes, variables: tuple[tuple[str, str], ...]) ->
         if node.kind == "select" and node.children[0].name == "variables":
             children = ()
         text = inline(written, known, expressions)
-        return _Part(node, written, text, listed, tuple(part(child) for child in children))
+        return Part(node, written, text, listed, tuple(part(child) for child in children))
 
     return part(parse(source))
 
@@ -116,7 +124,7 @@ class _Explanation:
 
     def visit(
         self,
-        part: _Part,
+        part: Part,
         depth: int,
         scope: dict[str, JsonValue],
         activation: Activation,
@@ -141,7 +149,7 @@ class _Explanation:
 
     def visit_body(
         self,
-        part: _Part,
+        part: Part,
         depth: int,
         scope: dict[str, JsonValue],
         notes: tuple[str, ...],
@@ -161,7 +169,7 @@ class _Explanation:
         note = f"{name} = {'key' if isinstance(items, dict) else 'element'} {index + 1} of {len(elements)}"
         self.visit(body, depth, inner, self.engine.bind({**self.data, **inner}), (*notes, note))
 
-    def evaluate_with(self, part: _Part, scope: dict[str, JsonValue]) -> Outcome:
+    def evaluate_with(self, part: Part, scope: dict[str, JsonValue]) -> Outcome:
         return self.evaluate(part.text, tuple(scope), self.engine.bind({**self.data, **scope}))
 
     def evaluate(self, text: str, local: tuple[str, ...], activation: Activation) -> Outcome:
@@ -197,7 +205,7 @@ def deciding(values: tuple[SubValue, ...]) -> tuple[tuple[str, str], ...]:
     for node in _Reader(known).reasons(parse(whole.source), False):
         item = known.get((node.start, node.end))
         if item is not None and item.error is None and len(facts) < MAX_FACTS:
-            facts.setdefault(_cut(" ".join(item.source.split())), _compact(item.value))
+            facts.setdefault(cut(" ".join(item.source.split()), MAX_SHOWN), compact(item.value))
     return tuple(facts.items())
 
 
@@ -254,15 +262,11 @@ class _Reader:
             yield node
 
 
-def _compact(value: JsonValue) -> str:
-    """The beginning of a value as JSON; a long one is not written whole."""
+def compact(value: JsonValue, limit: int = MAX_SHOWN) -> str:
+    """The beginning of a value as JSON, at most `limit` characters; a long one is not written whole."""
     written = ""
     for piece in json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).iterencode(value):
-        written += piece[: MAX_SHOWN + 1]
-        if len(written) > MAX_SHOWN:
+        written += piece[: limit + 1]
+        if len(written) > limit:
             break
-    return _cut(written)
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
+    return cut(written, limit)

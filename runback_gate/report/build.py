@@ -5,14 +5,53 @@ report = build_report(plan, result, engine, version="0.1.0")
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from runback_gate.dataset.document import Dataset
 from runback_gate.gate.plan import Plan
 from runback_gate.gate.run import Result
 from runback_gate.gate.verdict import gate_verdict
+from runback_gate.gate.waivers import Waiver
+from runback_gate.policy.document import Policy
 from runback_gate.policy.engine import Engine
-from runback_gate.report.model import SCHEMA, GatedAgent, Input, Notice, Report, Rule, Software, count
+from runback_gate.report.model import (
+    SCHEMA,
+    GatedAgent,
+    Input,
+    Notice,
+    Report,
+    Revision,
+    Rule,
+    Shard,
+    Side,
+    Software,
+    count,
+)
 
 
-def build_report(plan: Plan, result: Result, engine: Engine, *, version: str) -> Report:
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a report says beside its rows: the revisions, and the part of the run."""
+
+    base: Revision | None = None
+    base_plan: Plan | None = None
+    """What the base gates; None when it has no gate."""
+    head: Revision | None = None
+    shard: tuple[int, int] = (1, 1)
+    notices: tuple[Notice, ...] = ()
+    """What is to be said of the base."""
+
+
+def build_report(
+    plan: Plan,
+    result: Result,
+    engine: Engine,
+    *,
+    version: str,
+    context: Context = Context(),
+) -> Report:
     """The report of one run. Pure: the same plan and result give the same report.
 
     Args:
@@ -20,7 +59,9 @@ def build_report(plan: Plan, result: Result, engine: Engine, *, version: str) ->
         result: what was judged.
         engine: the CEL engine that judged.
         version: version of Runback gate.
+        context: revisions and part.
     """
+    number, of = context.shard
     verdict = gate_verdict(result.rows)
     return Report(
         schema=SCHEMA,
@@ -32,26 +73,43 @@ def build_report(plan: Plan, result: Result, engine: Engine, *, version: str) ->
         date=plan.day,
         selection=plan.selection,
         agents=tuple(GatedAgent(item.name, item.path, item.files[0].digest, item.model) for item in plan.agents),
-        inputs=_inputs(plan, result),
-        rules=_rules(plan),
+        inputs=_inputs(plan, result, context.base_plan),
+        rules=_rules(plan, context.base_plan),
         rows=result.rows,
-        notices=_notices(plan, result),
+        notices=_notices(plan, result, context),
         totals=count(result.rows, len(plan.policies)),
+        base=context.base,
+        head=context.head,
+        shard=Shard(number, of, result.duties) if of > 1 else None,
+        effects=result.effects,
     )
 
 
-def _inputs(plan: Plan, result: Result) -> tuple[Input, ...]:
-    found = [Input("gate", plan.gate.path, plan.gate.digest)]
-    found += [Input(file.kind, file.path, file.digest) for agent in plan.agents for file in agent.files]
-    found += [Input("dataset", item.path, item.digest) for item in plan.datasets]
-    found += [Input("policy", item.path, item.digest) for item in plan.policies]
-    found += [Input("waiver", item.path, item.digest) for item in plan.waivers]
-    found += [Input(kind, path, digest) for kind, path, digest in sorted(set(result.stored))]
+def _inputs(plan: Plan, result: Result, base: Plan | None) -> tuple[Input, ...]:
+    found = [*_files(plan, "head"), *(_files(base, "base") if base else ())]
+    found += [Input(kind, path, digest, side) for kind, path, digest, side in sorted(set(result.stored))]
     return tuple(found)
 
 
-def _rules(plan: Plan) -> tuple[Rule, ...]:
-    return tuple(
+def _files(plan: Plan, side: Side) -> Iterator[Input]:
+    yield Input("gate", plan.gate.path, plan.gate.digest, side)
+    for agent in plan.agents:
+        yield from (Input(file.kind, file.path, file.digest, side) for file in agent.files)
+    kinds: tuple[tuple[Literal["dataset", "policy", "waiver"], Sequence[Dataset | Policy | Waiver]], ...]
+    kinds = (("dataset", plan.datasets), ("policy", plan.policies), ("waiver", plan.waivers))
+    for kind, items in kinds:
+        yield from (Input(kind, item.path, item.digest, side) for item in items)
+
+
+def _rules(plan: Plan, base: Plan | None) -> tuple[Rule, ...]:
+    """The rules of the head, then those that only the base has: they judge as well."""
+    rules = {rule.id: rule for rule in _rules_of(base)} if base else {}
+    ours = {rule.id: rule for rule in _rules_of(plan)}
+    return (*ours.values(), *(rule for name, rule in rules.items() if name not in ours))
+
+
+def _rules_of(plan: Plan) -> Iterator[Rule]:
+    return (
         Rule(
             id=rule.id,
             policy=policy.name,
@@ -66,12 +124,13 @@ def _rules(plan: Plan) -> tuple[Rule, ...]:
     )
 
 
-def _notices(plan: Plan, result: Result) -> tuple[Notice, ...]:
+def _notices(plan: Plan, result: Result, context: Context) -> tuple[Notice, ...]:
     covered = {dataset.agent for dataset in plan.datasets}
     alone = [item.name for item in plan.agents if item.name not in covered]
     # Where datasets were left out, nothing can be said about the agents of those.
     whole = not any(item.startswith("dataset=") for item in plan.selection)
     notices = [Notice(f"no dataset holds cases of agent {name}") for name in alone if whole]
+    notices += context.notices
     places = {policy.name: policy.location for policy in plan.policies}
     notices += [Notice(f"policy {name} concerned no answer", places[name]) for name in result.vacuous]
     return tuple(notices)

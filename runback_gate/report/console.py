@@ -20,8 +20,10 @@ from runback_gate.errors import Location
 from runback_gate.gate.verdict import Row, Verdict
 from runback_gate.policy.evaluate import Finding
 from runback_gate.replay.evidence import Evidence
+from runback_gate.report import effects
 from runback_gate.report.model import (
     Report,
+    against,
     answers,
     deciding,
     evidence,
@@ -31,6 +33,7 @@ from runback_gate.report.model import (
     said,
     scope,
     sources,
+    standing,
     tally,
     trials,
 )
@@ -43,6 +46,7 @@ _PASSES: Final = 5
 _OTHERS: Final = 50
 _NOTICES: Final = 20
 _FINDINGS: Final = 5
+_FLIPS: Final = 5
 _VALUES: Final = 12
 _NAME_BYTES: Final = 200
 _TEXT_BYTES: Final = 600
@@ -54,6 +58,7 @@ _VERDICTS: Final = {
     Verdict.WAIVED: ("~", "waived", "cyan"),
     Verdict.UNDECIDED: ("?", "undecided", "magenta"),
 }
+_WORDS: Final = {verdict: word for verdict, (_, word, _) in _VERDICTS.items()}
 _HEADS: Final = ("case", "evidence", "trials", "verdict", "why")
 _ASCII: Final = str.maketrans({"✓": "+", "✗": "x", "·": "-", "–": "-", "…": "..."})
 # Below this the last column is too narrow to read; the reasons then stand under the row.
@@ -88,6 +93,7 @@ def render(report: Report, *, width: int, colour: bool, show_all: bool, unicode:
     page = _Page(max(MIN_WIDTH, min(width, MAX_WIDTH)), unicode=unicode)
     _head(page, report)
     _rows(page, report, show_all=show_all)
+    _effects(page, report)
     for notice in report.notices[:_NOTICES]:
         page.flow([_clean(notice.message) + _at(notice.location)], first="note  ", style="yellow")
     if len(report.notices) > _NOTICES:
@@ -179,6 +185,8 @@ def _head(page: _Page, report: Report) -> None:
     for name, agent in zip(names, report.agents, strict=True):
         model = "model as recorded" if agent.model is None else terminal(short(agent.model, _NAME_BYTES))
         page.flow([model], first=f"  {set_cell_size(page.fit(name, width), width)}   ", style="bold")
+    if held := against(report):
+        page.flow([_clean(held)], first="  ", style="dim")
     if report.selection:
         only = ", ".join(_clean(item) for item in report.selection)
         page.flow([f"only {only}: a part of the gate was judged, not all of it"], first="  ! ", style="yellow")
@@ -210,30 +218,45 @@ def _rows(page: _Page, report: Report, *, show_all: bool) -> None:
     page.add(Text())
 
 
+def _effects(page: _Page, report: Report) -> None:
+    """What changed policies do to recorded steps."""
+    if not report.effects:
+        return
+    place = effects.named_place(report)
+    text = effects.as_text(report.effects, steps=effects.judged(report), width=page.width, place=place, show=_FLIPS)
+    for line in text.splitlines():
+        page.flow([line] if line else [], first="", rest="      ")
+    page.add(Text())
+
+
 def _cells(page: _Page, name: str, row: Row) -> _Cells:
-    sign, word, style = _VERDICTS[row.verdict]
+    sign, _, style = _VERDICTS[row.verdict]
     shown = deciding(row)
     told: set[tuple[str, str]] = set()
     reasons = [(f"{_clean(item.rule)}: {_clean(said(item))}", _values(item, told)) for item in shown[:_FINDINGS]]
     if len(shown) > _FINDINGS:
         reasons.append((f"and {len(shown) - _FINDINGS:,} more findings", ""))
     if row.verdict is Verdict.WAIVED and row.waivers:
-        reasons = [(_clean(waiver), "") for waiver in row.waivers[:_FINDINGS]]
+        # What was loosened is not told by who accepted it.
+        told_by = [explanation(row), *row.waivers] if row.kind == "weakening" else row.waivers
+        reasons = [(_clean(text), "") for text in told_by[:_FINDINGS]]
     details: list[str] = []
     if row.verdict in (Verdict.FAIL, Verdict.UNDECIDED):
         details = _details(row)
     note = _clean(explanation(row))
+    if row.kind == "weakening":
+        details.append(f"at: {_clean(str(row.location))}")
     if note and not reasons:
         # That a green answer is live or cached is said by its column.
         reasons = [(note, "")] if row.verdict is not Verdict.PASS or row.evidence is Evidence.RECORDED else []
-    elif note:
+    elif note and row.kind == "case":
         details.append(f"{row.evidence}: {note}")
     return _Cells(
         row,
         page.say(terminal(short(name, _NAME_BYTES))),
         page.say("–" if row.evidence is None else row.evidence),
         page.say(trials(row)),
-        page.say(f"{sign} {word}"),
+        page.say(f"{sign} {standing(row, _WORDS)}"),
         style,
         tuple(reasons),
         tuple(details),

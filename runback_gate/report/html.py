@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from runback_gate.canonical import digest_bytes
 from runback_gate.gate.verdict import Verdict
-from runback_gate.report import model
+from runback_gate.report import effects, model
 from runback_gate.report.model import Report
 from runback_gate.report.text import cut, visible
 
@@ -38,6 +38,7 @@ _LIMITS: Final = {
     "waivers": 20,
 }
 _WORDINGS: Final = (
+    "against",
     "answers",
     "deciding",
     "evidence",
@@ -46,6 +47,7 @@ _WORDINGS: Final = (
     "said",
     "scope",
     "sources",
+    "standing",
     "tally",
     "trials",
 )
@@ -56,6 +58,9 @@ _SIGNS: Final = {
     Verdict.WAIVED: ("~", "waived"),
     Verdict.UNDECIDED: ("?", "undecided"),
 }
+_WORDS: Final = {verdict: word for verdict, (_, word) in _SIGNS.items()}
+_WIDTH: Final = 120
+_FLIPS: Final = 20
 
 
 def render(report: Report, *, max_bytes: int = MAX_BYTES) -> str:
@@ -67,6 +72,7 @@ def render(report: Report, *, max_bytes: int = MAX_BYTES) -> str:
         "style": style,
         "policy": f"default-src 'none'; style-src '{_source(style)}'; base-uri 'none'; form-action 'none'",
         "digest": model.report_digest(report),
+        "effects": _effects(report),
     }
     page = env.get_template("report.html.j2")
     left = max_bytes - len(page.render(facts, red=(), green=(), missing=report.totals.rows).encode("utf-8"))
@@ -82,6 +88,14 @@ def render(report: Report, *, max_bytes: int = MAX_BYTES) -> str:
     return page.render(facts, red=shown[False], green=shown[True], missing=missing)
 
 
+def _effects(report: Report) -> str:
+    """What changed policies do to recorded steps, as text; empty where none changed."""
+    if not report.effects:
+        return ""
+    place = effects.named_place(report)
+    return effects.as_text(report.effects, steps=effects.judged(report), width=_WIDTH, place=place, show=_FLIPS)
+
+
 @cache
 def _environment() -> tuple[Environment, Markup]:
     loader = PackageLoader("runback_gate.report", "templates")
@@ -94,7 +108,7 @@ def _environment() -> tuple[Environment, Markup]:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    env.globals.update({name: getattr(model, name) for name in _WORDINGS}, signs=_SIGNS, limits=_LIMITS)
+    env.globals.update({name: getattr(model, name) for name in _WORDINGS}, signs=_SIGNS, words=_WORDS, limits=_LIMITS)
     style = loader.get_source(env, "style.css")[0]
     return env, Markup(style)  # noqa: S704  a file of this package, in which `>` must stay
 

@@ -14,8 +14,10 @@ from typing import Final
 
 from runback_gate.gate.verdict import Row, Verdict
 from runback_gate.policy.evaluate import Finding
+from runback_gate.report import effects
 from runback_gate.report.model import (
     Report,
+    against,
     answers,
     deciding,
     evidence,
@@ -26,6 +28,7 @@ from runback_gate.report.model import (
     said,
     scope,
     sources,
+    standing,
     tally,
     trials,
 )
@@ -37,6 +40,7 @@ MAX_BYTES: Final = 65_535
 _NAME: Final = 160
 _TEXT: Final = 400
 _FINDINGS: Final = 5
+_FLIPS: Final = 10
 _VALUES: Final = 6
 _NOTICES: Final = 10
 _AGENTS: Final = 10
@@ -50,6 +54,7 @@ _SIGNS: Final = {
     Verdict.WAIVED: ("🔵", "waived"),
     Verdict.UNDECIDED: ("⚪", "undecided"),
 }
+_WORDS: Final = {verdict: word for verdict, (_, word) in _SIGNS.items()}
 _TITLES: Final = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.UNDECIDED: "?"}
 _TABLE: Final = "| | case | then → now | rule | evidence |\n|---|---|---|---|---|\n"
 
@@ -57,7 +62,7 @@ _TABLE: Final = "| | case | then → now | rule | evidence |\n|---|---|---|---|-
 def render(report: Report, *, max_bytes: int = MAX_BYTES) -> str:
     """The report as Markdown of at most `max_bytes`; below about 2,000 bytes only the headline is sure to fit."""
     title = _title(report)
-    head, foot = _head(report), _foot(report)
+    head, foot = _head(report), _effects(report, max_bytes // 4) + _foot(report)
     room = max_bytes - _size(title + head + foot) - _RESERVE
     if room < 0:
         return cut(title, max(max_bytes, 0))
@@ -85,6 +90,8 @@ def _head(report: Report) -> str:
         lines.append(f"agent {markdown_code(short(agent.name, _NAME))} {model}")
     if len(report.agents) > _AGENTS:
         lines.append(f"and {len(report.agents) - _AGENTS:,} more agents")
+    if held := against(report):
+        lines.append(markdown(short(held, _TEXT)))
     if report.selection:
         only = ", ".join(markdown_code(short(item, _NAME)) for item in report.selection[:_AGENTS])
         lines.append(f"⚠️ only {only}: a part of the gate was judged, not all of it")
@@ -109,7 +116,8 @@ def _missing(number: int, word: str) -> str:
 
 
 def _row(name: str, row: Row) -> str:
-    sign, word = _SIGNS[row.verdict]
+    sign = "🟠" if not row.blocking else _SIGNS[row.verdict][0]
+    word = standing(row, _WORDS)
     count = trials(row)
     case = f"{markdown_code(short(name, _NAME))} {word}{'' if count == '–' else f' {count}'}"
     if purpose(row) and row.verdict is not Verdict.PASS:
@@ -126,10 +134,12 @@ def _change(row: Row) -> str:
 def _rules(row: Row) -> str:
     """The rules that decided, each with its message and values; or who waived them."""
     if row.verdict is Verdict.WAIVED and row.waivers:
-        return _lines((markdown(short(waiver, _TEXT)) for waiver in row.waivers[:_FINDINGS]), len(row.waivers))
+        told = [explanation(row), *row.waivers] if row.kind == "weakening" else row.waivers
+        return _lines((markdown(short(text, _TEXT)) for text in told[:_FINDINGS]), len(told))
     shown = deciding(row)
     if not shown and row.evidence is None:
-        return markdown(short(explanation(row), _TEXT)) or "–"
+        place = f"<br>{markdown_code(short(str(row.location), _TEXT))}" if row.kind == "weakening" else ""
+        return (markdown(short(explanation(row), _TEXT)) or "–") + place
     return _lines((_finding(item) for item in shown[:_FINDINGS]), len(shown)) or "–"
 
 
@@ -149,6 +159,16 @@ def _evidence(row: Row) -> str:
         return "–"
     note = markdown(short(row.note, _TEXT))
     return f"{row.evidence}: {note}" if note else str(row.evidence)
+
+
+def _effects(report: Report, room: int) -> str:
+    """What changed policies do to recorded steps; the counts alone where the whole would not fit."""
+    if not report.effects:
+        return ""
+    steps, place = effects.judged(report), effects.named_place(report)
+    texts = (effects.as_markdown(report.effects, steps=steps, place=place, show=show) + "\n" for show in (_FLIPS, 1, 0))
+    brief = f"**Policy changes**: {markdown(effects.summary(report.effects, steps))}\n\n"
+    return next((text for text in texts if _size(text) <= room), brief)
 
 
 def _foot(report: Report) -> str:

@@ -11,7 +11,7 @@ counts nothing for itself and shows nothing that is not here. What several rende
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, assert_never, cast
 
@@ -20,6 +20,7 @@ import orjson
 from runback_gate.canonical import digest_bytes, parse_json
 from runback_gate.errors import InputError, Location
 from runback_gate.gate.verdict import Row, Verdict, gate_verdict
+from runback_gate.policy.effect import PolicyEffect
 from runback_gate.policy.evaluate import Finding
 from runback_gate.replay.evidence import Evidence
 from runback_gate.schema import json_schema
@@ -29,6 +30,10 @@ SCHEMA: Final = "runback.report/v1"
 MAX_REPORT_BYTES = 64 << 20
 
 _NOUNS: Final = {"policy": ("policy", "policies"), "tools": ("tool list", "tool lists")}
+
+
+Side = Literal["head", "base"]
+"""The revision that a file was read from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +63,7 @@ class Input:
     kind: Literal["gate", "agent", "prompt", "tools", "dataset", "recording", "policy", "waiver", "answer"]
     path: str
     digest: str
-    side: Literal["head", "base"] = "head"
-    """The revision that it was read from."""
+    side: Side = "head"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,12 @@ class Totals:
     cached: int
     live: int
     missing: int
+    regressed: int = 0
+    """Rows that fail and did not on the base."""
+    already_failing: int = 0
+    fixed: int = 0
+    weakenings: int = 0
+    """Red rows of what the change takes away from the gate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +169,8 @@ class Report:
     """What was judged, when its commit is known."""
     shard: Shard | None = None
     """The part of the run that this is; None for a whole one."""
+    effects: tuple[PolicyEffect, ...] = ()
+    """What changed policies do to the recorded steps, one for each policy that is not as on the base."""
 
 
 def count(rows: Sequence[Row], policies: int) -> Totals:
@@ -166,6 +178,7 @@ def count(rows: Sequence[Row], policies: int) -> Totals:
     verdicts = Counter(row.verdict for row in rows)
     evidence = Counter(row.evidence for row in rows if row.evidence is not None)
     cases = [row for row in rows if row.kind == "case"]
+    statuses = Counter(row.status for row in rows)
     return Totals(
         rows=len(rows),
         passed=verdicts[Verdict.PASS],
@@ -176,6 +189,10 @@ def count(rows: Sequence[Row], policies: int) -> Totals:
         cases=len(cases),
         datasets=len({row.dataset for row in cases}),
         policies=policies,
+        regressed=statuses["regressed"],
+        already_failing=statuses["already failing"],
+        fixed=statuses["fixed"],
+        weakenings=sum(row.kind == "weakening" and row.verdict is Verdict.FAIL for row in rows),
         **{kind: evidence[kind] for kind in ("recorded", "cached", "live", "missing")},  # type: ignore[index]
     )
 
@@ -306,8 +323,26 @@ def tally(report: Report) -> tuple[str, ...]:
     """The rows by verdict, worst first, without the zeros; says so when no case was judged."""
     totals = report.totals
     nothing = () if totals.cases else ("no case was judged",)
-    words = ("failed", "undecided", "warned", "waived", "passed")
-    return nothing + _counts((getattr(totals, word), word) for word in words)
+    other = totals.failed - totals.regressed - totals.already_failing - totals.weakenings
+    weaker = "weakening" if totals.weakenings == 1 else "weakenings"
+    pairs = [(totals.regressed, "regressed"), (other, "failed"), (totals.weakenings, weaker)]
+    pairs += [(totals.already_failing, "already failing")]
+    pairs += [(getattr(totals, word), word) for word in ("undecided", "warned", "waived", "passed")]
+    fixed = (f"{totals.fixed:,} of them fixed",) if totals.fixed else ()
+    return nothing + _counts(pairs) + fixed
+
+
+def standing(row: Row, words: Mapping[Verdict, str]) -> str:
+    """The verdict of a row in one of the given words, or its status against the base where that says more."""
+    failed = row.verdict is Verdict.FAIL and row.status in ("regressed", "already failing")
+    fixed = row.status == "fixed" and row.verdict is Verdict.PASS
+    return row.status if failed or fixed else words[row.verdict]
+
+
+def against(report: Report) -> str:
+    """`against main@4be1f02 · head 9ac3e11`: the revisions; empty for a run of one alone."""
+    parts = [] if report.base is None else [f"against {report.base}"]
+    return " · ".join([*parts, *([] if report.head is None else [f"head {report.head}"])])
 
 
 def scope(report: Report) -> tuple[str, ...]:
@@ -322,8 +357,8 @@ def evidence(report: Report) -> tuple[str, ...]:
 
 
 def sources(report: Report) -> tuple[str, ...]:
-    """The inputs by kind, in the order in which they are listed."""
-    kinds = Counter(item.kind for item in report.inputs)
+    """The inputs of the head by kind, in the order in which they are listed."""
+    kinds = Counter(item.kind for item in report.inputs if item.side == "head")
     return tuple(_many(number, kind) for kind, number in kinds.items())
 
 

@@ -37,6 +37,7 @@ class Result:
 
 
 Command = Callable[..., Result]
+Git = Callable[..., str]
 
 
 def tree(folder: Path) -> dict[str, bytes | None]:
@@ -127,3 +128,27 @@ def process(*arguments: str, cwd: Path, env: dict[str, str] | None = None, **opt
     done = subprocess.run(words, cwd=cwd, env=env or environment(), check=False, **options)
     out, err = ((data or b"").decode(errors="backslashreplace") for data in (done.stdout, done.stderr))
     return Result(done.returncode, out, err)
+
+
+@pytest.fixture
+def git(here: Path, monkeypatch: pytest.MonkeyPatch) -> Git:
+    """An empty repository in this folder, and git in it."""
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+
+    def run(*arguments: str, data: bytes | None = None) -> str:
+        person = ("-c", "user.name=Test", "-c", "user.email=test@example.com")
+        done = subprocess.run(["git", *person, *arguments], cwd=here, input=data, capture_output=True, check=True)
+        return done.stdout.decode().strip()
+
+    run("init", "-q", "-b", "main")
+    return run
+
+
+def commit(git: Git, files: dict[str, str]) -> str:
+    """Commit files; gives the commit id."""
+    for name, text in files.items():
+        write(name, text)
+    git("add", "-A")
+    git("commit", "-q", "-m", "change")
+    return git("rev-parse", "HEAD")

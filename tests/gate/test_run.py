@@ -123,7 +123,7 @@ def test_a_row(tmp_path: Path) -> None:
     assert (trial.index, trial.answer, trial.passed, trial.skipped) == (0, row.now, (), ())
     assert row.recording is not None
     path = f"datasets/recordings/{row.recording[7:9]}/{row.recording[7:]}.json"
-    assert result.stored == (("recording", path, row.recording),)
+    assert result.stored == (("recording", path, row.recording, "head"),)
     assert (tmp_path / path).is_file()
 
 
@@ -203,7 +203,7 @@ def test_a_conversation_by_hand(tmp_path: Path) -> None:
     assert row.note == "nothing was recorded: the conversation is written by hand; no answer to it is known"
     result = run(tmp_path, Answers(Response("Hi")))
     assert (result.rows[0].verdict, result.rows[0].now) == (Verdict.PASS, '"Hi"')
-    assert [(kind, hashed) for kind, _, hashed in result.stored] == [("answer", digest({"text": "Hi"}))]
+    assert [(kind, hashed) for kind, _, hashed, _ in result.stored] == [("answer", digest({"text": "Hi"}))]
 
 
 def test_answers_on_disk(tmp_path: Path) -> None:

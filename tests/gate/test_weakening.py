@@ -103,8 +103,8 @@ LIMIT_LINE = "variables.refunds.all(c, has(c.arguments.amount)"
 ONCE = """    - id: refunds.once
       expression: >-
         size(variables.refunds) == 1
-        && !variables.refunds.exists(c, history.exists(h,
-          h.name == "issue_refund" && h.arguments.order == c.arguments.order))
+        && !history.exists(h,
+          h.name == "issue_refund" && h.arguments.order == variables.refunds[0].arguments.order)
       message: second refund for the same order
 """
 ONCE_ELSEWHERE = (
@@ -202,7 +202,7 @@ WAYS = (
         "a validation is deleted",
         "validation-removed",
         "refunds.once",
-        "the rule is gone: size(variables.refunds) == 1 && !variables.refunds.exists(c…",
+        "the rule is gone: size(variables.refunds) == 1 && !history.exists(h, h.name =…",
         f"base {REFUNDS} - id: refunds.once",
         (Edit(REFUNDS, ONCE, ""),),
     ),
@@ -685,7 +685,7 @@ HARMLESS: dict[str, tuple[tuple[Edit, ...], tuple[Edit, ...]]] = {
     ),
     "an expression is laid out anew, with a comment": (
         (
-            Edit(REFUNDS, "        && !variables", "        // never\n        && ! variables"),
+            Edit(REFUNDS, "        && !history", "        // never\n        && ! history"),
             Edit(REFUNDS, "expression: >-", "expression: |"),
             Edit(REFUNDS, "params: {limit: 100}", "params:\n    # in dollars\n    limit: 100"),
         ),

@@ -1,0 +1,113 @@
+"""Where a report goes: its file, other forms beside it, and the table or the JSON on standard output.
+
+In: a `Report` and what somebody asked for. Out: files, output, and the exit code of the verdict.
+
+    @output_options
+    def run(output: Output) -> int:
+        return publish(report, output.folder or Path(".runback"), output)
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from runback_gate.cli import terminal
+from runback_gate.cli.files import write_file
+from runback_gate.report import renderer
+from runback_gate.report.model import Report, write_report
+from runback_gate.report.text import terminal as inert
+
+FILES = {"markdown": "report.md", "html": "report.html", "junit": "junit.xml", "sarif": "report.sarif"}
+"""Formats that `run` can write beside report.json, and their file names."""
+
+Command = Callable[..., int]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What somebody wants to see of a report."""
+
+    folder: Path | None
+    """Where report.json is written; None for the usual place."""
+    formats: tuple[str, ...]
+    """Forms to be written beside it."""
+    show_all: bool
+    annotate: bool
+    as_json: bool
+
+
+def output_options(command: Command) -> Command:
+    """Give a command the options of `Output`, which it gets as `output`."""
+
+    @functools.wraps(command)
+    def wrapped(**given: Any) -> int:
+        names = ("folder", "formats", "show_all", "annotate", "as_json")
+        output = Output(**{name: given.pop(name) for name in names})
+        if output.as_json and output.annotate:
+            message = "--json and --annotate both want standard output: choose one"
+            raise click.UsageError(message, click.get_current_context())
+        return command(**given, output=output)
+
+    folder = click.Path(path_type=Path, file_okay=False)
+    options = (
+        click.option(
+            "--report", "folder", type=folder, metavar="FOLDER", help="Where report.json is written (.runback)."
+        ),
+        click.option(
+            "--format",
+            "formats",
+            type=click.Choice(tuple(FILES)),
+            multiple=True,
+            help="Write this form beside it; may repeat.",
+        ),
+        click.option("--all", "show_all", is_flag=True, help="Show the rows that pass as well."),
+        click.option("--annotate", is_flag=True, help="Print GitHub annotations after the table."),
+        click.option("--json", "as_json", is_flag=True, help="Print report.json instead of the table."),
+    )
+    for option in reversed(options):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+def publish(report: Report, folder: Path, output: Output) -> int:
+    """Write and show a report; the exit code is that of its verdict.
+
+    Raises:
+        WriteError: a file cannot be written.
+    """
+    data = write_report(report)
+    write_file(folder / "report.json", data)
+    for form in output.formats:
+        write_file(folder / FILES[form], render_as(report, form).encode())
+    if output.as_json:
+        # The bytes of the file for a program; a person's terminal gets no character that could steer it.
+        click.echo(
+            json.dumps(json.loads(data), indent=2) + "\n" if terminal.is_terminal(sys.stdout) else data, nl=False
+        )
+    else:
+        click.echo(render_as(report, "console", show_all=output.show_all), nl=False)
+        click.echo(f"report     {inert((folder / 'report.json').as_posix())}")
+    if output.annotate:
+        click.echo(render_as(report, "github"), nl=False)
+    return report.exit_code
+
+
+def render_as(report: Report, form: str, *, show_all: bool = False, to_file: bool = False) -> str:
+    """A report in one of `FORMATS`; the table is fitted to the terminal, or made plain for a file."""
+    options: dict[str, object] = {}
+    if form == "console":
+        options = {
+            "width": terminal.width(),
+            "colour": terminal.colour() and not to_file,
+            "show_all": show_all,
+            "unicode": to_file or terminal.unicode(),
+        }
+    return renderer(form)(report, **options)

@@ -1,0 +1,183 @@
+"""What a change of policies does, as text and as Markdown.
+
+In: `PolicyEffect`s and a function that names a place. Out: text. Everything that stems from a file or a model is inert.
+
+    print(as_text(effects, steps=1229, width=120, place=place))
+    print(as_markdown(effects, steps=1229, place=place))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from runback_gate.policy.changes import Change
+from runback_gate.policy.effect import KINDS, Flip, Kind, PolicyEffect
+from runback_gate.replay.compare import cut
+from runback_gate.report.model import Report
+from runback_gate.report.text import markdown, markdown_code, short, terminal
+
+Place = Callable[[str, str, int], str]
+"""Names a place: the side (`base` or `head`), the path there, the line."""
+
+_ALWAYS: Final[tuple[Kind, ...]] = ("newly permitted", "newly failing")
+_NAME_BYTES: Final = 200
+_TEXT_BYTES: Final = 600
+_ASCII: Final = str.maketrans({"·": "-", "→": ">", "…": "..."})
+
+
+def named_place(report: Report) -> Place:
+    """Names places of a report: in the head's files as they are, in the base's with its name."""
+
+    def place(side: str, path: str, line: int) -> str:
+        return f"{path}:{line}" + (f" in {report.base}" if side == "base" and report.base else "")
+
+    return place
+
+
+def judged(report: Report) -> int:
+    """How many recorded steps the effects of a report rest on."""
+    return report.effects[0].steps if report.effects else 0
+
+
+def as_text(
+    effects: Sequence[PolicyEffect], *, steps: int, width: int, place: Place, show: int, unicode: bool = True
+) -> str:
+    """For a terminal, ended by a line break; `show` flips of each kind of each policy."""
+    size = max((len(_inert(item.policy)) for item in effects), default=0)
+    lines = [line for item in effects for line in _lines(item, size, width, place, show)]
+    text = "".join(f"{line.rstrip()}\n" for line in (*lines, summary(effects, steps)))
+    return text if unicode else text.translate(_ASCII)
+
+
+def summary(effects: Sequence[PolicyEffect], steps: int) -> str:
+    """`2 policies changed: 1 looser, 1 same on record; 1,229 recorded steps`."""
+    if not effects:
+        return "no policy changed"
+    words = [item.word for item in effects]
+    counted = ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words))
+    return f"{_many(len(effects), 'policy', 'policies')} changed: {counted}; {_steps(steps)}"
+
+
+def _lines(effect: PolicyEffect, size: int, width: int, place: Place, show: int) -> Iterator[str]:
+    word = effect.word + (" · vacuous" if effect.vacuous else "")
+    changes = [(_inert(what), _inert(where)) for what, where in _changes(effect, place)]
+    wide = max((len(what) for what, _ in changes), default=0)
+    notes = [*(f"{what:{wide}}   {where}" for what, where in changes), *_notes(effect)]
+    lead = f"{_inert(effect.policy):{size}}   {word}"
+    yield f"{lead}   {notes[0]}"
+    yield from (f"{'':{len(lead)}}   {note}" for note in notes[1:])
+    counted = _counts(effect)
+    if not counted:
+        return
+    yield ""
+    for kind, number in counted:
+        mark = "   needs approval" if kind == "newly permitted" and number else ""
+        yield f"  {kind:16}  {_steps(number) if number else '0'}{mark}"
+        flips = [flip for flip in effect.flips if flip.kind == kind]
+        for flip in flips[:show]:
+            yield from _flip_lines(flip, width)
+        if number > min(len(flips), show) > 0:
+            yield f"    … and {number - min(len(flips), show):,} more"
+    yield ""
+
+
+def _flip_lines(flip: Flip, width: int) -> Iterator[str]:
+    head = f"    {flip_place(flip)}   {_inert(flip.validation)}   {_inert(flip.answer)}"
+    why = _inert(flip.why) or f"{flip.base} → {flip.head}"
+    if len(head) + len(why) + 3 <= width:
+        yield f"{head}   {why}"
+    else:
+        yield cut(head, width)
+        yield f"      {why}"
+
+
+def flip_place(flip: Flip) -> str:
+    """`run 01JD… step 12`, or the case that was recorded."""
+    run = _inert(flip.run)
+    return f"run {run} step {flip.step}" if isinstance(flip.step, int) else f"case {run}"
+
+
+def _changes(effect: PolicyEffect, place: Place) -> Iterator[tuple[str, str]]:
+    """Each change in words, and its place."""
+    for change in effect.changes:
+        direction = f" ({change.direction})" if change.direction else ""
+        yield f"{_worded(change)}{direction}", place(change.side, change.path, change.line)
+
+
+def _worded(change: Change) -> str:
+    if not change.base and not change.head:
+        return change.what
+    return f"{change.what} {change.base or '(none)'} → {change.head or '(removed)'}"
+
+
+def _notes(effect: PolicyEffect) -> Iterator[str]:
+    """What is to be known besides the flips."""
+    if effect.vacuous:
+        yield "matched no recorded step"
+    elif effect.word in ("new", "removed"):
+        yield f"concerns {effect.matched:,} of {_steps(effect.steps)}"
+    elif not effect.changes:
+        yield "the text changed, no rule did"
+    if effect.changes and not effect.vacuous:
+        same = f"same verdict on {effect.same:,} of {_steps(effect.steps)}"
+        yield f"text changed, {same} (not proven)" if effect.same == effect.steps else same
+    messages = sum(item.messages for item in effect.validations)
+    if messages:
+        yield f"another message only on {_steps(messages)}"
+
+
+def _counts(effect: PolicyEffect) -> list[tuple[Kind, int]]:
+    """Steps of each kind, the two that matter also where there are none; nothing where nothing flipped."""
+    found = dict.fromkeys(KINDS, 0)
+    for item in effect.validations:
+        for kind, number in item.counts:
+            found[kind] += number
+    shown = [(kind, number) for kind, number in found.items() if number or kind in _ALWAYS]
+    return shown if any(found.values()) else []
+
+
+def _many(number: int, one: str, more: str) -> str:
+    return f"{number:,} {one if number == 1 else more}"
+
+
+def _steps(number: int) -> str:
+    return _many(number, "recorded step", "recorded steps")
+
+
+def _inert(text: str) -> str:
+    return terminal(short(text, _TEXT_BYTES))
+
+
+def as_markdown(effects: Sequence[PolicyEffect], *, steps: int, place: Place, show: int) -> str:
+    """For a pull request: a table of the policies, then the flips of each."""
+    lines = [f"**Policy changes**: {markdown(summary(effects, steps))}"]
+    if effects:
+        lines += ["", "| policy | effect | what changed |", "|---|---|---|"]
+        lines += [_markdown_row(effect, place) for effect in effects]
+    for effect in effects:
+        for kind, number in _counts(effect):
+            if not number:
+                continue
+            flips = [flip for flip in effect.flips if flip.kind == kind][:show]
+            lines += ["", f"{markdown_code(short(effect.policy, _NAME_BYTES))} **{kind}** on {_steps(number)}", ""]
+            lines += ["| step | rule | answer | why |", "|---|---|---|---|"] if flips else []
+            lines += [_markdown_flip(flip) for flip in flips]
+            if number > len(flips):
+                lines += ["", f"{number - len(flips):,} more"]
+    return "\n".join(lines) + "\n"
+
+
+def _markdown_row(effect: PolicyEffect, place: Place) -> str:
+    word = f"**{effect.word}**" + (" · vacuous" if effect.vacuous else "")
+    cells = [
+        f"{markdown_code(short(what, _TEXT_BYTES))} {markdown(short(where, _NAME_BYTES))}"
+        for what, where in _changes(effect, place)
+    ]
+    cells += [markdown(note) for note in _notes(effect)]
+    return f"| {markdown_code(short(effect.policy, _NAME_BYTES))} | {word} | {'<br>'.join(cells)} |"
+
+
+def _markdown_flip(flip: Flip) -> str:
+    cells = (flip_place(flip), flip.validation, flip.answer, flip.why or f"{flip.base} → {flip.head}")
+    return f"| {' | '.join(markdown_code(short(cell, _TEXT_BYTES)) for cell in cells)} |"

@@ -1,0 +1,211 @@
+"""`run --base`, `--approve`, `--head`, `--shard` and `merge`, on folders and on git revisions."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from runback_gate.report.model import Report, read_report
+from tests.cli.conftest import Command, change, write
+
+Refused = Callable[..., str]
+
+ROOT = Path(__file__).parents[2]
+WAIVER = """\
+apiVersion: runback.dev/v1
+kind: Waiver
+metadata: {name: w}
+spec: {policies: [refunds.limit], cases: [sample-0], reason: T-1, owner: payments, expires: "2099-06-30"}
+"""
+
+
+def git(*arguments: str) -> str:
+    """What git says, here."""
+    words = ["git", "-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false", *arguments]
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def report(folder: str = ".runback") -> Report:
+    """The report that was written."""
+    return read_report(Path(folder, "report.json").read_bytes())
+
+
+@pytest.fixture
+def demo(here: Path) -> Path:
+    """The demo's gate as the first commit of a repository, tagged `base`."""
+    for name in ("agents", "datasets", "policies"):
+        shutil.copytree(ROOT / name, here / name)
+    shutil.copy(ROOT / "runback.yaml", here)
+    git("init", "-q")
+    git("add", "-A")
+    git("commit", "-qm", "base")
+    git("tag", "base")
+    return here
+
+
+def test_a_prompt_change_regresses(command: Command, demo: Path) -> None:
+    """Exit 1, the row says regressed, and the head names both revisions."""
+    shutil.copy(demo / "agents/changed/support.md", demo / "agents/support.md")
+    result = command("run", "--base", "base", "--cache", "datasets/answers")
+    assert result.code == 1
+    assert "✗ regressed" in result.out
+    assert f"against base@{git('rev-parse', 'base')[:7]}" in result.out
+    assert "FAIL   1 regressed · 5 passed" in result.out
+    found = report()
+    assert found.base is not None
+    assert (found.base.name, found.base.commit) == ("base", git("rev-parse", "base"))
+    assert found.head is None
+    assert {item.side for item in found.inputs} == {"head", "base"}
+
+
+def test_a_folder_is_a_base(command: Command, demo: Path) -> None:
+    """Two folders are compared without git's help, and neither has a commit."""
+    git("clone", "-q", ".", "../before")
+    (demo / ".git").rename(demo.parent / "put-away")
+    try:
+        assert command("run", "--base", "../before").code == 0
+        found = report()
+        assert found.base is not None
+        assert (str(found.base), found.head) == ("../before", None)
+        assert {row.status for row in found.rows} == {"unchanged"}
+    finally:
+        shutil.rmtree(demo.parent / "before")
+        shutil.rmtree(demo.parent / "put-away")
+
+
+def test_what_is_loosened_needs_an_approval_of_this_commit(command: Command, demo: Path) -> None:
+    """Red with file and line; green with the approval of that commit; a new push voids it."""
+    change(demo / "policies/refunds.yaml", "limit: 100", "limit: 500")
+    git("commit", "-qam", "looser")
+    result = command("run", "--base", "base")
+    assert result.code == 1
+    assert "policies/refunds.yaml:8:12" in result.out
+    assert "params.limit 100 → 500" in result.out
+    assert "1 weakening" in result.out
+    commit = git("rev-parse", "HEAD")
+    result = command("run", "--base", "base", "--approve", commit)
+    assert result.code == 0
+    assert f"approved for {commit}" in result.out
+    change(demo / "policies/refunds.yaml", "limit: 500", "limit: 900")
+    git("commit", "-qam", "looser still")
+    result = command("run", "--base", "base", "--approve", commit)
+    assert result.code == 1
+    assert "a new push needs a new approval" in result.out
+
+
+def test_an_approval_is_for_what_lies_here(command: Command, refused: Refused, demo: Path) -> None:
+    """Files that differ from the commit were not seen by whoever approved it, unless the commit is stated."""
+    commit = git("rev-parse", "HEAD")
+    assert command("run", "--base", "base", "--approve", commit).code == 0
+    write(demo / "agents/notes.md", "not committed")
+    assert "no commit id" in refused("run", "--base", "base", "--approve", commit)
+    (demo / "agents/notes.md").unlink()
+    other = "9" * 40
+    assert command("run", "--base", "base", "--head", other, "--approve", other).code == 0
+    found = report()
+    assert found.head is not None
+    assert found.head.commit == other
+
+
+@pytest.mark.parametrize("approval", ["", "9ac3e11", "9" * 39, "9" * 41, "A" * 40, "main", "*"])
+def test_an_approval_that_names_no_commit(refused: Refused, demo: Path, approval: str) -> None:
+    """A name or a beginning would cover more than was seen."""
+    assert demo.is_dir()
+    assert refused("run", "--base", "base", "--approve", approval).startswith("--approve: ")
+
+
+def test_words_that_fit_nothing(refused: Refused, demo: Path) -> None:
+    """Each is refused before anything is judged."""
+    assert demo.is_dir()
+    assert "nothing to approve" in refused("run", "--approve", "9" * 40)
+    assert "not a commit id" in refused("run", "--base", "base", "--head", "main")
+    assert "no revision is named" in refused("run", "--base", "bsae")
+    assert "no such folder" in refused("run", "--base", "./nowhere")
+    for shard in ("0/3", "4/3", "1", "1/0", "a/b", "1/3/5", "-1/3", "1/1001"):
+        assert "no part of a run" in refused("run", f"--shard={shard}")
+
+
+def test_a_base_without_a_gate(command: Command, demo: Path) -> None:
+    """The first gate of a repository is judged by itself, and the report says so."""
+    git("rm", "-q", "runback.yaml")
+    git("commit", "-qm", "no gate")
+    git("tag", "empty")
+    git("checkout", "-q", "base")
+    result = command("run", "--base", "empty")
+    assert result.code == 0
+    assert "has no gate: the rules of the change judge alone" in result.out
+    assert {row.status for row in report().rows} == {"new"}
+    assert demo.is_dir()
+
+
+def test_a_base_that_cannot_be_read(command: Command, refused: Refused, demo: Path) -> None:
+    """Nobody knows what it asks: no verdict, unless a person accepts the commit that puts it right."""
+    good = (demo / "runback.yaml").read_text()
+    write(demo / "runback.yaml", "apiVersion: runback.dev/v1\nkind: Gate\n")
+    git("commit", "-qam", "broken")
+    git("tag", "broken")
+    write(demo / "runback.yaml", good)
+    git("commit", "-qam", "put right")
+    assert "the gate of the base" in refused("run", "--base", "broken")
+    result = command("run", "--base", "broken", "--approve", git("rev-parse", "HEAD"))
+    assert result.code == 0
+    assert "cannot be read" in result.out
+
+
+def test_a_gate_that_is_gone(refused: Refused, demo: Path) -> None:
+    """A change that deletes the gate is no pass."""
+    (demo / "runback.yaml").unlink()
+    assert "no gate here" in refused("run", "--base", "base")
+
+
+def test_a_filter_is_no_weakening(command: Command, demo: Path) -> None:
+    """A run of one dataset leaves the others out on both sides."""
+    assert demo.is_dir()
+    assert command("run", "--base", "base", "--dataset", "refunds").code == 0
+    found = report()
+    assert {row.kind for row in found.rows} == {"case"}
+    assert {row.dataset for row in found.rows} == {"refunds"}
+
+
+def test_parts_make_the_whole(command: Command, demo: Path) -> None:
+    """Three parts and one run: the same report.json, byte for byte, also against a base with something loosened."""
+    shutil.copy(demo / "agents/changed/support.md", demo / "agents/support.md")
+    change(demo / "policies/refunds.yaml", "limit: 100", "limit: 500")
+    write(demo / "waivers/w.yaml", WAIVER)
+    options = ("--base", "base", "--cache", "datasets/answers")
+    whole = command("run", *options, "--report", "whole")
+    parts = [f"part-{number}" for number in (1, 2, 3)]
+    for number, folder in enumerate(parts, 1):
+        command("run", *options, "--shard", f"{number}/3", "--report", folder)
+    merged = command("merge", "part-3", "part-1/report.json", "part-2", "--report", "merged")
+    assert merged.code == whole.code == 1
+    assert Path("merged/report.json").read_bytes() == Path("whole/report.json").read_bytes()
+    assert merged.out.splitlines()[:-1] == whole.out.splitlines()[:-1]
+    assert "not every part once" in command("merge", "part-1", "part-2").error
+    assert "not a part of a run" in command("merge", "whole").error
+    assert "no such file" in command("merge", "nowhere").error
+
+
+def test_the_demo_against_its_base(command: Command, here: Path) -> None:
+    """One row regresses and blocks, one was red before and does not, one is fixed; put right, the gate passes."""
+    for side in ("before", "after"):
+        for name in ("agents", "datasets", "policies"):
+            shutil.copytree(ROOT / name, here / side / name)
+        shutil.copytree(ROOT / "demo/known/datasets", here / side / "datasets", dirs_exist_ok=True)
+        shutil.copy(ROOT / "runback.yaml", here / side)
+    shutil.copy(ROOT / "agents/changed/support.md", here / "after/agents/support.md")
+    options = ("--root", "after", "--base", "./before", "--cache", str(ROOT / "datasets/answers"))
+    assert command("run", *options).code == 1
+    rows = {row.case: (row.status, row.blocking) for row in report("after/.runback").rows}
+    assert rows.pop("disputed-charge-escalates") == ("regressed", True)
+    assert rows.pop("no-promise-of-a-call") == ("already failing", False)
+    assert rows.pop("says-when-money-arrives") == ("fixed", True)
+    assert set(rows.values()) == {("unchanged", True)}
+    shutil.copy(ROOT / "agents/support.md", here / "after/agents/support.md")
+    result = command("run", *options)
+    assert result.code == 0
+    assert "2 already failing" in result.out
