@@ -86,6 +86,15 @@ def test_openssl_agrees(tmp_path: Path) -> None:
     assert subprocess.run(words, cwd=tmp_path, capture_output=True, check=False).stdout == b"Verified OK\n"
 
 
+@pytest.mark.parametrize("options", [("-scrypt",), ("-v2", "aes-256-cbc", "-iter", "600000")])
+def test_stronger_protection_is_read(key: PrivateKey, options: tuple[str, ...]) -> None:
+    """A key that openssl protected anew, so that its password is harder to guess, is read."""
+    words = ["openssl", "pkcs8", "-topk8", *options, "-passout", "pass:open sesame"]
+    done = subprocess.run(words, input=private_pem(key, None), capture_output=True, check=True)
+    again = load_private_key(done.stdout, b"open sesame")
+    assert public_pem(again.public_key()) == public_pem(key.public_key())
+
+
 def changed(bundle: Json, *path: str | int, to: object) -> Json:
     """A copy of a bundle with another value at a place."""
     copy: Json = json.loads(json.dumps(bundle))
