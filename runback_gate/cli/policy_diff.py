@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -93,13 +94,20 @@ def diff(
     """
     from runback_gate.policy.cel_cpp import CppEngine  # noqa: PLC0415
     from runback_gate.policy.effect import compare_policies  # noqa: PLC0415
+    from runback_gate.policy.evaluate import compile_policy  # noqa: PLC0415
 
     before = version(root, base if head is None else _folder_first(base))
     after = _gate_here(root) if head is None else version(root, _folder_first(head))
     limit = MAX_LISTED if as_json else show
-    with clearly((*before.policies, *after.policies)), terminal.progress(quiet=quiet, noun="step") as progress:
+    engine = CppEngine()
+    for side in (before, after):
+        # Each on its own first, so that an error names its side; the engine remembers what it compiled.
+        with _told(side.title, side.folder), clearly(side.policies):
+            for one in side.policies:
+                compile_policy(one, engine)
+    with terminal.progress(quiet=quiet, noun="step") as progress:
         steps = _watched(recorded_steps(root, runs), progress)
-        effects = compare_policies(before.policies, after.policies, CppEngine(), steps, limit=limit)
+        effects = compare_policies(before.policies, after.policies, engine, steps, limit=limit)
     _print(effects, before, after, form="json" if as_json else form, show=show)
     if effects and not effects[0].steps:
         hint = MAKE_RUNS if runs else "name some with --runs, or add cases to a dataset"
@@ -115,20 +123,35 @@ def version(root: Path, given: str) -> Version:
     """
     with folder_of(root, given, only=(GATE_FILE,)) as gate:
         if gate.commit is None:
-            return Version(_policies(gate.path), given, gate.path)
+            return Version(_policies(gate.path, given), given, gate.path)
+        title = f"{given}@{gate.title}"
         if not (gate.path / GATE_FILE).exists():
-            return Version((), f"{given}@{gate.title}", None)
-        only = (GATE_FILE, *map(_fixed, _patterns(gate.path)))
+            return Version((), title, None)
+        with _told(title, None):
+            only = (GATE_FILE, *map(_fixed, _patterns(gate.path)))
     # Of a large repository only the folders of the policies are laid out.
-    with folder_of(root, gate.commit, only=() if "" in only else only) as files:
-        return Version(_policies(files.path), f"{given}@{gate.title}", None)
+    with folder_of(root, gate.commit, only=() if "" in only else only) as files, _told(title, None):
+        return Version(load_policies(files.path, _patterns(files.path), with_tests=False)[0], title, None)
+
+
+@contextlib.contextmanager
+def _told(title: str, folder: Path | None) -> Iterator[None]:
+    """An error in a file names where that lies: a path that can be opened, or the revision."""
+    try:
+        yield
+    except InputError as error:
+        place, message = error.location, error.message if folder else f"in {title}: {error.message}"
+        if place is not None and folder is not None:
+            place = Location((folder / place.path).as_posix(), place.line, place.column)
+        raise type(error)(message, hint=error.hint, location=place) from error
 
 
 def _gate_here(root: Path) -> Version:
     if not (root / GATE_FILE).exists():
         hint = "name its folder with --root, or a folder of policies with --head"
         raise InputError("no gate here", hint=hint, location=Location((root / GATE_FILE).as_posix()))
-    return Version(_policies(root), "this folder" if root == Path() else root.as_posix(), root)
+    title = "this folder" if root == Path() else root.as_posix()
+    return Version(_policies(root, title), title, root)
 
 
 def _folder_first(given: str) -> str:
@@ -139,12 +162,12 @@ def _folder_first(given: str) -> str:
         return given
 
 
-def _policies(folder: Path) -> tuple[Policy, ...]:
+def _policies(folder: Path, title: str) -> tuple[Policy, ...]:
     """The policies of a gate, or of a folder that holds nothing else."""
-    if (folder / GATE_FILE).exists():
-        return load_policies(folder, _patterns(folder), with_tests=False)[0]
-    policies, _ = load_policies(folder, ("*.yaml", "*.yml"), with_tests=False)
-    if not policies:
+    is_gate = (folder / GATE_FILE).exists()
+    with _told(title, folder):
+        policies, _ = load_policies(folder, _patterns(folder) if is_gate else ("*.yaml", "*.yml"), with_tests=False)
+    if not policies and not is_gate:
         hint = "a policy is a YAML file with `kind: Policy`"
         raise InputError("no policy in this folder", hint=hint, location=Location(folder.as_posix()))
     return policies

@@ -64,11 +64,12 @@ def mutation_json(found: Mutation, places: Mapping[str, Place]) -> dict[str, obj
 
 def mutation_lines(found: Mutation, places: Mapping[str, Place]) -> Iterator[str]:
     """What a terminal shows of it."""
+    arrow = "→" if terminal.unicode() else ">"
     yield ""
     for item in found.survivors[:MAX_LISTED]:
         yield inert(f"{_place(item, places)}: {item.where}: nobody notices")
         yield f"    {inert(item.original)}"
-        yield f"  → {inert(item.mutated)}"
+        yield f"  {arrow} {inert(item.mutated)}"
     if len(found.survivors) > MAX_LISTED:
         yield f"… and {len(found.survivors) - MAX_LISTED:,} more: --json lists all"
     asked = f"{found.by_steps:,} by {terminal.many(found.steps, 'recorded step')}, " if found.steps else ""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import ROOT, Command, Git, change, process, write
+from tests.cli.conftest import ROOT, Command, Git, change, environment, process, write
 from tests.cli.test_backtest import pays, recorded
 from tests.cli.test_policy import Refused
 
@@ -240,9 +240,30 @@ def test_bad_input(refused: Refused) -> None:
     assert "no policy in this folder" in refused("policy", "diff", "--base", "runs", "--head", "head", "--runs", "runs")
     assert "no such file" in refused("policy", "diff", "--base", "base", "--head", "head", "--runs", "nope")
     change("base/refunds.yaml", "params.limit", "params.limt")
-    assert "refunds.yaml:8:" in refused("policy", "diff", "--base", "base", "--head", "head", "--runs", "runs")
+    error = refused("policy", "diff", "--base", "base", "--head", "head", "--runs", "runs")
+    assert error.startswith("base/refunds.yaml:8:")
+    assert error.endswith("params has no 'limt' (did you mean 'limit'?)")
     change("base/refunds.yaml", "kind: Policy", "kind: Polic")
-    assert "unknown kind" in refused("policy", "diff", "--base", "base", "--head", "head", "--runs", "runs")
+    error = refused("policy", "diff", "--base", "base", "--head", "head", "--runs", "runs")
+    assert error.startswith("base/refunds.yaml:2:7: unknown kind 'Polic'")
+
+
+@pytest.mark.usefixtures("demo")
+def test_a_fault_in_the_revision(git: Git, command: Command, refused: Refused) -> None:
+    """Its place is one in the revision, and said to be."""
+    change("policies/refunds.yaml", "params.limit)", "params.limt)")
+    git("add", "-A")
+    git("commit", "-q", "-m", "demo")
+    change("policies/refunds.yaml", "params.limt)", "params.limit)")
+    title = f"HEAD@{git('rev-parse', 'HEAD')[:7]}"
+    error = refused("policy", "diff", "--base", "HEAD")
+    assert error.startswith("policies/refunds.yaml:19:")
+    assert f": in {title}: refunds.limit: " in error
+    change("runback.yaml", "kind: Gate", "kind: Gat")
+    git("commit", "-q", "-a", "-m", "demo")
+    change("runback.yaml", "kind: Gat", "kind: Gate")
+    assert f"in HEAD@{git('rev-parse', 'HEAD')[:7]}: unknown kind" in refused("policy", "diff", "--base", "HEAD")
+    assert command("policy", "lint").code == 0
 
 
 @pytest.mark.usefixtures("two")
@@ -257,9 +278,10 @@ def test_hostile_text(command: Command) -> None:
     assert max(map(len, out.splitlines())) < 700
 
 
-@pytest.mark.usefixtures("two")
 def test_a_terminal_without_unicode(two: Path) -> None:
     """Signs that it cannot show are written in ASCII."""
-    result = process("policy", "diff", "--base", "base", "--head", "head", "--runs", "runs", cwd=two, env=None)
+    sides = ("--base", "base", "--head", "head", "--runs", "runs")
+    result = process("policy", "diff", *sides, cwd=two, env=environment(PYTHONIOENCODING="ascii"))
     assert result.code == 0
-    assert "params.limit 100 > 500" in result.out or "params.limit 100 → 500" in result.out
+    assert "params.limit 100 > 500" in result.out
+    assert "250 <= 100 false > 250 <= 500 true" in result.out
