@@ -8,12 +8,14 @@ the exit code never depends on one.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import secrets
 import signal
 import time
 import traceback
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -25,7 +27,7 @@ from runback_gate.cli.files import read_file, write_file
 from runback_gate.cli.runner import MAX_SUMMARY, Inputs, Runner, open_runner, read_inputs
 from runback_gate.cli.snapshot import snapshot
 from runback_gate.cli.terminal import slug, unicode
-from runback_gate.documents import safe_read
+from runback_gate.documents import expand, safe_read
 from runback_gate.errors import GitHubError, InputError, RunbackError, WriteError
 from runback_gate.report.text import command_data, terminal
 
@@ -34,7 +36,8 @@ if TYPE_CHECKING:
     from runback_gate.github.check import Check
     from runback_gate.github.event import Event
     from runback_gate.github.outcome import Outcome
-    from runback_gate.report.model import Report
+    from runback_gate.github.pull import Sides
+    from runback_gate.report.model import Report, Revision
 
 _FORMS = {"sarif": "report.sarif", "markdown": "report.md"}
 _WIDTH = 120
@@ -112,29 +115,63 @@ class _Job:
         return event, report, judged(report, folder=folder)
 
     def _report(self, api: Api | None, event: Event) -> tuple[Event, Report]:
-        """Find the two sides, lay out what is not in the workspace, and judge."""
-        from runback_gate.cli.run import judge  # noqa: PLC0415
-        from runback_gate.github.pull import find_sides  # noqa: PLC0415
+        """Find the two sides, lay out what is not in the workspace, and judge; or read what the parts judged."""
+        from runback_gate.cli.run import Change, judge  # noqa: PLC0415
+        from runback_gate.report.model import Revision  # noqa: PLC0415
 
         inputs = self.inputs
         with contextlib.ExitStack() as stack:
-            root = self.workspace / inputs.root
+            root, change = self.workspace / inputs.root, Change(head=event.head, shard=inputs.shard)
             if event.base is not None or event.trusted:
-                if api is None:
-                    raise InputError("without a token the base cannot be read", hint="give the input `token`")
-                sides = find_sides(api, event)
+                sides = self._sides(api, event)
                 event = sides.event
+                revision = Revision(event.base_branch or sides.base[:7], sides.base)
+                if inputs.merge:
+                    return event, self._merged(event, revision)
                 if event.trusted:
-                    root = stack.enter_context(
-                        snapshot(api, sides.tree, inputs.root, self.workspace, also=inputs.agent)
-                    )
+                    root = stack.enter_context(self._snapshot(api, sides.tree, also=inputs.agent))
                 else:
                     self._checked_out(event)
-                stack.enter_context(snapshot(api, sides.base, inputs.root, self.workspace))
+                base = stack.enter_context(self._snapshot(api, sides.base))
+                change = dataclasses.replace(
+                    change, base=str(base), called=(revision.name, revision.commit), approve=inputs.approve
+                )
+            elif inputs.merge:
+                return event, self._merged(event, None)
             report = judge(
-                root, agent=inputs.agent, dataset=inputs.dataset, cache=self._cache(), date=None, quiet=False
+                root,
+                agent=inputs.agent,
+                dataset=inputs.dataset,
+                cache=self._cache(),
+                date=None,
+                quiet=False,
+                change=change,
             )
         return event, report
+
+    def _sides(self, api: Api | None, event: Event) -> Sides:
+        from runback_gate.github.pull import find_sides  # noqa: PLC0415
+
+        if api is None:
+            raise InputError("without a token the base cannot be read", hint="give the input `token`")
+        return find_sides(api, event)
+
+    def _snapshot(self, api: Api | None, commit: str, *, also: str | None = None) -> AbstractContextManager[Path]:
+        assert api is not None  # noqa: S101  `_sides` saw to it
+        return snapshot(api, commit, self.inputs.root, self.workspace, also=also)
+
+    def _merged(self, event: Event, base: Revision | None) -> Report:
+        """The report of all parts, which must be of this very commit and base."""
+        from runback_gate.report.merge import merge  # noqa: PLC0415
+        from runback_gate.report.model import MAX_REPORT_BYTES, read_report  # noqa: PLC0415
+
+        folder = self.workspace / str(self.inputs.merge)
+        names = expand(folder, ["**/report.json"])
+        report = merge([read_report(safe_read(folder, name, MAX_REPORT_BYTES), name) for name in names])
+        if report.head is None or report.head.commit != event.head or report.base != base:
+            message = f"the parts are of {report.head} against {report.base}, not of {event.head[:7]} against {base}"
+            raise InputError(message, hint="merge the parts that this run of the workflow judged")
+        return report
 
     def _checked_out(self, event: Event) -> None:
         """Refuse to judge something else than the commit in question."""
@@ -156,7 +193,7 @@ class _Job:
     def _start(self, api: Api | None, event: Event) -> Check | None:
         from runback_gate.github.check import start_check  # noqa: PLC0415
 
-        if api is None or not self.inputs.check:
+        if api is None or not self.inputs.check or self._is_part():
             return None
         try:
             return start_check(api, event, name=self.inputs.name, key=self._key())
@@ -233,7 +270,7 @@ class _Job:
     def _comment(self, api: Api | None, event: Event, outcome: Outcome, url: str) -> None:
         from runback_gate.github.comment import publish_comment  # noqa: PLC0415
 
-        if api is None or not self.inputs.comment:
+        if api is None or not self.inputs.comment or self._is_part():
             return
         try:
             publish_comment(api, event, outcome, key=self._key(), footer=_footer(event, url))
@@ -247,6 +284,10 @@ class _Job:
             click.echo(render(report, folder=self.inputs.root), nl=False)
         else:
             click.echo("\n".join(command(item) for item in outcome.annotations))
+
+    def _is_part(self) -> bool:
+        """Whether this is one of several jobs that judge a part each: the one that merges them speaks for all."""
+        return self.inputs.shard[1] > 1
 
     def _key(self) -> str:
         return slug(self.inputs.name)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -47,6 +48,10 @@ class Inputs:
     """Folder of earlier answers below HOME, where no file of the repository can lie."""
     approve: str | None
     """The head whose weakening of the gate a person approved."""
+    shard: tuple[int, int]
+    """The part of the cases that is judged: i of n."""
+    merge: str | None
+    """Folder, from the root of the repository, of the reports of all parts; nothing is judged then."""
     check: bool
     comment: bool
 
@@ -67,6 +72,8 @@ def read_inputs(environ: Mapping[str, str]) -> Inputs:
         report=_inside(environ, "report") or ".runback",
         cache=_inside(environ, "cache") or None,
         approve=_text(environ, "approve") or None,
+        shard=_part(environ),
+        merge=_inside(environ, "merge") or None,
         check=_truth(environ, "check"),
         comment=_truth(environ, "comment"),
     )
@@ -85,6 +92,15 @@ def _inside(environ: Mapping[str, str], name: str) -> str:
     if path.is_absolute() or ".." in path.parts:
         raise InputError(f"input {name}: {value!r} leads out of its folder", hint="a relative path without `..`")
     return value
+
+
+def _part(environ: Mapping[str, str]) -> tuple[int, int]:
+    value = _text(environ, "shard") or "1/1"
+    found = re.fullmatch(r"([0-9]{1,4})/([0-9]{1,4})", value)
+    number, of = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not 1 <= number <= of <= 1000:
+        raise InputError(f"input shard: {value!r} is no part of a run", hint="1/3, 2/3, 3/3")
+    return number, of
 
 
 def _truth(environ: Mapping[str, str], name: str) -> bool:

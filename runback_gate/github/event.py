@@ -46,6 +46,8 @@ class Event:
     """The commit that the check stands on."""
     base: str | None
     """The commit whose files judge; None where nothing is merged, as on `push`."""
+    base_branch: str
+    """Name of the branch that the head is to land on; empty where the event does not say it."""
     pull: int | None
     """Number of the pull request; None where there is none, and on `workflow_run` until it was looked up."""
     head_repository: str
@@ -86,16 +88,17 @@ def read_event(data: bytes, environ: Mapping[str, str]) -> Event:
     repository = _variable(environ, "GITHUB_REPOSITORY", _REPOSITORY)
     sha = _variable(environ, "GITHUB_SHA", _SHA)
     value = parse_json(data, path=_PLACE, max_bytes=MAX_EVENT_BYTES)
-    head, base, pull, source, branch = sha, None, None, repository, ""
+    head, base, pull, source, branch, target = sha, None, None, repository, "", ""
     if name in _PULLS:
         head, base = _sha(value, "pull_request", "head", "sha"), _sha(value, "pull_request", "base", "sha")
         pull = _integer(value, "pull_request", "number")
         source = _source(value, "pull_request", "head", "repo")
-        branch = _text(value, "pull_request", "head", "ref")
-        if (target := _text(value, "pull_request", "base", "repo", "full_name")).lower() != repository.lower():
-            raise InputError(f"{_PLACE}: the pull request is one of {target[:100]!r}, not of {repository}")
+        branch, target = _text(value, "pull_request", "head", "ref"), _text(value, "pull_request", "base", "ref")
+        if (owner := _text(value, "pull_request", "base", "repo", "full_name")).lower() != repository.lower():
+            raise InputError(f"{_PLACE}: the pull request is one of {owner[:100]!r}, not of {repository}")
     elif name == "merge_group":
         head, base = _sha(value, "merge_group", "head_sha"), _sha(value, "merge_group", "base_sha")
+        target = _text(value, "merge_group", "base_ref").removeprefix("refs/heads/")
     elif name == "workflow_run":
         started = _text(value, "workflow_run", "event")
         if started != "pull_request":
@@ -112,6 +115,7 @@ def read_event(data: bytes, environ: Mapping[str, str]) -> Event:
         sha=sha,
         head=head,
         base=base,
+        base_branch=target,
         pull=pull,
         head_repository=source,
         head_branch=branch,

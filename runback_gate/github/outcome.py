@@ -53,7 +53,8 @@ class Outcome:
 def judged(report: Report, *, folder: str = "") -> Outcome:
     """What a report comes to. `folder` is that of the gate below the root of the repository; empty for the root."""
     counts = " · ".join(tally(report))
-    quiet = report.verdict is Verdict.PASS and not report.totals.warned
+    totals = report.totals
+    quiet = report.verdict is Verdict.PASS and not (totals.warned or totals.failed or totals.fixed)
     return Outcome(
         verdict=report.verdict,
         title=short(f"{NO_VERDICT}: {counts}" if report.verdict is Verdict.UNDECIDED else counts, _TITLE),

@@ -63,7 +63,8 @@ def _looked_up(api: Api, event: Event) -> Sides:
         merge = words(pull, "merge_commit_sha")
         parents = _parents(api, check_sha(merge, "merge_commit_sha")) if merge else ()
         if len(parents) == 2 and parents[1] == event.head:
-            found = dataclasses.replace(event, pull=number_, base=parents[0])
+            branch = words(pull, "base", "ref")
+            found = dataclasses.replace(event, pull=number_, base=parents[0], base_branch=branch)
             return Sides(found, merge, parents[0])
         if pull.get("mergeable") is False:
             raise InputError(f"pull request {number_} cannot be merged", hint="resolve its conflicts with the base")

@@ -27,6 +27,8 @@ def test_defaults() -> None:
         report=".runback",
         cache=None,
         approve=None,
+        shard=(1, 1),
+        merge=None,
         check=True,
         comment=True,
     )
@@ -46,6 +48,9 @@ def test_inputs() -> None:
         ("REPORT", "/etc", "leads out"),
         ("CACHE", "a/../../b", "leads out"),
         ("CHECK", "yes", "neither true nor false"),
+        ("SHARD", "0/3", "no part of a run"),
+        ("SHARD", "4/3", "no part of a run"),
+        ("SHARD", "one", "no part of a run"),
         ("NAME", "a\nb", "not a line of text"),
         ("NAME", "x" * 1001, "not a line of text"),
     ],

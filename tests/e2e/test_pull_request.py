@@ -142,13 +142,17 @@ def hostile_gate(path: Path) -> None:
         )
         for number in range(500)
     ]
-    write_gate(path, cases)
+    write_gate(path, [KEPT, *cases])
+
+
+KEPT = sample_case("kept", sample_step(sample_call("escalate")), {"toolCalled": "escalate"})
 
 
 def test_500_hostile_rows(open_pull_request: Open, hub: FakeGitHub) -> None:
     """500 red rows of hostile text are posted within the limits, and nothing in them is alive."""
-    pull = open_pull_request(hostile_gate)
-    head = pull.push("nothing")
+    pull = open_pull_request(lambda path: write_gate(path, [KEPT]))
+    hostile_gate(pull.path)
+    head = pull.push("many cases")
     done = pull.run(head)
     assert done.code == 1, done.log[-2000:]
     (check,) = pull.checks(head)
@@ -171,4 +175,37 @@ def test_500_hostile_rows(open_pull_request: Open, hub: FakeGitHub) -> None:
     behind = lines[lines.index(f"::{mark}::") + 1 :]
     assert [line for line in behind if line.startswith("::") and "title=Runback gate" not in line] == []
     report = read_report((pull.runner / "1/workspace/.runback/report.json").read_bytes())
-    assert len(report.rows) == 500
+    assert len(report.rows) == 501
+
+
+def loosen(pull: PullRequest) -> str:
+    """Push a policy that lets more money go."""
+    policy = pull.path / "policies/refunds.yaml"
+    policy.write_text(policy.read_text("utf-8").replace("limit: 100", "limit: 500"), "utf-8")
+    return pull.push("customers first")
+
+
+def test_loosening_needs_an_approval_of_this_head(open_pull_request: Open, hub: FakeGitHub) -> None:
+    """A pull request that loosens `refunds.limit` is red as weakening; only an approval of this very head turns it."""
+    pull = open_pull_request()
+    head = loosen(pull)
+    done = pull.run(head)
+    assert done.code == 1, done.log
+    (check,) = pull.checks(head)
+    assert check["conclusion"] == "failure"
+    assert check["output"]["title"].startswith("1 weakening")
+    assert f"against main@&#8203;{pull.base[:7]}" in check["output"]["summary"]
+    assert "policies/refunds.yaml" in {item["path"] for item in hub.annotations[check["id"]]}
+
+    done = pull.run(head, approve=pull.base)
+    assert done.code == 1
+    assert "not of this head: it does not count" in done.summary
+
+    done = pull.run(head, approve=head)
+    assert (done.code, done.outputs["verdict"]) == (0, "PASS"), done.log
+    assert check["conclusion"] == "success"
+    assert list(hub.checks) == [check["id"]]
+    assert len(hub.comments) == 1
+
+    later = pull.push("and now something else")
+    assert pull.run(later, approve=head).code == 1

@@ -50,6 +50,7 @@ def test_a_pull_request(name: str) -> None:
         sha=MERGE,
         head=HEAD,
         base=BASE,
+        base_branch="main",
         pull=7,
         head_repository="acme/agent",
         head_branch="topic",
@@ -75,8 +76,12 @@ def test_case_of_a_repository_does_not_make_a_fork() -> None:
 
 def test_a_merge_group() -> None:
     """A merge queue has a head and a base and no pull request."""
-    event = read({"merge_group": {"head_sha": HEAD, "base_sha": BASE}}, GITHUB_EVENT_NAME="merge_group")
+    event = read(
+        {"merge_group": {"head_sha": HEAD, "base_sha": BASE, "base_ref": "refs/heads/main"}},
+        GITHUB_EVENT_NAME="merge_group",
+    )
     assert (event.head, event.base, event.pull, event.fork, event.private) == (HEAD, BASE, None, False, True)
+    assert event.base_branch == "main"
 
 
 def test_a_workflow_run() -> None:
@@ -139,7 +144,7 @@ def test_servers() -> None:
         (pull_request(number=0), "pull_request.number is missing"),
         (pull_request("a b/c"), "is no repository"),
         (pull_request(head={"sha": HEAD, "ref": "x" * 1001, "repo": None}), "head.ref is missing, or is no text"),
-        (pull_request(base={"sha": BASE, "repo": {"full_name": "acme/other"}}), "not of acme/agent"),
+        (pull_request(base={"sha": BASE, "ref": "main", "repo": {"full_name": "acme/other"}}), "not of acme/agent"),
     ],
 )
 def test_fields_are_checked(value: object, words: str) -> None:

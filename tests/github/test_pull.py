@@ -71,7 +71,7 @@ def test_a_merge_of_something_else(api: Api, commits: Commits) -> None:
 
 def test_a_merge_group(api: Api, commits: Commits) -> None:
     """A merge queue says its base."""
-    value = {"merge_group": {"head_sha": commits.merge, "base_sha": commits.base}}
+    value = {"merge_group": {"head_sha": commits.merge, "base_sha": commits.base, "base_ref": "refs/heads/main"}}
     event = read(value, GITHUB_EVENT_NAME="merge_group", GITHUB_SHA=commits.merge)
     sides = find_sides(api, event)
     assert (sides.tree, sides.base) == (commits.merge, commits.base)
