@@ -14,6 +14,7 @@ from runback_gate.cli.runner import Inputs, read_inputs
 
 ROOT = Path(__file__).parent.parent
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+EXAMPLES = {"OWNER/runback-gate", *(f"actions/{name}" for name in ("checkout", "download-artifact", "upload-artifact"))}
 WORKFLOWS = [*sorted((ROOT / ".github/workflows").glob("*.yml")), *sorted((ROOT / "examples/workflows").glob("*.yml"))]
 
 
@@ -52,6 +53,6 @@ def test_no_sha_is_invented(path: Path) -> None:
     """This repository's workflows use nothing of others; the examples name releases, for their readers to pin."""
     used = re.findall(r"^ *-? *uses: *(\S+)", path.read_text(encoding="utf-8"), re.MULTILINE)
     if "examples" in path.parts:
-        assert {name.partition("@")[0] for name in used} <= {"actions/checkout", "OWNER/runback-gate"}
+        assert {name.partition("@")[0] for name in used} <= EXAMPLES
     else:
         assert set(used) <= {"./"}

@@ -49,7 +49,8 @@ class PullRequest:
     base: str
     source: str = "acme/agent"
     runs: int = 0
-    folders: dict[str, Path] = field(default_factory=dict)
+    artifacts: dict[str, bytes] = field(default_factory=dict)
+    """Files that an earlier step of each job lays into its workspace."""
 
     @property
     def path(self) -> Path:
@@ -84,6 +85,9 @@ class PullRequest:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.touch()
         (run / "workflow/event.json").write_text(json.dumps(self._event(head)), "utf-8")
+        for name, data in self.artifacts.items():
+            (workspace / name).parent.mkdir(parents=True, exist_ok=True)
+            (workspace / name).write_bytes(data)
         self.home.mkdir(exist_ok=True)
         variables = {
             "GITHUB_ACTIONS": "true",
@@ -129,6 +133,10 @@ class PullRequest:
         source = {"sha": head, "ref": "topic", "repo": {"full_name": self.source}}
         pull = {"number": NUMBER, "head": source, "base": base}
         return {"pull_request": pull, "repository": {"full_name": self.hub.repository, "private": False}}
+
+    def report(self, folder: str = ".runback") -> bytes:
+        """The report that the last job wrote."""
+        return (self.runner / str(self.runs) / "workspace" / folder / "report.json").read_bytes()
 
     def checks(self, head: str) -> list[dict[str, Any]]:
         """The check runs of a head."""

@@ -174,8 +174,7 @@ def test_500_hostile_rows(open_pull_request: Open, hub: FakeGitHub) -> None:
     mark = lines[0].removeprefix("::stop-commands::")
     behind = lines[lines.index(f"::{mark}::") + 1 :]
     assert [line for line in behind if line.startswith("::") and "title=Runback gate" not in line] == []
-    report = read_report((pull.runner / "1/workspace/.runback/report.json").read_bytes())
-    assert len(report.rows) == 501
+    assert len(read_report(pull.report()).rows) == 501
 
 
 def loosen(pull: PullRequest) -> str:
@@ -209,3 +208,36 @@ def test_loosening_needs_an_approval_of_this_head(open_pull_request: Open, hub: 
 
     later = pull.push("and now something else")
     assert pull.run(later, approve=head).code == 1
+
+
+def test_parts(open_pull_request: Open, hub: FakeGitHub) -> None:
+    """Three jobs judge a part each and say nothing; the fourth joins them, says what one job would have said."""
+    pull = with_answers(open_pull_request())
+    head = break_prompt(pull)
+    found = {}
+    for part in ("1", "2", "3"):
+        done = pull.run(head, cache="answers", shard=f"{part}/3", report=f"part-{part}")
+        assert done.outputs["report"] == f"part-{part}/report.json", done.log
+        found[f"parts/part-{part}/report.json"] = pull.report(f"part-{part}")
+    assert (hub.checks, hub.comments) == ({}, {})
+
+    pull.artifacts = found
+    done = pull.run(head, merge="parts")
+    assert done.code == 1, done.log
+    (check,) = pull.checks(head)
+    assert check["output"]["title"].startswith("1 regressed")
+    assert len(hub.comments) == 1
+    joined = pull.report()
+    pull.artifacts = {}
+    pull.run(head, cache="answers")
+    assert pull.report() == joined
+
+    pull.artifacts = {name: data for name, data in found.items() if "part-2" not in name}
+    done = pull.run(head, merge="parts")
+    assert done.code == 2
+    assert "not every part once: 1/3, 3/3" in done.log
+
+    pull.artifacts = found
+    done = pull.run(fix_prompt(pull), merge="parts")
+    assert done.code == 2
+    assert "the parts are of" in done.log
