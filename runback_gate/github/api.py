@@ -15,7 +15,7 @@ first. Redirects are errors, because PyGithub takes one to another host for an e
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from github import Auth, Github
 
@@ -33,6 +33,7 @@ TIMEOUT: Final = 30
 _ACCEPT: Final = "application/vnd.github+json"
 
 Fields = Mapping[str, Any]
+Found = TypeVar("Found")
 
 
 class Api:
@@ -100,33 +101,52 @@ class Api:
         return self._once("POST", path, body)
 
     def pause(self, tried: int) -> None:
-        """Wait before a look after the nth try."""
+        """Wait before another look, after the nth try; longer each time."""
         self._sleep(float(2**tried))
 
+    def create(self, find: Callable[[], Found | None], make: Callable[[], Found]) -> Found:
+        """What `find` sees, or else what `make` creates, which is one thing whatever answer is lost.
+
+        Raises:
+            UnansweredError: after four looks and tries nobody knows.
+            GitHubError: GitHub refuses.
+        """
+        tried = 0
+        while (found := find()) is None:
+            try:
+                return make()
+            except UnansweredError:
+                tried += 1
+                if tried == TRIES:
+                    raise
+                self.pause(tried - 1)
+        return found
+
     def _once(self, verb: str, path: str, body: Fields) -> Fields:
-        for left in reversed(range(TRIES)):
+        tried = 1
+        while True:
             status, headers, text = self._send(verb, path, {}, body)
             wait = _wait(status, headers)
-            # A limit is checked before anything is done, so that this one may be repeated.
-            if status in (403, 429) and wait is not None and left:
-                self._sleep(wait)
-                continue
             if status == 0 or status >= 500:
                 raise UnansweredError(f"{verb} {path}: {_reason(status, text)}", status=status or None)
-            return fields(_result(verb, path, status, text), path)
-        raise AssertionError("the last try returns or raises")
+            # What is left is an answer. A limit is checked before anything is done, so it may be asked again.
+            if wait is None or tried == TRIES:
+                return fields(_result(verb, path, status, text), path)
+            self._sleep(wait)
+            tried += 1
 
     def _patiently(self, verb: str, path: str, query: Fields, body: Fields | None = None) -> tuple[JsonValue, bool]:
         """Send until there is an answer; gives it, and whether another page follows."""
-        for tried in range(TRIES):
+        tried = 0
+        while True:
             status, headers, text = self._send(verb, path, query, body)
             wait = _wait(status, headers)
             if wait is None and (status == 0 or status >= 500 or status == 429):
                 wait = float(2**tried)
-            if wait is None or tried == TRIES - 1:
+            tried += 1
+            if wait is None or tried == TRIES:
                 return _result(verb, path, status, text), 'rel="next"' in headers.get("link", "")
             self._sleep(wait)
-        raise AssertionError("the last try returns or raises")
 
     def _send(self, verb: str, path: str, query: Fields, body: Fields | None) -> tuple[int, Mapping[str, str], str]:
         """Send once; status 0 where no answer came."""

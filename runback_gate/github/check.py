@@ -70,16 +70,7 @@ def start_check(api: Api, event: Event, *, name: str, key: str) -> Check:
         "status": "in_progress",
         "output": {"title": JUDGING, "summary": "The gate is judging this commit."},
     }
-    for tried in range(TRIES):
-        if found := _find(api, event.head, name, identity):
-            return found
-        try:
-            return _check(api.post("check-runs", body))
-        except UnansweredError:
-            if tried == TRIES - 1:
-                raise
-            api.pause(tried)
-    raise AssertionError("the last try returns or raises")
+    return api.create(lambda: _find(api, event.head, name, identity), lambda: _check(api.post("check-runs", body)))
 
 
 def finish_check(api: Api, check: Check, outcome: Outcome, footer: str = "") -> None:
@@ -96,16 +87,17 @@ def finish_check(api: Api, check: Check, outcome: Outcome, footer: str = "") -> 
     output = {"title": outcome.title, "summary": outcome.markdown(room) + note}
     path = f"check-runs/{check.id}"
     api.patch(path, {"status": "completed", "conclusion": outcome.conclusion, "output": output})
-    for tried in range(TRIES):
-        missing = [item for key, item in shown.items() if key not in present]
+    tried = 0
+    while missing := [item for key, item in shown.items() if key not in present]:
         try:
             for start in range(0, len(missing), BATCH):
                 api.append(path, {"output": {**output, "annotations": missing[start : start + BATCH]}})
             return
         except UnansweredError:
-            if tried == TRIES - 1:
+            tried += 1
+            if tried == TRIES:
                 raise
-            api.pause(tried)
+            api.pause(tried - 1)
             present = _present(api, check)
 
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from runback_gate.errors import GitHubError, UnansweredError
-from runback_gate.github.api import TRIES, Api, Fields, fields, number, words
+from runback_gate.errors import GitHubError
+from runback_gate.github.api import Api, Fields, fields, number, words
 from runback_gate.github.event import Event
 from runback_gate.github.outcome import Outcome
 
@@ -30,6 +30,7 @@ class Comment:
 
     id: int
     url: str
+    body: str
 
 
 def publish_comment(api: Api, event: Event, outcome: Outcome, *, key: str, footer: str = "") -> Comment | None:
@@ -46,27 +47,22 @@ def publish_comment(api: Api, event: Event, outcome: Outcome, *, key: str, foote
     mark = _mark(key)
     first = f"{mark} head={event.head} report={outcome.digest or 'none'} -->\n"
     room = MAX_COMMENT - len((first + footer).encode())
-    body = {"body": first + outcome.markdown(room) + footer}
-    author = _login(api)
-    for tried in range(TRIES):
-        own = _find(api, event.pull, mark, author)
-        if own:
-            return _keep_one(api, own, body)
-        if not outcome.notable:
-            return None
-        try:
-            return _comment(api.post(f"issues/{event.pull}/comments", body))
-        except UnansweredError:
-            if tried == TRIES - 1:
-                raise
-            api.pause(tried)
-    raise AssertionError("the last try returns or raises")
+    body = first + outcome.markdown(room) + footer
+    path, author = f"issues/{event.pull}/comments", _login(api)
+
+    def find() -> list[Comment] | None:
+        # None asks for a new one, an empty list for none at all.
+        return _find(api, path, mark, author) or (None if outcome.notable else [])
+
+    own = api.create(find, lambda: [_comment(api.post(path, {"body": body}))])
+    return _keep_one(api, own, body) if own else None
 
 
-def _keep_one(api: Api, own: list[Comment], body: Fields) -> Comment:
+def _keep_one(api: Api, own: list[Comment], body: str) -> Comment:
     """Write the oldest anew and delete the others: two jobs at once may each have made one."""
     first, *others = sorted(own, key=lambda item: item.id)
-    api.patch(f"issues/comments/{first.id}", body)
+    if first.body != body:
+        api.patch(f"issues/comments/{first.id}", {"body": body})
     for item in others:
         api.delete(f"issues/comments/{item.id}")
     return first
@@ -86,13 +82,13 @@ def _login(api: Api) -> str:
         raise
 
 
-def _find(api: Api, pull: int, mark: str, author: str) -> list[Comment]:
+def _find(api: Api, path: str, mark: str, author: str) -> list[Comment]:
     return [
         _comment(item)
-        for item in api.pages(f"issues/{pull}/comments")
+        for item in api.pages(path)
         if words(item, "body").startswith(f"{mark} ") and words(item, "user", "login") == author
     ]
 
 
 def _comment(value: Fields) -> Comment:
-    return Comment(number(value, "id"), words(value, "html_url"))
+    return Comment(number(value, "id"), words(value, "html_url"), words(value, "body"))

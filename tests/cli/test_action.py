@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from runback_gate.errors import WriteError
 from runback_gate.report.model import read_report
 from tests.cli.conftest import Command, Result, change
 from tests.github.fake import BOT, READER, FakeGitHub, Fault
@@ -63,6 +64,8 @@ def job(gate: Path, command: Command, hub: FakeGitHub, repository: Repository, m
             "INPUT_TOKEN": BOT,
         }
         variables |= {key if key.isupper() else f"INPUT_{key.upper()}": value for key, value in settings.items()}
+        for key in [key for key in os.environ if key.startswith("INPUT_")]:
+            monkeypatch.delenv(key)
         for key, value in variables.items():
             monkeypatch.setenv(key, value)
         return command("action")
@@ -241,6 +244,7 @@ def test_cancelled(job: Job, hub: FakeGitHub, monkeypatch: pytest.MonkeyPatch, n
     assert (result.code, result.error) == (2, "interrupted")
     (check,) = hub.checks.values()
     assert check["conclusion"] == "cancelled"
+    assert job(check="false").code == 2
 
 
 def test_killed_and_run_again(
@@ -310,5 +314,76 @@ def test_earlier_answers(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("runback_gate.cli.run.judge", judge)
     job(cache="answers", HOME="/github/home")
-    job(cache="", HOME="/github/home")
+    job(HOME="/github/home")
     assert seen == [Path("/github/home/answers"), None]
+
+
+def test_a_head_that_is_data(job: Job, gate: Path, hub: FakeGitHub, repository: Repository) -> None:
+    """A job with the rights of the base judges the head from the API, whatever lies in the workspace."""
+    base = repository.git("rev-parse", "HEAD")
+    change(gate / "datasets/support.yaml", "checks:", "checks:\n        - contains: no such words")
+    head = repository.commit("head")
+    merge = repository.merge(base, head)
+    repository.checkout(base)
+    hub.before = lambda _method, _path: hub.pulls[7].update(merge_commit_sha=merge)
+    assert job(head=head, GITHUB_EVENT_NAME="pull_request_target", GITHUB_SHA=base).code == 1
+    (check,) = hub.checks.values()
+    assert (check["head_sha"], check["conclusion"]) == (head, "failure")
+    assert len(hub.comments) == 1
+
+
+def test_approval(job: Job, gate: Path, hub: FakeGitHub, repository: Repository) -> None:
+    """A weakening passes with an approval of this head; one of another head counts for nothing, and that is said."""
+    change(gate / "policies/refunds.yaml", "limit: 100", "limit: 500")
+    head = repository.commit("head")
+    result = job(head=head, approve="1" * 40)
+    assert result.code == 1
+    assert "The approval is of 1111111111111111111111111111111111111111, not of this head" in result.out
+    assert job(head=head, approve=head).code == 0
+    (check,) = hub.checks.values()
+    assert check["conclusion"] == "success"
+
+
+def test_parts(job: Job, gate: Path, hub: FakeGitHub) -> None:
+    """Parts say nothing to GitHub; the job that joins them does, with or without a base."""
+    for name in ("push", "pull_request"):
+        hub.checks.clear()
+        head = ""
+        for part in ("1/2", "2/2"):
+            assert job(head=head, GITHUB_EVENT_NAME=name, shard=part, report=f"parts/{part[0]}").code in (0, 2)
+            head = json.loads((gate / "parts/1/report.json").read_bytes())["head"]["commit"]
+        assert (hub.checks, hub.comments) == ({}, {})
+        result = job(head=head, GITHUB_EVENT_NAME=name, merge="parts")
+        assert result.code == 0, result
+        assert [check["conclusion"] for check in hub.checks.values()] == ["success"]
+
+
+def test_parts_of_another_commit(job: Job, gate: Path, repository: Repository) -> None:
+    """Parts of another commit are not joined in this one's name; nor is a folder without any."""
+    assert job(report="parts/1", GITHUB_EVENT_NAME="push").code == 0
+    assert "not a part of a run" in job(merge="parts", GITHUB_EVENT_NAME="push").out
+    head = repository.commit("another")
+    for part in ("1/2", "2/2"):
+        job(head=head, GITHUB_EVENT_NAME="push", shard=part, report=f"parts/{part[0]}")
+    result = job(GITHUB_EVENT_NAME="push", merge="parts")
+    assert result.code == 2
+    assert "the parts are of" in result.out
+    for part in ("1", "2"):
+        (gate / f"parts/{part}/report.json").unlink()
+    assert "not a part of a run" in job(merge="parts", GITHUB_EVENT_NAME="push").out
+
+
+def test_a_full_disk(
+    job: Job, hub: FakeGitHub, outputs: Callable[[], dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the report files cannot be written, the verdict and the check stand, and that is said."""
+
+    def full(*_: object) -> None:
+        raise WriteError("cannot be written: No space left on device")
+
+    monkeypatch.setattr("runback_gate.cli.action.write_file", full)
+    result = job()
+    assert result.code == 0
+    assert "No report files: cannot be written: No space left on device" in result.out
+    assert outputs()["report"] == ""
+    assert [check["conclusion"] for check in hub.checks.values()] == ["success"]

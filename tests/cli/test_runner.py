@@ -119,6 +119,13 @@ def test_no_link_is_followed(tmp_path: Path, kind: str) -> None:
     assert list(outside.iterdir()) == []
 
 
+def test_the_folder_is_given_away(tmp_path: Path) -> None:
+    """The folder belongs to the user and to the group of the workspace, which may both write there."""
+    own_folder(tmp_path, "r", os.geteuid())
+    found, workspace = (tmp_path / "r").stat(), tmp_path.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (os.geteuid(), workspace.st_gid, 0o775)
+
+
 @ROOT_ONLY
 def test_root_becomes_another_user(tmp_path: Path) -> None:
     """After the files are open the process can write there, and nowhere else; the group of the workspace stays."""

@@ -105,6 +105,7 @@ class FakeGitHub:
         """Called with method and path before a request is answered."""
         self.raw: bytes | None = None
         """Bytes that answer the next request in place of everything else."""
+        self.raw_status = 200
         self._next = 1000
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.port: int = self._server.server_address[1]
@@ -169,7 +170,7 @@ class FakeGitHub:
             self.broken += self.contract.answer_faults(method, path, status, data)
         if self.raw is not None:
             data, self.raw = self.raw, None
-            return 200, {}, data
+            return self.raw_status, {}, data
         rate = {"X-RateLimit-Limit": "1000", "X-RateLimit-Remaining": "900", "X-GitHub-Request-Id": "1:2:3"}
         return status, {**rate, **more}, data
 

@@ -145,6 +145,13 @@ def test_answers_that_are_no_json(api: Api, hub: FakeGitHub) -> None:
         api.get("pulls/7")
 
 
+def test_errors_that_are_no_json(api: Api, hub: FakeGitHub) -> None:
+    """An error page of a proxy gives its status; nothing of the page is shown."""
+    hub.raw, hub.raw_status = b"<html>\x1b[2J", 404
+    with pytest.raises(GitHubError, match=r"^GET pulls/7: 404 \("):
+        api.get("pulls/7")
+
+
 def test_deleting_what_is_gone(api: Api, hub: FakeGitHub) -> None:
     """What is gone is deleted; another refusal is one."""
     api.delete("issues/comments/12")

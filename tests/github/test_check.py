@@ -154,6 +154,7 @@ def test_a_check_that_is_never_answered(api: Api, hub: FakeGitHub) -> None:
         start(api)
     assert hub.checks == {}
     assert hub.count("GET") == 4
+    assert hub.slept == [1.0, 2.0, 4.0]
 
 
 def test_a_killed_job(api: Api, hub: FakeGitHub, green: Report) -> None:
