@@ -16,7 +16,7 @@ from typing import Final, Literal
 
 from runback_gate.errors import Location
 from runback_gate.gate.verdict import Row, Verdict
-from runback_gate.report.model import Report, answers, deciding, explanation, labels, purpose, said, tally
+from runback_gate.report.model import Report, answers, changed, deciding, explanation, labels, purpose, said, tally
 from runback_gate.report.text import command_data, command_property, short
 
 MAX_PER_LEVEL: Final = 10
@@ -30,6 +30,7 @@ _LEVELS: Final[dict[Verdict, Level]] = {
     Verdict.WARN: "warning",
 }
 _TITLE: Final = "Runback gate"
+_CASES: Final = 10
 _FINDINGS: Final = 5
 _VALUES: Final = 6
 _NAME: Final = 160
@@ -87,12 +88,34 @@ def _all(report: Report, folder: str) -> Iterator[tuple[Level, Callable[[], Anno
     """Every remark with its level; its text is made only when it is shown."""
     if not report.totals.cases:
         yield "error", partial(Annotation, "error", None, _TITLE, ", ".join(tally(report)))
+    yield from _blamed(report, folder)
     for name, row in zip(labels(report.rows), report.rows, strict=True):
-        if level := _LEVELS.get(row.verdict):
+        if level := _level(row):
             yield level, partial(_remark, level, name, row, folder)
     for notice in report.notices:
         message = short(notice.message, _TEXT) or "notice"
         yield "notice", partial(Annotation, "notice", _place(notice.location, folder), _TITLE, message)
+
+
+def _level(row: Row) -> Level | None:
+    """What does not block, because the base fails as well, is no error."""
+    return "warning" if row.verdict is Verdict.FAIL and not row.blocking else _LEVELS.get(row.verdict)
+
+
+def _blamed(report: Report, folder: str) -> Iterator[tuple[Level, Callable[[], Annotation]]]:
+    """On each changed file of an agent: the cases that do not pass with it, where a reviewer of the change looks."""
+    files = [item for item in changed(report) if item.kind in ("prompt", "agent", "tools")]
+    named = zip(labels(report.rows), report.rows, strict=True)
+    red = [
+        f"{row.verdict} {short(name, _NAME)}" for name, row in named if row.kind == "case" and _level(row) == "error"
+    ]
+    if not red:
+        return
+    more = [f"and {len(red) - _CASES:,} more"] if len(red) > _CASES else []
+    title = "1 case does not pass" if len(red) == 1 else f"{len(red):,} cases do not pass"
+    for item in files:
+        place = _place(Location(item.path, 1), folder)
+        yield "error", partial(Annotation, "error", place, f"{title} with this change", "\n".join(red[:_CASES] + more))
 
 
 def _remark(level: Level, name: str, row: Row, folder: str) -> Annotation:

@@ -19,6 +19,7 @@ from runback_gate.report.model import (
     Report,
     against,
     answers,
+    changed,
     deciding,
     evidence,
     explanation,
@@ -44,6 +45,7 @@ _FLIPS: Final = 10
 _VALUES: Final = 6
 _NOTICES: Final = 10
 _AGENTS: Final = 10
+_FILES: Final = 10
 _RESERVE: Final = 300
 """Bytes kept for what frames the rows: the fold and the two sentences on rows that were left out."""
 
@@ -92,6 +94,9 @@ def _head(report: Report) -> str:
         lines.append(f"and {len(report.agents) - _AGENTS:,} more agents")
     if held := against(report):
         lines.append(markdown(short(held, _TEXT)))
+    if files := changed(report):
+        more = f" and {len(files) - _FILES:,} more" if len(files) > _FILES else ""
+        lines.append(f"changed {', '.join(markdown_code(short(item.path, _NAME)) for item in files[:_FILES])}{more}")
     if report.selection:
         only = ", ".join(markdown_code(short(item, _NAME)) for item in report.selection[:_AGENTS])
         lines.append(f"⚠️ only {only}: a part of the gate was judged, not all of it")

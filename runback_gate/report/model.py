@@ -345,6 +345,16 @@ def against(report: Report) -> str:
     return " · ".join([*parts, *([] if report.head is None else [f"head {report.head}"])])
 
 
+def changed(report: Report) -> tuple[Input, ...]:
+    """The files of the head that the base does not have so; none for a run of one revision alone."""
+    if report.base is None:
+        return ()
+    theirs = {(item.kind, item.path, item.digest) for item in report.inputs if item.side == "base"}
+    stored = ("recording", "answer")
+    ours = (item for item in report.inputs if item.side == "head" and item.kind not in stored)
+    return tuple(item for item in ours if (item.kind, item.path, item.digest) not in theirs)
+
+
 def scope(report: Report) -> tuple[str, ...]:
     """How much was judged: datasets, cases, policies."""
     totals = report.totals

@@ -47,10 +47,9 @@ def test_a_prompt_blocks_and_its_fix_does_not(open_pull_request: Open, hub: Fake
     assert check["output"]["summary"].count("🔴") == 1
     assert f"`{PAYS}`" in check["output"]["summary"]
     assert done.outputs["check-url"] == check["html_url"]
-    # On the lines of the policy that broke and of the case, never on a file that is not of the repository.
-    assert {item["path"] for item in hub.annotations[check["id"]]} <= {
-        "policies/refunds.yaml", "datasets/refunds.yaml", "agents/support.md", "agents/support.yaml"
-    }  # fmt: skip
+    # On the changed prompt, and on the line of the rule that broke.
+    assert [item["path"] for item in hub.annotations[check["id"]]] == ["agents/support.md", "policies/refunds.yaml"]
+    assert "changed `agents/support.md`" in check["output"]["summary"]
     (comment,) = hub.comments.values()
     assert f"head={red}" in comment["body"]
     assert "🔴" in comment["body"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -13,8 +14,8 @@ from hypothesis import strategies as st
 
 from runback_gate.errors import Location
 from runback_gate.gate.verdict import Verdict
-from runback_gate.report.annotations import render
-from runback_gate.report.model import Notice, Report
+from runback_gate.report.annotations import remarks, render
+from runback_gate.report.model import Notice, Report, Revision
 
 COMMAND = re.compile(r"::(error|warning|notice) (?:file=[^,:]+,)?(?:line=\d+,)?(?:col=\d+,)?title=[^,:]*::.+")
 
@@ -94,3 +95,41 @@ def test_any_text(make: SimpleNamespace, texts: list[str]) -> None:
     found = levels(render(make.hostile(texts)))
     assert found["broken"] == 0
     assert sum(found.values()) == 6
+
+
+def against_base(report: Report, *changes: str) -> Report:
+    """The report as one against a base whose files of these kinds were others."""
+    base = [
+        dataclasses.replace(item, side="base", digest="sha256:0" if item.kind in changes else item.digest)
+        for item in report.inputs
+    ]
+    return dataclasses.replace(report, base=Revision("main", "4" * 40), inputs=(*report.inputs, *base))
+
+
+def test_a_changed_prompt_is_blamed(red: Report) -> None:
+    """On the changed prompt stands which cases do not pass with it; a file that did not change is left alone."""
+    first, *others = remarks(against_base(red, "prompt", "policy"), folder="a")
+    assert first.location == Location("a/agents/prompts/support.md", 1)
+    assert first.title == "3 cases do not pass with this change"
+    assert first.message.splitlines() == [
+        "FAIL disputed-charge-escalates",
+        "UNDECIDED double-refund",
+        "UNDECIDED no-amount",
+    ]
+    assert others == list(remarks(red, folder="a"))
+    assert list(remarks(against_base(red, "policy"))) == list(remarks(red))
+
+
+def test_a_change_that_passes_is_not_blamed(green: Report, make: SimpleNamespace) -> None:
+    """A changed prompt with which all passes bears nothing; many red cases are counted."""
+    assert list(remarks(against_base(green, "prompt"))) == []
+    many = make.report([make.row(f"case-{number}", Verdict.FAIL) for number in range(12)])
+    first = next(remarks(against_base(many, "agent")))
+    assert first.title == "12 cases do not pass with this change"
+    assert first.message.splitlines()[-1] == "and 2 more"
+
+
+def test_what_fails_on_the_base_as_well_is_a_warning(make: SimpleNamespace) -> None:
+    """A row that was red before and does not block is no error."""
+    report = make.report([make.row("old", Verdict.FAIL, status="already failing", blocking=False)])
+    assert [item.level for item in remarks(against_base(report, "prompt"))] == ["warning"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from types import SimpleNamespace
 
@@ -13,7 +14,7 @@ from markdown_it.token import Token
 
 from runback_gate.gate.verdict import Verdict
 from runback_gate.report.markdown import MAX_BYTES, render
-from runback_gate.report.model import GatedAgent, Notice, Report
+from runback_gate.report.model import GatedAgent, Input, Notice, Report, Revision
 
 GFM = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 OWN = {"<br>", "<code>", "</code>", "<span>", "</span>"}
@@ -147,3 +148,15 @@ def test_any_text(make: SimpleNamespace, texts: list[str]) -> None:
     assert not [char for char in text if char < " " and char != "\n"]
     assert rows(text) == [5] * 7 + [5] * 10
     assert not [line for line in text.splitlines() if line.startswith("::")]
+
+
+def test_changed_files(red: Report) -> None:
+    """Against a base the page names the revisions and the files that changed, as many as fit a line."""
+    named = dataclasses.replace(red, base=Revision("main", "4" * 40), head=Revision("9ac3e11", "9ac3e11" + "0" * 33))
+    text = render(named)
+    assert "against main@&#8203;4444444 · head 9ac3e11<br>" in text
+    assert "changed `runback.yaml`, `agents/support.yaml`, `agents/prompts/support.md`" in text
+    same = tuple(dataclasses.replace(item, side="base") for item in red.inputs)
+    assert "changed " not in render(dataclasses.replace(named, inputs=(*red.inputs, *same)))
+    many = tuple(Input("policy", f"p/{number}.yaml", "sha256:0") for number in range(12))
+    assert "`p/9.yaml` and 2 more" in render(dataclasses.replace(named, inputs=many))
