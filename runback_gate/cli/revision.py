@@ -137,8 +137,12 @@ def commit_of(root: Path, revision: str = "HEAD") -> str:
 
 
 def clean_commit(root: Path) -> str | None:
-    """The id of the commit that the folder `root` is at, or None when a file differs from it or there is none."""
-    if not _in_repository(root):
+    """The id of the commit that the folder `root` is at, or None when a file differs from it or it cannot be known."""
+    try:
+        if not _in_repository(root):
+            return None
+    except InputError:
+        # No git here, or a repository of somebody else: that is no reason not to judge the files.
         return None
     changed = _git(root, "status", "--porcelain", "--untracked-files=all", "--ignore-submodules=none", "--", ".", _OURS)
     if changed.code or changed.out:
