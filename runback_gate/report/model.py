@@ -346,12 +346,12 @@ def against(report: Report) -> str:
 
 
 def changed(report: Report) -> tuple[Input, ...]:
-    """The files of the head that the base does not have so; none for a run of one revision alone."""
-    if report.base is None:
-        return ()
+    """The files of the head that the base does not have so; none without a base, or where that has no gate."""
     theirs = {(item.kind, item.path, item.digest) for item in report.inputs if item.side == "base"}
     stored = ("recording", "answer")
     ours = (item for item in report.inputs if item.side == "head" and item.kind not in stored)
+    if report.base is None or not theirs:
+        return ()
     return tuple(item for item in ours if (item.kind, item.path, item.digest) not in theirs)
 
 

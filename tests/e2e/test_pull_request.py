@@ -240,3 +240,23 @@ def test_parts(open_pull_request: Open, hub: FakeGitHub) -> None:
     done = pull.run(fix_prompt(pull), merge="parts")
     assert done.code == 2
     assert "the parts are of" in done.log
+
+
+def test_loosening_shows_what_it_newly_permits(open_pull_request: Open, hub: FakeGitHub) -> None:
+    """A looser `refunds.limit` names the recorded steps that it lets pass, with the values that flipped."""
+
+    def make(path: Path) -> None:
+        paid = sample_case("paid-at-once", sample_step(sample_call("issue_refund", amount=250)), {"noError": True})
+        write_gate(path, [KEPT, paid])
+
+    pull = open_pull_request(make)
+    policy = pull.path / "policies/refunds.yaml"
+    policy.write_text(policy.read_text("utf-8").replace("100", "500"), "utf-8")
+    head = pull.push("customers first")
+    done = pull.run(head)
+    assert done.code == 1, done.log
+    (check,) = pull.checks(head)
+    (comment,) = hub.comments.values()
+    for text in (check["output"]["summary"], comment["body"], done.summary):
+        assert "**newly permitted** on 1 recorded step" in text
+        assert "250 <= 100 false → 250 <= 500 true" in text

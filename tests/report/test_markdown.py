@@ -153,10 +153,12 @@ def test_any_text(make: SimpleNamespace, texts: list[str]) -> None:
 def test_changed_files(red: Report) -> None:
     """Against a base the page names the revisions and the files that changed, as many as fit a line."""
     named = dataclasses.replace(red, base=Revision("main", "4" * 40), head=Revision("9ac3e11", "9ac3e11" + "0" * 33))
-    text = render(named)
+    gate = Input("gate", "runback.yaml", "sha256:0", "base")
+    text = render(dataclasses.replace(named, inputs=(*red.inputs, gate)))
     assert "against main@&#8203;4444444 · head 9ac3e11<br>" in text
     assert "changed `runback.yaml`, `agents/support.yaml`, `agents/prompts/support.md`" in text
+    assert "changed " not in render(named)
     same = tuple(dataclasses.replace(item, side="base") for item in red.inputs)
     assert "changed " not in render(dataclasses.replace(named, inputs=(*red.inputs, *same)))
     many = tuple(Input("policy", f"p/{number}.yaml", "sha256:0") for number in range(12))
-    assert "`p/9.yaml` and 2 more" in render(dataclasses.replace(named, inputs=many))
+    assert "`p/9.yaml` and 2 more" in render(dataclasses.replace(named, inputs=(*many, *same)))
