@@ -66,7 +66,15 @@ for _ in 1 2 3; do
   took=$((($(date +%s%N) - start) / 1000000))
   if [ "$took" -lt "$best" ]; then best=$took; fi
 done
-echo "  start to verdict: $best ms (at most 2000)"
+# Beside the clock the CPU, which a busy machine does not stretch.
+cpu='import resource, runback_gate.cli as c
+try:
+    c.main(["run", "--quiet", "--report", "/out"])
+finally:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    print(f"cpu {used.ru_utime + used.ru_stime:.2f}")'
+used="$("${demo[@]:0:${#demo[@]}-4}" --entrypoint /opt/venv/bin/python "$image" -I -c "$cpu" | awk '/^cpu / { print $2 }')"
+echo "  start to verdict on the demo: $best ms, best of 3 (promised: 2000 ms); $used CPU s in the container"
 
 echo "container: the action, as GitHub runs it"
 RUNBACK_CONTAINER="${run[*]} --network host" RUNBACK_IMAGE="$image" .venv/bin/python -m pytest -q -p no:cacheprovider tests/e2e

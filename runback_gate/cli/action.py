@@ -29,7 +29,7 @@ from runback_gate.cli.snapshot import snapshot
 from runback_gate.cli.terminal import slug, unicode
 from runback_gate.documents import expand, safe_read
 from runback_gate.errors import GitHubError, InputError, RunbackError, WriteError
-from runback_gate.report.text import command_data, terminal
+from runback_gate.report.text import command_data, markdown, terminal
 
 if TYPE_CHECKING:
     from runback_gate.github.api import Api
@@ -225,7 +225,7 @@ class _Job:
         self.runner.output("report", f"{self.inputs.report}/report.json" if written else "")
         self.runner.output("check-url", url)
         self.runner.output("bundle", "")
-        notes = "".join(f"\n> {note}\n" for note in self.notes)
+        notes = "".join(f"\n> {markdown(note)}\n" for note in self.notes)
         self.runner.summarize(outcome.markdown(MAX_SUMMARY - len(notes.encode())) + notes)
 
     def _files(self, report: Report | None) -> bool:

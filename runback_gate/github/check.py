@@ -12,6 +12,7 @@ be taken back, so those that are there already are not sent twice.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -48,6 +49,8 @@ class Check:
     """Its page, for people."""
     annotated: int
     """How many annotations it carries."""
+    others: tuple[int, ...] = ()
+    """Check runs of the same identity: two jobs at once may each have made one, and none can be deleted."""
 
 
 def external_id(event: Event, key: str) -> str:
@@ -86,7 +89,10 @@ def finish_check(api: Api, check: Check, outcome: Outcome, footer: str = "") -> 
     room = MAX_SUMMARY - len(note.encode())
     output = {"title": outcome.title, "summary": outcome.markdown(room) + note}
     path = f"check-runs/{check.id}"
-    api.patch(path, {"status": "completed", "conclusion": outcome.conclusion, "output": output})
+    done = {"status": "completed", "conclusion": outcome.conclusion}
+    api.patch(path, {**done, "output": output})
+    for other in check.others:
+        api.patch(f"check-runs/{other}", {**done, "output": {**output, "summary": f"See {check.url}"}})
     tried = 0
     while missing := [item for key, item in shown.items() if key not in present]:
         try:
@@ -108,10 +114,11 @@ def cancel_check(api: Api, check: Check) -> None:
 
 
 def _find(api: Api, head: str, name: str, identity: str) -> Check | None:
-    """The oldest check run of this identity."""
+    """The oldest check run of this identity, with the others."""
     runs = api.pages(f"commits/{head}/check-runs", inside="check_runs", check_name=name, filter="all")
     own = [_check(run) for run in runs if words(run, "external_id") == identity]
-    return min(own, key=lambda run: run.id, default=None)
+    own.sort(key=lambda run: run.id)
+    return dataclasses.replace(own[0], others=tuple(run.id for run in own[1:])) if own else None
 
 
 def _check(value: Fields) -> Check:

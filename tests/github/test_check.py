@@ -175,6 +175,18 @@ def test_others_are_left_alone(api: Api, hub: FakeGitHub) -> None:
     assert start(api).id == min(hub.checks)
 
 
+def test_two_jobs_at_once(api: Api, hub: FakeGitHub, red: Report, green: Report) -> None:
+    """Of two check runs that two jobs made at once both say the same in the end, and one has the table."""
+    first = start(api)
+    identity = {"external_id": "runback-gate:runback-gate:7", "name": "Runback gate", "head_sha": HEAD}
+    second = api.post("check-runs", identity)["id"]
+    for report, conclusion in ((red, "failure"), (green, "success")):
+        finish_check(api, start(api), judged(report))
+        assert {check["conclusion"] for check in hub.checks.values()} == {conclusion}
+    assert hub.checks[second]["output"]["summary"] == f"See {first.url}"
+    assert hub.annotations[second] == []
+
+
 def test_cancelled(api: Api, hub: FakeGitHub) -> None:
     """A job that is cancelled ends its check run as cancelled."""
     cancel_check(api, start(api))
