@@ -197,7 +197,7 @@ def test_loosening_needs_an_approval_of_this_head(open_pull_request: Open, hub: 
 
     done = pull.run(head, approve=pull.base)
     assert done.code == 1
-    assert "not of this head: it does not count" in done.summary
+    assert "not approved: the approval names" in done.summary
 
     done = pull.run(head, approve=head)
     assert (done.code, done.outputs["verdict"]) == (0, "PASS"), done.log
