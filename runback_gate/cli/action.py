@@ -122,6 +122,9 @@ class _Job:
         inputs = self.inputs
         with contextlib.ExitStack() as stack:
             root, change = self.workspace / inputs.root, Change(head=event.head, shard=inputs.shard)
+            if inputs.merge and event.trusted:
+                hint = "judge the whole of it in this job"
+                raise InputError(f"on `{event.name}` reports of other jobs are not trusted", hint=hint)
             if event.base is not None or event.trusted:
                 sides = self._sides(api, event)
                 event = sides.event

@@ -330,6 +330,9 @@ def test_a_head_that_is_data(job: Job, gate: Path, hub: FakeGitHub, repository: 
     (check,) = hub.checks.values()
     assert (check["head_sha"], check["conclusion"]) == (head, "failure")
     assert len(hub.comments) == 1
+    result = job(head=head, merge="parts", GITHUB_EVENT_NAME="pull_request_target", GITHUB_SHA=base)
+    assert result.code == 2
+    assert "reports of other jobs are not trusted" in result.out
 
 
 def test_approval(job: Job, gate: Path, hub: FakeGitHub, repository: Repository) -> None:

@@ -6,6 +6,8 @@ import shutil
 import threading
 from pathlib import Path
 
+import yaml
+
 from runback_gate.report.model import read_report
 from runback_gate.testing import sample_call, sample_case, sample_step, write_gate
 from tests.e2e.conftest import ROOT, Open, PullRequest, kill
@@ -260,3 +262,16 @@ def test_loosening_shows_what_it_newly_permits(open_pull_request: Open, hub: Fak
     for text in (check["output"]["summary"], comment["body"], done.summary):
         assert "**newly permitted** on 1 recorded step" in text
         assert "250 <= 100 false → 250 <= 500 true" in text
+
+
+def test_our_own_workflow_fails_where_it_should(open_pull_request: Open) -> None:
+    """The cases of .github/workflows/gate.yml that must not pass come to the verdicts that it expects."""
+    workflow = yaml.safe_load((ROOT / ".github/workflows/gate.yml").read_text("utf-8"))
+    wrong = workflow["jobs"]["wrong"]
+    (judge,) = [step for step in wrong["steps"] if step.get("uses") == "./"]
+    pull = with_answers(open_pull_request())
+    head = pull.push("nothing")
+    for case in wrong["strategy"]["matrix"]["include"]:
+        done = pull.run(head, **judge["with"] | {"cache": case["answers"]})
+        assert (done.code != 0, done.outputs["verdict"]) == (True, case["verdict"]), done.log
+    assert pull.run(head).outputs["verdict"] == "PASS"
