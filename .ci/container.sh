@@ -43,8 +43,12 @@ buildah "${store[@]}" rm "$container" >/dev/null
 
 echo "container: building the Dockerfile"
 # What pip needs to reach the packages through this machine is mounted, so that none of it stays in the image.
-mounts=(--volume /etc/ssl/certs:/etc/ssl/certs:ro)
-[ -f /etc/pip.conf ] && mounts+=(--volume /etc/pip.conf:/etc/pip.conf:ro)
+{
+  echo "[global]"
+  .venv/bin/python -m pip config list \
+    | sed -nE "s/^(global|:env:)\.(cert|index-url|extra-index-url|trusted-host|proxy|timeout)='(.*)'$/\2 = \3/p" | sort -u -t = -k 1,1
+} > "$work/pip.conf"
+mounts=(--volume /etc/ssl/certs:/etc/ssl/certs:ro --volume "$work/pip.conf:/etc/pip.conf:ro")
 image=localhost/runback-gate
 buildah "${store[@]}" bud --quiet --isolation chroot --pull-never --build-arg PYTHON_IMAGE="$python" \
   "${mounts[@]}" --tag "$image" . >/dev/null

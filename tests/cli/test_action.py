@@ -50,6 +50,7 @@ def job(gate: Path, command: Command, hub: FakeGitHub, repository: Repository, m
         hub.add_pull(7, head, source=source, base=base)
         event = pull_request(source, head={"sha": head, "ref": "topic", "repo": {"full_name": source}})
         event["pull_request"]["base"]["sha"] = base
+        event["merge_group"] = {"head_sha": head, "base_sha": base, "base_ref": "refs/heads/main"}
         (runner / "event.json").write_text(json.dumps(event))
         for name in ("out", "summary"):
             (runner / name).unlink(missing_ok=True)
@@ -389,3 +390,13 @@ def test_a_full_disk(
     assert "No report files: cannot be written: No space left on device" in result.out
     assert outputs()["report"] == ""
     assert [check["conclusion"] for check in hub.checks.values()] == ["success"]
+
+
+def test_a_merge_queue(job: Job, gate: Path, hub: FakeGitHub) -> None:
+    """A group of a merge queue is judged by the base that it is queued on: a check run on it, and no comment."""
+    change(gate / "policies/refunds.yaml", "limit: 100", "limit: 500")
+    assert job(GITHUB_EVENT_NAME="merge_group").code == 1
+    (check,) = hub.checks.values()
+    assert (check["external_id"], check["conclusion"]) == ("runback-gate:runback-gate:merge_group", "failure")
+    assert check["output"]["title"].startswith("1 weakening")
+    assert hub.comments == {}
