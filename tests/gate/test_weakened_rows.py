@@ -1,0 +1,47 @@
+"""Every way to loosen a gate, through the gate: a red row that blocks, until this very commit is approved."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from runback_gate.gate.base import Base
+from runback_gate.gate.run import in_turn, run_gate
+from runback_gate.gate.verdict import Row, Verdict, gate_verdict
+from runback_gate.gate.weakening import find_weakenings
+from runback_gate.policy.cel_cpp import CppEngine
+from runback_gate.testing import Answers
+from tests.gate.test_weakening import ROOT, WAYS, Way, line_of, pair
+
+ENGINE = CppEngine()
+COMMIT = "9" * 40
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.what)
+def test_a_way_to_loosen_the_gate_is_a_red_row(tmp_path: Path, way: Way) -> None:
+    """With file and line, whatever the answers say: the gate fails. Approved, each row is waived and says for which
+    commit, and none is red any more.
+    """
+    base, head = pair(tmp_path, way.given, way.edits)
+    for side in ("base", "head"):
+        shutil.copytree(ROOT / "datasets/recordings", tmp_path / side / "datasets/recordings")
+    weakenings = find_weakenings(base, head)
+    found = run_gate(head, ENGINE, in_turn(Answers()), base=Base(base, weakenings)).rows
+    assert gate_verdict(found) is Verdict.FAIL
+    red = weakened(found)
+    assert {(row.verdict, row.blocking) for row in red} == {(Verdict.FAIL, True)}
+    row = next(row for row in red if row.case == way.subject and row.note.startswith(way.kind))
+    side, path, line = line_of(tmp_path, way.at)
+    assert (row.location.path, row.location.line) == (path, line)
+    assert row.note.endswith("in the base's file") == (side == "base")
+    assert way.said in row.why
+    approved = run_gate(head, ENGINE, in_turn(Answers()), base=Base(base, weakenings, COMMIT)).rows
+    waived = {(row.verdict, row.waivers) for row in weakened(approved)}
+    assert waived == {(Verdict.WAIVED, (f"approved for {COMMIT}",))}
+
+
+def weakened(rows: tuple[Row, ...]) -> list[Row]:
+    """The rows of what was loosened."""
+    return [row for row in rows if row.kind == "weakening"]
