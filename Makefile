@@ -14,7 +14,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 .DELETE_ON_ERROR:
 .PHONY: demo test slow check fix golden bench docs lock clean help
 
-demo: .venv/.run ## a green run, then a changed agent whose row turns red
+demo: .venv/.run ## a green run, a changed agent whose row turns red, a signed record and a forgery of it
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh demo/demo.sh
 
 test: .venv/.dev ## all tests in random order, with branch coverage of at least 95 %

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The main job three times: a green run, a changed prompt whose row turns red, and the same change held against its base.
-# All data here is made up; no key, no network.
+# Then a signed record of the results, and a forgery of it. All data here is made up; no key of a provider, no network.
 set -eu
 cd "$(dirname "$0")/.."
 top="$PWD"
@@ -34,6 +34,24 @@ code=0
 (cd "$work" && runback-gate run --root after --base ./before --cache "$top/datasets/answers") || code=$?
 if [ "$code" -ne 1 ]; then
   echo "error: the regression was to end in exit code 1, not $code" >&2
+  exit 2
+fi
+
+say '4. The first two results go into one record, signed with a key: nobody can change it unseen.'
+runback-gate keys generate "$work/demo" --no-password >"$work/keys.txt"
+echo '$ runback-gate audit export .runback/green/report.json .runback/red/report.json --out record.jsonl --key demo.key'
+runback-gate audit export .runback/green/report.json .runback/red/report.json \
+  --out "$work/record.jsonl" --key "$work/demo.key"
+echo '$ runback-gate audit verify record.jsonl --key demo.pub'
+runback-gate audit verify "$work/record.jsonl" --key "$work/demo.pub"
+
+say '5. Somebody makes the red result green in it: one word is changed.'
+sed 's/^  "verdict": "FAIL"$/  "verdict": "PASS"/' "$work/record.jsonl" >"$work/changed.jsonl"
+echo '$ runback-gate audit verify changed.jsonl --key demo.pub'
+code=0
+runback-gate audit verify "$work/changed.jsonl" --key "$work/demo.pub" || code=$?
+if [ "$code" -ne 1 ]; then
+  echo "error: the changed record was to be invalid with exit code 1, not $code" >&2
   exit 2
 fi
 

@@ -18,10 +18,13 @@ from runback_gate.chain import (
     Verified,
     append,
     check_value_line,
+    erasure,
     locate,
     tombstone,
     value_line,
+    value_state,
     verify,
+    withheld,
 )
 from runback_gate.errors import DocumentError, IntegrityError
 
@@ -313,3 +316,42 @@ def test_the_error_names_the_file() -> None:
     assert (
         str(caught.value) == "runs/a.jsonl:7: line 7 is torn: the file ends inside it (a torn last line can be cut off)"
     )
+
+
+@pytest.mark.parametrize(
+    ("at", "reason"),
+    [
+        ("2026-01-31T12:00:00Z", None),
+        (None, "asked for"),
+        ("2026-01-31 12:00", "asked for"),
+        ("2026-01-31T12:00:00Z", ""),
+        ("2026-01-31T12:00:00Z", "two\nlines"),
+        ("2026-01-31T12:00:00Z", "x" * 501),
+    ],
+)
+def test_a_tombstone_says_when_and_why_or_neither(at: str | None, reason: str | None) -> None:
+    """A time in UTC and one line; what is told in another form is no tombstone."""
+    with pytest.raises(DocumentError, match="an erasure needs a time and a reason"):
+        tombstone("sha256:" + "0" * 64, at=at, reason=reason)
+
+
+def test_each_state_of_a_value_has_one_form() -> None:
+    """Held, erased or withheld; every other line is none of them."""
+    line, name = value_line(SALT, "hello")
+    told = tombstone(name, at="2026-01-31T12:00:00Z", reason="asked for")
+    states = ["held", "erased", "erased", "withheld"]
+    forms = [line, tombstone(name), told, withheld(name)]
+    assert [value_state(form) for form in forms] == states
+    assert [erasure(form) for form in forms[1:3]] == [(None, None), ("2026-01-31T12:00:00Z", "asked for")]
+    for form in forms:
+        for other in (form[:-1], form + b"\n", form.replace(b"}\n", b" }\n"), form.replace(b"true", b"false")):
+            assert other == form or value_state(other) is None
+    for old, new in (
+        (b'"at"', b'"as"'),
+        (b'"asked', b'"\\u0061sked'),
+        (b'"2026', b'5,"2026'),
+        (b'"reason":', b'"reason":5,"r":'),
+    ):
+        assert value_state(told.replace(old, new)) is None
+    with pytest.raises(IntegrityError, match="is withheld"):
+        check_value_line(withheld(name))

@@ -46,6 +46,8 @@ class Reader:
         self._items: list[tuple[int, int, bytes, str, str | None, int]] = []
         self._odd: tuple[Item, Odd] | None = None
         self._late = False
+        self._ended = False
+        """Whether the last index line stood for less than a whole block, as only the last one of a record does."""
 
     def read(self, line: bytes) -> None:
         """Take the next line."""
@@ -98,6 +100,7 @@ class Reader:
                 self._found(self._odd[0].fault(*self._odd[1]))
             self._items.clear()
         self.blocks += 1
+        self._ended = ours == line and not frame.due
         if frame.due or ours == line:
             frame.index()
             self.told += told
@@ -138,8 +141,11 @@ class Reader:
         last = Item(*self._items[-1])
         if INDEX in last.line[1:]:
             return last.fault("changed", "the line was joined with the next one")
-        if self._odd is not None:
+        first = Item(*self._items[0])
+        if self._odd is not None and (self._odd[0] == first or not self._ended):
             return self._odd[0].fault(*self._odd[1])
+        if self._ended:
+            return first.fault("inserted", "it stands behind the last index line")
         if line.startswith(SIGNATURE_LINE):
             return Fault("missing", self.number, start, start, "the statement before it is gone")
         return Fault("missing", self.number, start, start, "the index line before it is gone")

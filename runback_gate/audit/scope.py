@@ -15,8 +15,14 @@ def covers(found: Verification) -> tuple[str, ...]:
     """What the statement stands for."""
     if found.status == "invalid":
         return ()
-    texts = ["every event line and report line, byte for byte, in this order", "which values there are, by their ids"]
-    if found.counts.held:
+    counts = found.counts
+    lines = " and ".join(
+        noun for noun, many in (("event line", counts.events), ("report line", counts.reports)) if many
+    )
+    texts = [f"every {lines}, byte for byte, in this order"]
+    if counts.values:
+        texts.append("which values there are, by their ids")
+    if counts.held:
         texts.append("the values that can be read: each is the one of its id")
     if found.told:
         texts.append(f"time and reason of {_many(found.told, 'erasure')}")

@@ -225,6 +225,12 @@ def test_an_earlier_checkpoint_shows_what_a_signature_cannot() -> None:
         verified(record(origin="other"), earlier=old.checkpoint)
 
 
+def test_only_what_is_there_is_covered() -> None:
+    """A record of reports has no events, and one of erased values none to read."""
+    assert covers(verified(record(report_part()))) == ("every report line, byte for byte, in this order",)
+    assert len(covers(verified(record(run_part("a", 3, erased=(0,)))))) == 3
+
+
 def test_what_cannot_be_excluded_is_said() -> None:
     """An outside checkpoint, a signature, an end of the run: each takes one sentence away."""
     lines = run_lines("a", 5)[:-1]
@@ -402,3 +408,35 @@ def test_a_forged_link_is_odd_even_when_it_is_signed() -> None:
     wrong, _ = append(head[:-1] + ("0" if head[-1] != "0" else "1"), {"type": "run.end"})
     found = signed_like_this([HEADER, RUN, first, wrong, INPUT], runs=1, events=2)
     assert fault(found).message == "it does not follow the event before it"
+
+
+LONG = record(run_part("long", 90), report_part())
+FIRST = place(LONG, b'{"audit":"index","block":0')
+
+
+@pytest.mark.parametrize(
+    ("lines", "line", "kind"),
+    [
+        # An index line is gone, was changed beyond recognition, joined with the line before it, or put elsewhere.
+        ([*LONG[:FIRST], *LONG[FIRST + 1 :]], FIRST + 1, "missing"),
+        ([*LONG[:FIRST], b'{"audit":"index"\n', *LONG[FIRST + 1 :]], FIRST + 1, "changed"),
+        ([*LONG[: FIRST - 1], LONG[FIRST - 1][:-1] + b" " + LONG[FIRST], *LONG[FIRST + 1 :]], FIRST, "changed"),
+        ([*LONG[:FIRST], *LONG[FIRST + 1 : -3], LONG[FIRST], *LONG[-3:]], FIRST + 1, "missing"),
+        ([*LONG[:5], LONG[FIRST], *LONG[5:FIRST], *LONG[FIRST + 1 :]], 6, "changed"),
+        # The last index line is gone, joined, or not alone.
+        ([*LONG[:-3], *LONG[-2:]], len(LONG) - 2, "missing"),
+        ([*LONG[:-4], LONG[-4][:-1] + b" " + LONG[-3], *LONG[-2:]], len(LONG) - 3, "changed"),
+        ([*LONG[:-2], LONG[1], LONG[2], *LONG[-2:]], len(LONG) - 1, "inserted"),
+        ([*LONG[:-2], b"{}\n", *LONG[-2:]], len(LONG) - 1, "inserted"),
+        # The statement is gone with it.
+        ([*LONG[:-3], LONG[-1]], len(LONG) - 2, "missing"),
+        # So many lines that an index line must have been among them.
+        ([*LONG[:FIRST], *[LONG[-5]] * 300], 65, "missing"),
+        # Whole blocks are gone.
+        ([*LONG[:2], *LONG[FIRST + 5 :]], 3, "missing"),
+    ],
+)
+def test_index_lines_that_are_not_where_they_belong(lines: list[bytes], line: int, kind: str) -> None:
+    """They are missed at the line at which they were to stand."""
+    found = fault(verified(lines))
+    assert (found.line, found.kind) == (line, kind)
