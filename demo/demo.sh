@@ -40,16 +40,17 @@ fi
 say '4. The first two results go into one record, signed with a key: nobody can change it unseen.'
 runback-gate keys generate "$work/demo" --no-password >"$work/keys.txt"
 echo '$ runback-gate audit export .runback/green/report.json .runback/red/report.json --out record.jsonl --key demo.key'
-runback-gate audit export .runback/green/report.json .runback/red/report.json \
-  --out "$work/record.jsonl" --key "$work/demo.key"
+cd "$work"
+runback-gate audit export "$top/.runback/green/report.json" "$top/.runback/red/report.json" \
+  --out record.jsonl --key demo.key
 echo '$ runback-gate audit verify record.jsonl --key demo.pub'
-runback-gate audit verify "$work/record.jsonl" --key "$work/demo.pub"
+runback-gate audit verify record.jsonl --key demo.pub
 
 say '5. Somebody makes the red result green in it: one word is changed.'
-sed 's/^  "verdict": "FAIL"$/  "verdict": "PASS"/' "$work/record.jsonl" >"$work/changed.jsonl"
+sed 's/^  "verdict": "FAIL"$/  "verdict": "PASS"/' record.jsonl >changed.jsonl
 echo '$ runback-gate audit verify changed.jsonl --key demo.pub'
 code=0
-runback-gate audit verify "$work/changed.jsonl" --key "$work/demo.pub" || code=$?
+runback-gate audit verify changed.jsonl --key demo.pub || code=$?
 if [ "$code" -ne 1 ]; then
   echo "error: the changed record was to be invalid with exit code 1, not $code" >&2
   exit 2
