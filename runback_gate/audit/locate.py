@@ -47,7 +47,10 @@ class Item(NamedTuple):
     """1-based number in the file."""
     start: int
     """Offset of its first byte."""
+    end: int
+    """Offset behind its last one."""
     line: bytes
+    """Its bytes, or the first of them: as much as is needed to say what it is."""
     entry: str
     """What stands for it in the index."""
     run: str | None
@@ -57,7 +60,7 @@ class Item(NamedTuple):
 
     def fault(self, kind: Kind, message: str) -> Fault:
         """A fault of this line."""
-        end = self.start if kind == "missing" else self.start + len(self.line)
+        end = self.start if kind == "missing" else self.end
         event = None if self.run is None else named_event(f"{self.run}:{self.event}", self.line)
         return Fault(kind, self.number, self.start, end, message, event)
 

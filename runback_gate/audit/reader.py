@@ -23,6 +23,8 @@ from runback_gate.canonical import sha256
 
 _CLOSING: Final = (INDEX, STATEMENT_LINE, SIGNATURE_LINE)
 _MANY: Final = 4 * BLOCK
+_KEPT: Final = 64 << 10
+"""Bytes that are kept of a line, so that long lines do not fill the memory."""
 
 
 class Reader:
@@ -43,7 +45,7 @@ class Reader:
         self.first = self.last = b""
         self.root = b""
         self._snapshot = snapshot
-        self._items: list[tuple[int, int, bytes, str, str | None, int]] = []
+        self._items: list[tuple[int, int, int, bytes, str, str | None, int]] = []
         self._odd: tuple[Item, Odd] | None = None
         self._late = False
         self._ended = False
@@ -74,7 +76,8 @@ class Reader:
         if frame.tree.size == self._snapshot and not entry.startswith("own:"):
             self.root = frame.tree.root
         if self.fault is None:
-            self._items.append((self.number, start, line, entry, self.content.run if event >= 0 else None, event))
+            run = self.content.run if event >= 0 else None
+            self._items.append((self.number, start, self.end, line[:_KEPT], entry, run, event))
             if odd is not None and self._odd is None:
                 self._odd = Item(*self._items[-1]), odd
             if len(self._items) > _MANY:

@@ -132,9 +132,10 @@ def _rows(found: Verification, earlier: Checkpoint | None) -> Iterator[tuple[str
         yield "made", f"{told.created} by {told.tool}"
     counts = found.counts
     if counts.values:
-        later = counts.erased - found.told
-        more = f" ({later:,} after signing)" if later else ""
-        yield "values", f"{counts.held:,} to read · {counts.erased:,} erased{more} · {counts.withheld:,} withheld"
+        before = told.counts.withheld if told else 0
+        erased = f"{counts.erased:,} erased{_later(counts.erased - found.told)}"
+        withheld = f"{counts.withheld:,} withheld{_later(counts.withheld - before)}"
+        yield "values", f"{counts.held:,} to read · {erased} · {withheld}"
     for name, texts in (
         ("covers", covers(found)),
         ("not covered", open_points(found)),
@@ -142,3 +143,7 @@ def _rows(found: Verification, earlier: Checkpoint | None) -> Iterator[tuple[str
     ):
         for number, text in enumerate(texts):
             yield (name if number == 0 else ""), text
+
+
+def _later(count: int) -> str:
+    return f" ({count:,} after signing)" if count > 0 else ""

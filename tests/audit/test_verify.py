@@ -440,3 +440,12 @@ def test_index_lines_that_are_not_where_they_belong(lines: list[bytes], line: in
     """They are missed at the line at which they were to stand."""
     found = fault(verified(lines))
     assert (found.line, found.kind) == (line, kind)
+
+
+def test_a_long_line_is_told_whole() -> None:
+    """However little of it is kept: its bytes are counted to its end."""
+    long = b'"' + b"x" * 200_000 + b'",\n'
+    lines = record(report_part(b"{\n" + long + b"}\n"))
+    at = place(lines, long)
+    found = fault(verified(changed(lines, at, b"xxx", b"xyx")))
+    assert (found.line, found.end - found.start) == (at + 1, len(long))
