@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from runback_gate.cli.revision import Snapshot, clean_commit, folder_of
 from runback_gate.errors import InputError
@@ -50,7 +49,8 @@ def against(
     """
     if given is None and approve is not None:
         raise InputError("--approve: there is nothing to approve without a base", hint="add --base")
-    commit = _commit(plan.root, head)
+    # Which commit lies here takes time to tell, and only an approval hangs on it.
+    commit = clean_commit(plan.root) if head is None and approve is not None else _stated(head)
     judged = None if commit is None else Revision(commit[:7], commit)
     if given is None:
         yield None, Context(head=judged)
@@ -72,10 +72,8 @@ def _approval(given: str | None, commit: str | None) -> tuple[str | None, tuple[
     return None, (Notice(f"not approved: {why}"),)
 
 
-def _commit(root: Path, head: str | None) -> str | None:
-    if head is None:
-        return clean_commit(root)
-    if not _COMMIT.fullmatch(head):
+def _stated(head: str | None) -> str | None:
+    if head is not None and not _COMMIT.fullmatch(head):
         raise InputError(f"--head {head[:80]}: not a commit id", hint="40 or 64 lower-case hexadecimal digits")
     return head
 

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal, NamedTuple, Self, cast
 
+from runback_gate.canonical import git_blob_id
 from runback_gate.documents import nearest, quoted
 from runback_gate.errors import InputError, Location, PathError
 
@@ -137,19 +138,41 @@ def commit_of(root: Path, revision: str = "HEAD") -> str:
 
 
 def clean_commit(root: Path) -> str | None:
-    """The id of the commit that the folder `root` is at, or None when a file differs from it or it cannot be known."""
+    """The commit that the folder `root` is at, or None when a file there differs from it, or when there is none.
+
+    Files are held against the commit by their bytes: `git status` would run the filters that a repository configures,
+    and one of these could call a changed file unchanged. What git ignores, and `.runback`, may lie there beside it.
+    """
     try:
-        if not _in_repository(root):
+        if shutil.which("git") is None or not _in_repository(root):
             return None
     except InputError:
-        # No git here, or a repository of somebody else: that is no reason not to judge the files.
-        return None
-    changed = _git(root, "status", "--porcelain", "--untracked-files=all", "--ignore-submodules=none", "--", ".", _OURS)
-    if changed.code or changed.out:
+        # A repository of somebody else: that is no reason not to judge the files.
         return None
     found = _git(root, "rev-parse", "--verify", "--end-of-options", "HEAD^{commit}")
     commit = found.out.decode("ascii", "replace").strip()
-    return commit if not found.code and re.fullmatch(r"[0-9a-f]{40,64}", commit) else None
+    if found.code or not re.fullmatch(r"[0-9a-f]{40,64}", commit):
+        return None
+    others = _git(root, "ls-files", "--others", "--exclude-standard", "-z", "--", ".", _OURS)
+    staged = _git(root, "diff-index", "--cached", "--quiet", "--no-ext-diff", commit, "--", ".")
+    if others.code or others.out or staged.code:
+        return None
+    return commit if all(_as_committed(root, item) for item in _entries(root, commit)) else None
+
+
+def _as_committed(root: Path, entry: _Entry) -> bool:
+    """Whether a file of the working tree has the bytes that its commit has."""
+    path = root / entry.name
+    try:
+        if entry.kind == "link":
+            data = os.fsencode(path.readlink())
+        elif entry.kind == "file" and not path.is_symlink() and path.stat().st_size == entry.size:
+            data = path.read_bytes()
+        else:
+            return False
+    except (OSError, ValueError):
+        return False
+    return git_blob_id(data, like=entry.object) == entry.object
 
 
 def _folder(given: str) -> Path:

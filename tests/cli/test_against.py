@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -109,6 +110,19 @@ def test_an_approval_is_for_what_lies_here(command: Command, refused: Refused, d
     found = report()
     assert found.head is not None
     assert found.head.commit == other
+
+
+def test_no_filter_of_the_repository_is_run(command: Command, refused: Refused, demo: Path) -> None:
+    """A filter could call a changed file unchanged, and is a command that the repository names: bytes are compared."""
+    commit = git("rev-parse", "HEAD")
+    git("config", "filter.evil.clean", "touch caught; git cat-file blob HEAD:policies/refunds.yaml")
+    write(demo / ".git/info/attributes", "policies/* filter=evil\n")
+    change(demo / "policies/refunds.yaml", "limit: 100", "limit: 500")
+    assert "no commit id" in refused("run", "--base", "base", "--approve", commit)
+    change(demo / "policies/refunds.yaml", "limit: 500", "limit: 100")
+    os.utime(demo / "policies/refunds.yaml", (1, 1))
+    assert command("run", "--base", "base", "--approve", commit).code == 0
+    assert not (demo / "caught").exists()
 
 
 @pytest.mark.parametrize("approval", ["", "9ac3e11", "9" * 39, "9" * 41, "A" * 40, "main", "*"])
