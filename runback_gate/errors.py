@@ -5,7 +5,9 @@
     │   ├── DocumentError        a YAML or JSON document breaks its format
     │   ├── ExpressionError      a CEL expression breaks a limit, its syntax or its types
     │   ├── PathError            a path leaves the folder that it must stay in
-    │   └── IntegrityError       stored bytes do not match the digest or chain that names them
+    │   ├── IntegrityError       stored bytes do not match the digest or chain that names them
+    │   └── UnaskableError       a model may not be asked, or cannot: not listed, no key, not installed
+    ├── ProviderError            a model was asked and gave no answer
     ├── GitHubError              GitHub refused a request, or gave no answer that can be used
     │   └── UnansweredError      a request to create something got no answer: it may have been done, or not
     ├── SigningError             a service that signing needs did not answer as it must, so nothing was signed
@@ -18,6 +20,15 @@ A red verdict is a value (`runback_gate.gate.verdict`); an exception means that 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+ErrorKind = Literal[
+    "rate limit", "time-out", "connection", "server", "authentication", "refused", "garbage", "context too long"
+]
+"""Why a model gave no answer. `server`: 5xx. `refused`: any other 4xx. `garbage`: an answer that cannot be read."""
+
+RETRYABLE: frozenset[ErrorKind] = frozenset(("rate limit", "time-out", "connection", "server"))
+"""What may go well a moment later. All else would be answered in the same way again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +96,33 @@ class UnansweredError(GitHubError):
 
 class SigningError(RunbackError):
     """A service that signing needs did not answer as it must, so nothing was signed."""
+
+
+class UnaskableError(InputError):
+    """A model may not be asked, or cannot: the gate config does not list it, or there is no key for it.
+
+    A row that needs it has no evidence; the message is the reason that the row shows.
+    """
+
+
+class ProviderError(RunbackError):
+    """A model was asked and gave no answer. It says nothing about the agent: its row is undecided, never red.
+
+    An answer in which the model itself declines is an answer, and is judged.
+    """
+
+    def __init__(
+        self, kind: ErrorKind, message: str, *, retry_after: float | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.kind: ErrorKind = kind
+        self.retry_after = retry_after
+        """Seconds that the provider asked to wait (RFC 9110, 10.2.3); None when it did not say."""
+
+    @property
+    def retryable(self) -> bool:
+        """Whether asking again may help."""
+        return self.kind in RETRYABLE
 
 
 class WriteError(RunbackError):

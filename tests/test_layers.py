@@ -14,7 +14,19 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "runback_gate"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-HEAVY = ("celpy", "cel_expr_python", "github", "google.protobuf", "litellm", "pydantic", "rich", "sigstore", "yaml")
+HEAVY = (
+    "aiohttp",
+    "asyncio",
+    "celpy",
+    "cel_expr_python",
+    "github",
+    "google.protobuf",
+    "litellm",
+    "pydantic",
+    "rich",
+    "sigstore",
+    "yaml",
+)
 """Packages that a start must not pay for: importing any of them costs more than the whole promise of `--help`."""
 
 FILE_CALLS = frozenset(

@@ -41,10 +41,8 @@ def test_console_script() -> None:
 
 def test_commands() -> None:
     """These are the commands, in the order of `--help`."""
-    commands = (
-        "init run merge render attest verify backtest import dataset policy action keys audit schema completion".split()
-    )
-    assert list(COMMANDS) == commands
+    first = "init run merge render attest verify backtest import dataset policy action".split()
+    assert list(COMMANDS) == [*first, "cache", "keys", "audit", "schema", "completion"]
 
 
 def test_verdicts_and_exit_codes() -> None:

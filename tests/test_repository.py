@@ -16,7 +16,7 @@ from packaging.version import Version
 ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "runback_gate").rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
-LOCKS = ("run", "dev")
+LOCKS = ("run", "dev", "providers", "model")
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -45,6 +45,8 @@ def project() -> dict[str, list[Requirement]]:
     asked = {
         "run": document["project"]["dependencies"] + document["dependency-groups"]["build"],
         "dev": document["dependency-groups"]["dev"],
+        "model": document["dependency-groups"]["model"],
+        "providers": document["project"]["optional-dependencies"]["providers"],
         "build": document["build-system"]["requires"],
     }
     return {name: [Requirement(line) for line in lines] for name, lines in asked.items()}
@@ -82,7 +84,15 @@ def test_locks_are_hashed(lock: str) -> None:
     assert len(blocks) == len(locked(lock))
 
 
-@pytest.mark.parametrize(("lock", "kinds"), [("run", ["run", "build"]), ("dev", ["run", "dev", "build"])])
+@pytest.mark.parametrize(
+    ("lock", "kinds"),
+    [
+        ("run", ["run", "build"]),
+        ("dev", ["run", "dev", "build"]),
+        ("providers", ["run", "providers", "build"]),
+        ("model", ["model"]),
+    ],
+)
 def test_locks_match_the_project(lock: str, kinds: list[str]) -> None:
     """Each lock holds what pyproject.toml asks for, in a version that it allows; if not, `make lock`."""
     versions = locked(lock)
@@ -95,6 +105,15 @@ def test_locks_match_the_project(lock: str, kinds: list[str]) -> None:
     ] == []
 
 
-def test_dev_lock_contains_the_run_lock() -> None:
-    """What is tested is what runs: the lock for tests holds the same versions, and more."""
-    assert locked("run").items() <= locked("dev").items()
+@pytest.mark.parametrize("lock", ["dev", "providers"])
+def test_locks_contain_the_run_lock(lock: str) -> None:
+    """What is tested is what runs: the lock for tests holds the same versions, and more; so does that of the extra."""
+    assert locked("run").items() <= locked(lock).items()
+
+
+def test_locks_agree() -> None:
+    """Both can be installed side by side: what the tests and the extra share has one version."""
+    dev, providers = locked("dev"), locked("providers")
+    assert {
+        name: (dev[name], providers[name]) for name in dev.keys() & providers.keys() if dev[name] != providers[name]
+    } == {}

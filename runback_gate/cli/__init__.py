@@ -36,6 +36,7 @@ COMMANDS = {
     "dataset": ("datasets:dataset", "Add, list and show cases."),
     "policy": ("policies:policy", "Lint, test, explain and compare policies."),
     "action": ("action:action", "Judge a pull request in a job of GitHub Actions."),
+    "cache": ("cache:cache", "List, count and prune the cached answers of models."),
     "keys": ("keys:keys", "Make and show keys that sign without a network."),
     "audit": ("audit:audit", "Make and verify records that cannot be changed unseen."),
     "schema": ("start:schema", "Print the JSON Schema of a kind of file."),

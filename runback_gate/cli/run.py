@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -124,14 +125,14 @@ def judge(
     from runback_gate.gate.plan import load_plan  # noqa: PLC0415
     from runback_gate.gate.run import in_turn, run_gate  # noqa: PLC0415
     from runback_gate.policy.cel_cpp import CppEngine  # noqa: PLC0415
-    from runback_gate.replay.cache import NoAnswers, ResponseCache  # noqa: PLC0415
+    from runback_gate.replay.cache import NoAnswers, ResponseCache, seal_key  # noqa: PLC0415
     from runback_gate.report.build import build_report  # noqa: PLC0415
 
     day, engine = _day(date), CppEngine()
     plan = load_plan(root, day=day, agent=agent, dataset=dataset)
     # A filter leaves part of the head out, which weakens nothing: the base is held against all of it.
     whole = plan if agent is dataset is None or change.base is None else load_plan(root, day=day)
-    drive = in_turn(ResponseCache(cache) if cache else NoAnswers())
+    drive = in_turn(ResponseCache(cache, seal_key(os.environ)) if cache else NoAnswers())
     with (
         _against(change, whole) as (base, context),
         clearly([*plan.policies, *(context.base_plan.policies if context.base_plan else ())]),

@@ -104,16 +104,18 @@ def expand(root: Path, patterns: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def write_atomic(path: Path, data: bytes) -> None:
+def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Write a file whole or not at all, and its folder if need be. What was there stays until the new file is on disk.
+
+    What is not `durable` does not wait for the disk: after a power cut the file may be cut.
 
     Raises:
         WriteError: the disk is full, the folder may not be written, or the like; no part of a file is left behind.
     """
-    write_parts(path, (data,))
+    write_parts(path, (data,), durable=durable)
 
 
-def write_parts(path: Path, parts: Iterable[bytes]) -> None:
+def write_parts(path: Path, parts: Iterable[bytes], *, durable: bool = True) -> None:
     """The same for a file that is larger than the memory: its parts are written as they come.
 
     An error that comes from the parts is passed on, and leaves no part of a file behind either.
@@ -128,7 +130,8 @@ def write_parts(path: Path, parts: Iterable[bytes]) -> None:
             with os.fdopen(handle, "wb") as file:
                 file.writelines(parts)
                 file.flush()
-                os.fsync(file.fileno())
+                if durable:
+                    os.fsync(file.fileno())
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)

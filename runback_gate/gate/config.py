@@ -12,15 +12,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from runback_gate.canonical import digest_bytes
 from runback_gate.dataset.document import Trials
 from runback_gate.documents import Document, check_kind, expand, read_document
 from runback_gate.errors import DocumentError, InputError
+from runback_gate.replay.prices import Price
+from runback_gate.replay.providers import Provider as Endpoint
 from runback_gate.schema import Model, Resource, validate
 
 GATE_FILE = "runback.yaml"
+
+_DOLLARS = r"^(0|[1-9][0-9]{0,8})(\.[0-9]{1,9})?$"
 
 Pattern = Annotated[str, Field(min_length=1, max_length=512)]
 
@@ -28,23 +32,60 @@ Pattern = Annotated[str, Field(min_length=1, max_length=512)]
 class Budget(Model):
     """What asking models may cost in one run."""
 
-    usd: str | None = Field(
-        None, pattern=r"^(0|[1-9][0-9]{0,8})(\.[0-9]{1,9})?$", description="US dollars, a decimal in quotes."
-    )
+    usd: str | None = Field(None, pattern=_DOLLARS, description="US dollars, a decimal in quotes.")
     seconds: int | None = Field(None, ge=1, description="Seconds from the first call to the last answer.")
     calls: int | None = Field(None, ge=0, description="Calls to models.")
+
+
+class ModelPrice(Model):
+    """What a model costs, in US dollars for a million tokens."""
+
+    input: str = Field(pattern=_DOLLARS, description="A million tokens asked, a decimal in quotes.")
+    output: str = Field(pattern=_DOLLARS, description="A million tokens answered, a decimal in quotes.")
 
 
 class Provider(Model):
     """An endpoint that may be asked. Endpoints and the names of secrets stand here and nowhere else."""
 
-    baseUrl: str = Field(pattern=r"^https?://", description="Root of the API.")  # noqa: N815
+    api: Literal["openai", "litellm"] = Field(
+        "openai",
+        description="How it is asked: openai is any endpoint with OpenAI's chat completions, litellm all others.",
+    )
+    baseUrl: str | None = Field(  # noqa: N815
+        None, pattern=r"^https?://[^\s?#]+$", description="Root of the API. litellm knows those of its providers."
+    )
     apiKeyEnv: str | None = Field(  # noqa: N815
         None,
         pattern=r"^[A-Z_][A-Z0-9_]*$",
         description="NAME of the environment variable that holds the key, never the key.",
     )
     models: list[str] = Field(min_length=1, description="Models that may be asked; * stands for any characters.")
+    timeoutSeconds: int = Field(  # noqa: N815
+        120, ge=1, le=3600, description="Seconds that one call may take, to the last byte of the answer."
+    )
+    maxInFlight: int | None = Field(None, ge=1, le=1000, description="Calls at a time.")  # noqa: N815
+    prices: dict[str, ModelPrice] = Field(
+        default_factory=dict,
+        description="By model, * stands for any characters. The cost of a model without a price is unknown, never 0.",
+    )
+
+    @model_validator(mode="after")
+    def _has_address(self) -> Provider:
+        if self.api == "openai" and self.baseUrl is None:
+            raise ValueError("baseUrl is missing")
+        return self
+
+    def endpoint(self) -> Endpoint:
+        """What is needed to ask it."""
+        return Endpoint(
+            base_url=self.baseUrl,
+            models=tuple(self.models),
+            api_key_env=self.apiKeyEnv,
+            api=self.api,
+            timeout=float(self.timeoutSeconds),
+            max_in_flight=self.maxInFlight,
+            prices={pattern: Price(price.input, price.output) for pattern, price in self.prices.items()},
+        )
 
 
 class GateSpec(Model):

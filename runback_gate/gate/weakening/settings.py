@@ -52,7 +52,9 @@ def weaker_trials(
 def _weaker_provider(files: Files, name: str, old: Provider | None, new: Provider) -> Iterator[Weakening]:
     pointer, subject = ("spec", "providers", name), f"providers.{name}"
     if old is None:
-        yield files.weakening("provider-added", subject, f"one more endpoint is trusted: {new.baseUrl}", pointer)
+        yield files.weakening(
+            "provider-added", subject, f"one more endpoint is trusted: {new.baseUrl or new.api}", pointer
+        )
         return
     wider = [model for model in new.models if not any(covers(known, model) for known in old.models)]
     if wider:

@@ -1,0 +1,107 @@
+"""The promises about asking models, against a server in another process, with the peers that are installed.
+
+In: a folder to work in. Out: `Figure`s; see `benchmarks.promises`.
+
+    direct(Path("/some/empty/folder"))
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.measure import measure
+from benchmarks.promises import ROOT, Figure, Peer
+
+CASES = 1000
+IN_FLIGHT = 32
+DELAY = 0.2
+IDEAL = CASES / IN_FLIGHT * DELAY
+"""Seconds when nothing but the model takes time."""
+ROUNDS = 3
+_QUESTION = "What is the state of order {{number}}?"
+
+
+def direct(folder: Path) -> list[Figure]:
+    """The direct path, beside the same over nothing but aiohttp, and beside other tools where they are installed."""
+    with _server(DELAY) as url:
+        found, floor = _ask(url, "direct"), _ask(url, "aiohttp")
+        peers = [Peer("aiohttp alone", floor["wall"] / IDEAL), *_tools(url, folder)]
+    name = f"{CASES:,} live cases, {IN_FLIGHT} in flight, direct"
+    return [
+        Figure(f"{name}: wall of ideal", "x", found["wall"] / IDEAL, 1.15, tuple(peers)),
+        Figure(f"{name}: CPU a case", "ms", found["cpu"], 0.5, (Peer("aiohttp alone", floor["cpu"]),)),
+    ]
+
+
+def through_litellm(_folder: Path) -> list[Figure]:
+    """litellm behind our protocol, beside litellm alone; where the extra is installed (`make .venv/.providers`)."""
+    if importlib.util.find_spec("litellm") is None:
+        return []
+    with _server(0.0) as url:
+        found, alone = _ask(url, "litellm"), _ask(url, "bare-litellm")
+    limit = 1.1 * alone["cpu"]
+    return [
+        Figure(
+            "the same through litellm: CPU a case", "ms", found["cpu"], limit, (Peer("litellm alone", alone["cpu"]),)
+        )
+    ]
+
+
+def _ask(url: str, way: str) -> dict[str, float]:
+    """Medians of several rounds."""
+    command = [sys.executable, "-m", "benchmarks.ask", url, way, "--count", str(CASES), "--in-flight", str(IN_FLIGHT)]
+    rounds = [json.loads(measure(command, ROOT, runs=0).output) for _ in range(ROUNDS)]
+    return {name: statistics.median(item[name] for item in rounds) for name in rounds[0]}
+
+
+@contextlib.contextmanager
+def _server(delay: float) -> Iterator[str]:
+    command = [sys.executable, "-m", "runback_gate.testing.server", "--delay", str(delay)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as process:
+        if process.stdout is None:
+            raise RuntimeError("the server has no output")
+        yield process.stdout.readline().decode().strip()
+        process.communicate()
+
+
+def _tools(url: str, folder: Path) -> Iterator[Peer]:
+    """Other tools on the same work: as many questions, as many at a time, one assertion each."""
+    if program := shutil.which("promptfoo"):
+        config = {
+            "prompts": [_QUESTION],
+            "providers": [{"id": "openai:chat:gpt-4o", "config": {"apiBaseUrl": url, "apiKey": "none"}}],
+            "defaultTest": {"assert": [{"type": "contains", "value": "Hello"}]},
+            "tests": [{"vars": {"number": str(number)}} for number in range(CASES)],
+        }
+        (folder / "promptfoo.json").write_text(json.dumps(config))
+        options = ["-j", str(IN_FLIGHT), "--no-cache", "--no-table", "--no-progress-bar", "--no-write"]
+        yield _tool("promptfoo", [program, "eval", "-c", "promptfoo.json", *options], folder)
+    if program := shutil.which("inspect"):
+        (folder / "task.py").write_text(
+            "from inspect_ai import Task, task\n"
+            "from inspect_ai.dataset import Sample\n"
+            "from inspect_ai.scorer import includes\n"
+            "@task\n"
+            "def orders():\n"
+            f"    questions = ({_QUESTION!r}.replace('{{{{number}}}}', str(number)) for number in range({CASES}))\n"
+            "    return Task(dataset=[Sample(input=item, target='Hello') for item in questions], scorer=includes())\n"
+        )
+        options = ["--model", "openai/gpt-4o", "--model-base-url", url, "--max-connections", str(IN_FLIGHT)]
+        command = [program, "eval", "task.py", *options, "--max-samples", str(IN_FLIGHT), "--display", "none"]
+        yield _tool("inspect-ai", ["env", "OPENAI_API_KEY=none", *command], folder)
+
+
+def _tool(name: str, command: list[str], folder: Path) -> Peer:
+    """One round: these take long. Whatever it is that their exit code says, they asked."""
+    begun = time.perf_counter()
+    measure(command, folder, runs=0, exit_codes=range(256))
+    return Peer(name, (time.perf_counter() - begun) / IDEAL)
