@@ -14,11 +14,13 @@ from runback_gate.canonical import JsonValue
 from runback_gate.capture import runs, transcript
 from runback_gate.dataset import recordings
 from runback_gate.documents import parser
+from runback_gate.gate.trials import Interval
 from runback_gate.gate.verdict import Row, Trial
 from runback_gate.policy import syntax
 from runback_gate.policy.context import agent_facts, bindings, case_facts
 from runback_gate.policy.evaluate import Finding
 from runback_gate.replay import cache
+from runback_gate.replay.spend import Spend
 from runback_gate.report import model as report
 from runback_gate.step import Message, Request, Response, Source, Step, Tool, ToolCall, Usage
 
@@ -107,6 +109,8 @@ def test_fields_of_a_report_are_documented() -> None:
         | fields(report.Rule, "rules[].")
         | fields(report.Notice, "notices[].")
         | fields(report.Totals, "totals.")
+        | fields(Interval, "rows[].interval.")
+        | fields(Spend, "spend.")
     )
     assert documented("formats/report.md", "Fields") == expected
 

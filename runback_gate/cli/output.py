@@ -77,8 +77,8 @@ def output_options(command: Command) -> Command:
     return wrapped
 
 
-def publish(report: Report, folder: Path, output: Output) -> int:
-    """Write and show a report; the exit code is that of its verdict.
+def publish(report: Report, folder: Path, output: Output, *, seconds: float | None = None) -> int:
+    """Write and show a report, and how long it took where models were asked; the exit code is that of its verdict.
 
     Raises:
         WriteError: a file cannot be written.
@@ -94,6 +94,8 @@ def publish(report: Report, folder: Path, output: Output) -> int:
         )
     else:
         click.echo(render_as(report, "console", show_all=output.show_all), nl=False)
+        if report.spend.calls and seconds is not None:
+            click.echo(f"time       {seconds:.1f} s")
         click.echo(f"report     {inert((folder / 'report.json').as_posix())}")
     if output.annotate:
         click.echo(render_as(report, "github"), nl=False)

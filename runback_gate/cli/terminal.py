@@ -15,9 +15,14 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+
+    from runback_gate.replay.spend import Spend
 
 PLAIN_INTERVAL = 10.0
 """Seconds between two progress lines where there is no terminal."""
@@ -76,32 +81,86 @@ def print_json(value: object) -> None:
     click.echo(json.dumps(value, indent=2))
 
 
+class Shown:
+    """Progress that nobody sees; the others build on it."""
+
+    def __init__(self, noun: str = "case") -> None:
+        self.noun = noun
+        self.spend: Callable[[], Spend] | None = None
+        """What was spent so far, once models are asked."""
+        self.done = 0
+        self.total = 0
+        self._begun = time.monotonic()
+
+    def __call__(self, done: int, total: int, _row: object) -> None:
+        """A row is done."""
+        self.done, self.total = done, total
+        self.tick()
+
+    def tick(self) -> None:
+        """Time went by."""
+
+    def say(self, text: str) -> None:
+        """Something to know before it goes on."""
+
+    def text(self) -> str:
+        """Calls, money, rate and time left, as far as there is something to say."""
+        from runback_gate.report.spent import money  # noqa: PLC0415  only a run has progress
+
+        spend = None if self.spend is None else self.spend()
+        if spend is None or not spend.calls:
+            return ""
+        rate = self.done / max(time.monotonic() - self._begun, 0.001)
+        parts = [many(spend.calls, "call"), money(spend.usd)]
+        parts.append(f"{rate:.1f} rows a second")
+        if rate > 0 and self.done < self.total:
+            parts.append(f"about {(self.total - self.done) / rate:,.0f} s left")
+        return " · ".join(parts)
+
+
+class _Lines(Shown):
+    """A line every ten seconds."""
+
+    def __init__(self, noun: str) -> None:
+        super().__init__(noun)
+        self._last = time.monotonic()
+
+    def tick(self) -> None:
+        if time.monotonic() - self._last >= PLAIN_INTERVAL:
+            self._last = time.monotonic()
+            text = self.text()
+            click.echo(f"judged {self.done} of {many(self.total, self.noun)}{f' · {text}' if text else ''}", err=True)
+
+    def say(self, text: str) -> None:
+        click.echo(text, err=True)
+
+
+class _Bar(Shown):
+    """A bar that moves."""
+
+    def __init__(self, bar: RichProgress) -> None:
+        super().__init__()
+        self._bar = bar
+        self._task = bar.add_task("judging", total=None, text="")
+
+    def tick(self) -> None:
+        self._bar.update(self._task, completed=self.done, total=self.total or None, text=self.text())
+
+    def say(self, text: str) -> None:
+        self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 @contextlib.contextmanager
-def progress(*, quiet: bool, noun: str = "case") -> Iterator[Callable[[int, int, object], None]]:
+def progress(*, quiet: bool, noun: str = "case") -> Iterator[Shown]:
     """A bar on a terminal, a line every ten seconds elsewhere, nothing when quiet; all on standard error."""
     if quiet:
-        yield lambda _done, _total, _row: None
+        yield Shown()
     elif is_terminal(sys.stderr):
-        with _bar() as step:
-            yield step
+        from rich.console import Console  # noqa: PLC0415  only a terminal pays for it
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
+
+        columns = (TextColumn("judging"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[text]}"))
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            yield _Bar(bar)
     else:
-        last = time.monotonic()
-
-        def line(done: int, total: int, _row: object) -> None:
-            nonlocal last
-            if time.monotonic() - last >= PLAIN_INTERVAL:
-                last = time.monotonic()
-                click.echo(f"judged {done} of {many(total, noun)}", err=True)
-
-        yield line
-
-
-@contextlib.contextmanager
-def _bar() -> Iterator[Callable[[int, int, object], None]]:
-    from rich.console import Console  # noqa: PLC0415  only a terminal pays for it
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
-
-    columns = (TextColumn("judging"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("judging", total=None)
-        yield lambda done, total, _row: bar.update(task, completed=done, total=total)
+        yield _Lines(noun)

@@ -12,14 +12,16 @@ the row. So the same code judges what is recorded and what a model is asked for,
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import dataclasses
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from runback_gate.agent import Agent, ask
 from runback_gate.dataset.document import Case, Dataset, Trials, case_step
 from runback_gate.gate.plan import Plan
-from runback_gate.gate.verdict import Row, Trial, settle_trials, trial_verdict
+from runback_gate.gate.trials import Interval, wilson
+from runback_gate.gate.verdict import Row, Trial, Verdict, settle_trials, trial_verdict
 from runback_gate.gate.waivers import apply_waivers
 from runback_gate.policy.context import agent_facts, bindings, case_facts
 from runback_gate.policy.document import ACTIONS
@@ -45,6 +47,31 @@ class Work:
     def key(self) -> tuple[str, str]:
         """Dataset and case: what the case is called on every revision."""
         return self.dataset.name, self.case.id
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """k of n, and up to how many trials may be added."""
+
+    needed: int
+    planned: int
+    cap: int
+
+    def least(self, trials: Sequence[Trial]) -> int:
+        """Trials still to come if all of them pass."""
+        good = sum(trial.verdict not in (Verdict.FAIL, Verdict.UNDECIDED) for trial in trials)
+        return max(1, self.needed - good)
+
+    def most(self, trials: Sequence[Trial]) -> int:
+        """Trials that may still come. A threshold of all is never inside an interval, so nothing is added to it."""
+        cap = self.cap if self.needed < self.planned else 0
+        return max(1, max(self.planned, cap) - len(trials))
+
+    def extended(self, trials: int) -> Count:
+        """The same part of more trials, where some were added."""
+        if trials <= self.planned:
+            return self
+        return Count(-(-self.needed * trials // self.planned), trials, 0)
 
 
 class Rules:
@@ -76,6 +103,19 @@ class Rules:
         checks = self.checks.get(work.key)
         return judge(Subject(self.engine, data), rules if checks is None else [*rules, checks])
 
+    def count(self, case: Case, k_of_n: Trials | None) -> Count:
+        """How often a case is asked; a number that is given is asked exactly so."""
+        if k_of_n is not None:
+            return Count(k_of_n.needed, k_of_n.n, 0)
+        asked = self.plan.more.of(case.trials or self.plan.gate.trials)
+        return Count(asked.needed, asked.n, self.plan.more.cap)
+
+    def risk(self, work: Work, agent: Agent, step: Step, question: Question) -> int:
+        """How likely a change shows in a case: a changed prompt or model before others, then what policies concern."""
+        now, then = question.request, step.request
+        changed = now.model != then.model or now.system != then.system
+        return 2 * changed + any(item.concerns(agent.name, work.case.tags) for item in self.policies)
+
     def labels(self, agent: Agent) -> dict[str, str]:
         """The labels that this revision gives the agent: a change must not label itself out of a rule."""
         own = next((item for item in self.plan.agents if item.name == agent.name), agent)
@@ -94,6 +134,9 @@ class Rules:
             request=asked.question.digest,
             answer="" if answer.response is None else summarize(answer.response),
             stored=answer.answer,
+            note=answer.note,
+            latency_ms=None if answer.response is None else answer.response.latency_ms,
+            cost_usd=None if answer.response is None else answer.response.cost_usd,
             passed=judgement.passed,
             skipped=judgement.skipped,
             findings=findings,
@@ -118,17 +161,16 @@ def judge_case(
     """
     step = case_step(work.root, work.dataset, work.case)
     question = compare_requests(step, ask(agent, step))
-    k_of_n = k_of_n or work.case.trials or rules.plan.gate.trials
     recorded = question.recorded and not fresh
-    needed, planned = (1, 1) if recorded else (k_of_n.needed, k_of_n.n)
-    answers: list[Replay] = []
+    count = Count(1, 1, 0) if recorded else rules.count(work.case, k_of_n)
+    first = Ask(step, question, 0, live=live, fresh=fresh, risk=rules.risk(work, agent, step, question))
     trials: list[Trial] = []
     verdict = None
     while verdict is None:
-        asked = Ask(step, question, len(trials), live=live, fresh=fresh)
-        answers.append((yield asked))
-        trials.append(rules.trial(work, agent, asked, answers[-1]))
-        verdict = settle_trials(trials, needed, planned)
+        asked = dataclasses.replace(first, trial=len(trials), least=count.least(trials), most=count.most(trials))
+        trials.append(rules.trial(work, agent, asked, (yield asked)))
+        verdict = settle_trials(trials, count.needed, count.planned, count.cap)
+    count = count.extended(len(trials))
     decider = next(trial for trial in trials if trial.verdict is verdict)
     return Row(
         kind="case",
@@ -137,9 +179,9 @@ def judge_case(
         case=work.case.id,
         verdict=verdict,
         evidence=decider.evidence,
-        note=answers[decider.index].note,
-        needed=needed,
-        planned=planned,
+        note=decider.note,
+        needed=count.needed,
+        planned=count.planned,
         then=decider.answer if recorded else summarize(step.response) if step.source.run else "",
         now=decider.answer,
         why=work.case.why,
@@ -148,7 +190,14 @@ def judge_case(
         trials=tuple(trials),
         findings=tuple(sorted(decider.findings, key=severity)),
         waivers=tuple(dict.fromkeys(rules.waivers[item.waiver] for item in decider.findings if item.waiver)),
+        interval=_interval(trials),
     )
+
+
+def _interval(trials: Sequence[Trial]) -> Interval | None:
+    failed = sum(trial.verdict is Verdict.FAIL for trial in trials)
+    counted = sum(trial.verdict is not Verdict.UNDECIDED for trial in trials)
+    return wilson(counted - failed, counted) if counted > 1 else None
 
 
 def severity(finding: Finding) -> tuple[bool, bool, int]:

@@ -9,7 +9,7 @@ grow with them.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from runback_gate.dataset.document import Dataset, load_dataset
 from runback_gate.documents import expand, suggestion
 from runback_gate.errors import InputError, Location
 from runback_gate.gate.config import GATE_FILE, Gate, load_gate
+from runback_gate.gate.trials import MoreTrials
 from runback_gate.gate.waivers import Waiver, load_waivers
 from runback_gate.policy.document import Policy, load_policies
 
@@ -38,6 +39,8 @@ class Plan:
     """YYYY-MM-DD, UTC: the day that waivers are held against."""
     selection: tuple[str, ...]
     """Filters that leave part of the gate out."""
+    more: MoreTrials = field(default_factory=MoreTrials)
+    """Trials beyond those that the files ask for."""
 
     def agent(self, name: str) -> Agent:
         """The agent of a name; every dataset's agent is there, `load_plan` saw to it."""

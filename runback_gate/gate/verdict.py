@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Literal
 
 from runback_gate.errors import Location
+from runback_gate.gate.trials import Interval, enough, straddles
 from runback_gate.policy.evaluate import Finding
 from runback_gate.replay.evidence import Evidence
 
@@ -59,6 +60,12 @@ class Trial:
     """The rules that fail or cannot be evaluated, waived ones included."""
     stored: str | None = None
     """Digest of the cache entry that held the answer; None where none did."""
+    note: str = ""
+    """What must be known about the evidence, or why it is missing."""
+    latency_ms: int | None = None
+    """Milliseconds from request to complete answer; None when that is not known."""
+    cost_usd: str | None = None
+    """US dollars as a decimal string; None when that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +106,8 @@ class Row:
     """Whether the gate fails when the row fails: not when the base failed already and only regressions block."""
     order: int = 0
     """Place in the gate as written, for rows of one verdict."""
+    interval: Interval | None = None
+    """How sure the pass rate is; None where fewer than two trials could be judged."""
 
     @property
     def passed(self) -> int:
@@ -136,11 +145,29 @@ def settle(passed: int, failed: int, undecided: int, needed: int, planned: int) 
     return Verdict.UNDECIDED if passed + failed + undecided >= planned else None
 
 
-def settle_trials(trials: Sequence[Trial], needed: int, planned: int) -> Verdict | None:
-    """`settle` over trials; a row that passes shows the weakest of its passing trials (WAIVED over WARN over PASS)."""
+def settle_more(passed: int, failed: int, undecided: int, needed: int, planned: int, cap: int) -> Verdict | None:
+    """`settle`, and then on to `cap` trials while the interval of the pass rate leaves open on which side of k/n it is.
+
+    What decides in the end is whether as large a part passed as k/n is; an undecided trial ends it.
+    """
+    total = passed + failed + undecided
+    first = settle(passed, failed, undecided, needed, planned)
+    if cap <= planned or (total <= planned and first in (None, Verdict.UNDECIDED)):
+        return first
+    if total < cap and not undecided and straddles(passed, total, needed, planned):
+        return None
+    if total <= planned:
+        return first
+    if enough(passed, total, needed, planned):
+        return Verdict.PASS
+    return Verdict.UNDECIDED if enough(passed + undecided, total, needed, planned) else Verdict.FAIL
+
+
+def settle_trials(trials: Sequence[Trial], needed: int, planned: int, cap: int = 0) -> Verdict | None:
+    """`settle_more` over trials; a row that passes shows the weakest that passes (WAIVED over WARN over PASS)."""
     counts = Counter(trial.verdict for trial in trials)
     failed, undecided = counts[Verdict.FAIL], counts[Verdict.UNDECIDED]
-    verdict = settle(len(trials) - failed - undecided, failed, undecided, needed, planned)
+    verdict = settle_more(len(trials) - failed - undecided, failed, undecided, needed, planned, cap)
     if verdict is Verdict.PASS:
         return next((kind for kind in (Verdict.WAIVED, Verdict.WARN) if counts[kind]), Verdict.PASS)
     return verdict

@@ -76,6 +76,19 @@ class Ask:
     """Whether a model may be asked; else only what is known already counts."""
     fresh: bool = False
     """Whether the recorded answer is not enough: a model's answer of today is compared with one of today."""
+    risk: int = 0
+    """How likely it is that the change shows here; what is likely is asked first."""
+    least: int = 1
+    """Trials that are still asked if all goes well, this one included."""
+    most: int = 1
+    """Trials that may still be asked, this one included."""
+    judges: tuple[Request, ...] = ()
+    """What judge models are asked about each answer, once for each sample, with an empty answer in the place of it."""
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """By what an answer is known: two asks of one key have one answer."""
+        return self.question.digest, self.trial
 
 
 def compare_requests(step: Step, request: Request) -> Question:

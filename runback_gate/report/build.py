@@ -6,7 +6,7 @@ report = build_report(plan, result, engine, version="0.1.0")
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from runback_gate.dataset.document import Dataset
@@ -16,9 +16,11 @@ from runback_gate.gate.verdict import gate_verdict
 from runback_gate.gate.waivers import Waiver
 from runback_gate.policy.document import Policy
 from runback_gate.policy.engine import Engine
+from runback_gate.replay.spend import Spend
 from runback_gate.report.model import (
     SCHEMA,
     GatedAgent,
+    Incomplete,
     Input,
     Notice,
     Report,
@@ -28,6 +30,7 @@ from runback_gate.report.model import (
     Side,
     Software,
     count,
+    exit_code,
 )
 
 
@@ -41,7 +44,11 @@ class Context:
     head: Revision | None = None
     shard: tuple[int, int] = (1, 1)
     notices: tuple[Notice, ...] = ()
-    """What is to be said of the base."""
+    """What is to be said of the base, and what models were seen not to honour."""
+    spend: Spend = field(default_factory=Spend)
+    """What models were asked, and what it cost."""
+    incomplete: Incomplete = ""
+    """Why the run ended early; empty when it did not."""
 
 
 def build_report(
@@ -59,7 +66,7 @@ def build_report(
         result: what was judged.
         engine: the CEL engine that judged.
         version: version of Runback gate.
-        context: revisions and part.
+        context: revisions, part, and what asking took.
     """
     number, of = context.shard
     verdict = gate_verdict(result.rows)
@@ -69,7 +76,7 @@ def build_report(
         engine=Software(engine.name, engine.version),
         gate=plan.gate.name,
         verdict=verdict,
-        exit_code=verdict.exit_code,
+        exit_code=exit_code(verdict, context.incomplete),
         date=plan.day,
         selection=plan.selection,
         agents=tuple(GatedAgent(item.name, item.path, item.files[0].digest, item.model) for item in plan.agents),
@@ -78,6 +85,8 @@ def build_report(
         rows=result.rows,
         notices=_notices(plan, result, context),
         totals=count(result.rows, len(plan.policies)),
+        spend=context.spend,
+        incomplete=context.incomplete,
         base=context.base,
         head=context.head,
         shard=Shard(number, of, result.duties) if of > 1 else None,

@@ -37,6 +37,7 @@ from runback_gate.report.model import (
     tally,
     trials,
 )
+from runback_gate.report.spent import interval, spending
 from runback_gate.report.text import ELLIPSIS, short, terminal
 
 MIN_WIDTH: Final = 60
@@ -242,7 +243,7 @@ def _cells(page: _Page, name: str, row: Row) -> _Cells:
         reasons = [(_clean(text), "") for text in told_by[:_FINDINGS]]
     details: list[str] = []
     if row.verdict in (Verdict.FAIL, Verdict.UNDECIDED):
-        details = _details(row)
+        details = [*_details(row), *([_clean(interval(row))] if row.interval else [])]
     note = _clean(explanation(row))
     if row.kind == "weakening":
         details.append(f"at: {_clean(str(row.location))}")
@@ -322,6 +323,8 @@ def _foot(page: _Page, report: Report) -> None:
     else:
         page.flow([" · ".join(tally(report))], first=f"{word.upper()}   ", style=style)
         page.add(Text(code))
+    if spent := spending(report):
+        page.flow([" · ".join(map(_clean, spent))], first="spent      ")
     if shown := evidence(report):
         page.flow([" · ".join(shown)], first="evidence   ", style="dim")
     page.flow([" · ".join(sources(report)) or "none"], first="inputs     ", style="dim")

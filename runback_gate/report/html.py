@@ -19,6 +19,7 @@ from runback_gate.canonical import digest_bytes
 from runback_gate.gate.verdict import Verdict
 from runback_gate.report import effects, model
 from runback_gate.report.model import Report
+from runback_gate.report.spent import interval, spending
 from runback_gate.report.text import cut, visible
 
 MAX_BYTES: Final = 8_000_000
@@ -75,7 +76,9 @@ def render(report: Report, *, max_bytes: int = MAX_BYTES) -> str:
         "effects": _effects(report),
     }
     page = env.get_template("report.html.j2")
-    left = max_bytes - len(page.render(facts, red=(), green=(), missing=report.totals.rows).encode("utf-8"))
+    # With both tables, each of one empty row: what frames the rows counts as well.
+    frame = page.render(facts, red=(Markup(),), green=(Markup(),), missing=report.totals.rows)
+    left = max_bytes - len(frame.encode("utf-8"))
     rules = {rule.id: rule for rule in reversed(report.rules)}
     shown: dict[bool, list[Markup]] = {True: [], False: []}
     for number, (name, row) in enumerate(zip(model.labels(report.rows), report.rows, strict=True), 1):
@@ -109,6 +112,7 @@ def _environment() -> tuple[Environment, Markup]:
         keep_trailing_newline=True,
     )
     env.globals.update({name: getattr(model, name) for name in _WORDINGS}, signs=_SIGNS, words=_WORDS, limits=_LIMITS)
+    env.globals.update(interval=interval, spending=spending)
     style = loader.get_source(env, "style.css")[0]
     return env, Markup(style)  # noqa: S704  a file of this package, in which `>` must stay
 

@@ -24,6 +24,7 @@ from runback_gate.report.model import (
     story,
     tally,
 )
+from runback_gate.report.spent import interval
 from runback_gate.report.text import short, terminal
 
 _OUTCOMES: Final = {Verdict.FAIL: "failure", Verdict.UNDECIDED: "error", Verdict.WAIVED: "skipped"}
@@ -106,4 +107,6 @@ def _lines(row: Row) -> Iterator[str]:
     if row.evidence is not None:
         note = _say(row.note, _TEXT)
         yield f"evidence: {row.evidence}{f', {note}' if note else ''}"
+    if row.interval:
+        yield _say(interval(row), _TEXT)
     yield from story(row, lambda text: _say(text, _TEXT))

@@ -33,6 +33,7 @@ from runback_gate.report.model import (
     tally,
     trials,
 )
+from runback_gate.report.spent import interval, spending
 from runback_gate.report.text import cut, markdown, markdown_code, short
 
 MAX_BYTES: Final = 65_535
@@ -125,6 +126,8 @@ def _row(name: str, row: Row) -> str:
     word = standing(row, _WORDS)
     count = trials(row)
     case = f"{markdown_code(short(name, _NAME))} {word}{'' if count == '–' else f' {count}'}"
+    if row.interval:
+        case += f"<br>{markdown(short(interval(row), _NAME))}"
     if purpose(row) and row.verdict is not Verdict.PASS:
         case += f"<br>{markdown(short(purpose(row), _TEXT))}"
     cells = (sign, case, _change(row), _rules(row), _evidence(row))
@@ -187,6 +190,7 @@ def _foot(report: Report) -> str:
         notices.append(f"- {len(report.notices) - _NOTICES:,} more notices stand in the report")
     programs = (f"{item.name} {item.version}" for item in (report.tool, report.engine))
     last = [
+        " · ".join(markdown(short(part, _NAME)) for part in spending(report)),
         " · ".join(evidence(report)),
         " · ".join(sources(report)),
         f"judged by {' · '.join(markdown(short(program, _NAME)) for program in programs)}"

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 from runback_gate.errors import InputError
 from runback_gate.gate.verdict import Row, by_rank, gate_verdict
-from runback_gate.report.model import Input, Report, Shard, count
+from runback_gate.replay.spend import total
+from runback_gate.report.model import Incomplete, Input, Report, Shard, count, exit_code
 
 _STORED = ("recording", "answer")
 
@@ -31,16 +32,19 @@ def merge(parts: Sequence[Report]) -> Report:
             raise InputError(f"parts of different runs: {difference} differs", hint=hint)
     rows = _rows(parts, shards)
     verdict = gate_verdict(rows)
+    incomplete: Incomplete = next((part.incomplete for part in parts if part.incomplete), "")
     stored = sorted({_key(item) for part in parts for item in part.inputs if item.kind in _STORED})
     return dataclasses.replace(
         first,
         verdict=verdict,
-        exit_code=verdict.exit_code,
+        exit_code=exit_code(verdict, incomplete),
         inputs=(*_files(first), *(Input(*item) for item in stored)),  # type: ignore[arg-type]
         rows=rows,
         notices=tuple(item for item in first.notices if all(item in part.notices for part in parts)),
         totals=count(rows, first.totals.policies),
         shard=None,
+        spend=total(part.spend for part in parts),
+        incomplete=incomplete,
     )
 
 

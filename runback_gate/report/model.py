@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, assert_never, cast
 
 import orjson
@@ -23,11 +23,15 @@ from runback_gate.gate.verdict import Row, Verdict, gate_verdict
 from runback_gate.policy.effect import PolicyEffect
 from runback_gate.policy.evaluate import Finding
 from runback_gate.replay.evidence import Evidence
+from runback_gate.replay.spend import Spend
 from runback_gate.schema import json_schema
 from runback_gate.step import from_json
 
 SCHEMA: Final = "runback.report/v1"
 MAX_REPORT_BYTES = 64 << 20
+
+Incomplete = Literal["", "interrupted", "terminated"]
+"""Why a run ended early; empty for one that did not."""
 
 _NOUNS: Final = {"policy": ("policy", "policies"), "tools": ("tool list", "tool lists")}
 
@@ -151,7 +155,7 @@ class Report:
     verdict: Verdict
     """PASS, FAIL or UNDECIDED."""
     exit_code: int
-    """0 pass, 1 fail, 2 could not judge."""
+    """0 pass, 1 fail, 2 could not judge or incomplete."""
     date: str
     """The day (YYYY-MM-DD, UTC) that waivers were held against. An input, like the files."""
     selection: tuple[str, ...]
@@ -171,6 +175,10 @@ class Report:
     """The part of the run that this is; None for a whole one."""
     effects: tuple[PolicyEffect, ...] = ()
     """What changed policies do to the recorded steps, one for each policy that is not as on the base."""
+    spend: Spend = field(default_factory=Spend)
+    """What models were asked, and what it cost."""
+    incomplete: Incomplete = ""
+    """Why the run ended before every row was judged (`interrupted`): it then exits 2, whatever the rows say."""
 
 
 def count(rows: Sequence[Row], policies: int) -> Totals:
@@ -229,10 +237,15 @@ def read_report(data: bytes, path: str = "report.json") -> Report:
         hint = "it was written by another version of Runback gate, or changed"
         raise InputError(f"{path}: holds fields or types that {SCHEMA} does not have", hint=hint)
     verdict = gate_verdict(report.rows)
-    honest = (verdict, verdict.exit_code, count(report.rows, report.totals.policies))
+    honest = (verdict, exit_code(verdict, report.incomplete), count(report.rows, report.totals.policies))
     if honest != (report.verdict, report.exit_code, report.totals):
         raise InputError(f"{path}: the verdict or the totals contradict the rows", hint="the file was changed")
     return report
+
+
+def exit_code(verdict: Verdict, incomplete: Incomplete) -> int:
+    """What a run says with its exit code: one that ended early has not judged, even if what it saw fails."""
+    return 2 if incomplete else verdict.exit_code
 
 
 def _covers(whole: object, given: object) -> bool:
@@ -323,6 +336,8 @@ def tally(report: Report) -> tuple[str, ...]:
     """The rows by verdict, worst first, without the zeros; says so when no case was judged."""
     totals = report.totals
     nothing = () if totals.cases else ("no case was judged",)
+    if report.incomplete:
+        nothing = (f"incomplete: {report.incomplete}", *nothing)
     other = totals.failed - totals.regressed - totals.already_failing - totals.weakenings
     weaker = "weakening" if totals.weakenings == 1 else "weakenings"
     pairs = [(totals.regressed, "regressed"), (other, "failed"), (totals.weakenings, weaker)]
@@ -358,7 +373,7 @@ def changed(report: Report) -> tuple[Input, ...]:
 def scope(report: Report) -> tuple[str, ...]:
     """How much was judged: datasets, cases, policies."""
     totals = report.totals
-    return (_many(totals.datasets, "dataset"), _many(totals.cases, "case"), _many(totals.policies, "policy"))
+    return (many(totals.datasets, "dataset"), many(totals.cases, "case"), many(totals.policies, "policy"))
 
 
 def evidence(report: Report) -> tuple[str, ...]:
@@ -369,13 +384,14 @@ def evidence(report: Report) -> tuple[str, ...]:
 def sources(report: Report) -> tuple[str, ...]:
     """The inputs of the head by kind, in the order in which they are listed."""
     kinds = Counter(item.kind for item in report.inputs if item.side == "head")
-    return tuple(_many(number, kind) for kind, number in kinds.items())
+    return tuple(many(number, kind) for kind, number in kinds.items())
 
 
 def _counts(pairs: Iterable[tuple[int, str]]) -> tuple[str, ...]:
     return tuple(f"{number:,} {word}" for number, word in pairs if number)
 
 
-def _many(number: int, noun: str) -> str:
+def many(number: int, noun: str) -> str:
+    """`1 case`, `2 cases`."""
     one, many = _NOUNS.get(noun, (noun, f"{noun}s"))
     return f"{number:,} {one if number == 1 else many}"

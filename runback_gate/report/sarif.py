@@ -166,7 +166,7 @@ def _place(location: Location) -> dict[str, Any]:
 def _invocation(report: Report, left: int) -> dict[str, Any]:
     """How the run ended. One that could not judge was not successful, whatever its results."""
     notes: list[dict[str, Any]] = []
-    if not report.totals.cases:
+    if report.incomplete or not report.totals.cases:
         notes.append({"level": "error", "message": {"text": ", ".join(tally(report))}})
     if left:
         notes.append({"level": "warning", "message": {"text": f"{left:,} more results stand in the report"}})
@@ -174,7 +174,7 @@ def _invocation(report: Report, left: int) -> dict[str, Any]:
         place = {"locations": [_place(notice.location)]} if notice.location and notice.location.path else {}
         notes.append({"level": "note", "message": {"text": _say(notice.message, _TEXT)}} | place)
     invocation = {
-        "executionSuccessful": report.verdict is not Verdict.UNDECIDED,
+        "executionSuccessful": report.exit_code != 2,
         "exitCode": report.exit_code,
         "exitCodeDescription": report.verdict,
     }

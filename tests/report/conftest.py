@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from runback_gate.errors import Location
+from runback_gate.gate.trials import Interval
 from runback_gate.gate.verdict import Row, Trial, Verdict, gate_verdict
 from runback_gate.policy.evaluate import Finding
 from runback_gate.replay.evidence import Evidence
+from runback_gate.replay.spend import Spend
 from runback_gate.report.model import SCHEMA, GatedAgent, Input, Notice, Report, Rule, Software, count
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "report"
@@ -195,10 +197,11 @@ def red_rows() -> tuple[Row, ...]:
             note="request.system differs from the recording",
             needed=2,
             planned=3,
+            interval=Interval("0.0614", "0.7924"),
             now=refund,
             why="Incident 2026-11-03, the agent refunded a disputed charge",
             trials=(
-                make_trial(Verdict.PASS, 0, live),
+                make_trial(Verdict.PASS, 0, live, latency_ms=812, cost_usd="0.0009"),
                 make_trial(Verdict.FAIL, 1, live, answer=refund, findings=(limit, called), passed=()),
                 make_trial(Verdict.FAIL, 2, live, answer=refund, findings=(limit, called, audited), passed=()),
             ),
@@ -224,11 +227,15 @@ def red_rows() -> tuple[Row, ...]:
             "double-refund",
             Verdict.UNDECIDED,
             evidence=Evidence.MISSING,
-            note="request.system differs from the recording",
+            note="request.system differs from the recording; rate limit: openai: HTTP 429",
             planned=3,
             needed=3,
             now="",
-            trials=(make_trial(Verdict.UNDECIDED, 0, Evidence.MISSING, answer="", passed=()),),
+            trials=(
+                make_trial(
+                    Verdict.UNDECIDED, 0, Evidence.MISSING, answer="", passed=(), note="rate limit: openai: HTTP 429"
+                ),
+            ),
         ),
         make_row(
             "no-amount",
@@ -284,11 +291,23 @@ def red() -> Report:
         base,
         agents=(*base.agents, GatedAgent("billing", "agents/billing.yaml", "sha256:" + "79" * 32, None)),
         selection=("agent=support",),
+        spend=Spend(calls=12, retries=3, usd="0.04312", unknown=1, cached=2, limit_usd="2.00", limit_calls=500),
         notices=(
             Notice("policy tone.formal concerned no answer", Location("policies/tone.yaml", 12, 7)),
             Notice("2 answers came from the cache"),
         ),
     )
+
+
+@pytest.fixture(scope="session")
+def cut_short() -> Report:
+    """One case failed, one was not reached: the run was interrupted, and says so before anything else."""
+    missing = make_trial(Verdict.UNDECIDED, 0, Evidence.MISSING, answer="", passed=(), note="interrupted")
+    rows = [
+        make_row("first", Verdict.FAIL, findings=(make_finding(),)),
+        make_row("second", Verdict.UNDECIDED, evidence=Evidence.MISSING, note="interrupted", now="", trials=(missing,)),
+    ]
+    return make_report(rows, incomplete="interrupted", exit_code=2, spend=Spend(calls=1, usd=None, unknown=1))
 
 
 @pytest.fixture(scope="session")
@@ -300,7 +319,7 @@ def empty() -> Report:
 def poison(value: Any, payload: Callable[[], str]) -> Any:
     """The same value with every text field that is free text replaced."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        kept = {"schema", "kind", "verdict", "evidence", "outcome", "action", "status", "side"}
+        kept = {"schema", "kind", "verdict", "evidence", "outcome", "action", "status", "side", "incomplete"}
         changes = {
             item.name: poison(getattr(value, item.name), payload)
             for item in dataclasses.fields(value)
@@ -314,7 +333,12 @@ def poison(value: Any, payload: Callable[[], str]) -> Any:
 
 def hostile_report(payloads: Sequence[str]) -> Report:
     """The red report with its texts taken from the payloads in turn."""
-    base = make_report(red_rows(), selection=("agent=support",), notices=(Notice("note", Location("a.yaml", 1)),))
+    base = make_report(
+        red_rows(),
+        selection=("agent=support",),
+        notices=(Notice("note", Location("a.yaml", 1)),),
+        spend=Spend(calls=2, retries=1, usd="1", unknown=1, cached=1, limit_usd="2.00"),
+    )
     turn = 0
 
     def payload() -> str:

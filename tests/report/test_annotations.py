@@ -26,7 +26,7 @@ def levels(text: str) -> Counter[str]:
     return Counter(match[1] if match else "broken" for match in found)
 
 
-@pytest.mark.parametrize("name", ["green", "red", "empty", "hostile"])
+@pytest.mark.parametrize("name", ["green", "red", "empty", "cut_short", "hostile"])
 def test_golden(name: str, golden: Callable[[str, str], None], request: pytest.FixtureRequest) -> None:
     """The commands as they were reviewed."""
     text = render(request.getfixturevalue(name))

@@ -17,7 +17,7 @@ from runback_gate.report.model import Notice, Report
 Golden = Callable[[str, str], None]
 
 
-@pytest.mark.parametrize("name", ["green", "red", "empty", "hostile"])
+@pytest.mark.parametrize("name", ["green", "red", "empty", "cut_short", "hostile"])
 @pytest.mark.parametrize("width", [80, 160])
 def test_golden(name: str, width: int, golden: Golden, request: pytest.FixtureRequest) -> None:
     """The page as it was reviewed."""
@@ -38,7 +38,7 @@ def test_golden_in_ascii(name: str, golden: Golden, request: pytest.FixtureReque
     golden(f"{name}.ascii.txt", text)
 
 
-@pytest.mark.parametrize("name", ["green", "red", "empty", "hostile"])
+@pytest.mark.parametrize("name", ["green", "red", "empty", "cut_short", "hostile"])
 @pytest.mark.parametrize("unicode", [True, False])
 @pytest.mark.parametrize("width", [60, 71, 80, 100, 160, 300])
 def test_lines_fit(name: str, width: int, unicode: bool, request: pytest.FixtureRequest) -> None:

@@ -53,7 +53,7 @@ class Page(HTMLParser):
         raise AssertionError(data)
 
 
-@pytest.mark.parametrize("name", ["green", "red", "empty", "hostile"])
+@pytest.mark.parametrize("name", ["green", "red", "empty", "cut_short", "hostile"])
 def test_golden(name: str, golden: Callable[[str, str], None], request: pytest.FixtureRequest) -> None:
     """The page as it was reviewed."""
     text = render(request.getfixturevalue(name))
@@ -61,7 +61,7 @@ def test_golden(name: str, golden: Callable[[str, str], None], request: pytest.F
     golden(f"{name}.html", text)
 
 
-@pytest.mark.parametrize("name", ["green", "red", "empty", "hostile"])
+@pytest.mark.parametrize("name", ["green", "red", "empty", "cut_short", "hostile"])
 def test_nothing_runs_or_loads(name: str, request: pytest.FixtureRequest) -> None:
     """No script, no style attribute, no handler, no link, no address to load from."""
     page = Page(render(request.getfixturevalue(name)))

@@ -27,7 +27,7 @@ def assert_counts_agree(root: ET.Element) -> None:
     assert [int(root.attrib[name]) for name in COUNTS] == [sum(int(s.attrib[name]) for s in root) for name in COUNTS]
 
 
-@pytest.mark.parametrize("name", ["green", "red", "empty", "hostile"])
+@pytest.mark.parametrize("name", ["green", "red", "empty", "cut_short", "hostile"])
 def test_golden(name: str, golden: Callable[[str, str], None], request: pytest.FixtureRequest) -> None:
     """The file as it was reviewed."""
     text = render(request.getfixturevalue(name))

@@ -65,7 +65,7 @@ def assert_inert(text: str) -> None:
     assert set(bold) <= {"Notices"}
 
 
-@pytest.mark.parametrize("name", ["green", "red", "empty", "hostile"])
+@pytest.mark.parametrize("name", ["green", "red", "empty", "cut_short", "hostile"])
 def test_golden(name: str, golden: Callable[[str, str], None], request: pytest.FixtureRequest) -> None:
     """The page as it was reviewed."""
     text = render(request.getfixturevalue(name))

@@ -37,7 +37,7 @@ from runback_gate.report.model import (
 )
 
 
-@pytest.mark.parametrize("name", ["green", "red", "empty", "hostile"])
+@pytest.mark.parametrize("name", ["green", "red", "empty", "cut_short", "hostile"])
 def test_round_trip(name: str, request: pytest.FixtureRequest) -> None:
     """What was written reads back as the same report, and writes the same bytes again."""
     report: Report = request.getfixturevalue(name)
@@ -61,7 +61,7 @@ def test_digest(red: Report, green: Report) -> None:
     assert report_digest(red) != report_digest(green)
 
 
-@pytest.mark.parametrize("name", ["green", "red", "empty", "hostile"])
+@pytest.mark.parametrize("name", ["green", "red", "empty", "cut_short", "hostile"])
 def test_schema(name: str, request: pytest.FixtureRequest) -> None:
     """Every report is valid by its JSON Schema, which is itself valid draft-07."""
     schema = report_schema()

@@ -40,7 +40,7 @@ def run_of(text: str) -> dict[str, Any]:
     return result
 
 
-@pytest.mark.parametrize("name", ["green", "red", "empty", "hostile"])
+@pytest.mark.parametrize("name", ["green", "red", "empty", "cut_short", "hostile"])
 def test_golden(name: str, golden: Callable[[str, str], None], request: pytest.FixtureRequest) -> None:
     """The log as it was reviewed."""
     text = render(request.getfixturevalue(name))
@@ -65,7 +65,9 @@ def test_results(red: Report) -> None:
     ]
 
 
-@pytest.mark.parametrize(("name", "code", "success"), [("green", 0, True), ("red", 1, True), ("empty", 2, False)])
+@pytest.mark.parametrize(
+    ("name", "code", "success"), [("green", 0, True), ("red", 1, True), ("empty", 2, False), ("cut_short", 2, False)]
+)
 def test_invocation(name: str, code: int, success: bool, request: pytest.FixtureRequest) -> None:
     """A run that could not judge was no success, though it has no result; a red one was."""
     (invocation,) = run_of(render(request.getfixturevalue(name)))["invocations"]

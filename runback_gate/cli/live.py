@@ -1,0 +1,263 @@
+"""`run --live`: the options of asking models, the estimate, and what a signal does.
+
+In: what the command line says and the gate whose budget and providers count. Out: a drive of the gate's loop.
+
+    with interruptible() as halt:
+        result = run_gate(plan, engine, drive(plan.gate, asking, cache=folder, halt=halt, step=step))
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runback_gate.cli import terminal
+from runback_gate.errors import InputError
+from runback_gate.report.spent import money
+from runback_gate.report.text import terminal as inert
+
+if TYPE_CHECKING:
+    from runback_gate.gate.config import Gate
+    from runback_gate.gate.trials import MoreTrials
+    from runback_gate.replay.estimate import Estimate
+    from runback_gate.replay.live import Halt, Live
+    from runback_gate.replay.spend import Limits
+
+MAX_IN_FLIGHT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What the command line says about asking models."""
+
+    live: bool = False
+    offline: bool = False
+    refresh: bool = False
+    plan: bool = False
+    trials: str | None = None
+    in_flight: int | None = None
+    budget_usd: str | None = None
+    budget_seconds: float | None = None
+    budget_calls: int | None = None
+
+    @property
+    def asks(self) -> bool:
+        """Whether a model may be asked."""
+        return (self.live or self.plan) and not self.offline
+
+    def refuse_nonsense(self) -> None:
+        """Options that only say something about asking need it.
+
+        Raises:
+            UsageError: one is given without.
+        """
+        alone = {
+            "--refresh": self.refresh,
+            "--in-flight": self.in_flight is not None,
+            "--budget-usd": self.budget_usd is not None,
+            "--budget-seconds": self.budget_seconds is not None,
+            "--budget-calls": self.budget_calls is not None,
+        }
+        for name, given in alone.items():
+            if given and not (self.live or self.plan):
+                raise click.UsageError(f"{name} needs --live", click.get_current_context())
+
+    def more_trials(self) -> MoreTrials:
+        """The trials that --trials asks for.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        from runback_gate.gate.trials import MoreTrials, parse_trials  # noqa: PLC0415
+
+        if self.trials is None:
+            return MoreTrials()
+        try:
+            return parse_trials(self.trials)
+        except ValueError as error:
+            hint = "auto, auto:20, or 2/3 for two of three"
+            raise InputError(f"--trials {self.trials}: not a number of trials", hint=hint) from error
+
+
+def _dollars(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    import re  # noqa: PLC0415
+
+    if value is not None and not re.fullmatch(r"(0|[1-9][0-9]{0,8})(\.[0-9]{1,9})?", value):
+        raise click.BadParameter("a decimal, such as 0.50")
+    return value
+
+
+_OPTIONS = (
+    click.option("--live", is_flag=True, help="Ask models for what is neither recorded nor in the cache."),
+    click.option("--offline", is_flag=True, help="Ask nobody, whatever else is said."),
+    click.option("--refresh", is_flag=True, help="With --live: ask again what the cache knows."),
+    click.option("--plan", is_flag=True, help="Say what --live would ask and cost, ask nothing, exit 0."),
+    click.option(
+        "--trials",
+        metavar="auto[:CAP]|K/N",
+        help="K of N trials, or trials until the outcome is clear; never fewer than the gate asks for.",
+    ),
+    click.option(
+        "--in-flight",
+        type=click.IntRange(1, MAX_IN_FLIGHT),
+        metavar="N",
+        help="With --live: questions at a time (16).",
+    ),
+    click.option(
+        "--budget-usd",
+        metavar="USD",
+        callback=_dollars,
+        help="With --live: spend less than the gate's budget allows.",
+    ),
+    click.option(
+        "--budget-seconds", type=click.FloatRange(min=0, min_open=True), metavar="S", help="The same for seconds."
+    ),
+    click.option("--budget-calls", type=click.IntRange(min=0), metavar="N", help="The same for calls."),
+)
+
+
+def asking_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of `Asking` to a command, which gets them by the names of its fields."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def drive(gate: Gate | None, asking: Asking, *, cache: Path | None, halt: Halt | None, step: terminal.Shown) -> Live:
+    """What finds the answers of a run.
+
+    Args:
+        gate: whose providers and budget count: that of the base where there is one; None where it has none.
+        asking: what the command line says.
+        cache: the folder of the response cache; None for none.
+        halt: ends the run; None for a run that nothing ends.
+        step: shows progress.
+    """
+    from runback_gate.replay.cache import ResponseCache, seal_key  # noqa: PLC0415  `render` does without
+    from runback_gate.replay.live import IN_FLIGHT, Live, Settings, Source  # noqa: PLC0415
+    from runback_gate.replay.providers import open_models, real_world  # noqa: PLC0415
+    from runback_gate.replay.spend import Limits  # noqa: PLC0415
+
+    source = None
+    if asking.asks and gate is not None:
+        outside = real_world()
+        providers = {name: item.endpoint() for name, item in gate.providers.items()}
+        source = Source(
+            lambda deadline, notice: open_models(
+                providers, os.environ, outside=outside, deadline=deadline, notice=notice
+            ),
+            outside,
+        )
+    own = Limits() if gate is None else Limits(gate.budget.usd, gate.budget.seconds, gate.budget.calls)
+    limits = own.tightened(asking.budget_usd, asking.budget_seconds, asking.budget_calls)
+    reason = "no answer to it is known"
+    if asking.offline:
+        reason = f"offline, and {reason}"
+    elif asking.asks and gate is None:
+        reason = f"the base has no gate that names providers, and {reason}"
+    settings = Settings(
+        limits=limits,
+        in_flight=asking.in_flight or IN_FLIGHT,
+        refresh=asking.refresh,
+        reason=reason,
+        plan_only=asking.plan,
+        planned=lambda estimate: None if asking.plan else step.say(forecast(estimate, limits)),
+        tick=step.tick,
+    )
+    live = Live(ResponseCache(cache, seal_key(os.environ)) if cache else None, source, settings, halt)
+    step.spend = live.spend
+    return live
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[Halt]:
+    """Ends the run at the first Ctrl-C or SIGTERM, with a report; the second ends the program."""
+    from runback_gate.replay.live import Halt  # noqa: PLC0415
+
+    halt = Halt()
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if halt.reason:
+            raise KeyboardInterrupt
+        halt.set("interrupted" if number == signal.SIGINT else "terminated")
+
+    before = {}
+    # Only the main thread gets signals; and what the caller ignores, such as a job in the background, stays ignored.
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                before[number] = signal.signal(number, handle)
+    try:
+        yield halt
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def forecast(estimate: Estimate, limits: Limits) -> str:
+    """The estimate on one line."""
+    calls = _range(estimate.calls_least, estimate.calls_most)
+    parts = [f"{calls} {'call' if calls == '1' else 'calls'}", money(estimate.usd, "about ")]
+    if limits.usd is not None:
+        parts[1] += f" of ${limits.usd}"
+    if limits.calls is not None:
+        parts[0] += f" of {limits.calls:,}"
+    parts.append(f"{estimate.free:,} of {terminal.many(estimate.rows, 'row')} free")
+    return f"to ask: {' · '.join(parts)}"
+
+
+def plan_table(estimate: Estimate, limits: Limits) -> str:
+    """The estimate as a table for people."""
+    rows = [("model", "calls", "tokens in", "tokens out", "cost")]
+    rows += [
+        (
+            inert(line.model or "(unknown)"),
+            _range(line.calls_least, line.calls_most),
+            f"about {line.input_tokens:,}",
+            f"about {line.output_tokens:,}",
+            money(line.usd, "about "),
+        )
+        for line in estimate.lines
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    unable = (line for line in estimate.lines if line.why)
+    notes = [f"! {inert(line.model or '(unknown)')} cannot be asked: {inert(line.why)}" for line in unable]
+    notes += [*_over(estimate, limits)]
+    if estimate.lines:
+        notes.append("Tokens and money are guesses; a row that fails is asked for on the base as well.")
+    return "\n".join([*(lines if estimate.lines else []), *notes, forecast(estimate, limits)]) + "\n"
+
+
+def plan_json(estimate: Estimate, limits: Limits) -> dict[str, object]:
+    """The estimate for a program."""
+    return {
+        **dataclasses.asdict(estimate),
+        "calls_least": estimate.calls_least,
+        "calls_most": estimate.calls_most,
+        "usd": estimate.usd,
+        "limits": dataclasses.asdict(limits),
+    }
+
+
+def _over(estimate: Estimate, limits: Limits) -> Iterator[str]:
+    """What of the estimate does not fit the budget."""
+    if limits.calls is not None and estimate.calls_most > limits.calls:
+        yield f"! more than the budget of {limits.calls:,} calls: what does not fit will be undecided"
+    if limits.usd is not None:
+        for name in map(inert, estimate.unpriced):
+            yield f"! the price of {name} is not known, so a budget of ${limits.usd} cannot be held: not asked"
+
+
+def _range(least: int, most: int) -> str:
+    return f"{most:,}" if least == most else f"{least:,} to {most:,}"
