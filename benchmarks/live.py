@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,9 +33,9 @@ _QUESTION = "What is the state of order {{number}}?"
 
 def direct(folder: Path) -> list[Figure]:
     """The direct path, beside the same over nothing but aiohttp, and beside other tools where they are installed."""
-    with _server(DELAY) as url:
+    with served(DELAY) as url:
         found, floor = _ask(url, "direct"), _ask(url, "aiohttp")
-        peers = [Peer("aiohttp alone", floor["wall"] / IDEAL), *_tools(url, folder)]
+        peers = [Peer("aiohttp alone", floor["wall"] / IDEAL), *_tools(folder)]
     name = f"{CASES:,} live cases, {IN_FLIGHT} in flight, direct"
     return [
         Figure(f"{name}: wall of ideal", "x", found["wall"] / IDEAL, 1.15, tuple(peers)),
@@ -46,7 +47,7 @@ def through_litellm(_folder: Path) -> list[Figure]:
     """litellm behind our protocol, beside litellm alone; where the extra is installed (`make .venv/.providers`)."""
     if importlib.util.find_spec("litellm") is None:
         return []
-    with _server(0.0) as url:
+    with served(0.0) as url:
         found, alone = _ask(url, "litellm"), _ask(url, "bare-litellm")
     limit = 1.1 * alone["cpu"]
     return [
@@ -64,7 +65,8 @@ def _ask(url: str, way: str) -> dict[str, float]:
 
 
 @contextlib.contextmanager
-def _server(delay: float) -> Iterator[str]:
+def served(delay: float) -> Iterator[str]:
+    """The server of `runback_gate.testing.server` as a process; its URL."""
     command = [sys.executable, "-m", "runback_gate.testing.server", "--delay", str(delay)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as process:
         if process.stdout is None:
@@ -73,35 +75,47 @@ def _server(delay: float) -> Iterator[str]:
         process.communicate()
 
 
-def _tools(url: str, folder: Path) -> Iterator[Peer]:
+def _tools(folder: Path) -> Iterator[Peer]:
     """Other tools on the same work: as many questions, as many at a time, one assertion each."""
-    if program := shutil.which("promptfoo"):
-        config = {
-            "prompts": [_QUESTION],
-            "providers": [{"id": "openai:chat:gpt-4o", "config": {"apiBaseUrl": url, "apiKey": "none"}}],
-            "defaultTest": {"assert": [{"type": "contains", "value": "Hello"}]},
-            "tests": [{"vars": {"number": str(number)}} for number in range(CASES)],
-        }
-        (folder / "promptfoo.json").write_text(json.dumps(config))
-        options = ["-j", str(IN_FLIGHT), "--no-cache", "--no-table", "--no-progress-bar", "--no-write"]
-        yield _tool("promptfoo", [program, "eval", "-c", "promptfoo.json", *options], folder)
-    if program := shutil.which("inspect"):
-        (folder / "task.py").write_text(
-            "from inspect_ai import Task, task\n"
-            "from inspect_ai.dataset import Sample\n"
-            "from inspect_ai.scorer import includes\n"
-            "@task\n"
-            "def orders():\n"
-            f"    questions = ({_QUESTION!r}.replace('{{{{number}}}}', str(number)) for number in range({CASES}))\n"
-            "    return Task(dataset=[Sample(input=item, target='Hello') for item in questions], scorer=includes())\n"
-        )
-        options = ["--model", "openai/gpt-4o", "--model-base-url", url, "--max-connections", str(IN_FLIGHT)]
-        command = [program, "eval", "task.py", *options, "--max-samples", str(IN_FLIGHT), "--display", "none"]
-        yield _tool("inspect-ai", ["env", "OPENAI_API_KEY=none", *command], folder)
+    for name, program, make in (("promptfoo", "promptfoo", _promptfoo), ("inspect-ai", "inspect", _inspect)):
+        if (found := shutil.which(program)) is None:
+            continue
+        with served(DELAY) as url:
+            command = make(found, url, folder)
+            begun = time.perf_counter()
+            # One round: these take long. Not what their exit codes say counts here, but whether they did the work.
+            measure(command, folder, runs=0, exit_codes=range(256))
+            seconds = time.perf_counter() - begun
+            with urllib.request.urlopen(url.removesuffix("v1") + "asked") as reply:  # noqa: S310  our own server
+                asked = int(reply.read())
+        if asked < CASES:
+            print(f"  {name} asked {asked} of {CASES:,} questions: not shown", file=sys.stderr)
+        else:
+            yield Peer(name, seconds / IDEAL)
 
 
-def _tool(name: str, command: list[str], folder: Path) -> Peer:
-    """One round: these take long. Whatever it is that their exit code says, they asked."""
-    begun = time.perf_counter()
-    measure(command, folder, runs=0, exit_codes=range(256))
-    return Peer(name, (time.perf_counter() - begun) / IDEAL)
+def _promptfoo(program: str, url: str, folder: Path) -> list[str]:
+    config = {
+        "prompts": [_QUESTION],
+        "providers": [{"id": "openai:chat:gpt-4o", "config": {"apiBaseUrl": url, "apiKey": "none"}}],
+        "defaultTest": {"assert": [{"type": "contains", "value": "Hello"}]},
+        "tests": [{"vars": {"number": str(number)}} for number in range(CASES)],
+    }
+    (folder / "promptfoo.json").write_text(json.dumps(config))
+    options = ["-j", str(IN_FLIGHT), "--no-cache", "--no-table", "--no-progress-bar", "--no-write"]
+    return [program, "eval", "-c", "promptfoo.json", *options]
+
+
+def _inspect(program: str, url: str, folder: Path) -> list[str]:
+    (folder / "task.py").write_text(
+        "from inspect_ai import Task, task\n"
+        "from inspect_ai.dataset import Sample\n"
+        "from inspect_ai.scorer import includes\n"
+        "@task\n"
+        "def orders():\n"
+        f"    questions = ({_QUESTION!r}.replace('{{{{number}}}}', str(number)) for number in range({CASES}))\n"
+        "    return Task(dataset=[Sample(input=item, target='Hello') for item in questions], scorer=includes())\n"
+    )
+    options = ["--model", "openai/gpt-4o", "--model-base-url", url, "--max-connections", str(IN_FLIGHT)]
+    command = [program, "eval", "task.py", *options, "--max-samples", str(IN_FLIGHT), "--display", "none"]
+    return ["env", "OPENAI_API_KEY=none", *command]

@@ -202,24 +202,6 @@ class ResponseCache:
         item.path.unlink(missing_ok=True)
 
 
-class Refreshed:
-    """A cache of which only what this run itself wrote counts: every question is asked anew, once."""
-
-    def __init__(self, cache: ResponseCache) -> None:
-        self._cache = cache
-        self._new: set[tuple[str, int]] = set()
-
-    def get(self, request: str, trial: int) -> tuple[Response, str] | None:
-        """As of the cache, for what was put here."""
-        return self._cache.get(request, trial) if (request, trial) in self._new else None
-
-    def put(self, request: str, trial: int, response: Response, asked: Request | None = None) -> Path:
-        """As of the cache."""
-        path = self._cache.put(request, trial, response, asked)
-        self._new.add((request, trial))
-        return path
-
-
 def answer_name(request: str, trial: int) -> str:
     """Where an answer lies in the cache folder."""
     name = request.removeprefix("sha256:")

@@ -8,7 +8,7 @@ In: a function from the body of a request and its number to an `Act`. Out: a URL
         assert len(server.asked) == 1
 
 It runs in a thread of its own, on a free port of 127.0.0.1. `python -m runback_gate.testing.server --delay 0.2` is the
-same as a process that always answers `Hello.`, for whoever measures a client.
+same as a process that always answers `Hello.`, for whoever measures a client; `GET /asked` says how often it did.
 """
 
 from __future__ import annotations
@@ -132,7 +132,8 @@ class ModelServer:
         self._behaviour = behaviour
         self._path = path
         self._keep = keep
-        self._count = 0
+        self.count = 0
+        """How many requests came."""
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -162,6 +163,8 @@ class ModelServer:
         self._loop = asyncio.get_running_loop()
         app = web.Application(client_max_size=64 << 20)
         app.router.add_post(self._path, self._answer)
+        # For whoever started it as a process.
+        app.router.add_get("/asked", self._asked)
         runner = web.AppRunner(app, shutdown_timeout=0.05, handler_cancellation=True, access_log=None)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0, backlog=1024)
@@ -171,9 +174,12 @@ class ModelServer:
         await self._end.wait()
         await runner.cleanup()
 
+    async def _asked(self, _request: web.Request) -> web.StreamResponse:
+        return web.Response(text=str(self.count))
+
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body: dict[str, Any] = orjson.loads(await request.read())
-        number, self._count = self._count, self._count + 1
+        number, self.count = self.count, self.count + 1
         if self._keep:
             self.asked.append(Asked(body, {name.lower(): value for name, value in request.headers.items()}))
         act = self._behaviour(body, number)

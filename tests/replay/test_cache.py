@@ -18,7 +18,6 @@ from runback_gate.replay import nearest
 from runback_gate.replay.cache import (
     KEY_VARIABLE,
     NoAnswers,
-    Refreshed,
     ResponseCache,
     Stored,
     answer_entry,
@@ -164,16 +163,6 @@ def test_keys_of_seals() -> None:
     assert seal_key({KEY_VARIABLE: "0123456789abcdef"}) == KEY
     with pytest.raises(InputError, match="shorter than 16 characters"):
         seal_key({KEY_VARIABLE: "secret"})
-
-
-def test_refreshed_asks_anew_once(cache: ResponseCache) -> None:
-    """What was there before does not count, what this run wrote does, and it is kept."""
-    cache.put(REQUEST, 0, Response("old"))
-    fresh = Refreshed(cache)
-    assert fresh.get(REQUEST, 0) is None
-    fresh.put(REQUEST, 0, ANSWER, ASKED)
-    assert fresh.get(REQUEST, 0) == cache.get(REQUEST, 0)
-    assert fresh.get(REQUEST, 1) is None
 
 
 @pytest.mark.parametrize(
