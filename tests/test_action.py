@@ -20,7 +20,7 @@ WORKFLOWS = [*sorted((ROOT / ".github/workflows").glob("*.yml")), *sorted((ROOT 
 
 def test_inputs() -> None:
     """Every input is read, every field that is read is an input, and the defaults are the same."""
-    assert set(ACTION["inputs"]) == {field.name for field in fields(Inputs)}
+    assert set(ACTION["inputs"]) == {field.name.replace("_", "-") for field in fields(Inputs)}
     declared = {f"INPUT_{name.upper()}": str(item.get("default", "")) for name, item in ACTION["inputs"].items()}
     declared["INPUT_TOKEN"] = ""
     assert read_inputs(declared) == read_inputs({})

@@ -13,7 +13,7 @@ import contextlib
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
@@ -52,6 +52,12 @@ class Inputs:
     """The part of the cases that is judged: i of n."""
     merge: str | None
     """Folder, from the root of the repository, of the reports of all parts; nothing is judged then."""
+    sign: str | None
+    """A report of an earlier job, from the root of the repository, to be signed; nothing is judged then."""
+    key: str | None
+    """`env:NAME`, the variable that holds the private key; None signs with the identity of the job."""
+    public_log: bool
+    """Whether the public log may name a repository that is private."""
     check: bool
     comment: bool
 
@@ -74,6 +80,9 @@ def read_inputs(environ: Mapping[str, str]) -> Inputs:
         approve=_text(environ, "approve") or None,
         shard=_part(environ),
         merge=_inside(environ, "merge") or None,
+        sign=_inside(environ, "sign") or None,
+        key=_text(environ, "key") or None,
+        public_log=_truth(environ, "public-log", default="false"),
         check=_truth(environ, "check"),
         comment=_truth(environ, "comment"),
     )
@@ -103,8 +112,8 @@ def _part(environ: Mapping[str, str]) -> tuple[int, int]:
     return number, of
 
 
-def _truth(environ: Mapping[str, str], name: str) -> bool:
-    value = _text(environ, name) or "true"
+def _truth(environ: Mapping[str, str], name: str, default: str = "true") -> bool:
+    value = _text(environ, name) or default
     if value not in _TRUTH:
         raise InputError(f"input {name}: {value!r} is neither true nor false")
     return _TRUTH[value]
@@ -129,11 +138,14 @@ class Runner:
 
 
 @contextlib.contextmanager
-def open_runner(environ: Mapping[str, str], workspace: Path, report: str, *, user: int | None) -> Iterator[Runner]:
+def open_runner(
+    environ: Mapping[str, str], workspace: Path, report: str, *, user: int | None, keep: bool = False
+) -> Iterator[Runner]:
     """Open what must be written, then give up the rights of root for those of `user`.
 
     The runner starts a container as root and owns its files itself; a parser that a change had taken over could then
     name the files of the next steps. Without `user`, or where the process is not root, the rights stay as they are.
+    `keep` leaves reports that lie in the folder.
 
     Raises:
         PathError: the folder of the reports is, or lies behind, a symbolic link.
@@ -145,7 +157,7 @@ def open_runner(environ: Mapping[str, str], workspace: Path, report: str, *, use
             for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")
         )
         drop = user if user is not None and os.geteuid() == 0 else None
-        own_folder(workspace, report, drop)
+        own_folder(workspace, report, drop, stale=() if keep else REPORTS)
         if drop is not None:
             os.setgroups([])
             os.setgid(drop)
@@ -153,11 +165,11 @@ def open_runner(environ: Mapping[str, str], workspace: Path, report: str, *, use
         yield Runner(outputs, summary, workspace / report)
 
 
-def own_folder(workspace: Path, name: str, user: int | None) -> None:
+def own_folder(workspace: Path, name: str, user: int | None, stale: Sequence[str] = REPORTS) -> None:
     """Make the folder `name` below the workspace, step by step without following a link, and give it to `user`.
 
-    Reports of an earlier run, or such as the change brings, are removed: they say nothing of this one. The group stays
-    that of the workspace, so that the runner can remove what is in it.
+    The files `stale`, of an earlier run or such as the change brings, are removed: they say nothing of this one. The
+    group stays that of the workspace, so that the runner can remove what is in it.
     """
     place = Location(name)
     try:
@@ -172,9 +184,9 @@ def own_folder(workspace: Path, name: str, user: int | None) -> None:
             inner = os.open(part, _FOLDER, dir_fd=handle)
             os.close(handle)
             handle = inner
-        for stale in REPORTS:
+        for old in stale:
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(stale, dir_fd=handle)
+                os.unlink(old, dir_fd=handle)
         if user is not None:
             os.fchown(handle, user, group)
             os.fchmod(handle, stat.S_IRWXU | stat.S_IRWXG | stat.S_IROTH | stat.S_IXOTH)

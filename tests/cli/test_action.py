@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from runback_gate.attest.bundle import envelope_of, read_bundle
+from runback_gate.attest.statement import read_statement
 from runback_gate.errors import WriteError
 from runback_gate.report.model import read_report
 from tests.cli.conftest import Command, Result, change
@@ -400,3 +402,39 @@ def test_a_merge_queue(job: Job, gate: Path, hub: FakeGitHub) -> None:
     assert (check["external_id"], check["conclusion"]) == ("runback-gate:runback-gate:merge_group", "failure")
     assert check["output"]["title"].startswith("1 weakening")
     assert hub.comments == {}
+
+
+def test_sign(
+    job: Job,
+    gate: Path,
+    hub: FakeGitHub,
+    command: Command,
+    outputs: Callable[[], dict[str, str]],
+    repository: Repository,
+) -> None:
+    """A job of its own signs the report of an earlier one, judges nothing, and names the bundle."""
+    assert command("keys", "generate", str(gate.parent / f"{gate.name}-key"), "--no-password").code == 0
+    secret = (gate.parent / f"{gate.name}-key.key").read_text()
+    head = repository.commit("head")
+    assert job(head=head, GITHUB_EVENT_NAME="push").code == 0
+    report = (gate / ".runback/report.json").read_bytes()
+    asked = len(hub.log)
+    result = job(head=head, GITHUB_EVENT_NAME="push", sign=".runback/report.json", key="env:GATE_KEY", GATE_KEY=secret)
+    assert (result.code, result.out.split()[:2]) == (0, ["signed", "PASSED"]), result
+    assert outputs() == {"bundle": ".runback/attestation.json"}
+    path = ".runback/attestation.json"
+    statement = read_statement(envelope_of(read_bundle((gate / path).read_bytes(), path), path).payload, path)
+    assert statement.facts.commit == head
+    assert (gate / ".runback/report.json").read_bytes() == report
+    assert len(hub.log) == asked
+
+
+def test_sign_without_an_identity(job: Job, gate: Path, outputs: Callable[[], dict[str, str]]) -> None:
+    """Without a key and without the identity of a job nothing is signed: exit 2, and no bundle is named."""
+    assert job(GITHUB_EVENT_NAME="push").code == 0
+    for settings in ({"sign": ".runback/report.json"}, {"sign": "none.json", "key": "env:NONE"}):
+        result = job(GITHUB_EVENT_NAME="push", **settings)
+        assert result.code == 2
+        assert result.error
+        assert outputs() == {}
+        assert not (gate / ".runback/attestation.json").exists()

@@ -29,6 +29,9 @@ def test_defaults() -> None:
         approve=None,
         shard=(1, 1),
         merge=None,
+        sign=None,
+        key=None,
+        public_log=False,
         check=True,
         comment=True,
     )
