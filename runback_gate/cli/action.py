@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from runback_gate.report.model import Report, Revision
 
 _FORMS = {"sarif": "report.sarif", "markdown": "report.md"}
-_BUNDLE = "attestation.json"
 _WIDTH = 120
 """Columns of a log that people read in a browser."""
 _HINT = "`runback-gate action` runs in a job of GitHub Actions; elsewhere use `runback-gate run`"
@@ -57,21 +56,10 @@ def action(user: int | None) -> int:
     workspace = Path(os.environ.get("GITHUB_WORKSPACE") or ".")
     with open_runner(os.environ, workspace, inputs.report, user=user, keep=bool(inputs.sign)) as runner:
         if inputs.sign:
-            return _sign(inputs, workspace / inputs.sign, runner)
+            from runback_gate.cli.signing import sign  # noqa: PLC0415  a job that judges does without
+
+            return sign(inputs, workspace / inputs.sign, runner)
         return _Job(inputs, workspace, runner).run()
-
-
-def _sign(inputs: Inputs, report: Path, runner: Runner) -> int:
-    """Sign the report of an earlier job, as `attest` does. This job has an identity to lose, so it judges nothing."""
-    from runback_gate.cli.attest import attest  # noqa: PLC0415
-
-    words = [str(report), "--out", str(runner.folder / _BUNDLE)]
-    words += ["--key", inputs.key] if inputs.key else ["--keyless"]
-    words += ["--public-log"] if inputs.public_log else []
-    with attest.make_context("attest", words) as context:
-        code = attest.invoke(context)
-    runner.output("bundle", f"{inputs.report}/{_BUNDLE}")
-    return int(code)
 
 
 class _Cancelled(KeyboardInterrupt):

@@ -58,6 +58,8 @@ class Inputs:
     """`env:NAME`, the variable that holds the private key; None signs with the identity of the job."""
     public_log: bool
     """Whether the public log may name a repository that is private."""
+    store: bool
+    """Whether GitHub's attestation store is sent what was signed."""
     check: bool
     comment: bool
 
@@ -83,6 +85,7 @@ def read_inputs(environ: Mapping[str, str]) -> Inputs:
         sign=_inside(environ, "sign") or None,
         key=_text(environ, "key") or None,
         public_log=_truth(environ, "public-log", default="false"),
+        store=_truth(environ, "store", default="false"),
         check=_truth(environ, "check"),
         comment=_truth(environ, "comment"),
     )

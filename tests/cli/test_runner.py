@@ -32,6 +32,7 @@ def test_defaults() -> None:
         sign=None,
         key=None,
         public_log=False,
+        store=False,
         check=True,
         comment=True,
     )

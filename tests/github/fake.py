@@ -100,6 +100,7 @@ class FakeGitHub:
         self.annotations: dict[int, list[dict[str, Any]]] = {}
         self.comments: dict[int, dict[str, Any]] = {}
         self.pulls: dict[int, dict[str, Any]] = {}
+        self.attestations: dict[int, dict[str, Any]] = {}
         self.truncated = False
         self.before: Callable[[str, str], None] = lambda _method, _path: None
         """Called with method and path before a request is answered."""
@@ -297,6 +298,13 @@ class FakeGitHub:
         }
         return self.comments[key]
 
+    def _post_attestation(self, _who: Identity, _query: Any, body: dict[str, Any]) -> Any:
+        if not body["bundle"]:
+            raise RefusedError(422, "Invalid bundle")
+        key = self._id()
+        self.attestations[key] = body["bundle"]
+        return {"id": key}
+
     def _own_comment(self, who: Identity, key: str) -> dict[str, Any]:
         comment = self._found(self.comments, key)
         if comment["user"]["login"] != who.login:
@@ -407,6 +415,7 @@ _ROUTES: dict[str, list[tuple[str, Callable[..., Any]]]] = {
     "POST": [
         (rf"{_REPO}/check-runs", FakeGitHub._post_check),
         (rf"{_REPO}/issues/(\d+)/comments", FakeGitHub._post_comment),
+        (rf"{_REPO}/attestations", FakeGitHub._post_attestation),
     ],
     "PATCH": [
         (rf"{_REPO}/check-runs/(\d+)", FakeGitHub._patch_check),
