@@ -15,10 +15,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.live import direct, through_litellm
+from benchmarks.live_run import large_run, whole_run
 from benchmarks.measure import speed
 from benchmarks.promises import PROMISES, Figure
 
-PROMISES |= {"live": direct, "litellm": through_litellm}
+PROMISES |= {"live": direct, "litellm": through_litellm, "run": whole_run, "large": large_run}
 
 
 def line(figure: Figure) -> str:

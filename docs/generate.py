@@ -39,6 +39,21 @@ EXAMPLES: dict[str, Any] = {
     "maxCostUsd": "0.01",
     "argument": {"tool": "issue_refund", "path": "amount", "op": "<=", "value": 100},
     "cel": "size(response.tool_calls) == 1",
+    "judge": {
+        "model": "openai/gpt-4o-2024-08-06",
+        "rubric": "Says sorry once, promises no money.",
+        "criteria": [{"name": "apology"}, {"name": "no promise", "weight": 2}],
+        "samples": 3,
+        "threshold": 70,
+    },
+}
+
+WITHOUT_CEL = {
+    "jsonSchema": ["The text is JSON that keeps the schema (draft 2020-12; patterns on RE2)."],
+    "judge": [
+        "The judge gives each criterion 0 to 10 points. The check holds if most samples reach the threshold, in per",
+        "cent of all points by weight. See [judged by a model](../guides/live.md#judged-by-a-model).",
+    ],
 }
 
 
@@ -73,9 +88,9 @@ def checks_page() -> str:
         "# Checks",
         "",
         NOTE,
-        "Each entry of `checks:` in a dataset has exactly one of these fields. All but `jsonSchema` are CEL",
-        "expressions over the answer; a check that cannot be evaluated, such as `maxTokens` where usage is unknown,",
-        "leaves the row undecided.",
+        "Each entry of `checks:` in a dataset has exactly one of these fields. All but `jsonSchema` and `judge` are",
+        "CEL expressions over the answer; a check that cannot be evaluated, such as `maxTokens` where usage is",
+        "unknown, leaves the row undecided.",
         "",
     ]
     for name, field in Check.model_fields.items():
@@ -91,9 +106,7 @@ def checks_page() -> str:
             "",
         ]
         source = check.expression
-        lines += (
-            ["The text is JSON that keeps the schema (draft 2020-12; patterns on RE2).", ""] if source is None else []
-        )
+        lines += [*WITHOUT_CEL[name], ""] if source is None else []
         lines += ["```cel", source, "```", ""] if source is not None else []
     return "\n".join(lines)
 

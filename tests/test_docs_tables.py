@@ -19,6 +19,7 @@ from runback_gate.gate.verdict import Row, Trial
 from runback_gate.policy import syntax
 from runback_gate.policy.context import agent_facts, bindings, case_facts
 from runback_gate.policy.evaluate import Finding
+from runback_gate.policy.rubric import Grade
 from runback_gate.replay import cache
 from runback_gate.replay.spend import Spend
 from runback_gate.report import model as report
@@ -111,6 +112,7 @@ def test_fields_of_a_report_are_documented() -> None:
         | fields(report.Totals, "totals.")
         | fields(Interval, "rows[].interval.")
         | fields(Spend, "spend.")
+        | fields(Grade, "rows[].trials[].judged[].")
     )
     assert documented("formats/report.md", "Fields") == expected
 

@@ -1,4 +1,5 @@
-"""The short checks of a case: one mechanism, each is a CEL expression over the answer (save `jsonSchema`).
+"""The short checks of a case: one mechanism, each is a CEL expression over the answer (save
+`jsonSchema`, and `judge`, which asks a model).
 
 In: one entry of `checks:` as written. Out: its title and its CEL source, true when the answer keeps the check.
 
@@ -15,6 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from runback_gate.canonical import MAX_INTEGER
+from runback_gate.dataset.rubric import Rubric
 from runback_gate.schema import Model
 
 Operator = Literal["==", "!=", "<", "<=", ">", ">=", "in", "contains", "startsWith", "endsWith", "matches", "exists"]
@@ -88,6 +90,7 @@ class Check(Model):
     )
     argument: Argument | None = Field(None, description="A fact about an argument of a tool call.")
     cel: Text | None = Field(None, description="Any CEL expression; true means kept.")
+    judge: Rubric | None = Field(None, description="A rubric by which a judge model grades the answer.")
 
     @model_validator(mode="after")
     def _one(self) -> Check:
@@ -116,12 +119,15 @@ class Check(Model):
             )
         if isinstance(value, Argument):
             return f"argument {value.tool}.{value.path} {value.op}"
+        if isinstance(value, Rubric):
+            named = ", ".join(item.name for item in value.criteria if "criteria" in value.model_fields_set)
+            return f"judge {named or ' '.join(value.rubric[:60].split())}"
         return self.kind if isinstance(value, (dict, bool)) else " ".join(f"{self.kind} {value}".split())
 
     @property
     def expression(self) -> str | None:
-        """The CEL source that decides, or None for `jsonSchema`, which CEL cannot say."""
-        return None if self.kind == "jsonSchema" else _EXPRESSIONS[self.kind](getattr(self, self.kind))
+        """The CEL source that decides, or None for `jsonSchema` and `judge`, which CEL cannot say."""
+        return None if self.kind in ("jsonSchema", "judge") else _EXPRESSIONS[self.kind](getattr(self, self.kind))
 
 
 def literal(value: object) -> str:

@@ -18,6 +18,7 @@ from pydantic import Field, model_validator
 from runback_gate.canonical import digest_bytes
 from runback_gate.dataset.checks import Check, Name
 from runback_gate.dataset.recordings import load_recording
+from runback_gate.dataset.rubric import Rubric
 from runback_gate.documents import Document, check_kind, read_document
 from runback_gate.errors import DocumentError, InputError, IntegrityError, Location
 from runback_gate.schema import Model, Resource, validate
@@ -100,10 +101,12 @@ class CaseCheck:
     """The field of the check: `toolCalled`."""
     title: str
     expression: str | None
-    """CEL source, or None when `schema` decides."""
+    """CEL source, or None when `schema` or `rubric` decides."""
     schema: dict[str, Any] | None
     """JSON Schema of the answer's text, for `jsonSchema`."""
     location: Location
+    rubric: Rubric | None = None
+    """What a judge model grades by, for `judge`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +193,7 @@ def _check(document: Document, pointer: tuple[str | int, ...], check: Check) -> 
         return CaseCheck(
             check.kind, check.title, document.expression((*pointer, "cel")), None, document.mark((*pointer, "cel"))
         )
-    return CaseCheck(check.kind, check.title, check.expression, check.jsonSchema, place)
+    return CaseCheck(check.kind, check.title, check.expression, check.jsonSchema, place, check.judge)
 
 
 def case_step(root: Path, dataset: Dataset, case: Case) -> Step:

@@ -180,7 +180,7 @@ def _rules_of(plan: Plan) -> tuple[object, ...]:
 def _meaning(work: Work) -> tuple[object, ...]:
     """What a case asks and demands, wherever it stands in its file."""
     case: Case = work.case
-    checks = [(check.kind, check.title, check.expression, check.schema) for check in case.checks]
+    checks = [(check.kind, check.title, check.expression, check.schema, check.rubric) for check in case.checks]
     return work.dataset.agent, case.tags, case.trials, case.step, case.messages, checks
 
 

@@ -13,12 +13,15 @@ the row. So the same code judges what is recorded and what a model is asked for,
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from runback_gate.agent import Agent, ask
+from runback_gate.canonical import digest
 from runback_gate.dataset.document import Case, Dataset, Trials, case_step
+from runback_gate.dataset.rubric import Rubric
 from runback_gate.gate.plan import Plan
 from runback_gate.gate.trials import Interval, wilson
 from runback_gate.gate.verdict import Row, Trial, Verdict, settle_trials, trial_verdict
@@ -26,10 +29,20 @@ from runback_gate.gate.waivers import apply_waivers
 from runback_gate.policy.context import agent_facts, bindings, case_facts
 from runback_gate.policy.document import ACTIONS
 from runback_gate.policy.engine import Engine
-from runback_gate.policy.evaluate import Finding, Judgement, Subject, compile_checks, compile_policy, judge
+from runback_gate.policy.evaluate import Finding, Judgement, Rule, Subject, compile_checks, compile_policy, judge
+from runback_gate.policy.rubric import (
+    Grade,
+    Points,
+    empty_request,
+    grade_samples,
+    is_self,
+    judge_request,
+    read_points,
+    ungraded,
+)
 from runback_gate.replay.compare import summarize
 from runback_gate.replay.evidence import Ask, Evidence, Question, Replay, compare_requests
-from runback_gate.step import Step
+from runback_gate.step import Response, Source, Step, to_json
 
 Judging = Generator[Ask, Replay, Row]
 """The making of one row: it asks for answers and returns the row."""
@@ -86,7 +99,15 @@ class Rules:
         self.waivers = {waiver.name: str(waiver) for waiver in plan.waivers}
         self.used: set[str] = set()
 
-    def judge(self, work: Work, agent: Agent, step: Step, question: Question, answer: Replay) -> Judgement:
+    def judge(
+        self,
+        work: Work,
+        agent: Agent,
+        step: Step,
+        question: Question,
+        answer: Replay,
+        grades: Mapping[Rule, Grade] = MappingProxyType({}),
+    ) -> Judgement:
         """What the rules say of one answer; nothing when there is none. Checks are those that this revision has."""
         if answer.response is None:
             return Judgement((), (), ())
@@ -101,7 +122,7 @@ class Rules:
         )
         rules = [item for item in self.policies if item.concerns(agent.name, case.tags)]
         checks = self.checks.get(work.key)
-        return judge(Subject(self.engine, data), rules if checks is None else [*rules, checks])
+        return judge(Subject(self.engine, data, grades), rules if checks is None else [*rules, checks])
 
     def count(self, case: Case, k_of_n: Trials | None) -> Count:
         """How often a case is asked; a number that is given is asked exactly so."""
@@ -121,9 +142,18 @@ class Rules:
         own = next((item for item in self.plan.agents if item.name == agent.name), agent)
         return own.labels
 
-    def trial(self, work: Work, agent: Agent, asked: Ask, answer: Replay) -> Trial:
-        """Judge one answer, with the waivers of this revision."""
-        judgement = self.judge(work, agent, asked.step, asked.question, answer)
+    def rubrics(self, work: Work) -> list[tuple[Rule, Rubric]]:
+        """The checks of a case that a judge model decides."""
+        checks = self.checks.get(work.key)
+        return [] if checks is None else [(rule, rule.rubric) for rule in checks.rules if rule.rubric is not None]
+
+    def trial(self, work: Work, agent: Agent, asked: Ask, answer: Replay) -> Generator[Ask, Replay, Trial]:
+        """Judge one answer, with the waivers of this revision; judge models are asked where a check wants it."""
+        grades: dict[Rule, Grade] = {}
+        if answer.response is not None and answer.response.error is None:
+            for rule, rubric in self.rubrics(work):
+                grades[rule] = yield from _grade(rule, rubric, asked, answer.response)
+        judgement = self.judge(work, agent, asked.step, asked.question, answer, grades)
         answered = answer.response is not None and answer.response.error is None
         findings = apply_waivers(judgement.findings, self.plan.waivers, work.case.id, self.plan.day)
         self.used.update(finding.waiver for finding in findings if finding.waiver)
@@ -140,7 +170,28 @@ class Rules:
             passed=judgement.passed,
             skipped=judgement.skipped,
             findings=findings,
+            judged=tuple(grades.values()),
         )
+
+
+def _grade(rule: Rule, rubric: Rubric, asked: Ask, response: Response) -> Generator[Ask, Replay, Grade]:
+    """Ask a judge model about an answer, sample by sample; the question is the same wherever the answer is."""
+    if not rubric.allowSelf and is_self(rubric, asked.question.request.model or response.model):
+        return ungraded(rubric, rule.id, "it is the model under test (allowSelf: true allows that)")
+    try:
+        request = judge_request(rubric, response)
+    except ValueError as error:
+        return ungraded(rubric, rule.id, str(error))
+    question = Question(request, digest(to_json(request)), False, "")
+    step = Step(asked.step.agent, request, Response(), Source("", 0, "exact"))
+    samples: list[Points] = []
+    stored: list[str | None] = []
+    for sample in range(rubric.samples):
+        left = rubric.samples - sample
+        reply = yield Ask(step, question, sample, live=asked.live, risk=asked.risk, least=left, most=left)
+        samples.append(Points((), reply.note) if reply.response is None else read_points(rubric, reply.response))
+        stored.append(reply.answer)
+    return grade_samples(rubric, rule.id, question.digest, samples, stored)
 
 
 def judge_case(
@@ -163,12 +214,14 @@ def judge_case(
     question = compare_requests(step, ask(agent, step))
     recorded = question.recorded and not fresh
     count = Count(1, 1, 0) if recorded else rules.count(work.case, k_of_n)
-    first = Ask(step, question, 0, live=live, fresh=fresh, risk=rules.risk(work, agent, step, question))
+    judges = tuple(empty_request(rubric) for _, rubric in rules.rubrics(work) for _ in range(rubric.samples))
+    risk = rules.risk(work, agent, step, question)
+    first = Ask(step, question, 0, live=live, fresh=fresh, risk=risk, judges=judges)
     trials: list[Trial] = []
     verdict = None
     while verdict is None:
         asked = dataclasses.replace(first, trial=len(trials), least=count.least(trials), most=count.most(trials))
-        trials.append(rules.trial(work, agent, asked, (yield asked)))
+        trials.append((yield from rules.trial(work, agent, asked, (yield asked))))
         verdict = settle_trials(trials, count.needed, count.planned, count.cap)
     count = count.extended(len(trials))
     decider = next(trial for trial in trials if trial.verdict is verdict)

@@ -136,6 +136,9 @@ def _stored(rows: Iterable[Row], head: Iterable[Work], base: Iterable[Work]) -> 
             found.append(("recording", path, row.recording, side))
         answers = (item for item in row.trials if item.stored)
         found += [("answer", f"{item.request}.{item.index}", item.stored or "", "head") for item in answers]
+        for grade in (grade for item in row.trials for grade in item.judged):
+            names = enumerate(grade.stored)
+            found += [("answer", f"{grade.request}.{index}", name, "head") for index, name in names if name]
     return tuple(found)
 
 

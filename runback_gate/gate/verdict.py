@@ -18,6 +18,7 @@ from typing import Literal
 from runback_gate.errors import Location
 from runback_gate.gate.trials import Interval, enough, straddles
 from runback_gate.policy.evaluate import Finding
+from runback_gate.policy.rubric import Grade
 from runback_gate.replay.evidence import Evidence
 
 Status = Literal["", "regressed", "already failing", "fixed", "new", "unchanged"]
@@ -66,6 +67,8 @@ class Trial:
     """Milliseconds from request to complete answer; None when that is not known."""
     cost_usd: str | None = None
     """US dollars as a decimal string; None when that is not known."""
+    judged: tuple[Grade, ...] = ()
+    """What judge models say of the answer."""
 
 
 @dataclass(frozen=True, slots=True)

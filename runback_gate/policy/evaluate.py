@@ -11,20 +11,23 @@ holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from posixpath import commonprefix
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from runback_gate.canonical import JsonValue
 from runback_gate.dataset.document import CaseCheck
+from runback_gate.dataset.rubric import Rubric
 from runback_gate.errors import ExpressionError, Location
 from runback_gate.policy.document import Action, Expression, Policy
 from runback_gate.policy.engine import Activation, Engine, Outcome, Program
 from runback_gate.policy.inline import inline
 from runback_gate.policy.pattern import compile_pattern
+from runback_gate.policy.rubric import Grade
 from runback_gate.policy.syntax import check_limits, line_column, walk
 
 if TYPE_CHECKING:
@@ -63,7 +66,7 @@ class Rule:
     action: Action
     ignore_errors: bool
     program: Program | None
-    """What decides, or None when `schema` does."""
+    """What decides, or None when `schema` or `rubric` does."""
     schema: JsonSchemaProgram | None
     message: str
     message_program: Program | None
@@ -72,6 +75,8 @@ class Rule:
     """CEL as written, for explaining; empty when CEL does not decide."""
     params: dict[str, Any]
     variables: dict[str, str]
+    rubric: Rubric | None = None
+    """What a judge model grades by, when neither program nor schema decides."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,9 +98,12 @@ class RuleSet:
 class Subject:
     """The data of one answer, bound once for every rule."""
 
-    def __init__(self, engine: Engine, data: dict[str, JsonValue]) -> None:
+    def __init__(
+        self, engine: Engine, data: dict[str, JsonValue], grades: Mapping[Rule, Grade] = MappingProxyType({})
+    ) -> None:
         self.engine = engine
         self.data = data
+        self.grades = grades
         self.activation: Activation = engine.bind(data)
         self._outcomes: dict[Program, Outcome] = {}
 
@@ -211,9 +219,9 @@ def compile_checks(checks: Iterable[CaseCheck], engine: Engine) -> RuleSet:
     for check in checks:
         program, schema = None, None
         try:
-            if check.expression is None:
+            if check.expression is None and check.rubric is None:
                 schema = _compile_schema(check.schema or {})
-            else:
+            elif check.expression is not None:
                 _check_patterns(check.expression)
                 program = engine.compile(check.expression)
         except ExpressionError as error:
@@ -223,8 +231,9 @@ def compile_checks(checks: Iterable[CaseCheck], engine: Engine) -> RuleSet:
         message = f"check does not hold: {check.title}"
         # Of the other checks the title and the answer say it all.
         source = check.expression or "" if check.kind in ("cel", "argument") else ""
+        place, rubric = check.location, check.rubric
         rules.append(
-            Rule(check.title, "", "Deny", False, program, schema, message, None, check.location, source, {}, {})
+            Rule(check.title, "", "Deny", False, program, schema, message, None, place, source, {}, {}, rubric)
         )
     return RuleSet((), (), (), tuple(rules))
 
@@ -272,6 +281,9 @@ def _matches(rule_set: RuleSet, subject: Subject) -> tuple[bool | None, str | No
 def _decide(rule: Rule, subject: Subject) -> Outcome:
     if rule.schema is not None:
         return rule.schema.decide(subject.text)
+    if rule.rubric is not None:
+        grade = subject.grades.get(rule)
+        return Outcome(error="no judge was asked") if grade is None else grade.outcome
     return cast("Program", rule.program).evaluate(subject.activation)
 
 
@@ -299,6 +311,8 @@ def _message(rule: Rule, subject: Subject) -> str:
 
 
 def _values(rule: Rule, subject: Subject) -> tuple[tuple[str, str], ...]:
+    if rule in subject.grades:
+        return subject.grades[rule].values
     if not rule.source:
         return ()
     # Imported here: only a failing rule is explained.

@@ -1,0 +1,65 @@
+"""The promises about a whole `run --live`: time beside the ideal, CPU a case, memory of a large one.
+
+In: a folder to work in. Out: `Figure`s; see `benchmarks.promises`.
+
+    whole_run(Path("/some/empty/folder"))
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+from benchmarks.live import CASES, DELAY, IDEAL, IN_FLIGHT, served
+from benchmarks.measure import Cost, measure
+from benchmarks.promises import COMMAND, POLICIES, ROOT, Figure, Peer
+from benchmarks.workload_live import point_at
+
+MANY = 10_000
+STARTED = "the same cases on recorded evidence"
+
+
+def whole_run(folder: Path) -> list[Figure]:
+    """1,000 cases that must all be asked, with policies, report and cache, beside the same on recorded evidence."""
+    _workload(folder, CASES)
+    recorded = measure([COMMAND, "run", "-q"], folder, runs=2)
+    with served(DELAY) as url:
+        point_at(folder, url)
+        begun = time.perf_counter()
+        cost = _run(folder, CASES)
+        wall = time.perf_counter() - begun
+    name = f"run --live of {CASES:,} cases, {IN_FLIGHT} in flight"
+    more = (cost.cpu - recorded.cpu) * 1000 / CASES
+    return [
+        Figure(f"{name}: wall beyond {STARTED[:8]} work, of ideal", "x", (wall - recorded.cpu) / IDEAL, 1.15),
+        Figure(f"{name}: CPU a case, added", "ms", more, 1.0, (Peer(STARTED, recorded.cpu * 1000 / CASES),)),
+    ]
+
+
+def large_run(folder: Path) -> list[Figure]:
+    """10,000 cases that must all be asked: memory does not grow with what they say."""
+    _workload(folder, MANY)
+    with served(0.0) as url:
+        point_at(folder, url)
+        cost = _run(folder, MANY)
+    return [Figure(f"run --live of {MANY:,} cases: memory", "MB", cost.rss, 150)]
+
+
+def _workload(folder: Path, cases: int) -> None:
+    words = ["-m", "benchmarks.workload", str(folder), "--cases", str(cases), "--policies", str(POLICIES)]
+    measure([_python(), *words], ROOT, runs=0)
+
+
+def _python() -> str:
+    return str(Path(COMMAND).with_name("python"))
+
+
+def _run(folder: Path, cases: int) -> Cost:
+    """One run; the answers are not what the checks want, so it is red, and every row must be there and live."""
+    options = ["--live", "--cache", "answers", "--in-flight", str(IN_FLIGHT), "--report", "report", "-q"]
+    cost = measure([COMMAND, "run", *options], folder, runs=0, exit_codes=(1,))
+    totals = json.loads((folder / "report" / "report.json").read_bytes())["totals"]
+    if (totals["rows"], totals["live"]) != (cases, cases):
+        raise RuntimeError(f"the run did not ask what it was to ask: {totals}")
+    return cost
