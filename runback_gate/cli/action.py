@@ -120,7 +120,8 @@ class _Job:
 
     def _report(self, api: Api | None, event: Event) -> tuple[Event, Report]:
         """Find the two sides, lay out what is not in the workspace, and judge; or read what the parts judged."""
-        from runback_gate.cli.run import Change, judge  # noqa: PLC0415
+        from runback_gate.cli.live import Asking  # noqa: PLC0415
+        from runback_gate.cli.run import Change, examine  # noqa: PLC0415
         from runback_gate.report.model import Revision  # noqa: PLC0415
 
         inputs = self.inputs
@@ -145,14 +146,16 @@ class _Job:
                 )
             elif inputs.merge:
                 return event, self._merged(event, None)
-            report = judge(
+            report, _ = examine(
                 root,
+                Asking(live=inputs.live),
+                None,
+                change,
                 agent=inputs.agent,
                 dataset=inputs.dataset,
                 cache=self._cache(),
                 date=None,
                 quiet=False,
-                change=change,
             )
         return event, report
 

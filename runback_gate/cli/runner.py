@@ -46,6 +46,8 @@ class Inputs:
     """Folder of the reports, from the root of the repository."""
     cache: str | None
     """Folder of earlier answers below HOME, where no file of the repository can lie."""
+    live: bool
+    """Whether models are asked, within the budget and by the providers of the base."""
     approve: str | None
     """The head whose weakening of the gate a person approved."""
     shard: tuple[int, int]
@@ -79,6 +81,7 @@ def read_inputs(environ: Mapping[str, str]) -> Inputs:
         dataset=_text(environ, "dataset") or None,
         report=_inside(environ, "report") or ".runback",
         cache=_inside(environ, "cache") or None,
+        live=_truth(environ, "live", default="false"),
         approve=_text(environ, "approve") or None,
         shard=_part(environ),
         merge=_inside(environ, "merge") or None,

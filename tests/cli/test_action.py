@@ -13,6 +13,7 @@ import pytest
 
 from runback_gate.attest.bundle import envelope_of, read_bundle
 from runback_gate.attest.statement import read_statement
+from runback_gate.cli.live import Asking
 from runback_gate.errors import WriteError
 from runback_gate.report.model import read_report
 from tests.cli.conftest import Command, Result, change
@@ -218,7 +219,7 @@ def test_a_crash(job: Job, hub: FakeGitHub, monkeypatch: pytest.MonkeyPatch) -> 
     def crash(*_: object, **__: object) -> None:
         raise ZeroDivisionError("by\nzero")
 
-    monkeypatch.setattr("runback_gate.cli.run.judge", crash)
+    monkeypatch.setattr("runback_gate.cli.run.examine", crash)
     result = job()
     assert (result.code, result.err) == (2, "")
     (check,) = hub.checks.values()
@@ -242,7 +243,7 @@ def test_cancelled(job: Job, hub: FakeGitHub, monkeypatch: pytest.MonkeyPatch, n
         os.kill(os.getpid(), number)
         signal.pause()
 
-    monkeypatch.setattr("runback_gate.cli.run.judge", interrupt)
+    monkeypatch.setattr("runback_gate.cli.run.examine", interrupt)
     result = job()
     assert (result.code, result.error) == (2, "interrupted")
     (check,) = hub.checks.values()
@@ -260,7 +261,7 @@ def test_killed_and_run_again(
 
     head = repository.commit("head")
     with monkeypatch.context() as patch:
-        patch.setattr("runback_gate.cli.run.judge", killed)
+        patch.setattr("runback_gate.cli.run.examine", killed)
         assert job(head=head).code == 137
     assert [check["status"] for check in hub.checks.values()] == ["in_progress"]
     assert job(head=head, GITHUB_RUN_ATTEMPT="3").code == 0
@@ -308,17 +309,17 @@ def test_not_in_a_job(job: Job, settings: dict[str, Any], words: str) -> None:
 
 
 def test_earlier_answers(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Answers are read below HOME, which no file of the repository reaches."""
+    """Answers are read below HOME, which no file of the repository reaches; models are asked on request."""
     seen: list[Any] = []
 
-    def judge(*_: object, cache: Path | None, **__: object) -> None:
-        seen.append(cache)
+    def examine(_root: Path, asking: Asking, *_: object, cache: Path | None, **__: object) -> None:
+        seen.append((cache, asking.live))
         raise SystemExit(0)
 
-    monkeypatch.setattr("runback_gate.cli.run.judge", judge)
+    monkeypatch.setattr("runback_gate.cli.run.examine", examine)
     job(cache="answers", HOME="/github/home")
-    job(HOME="/github/home")
-    assert seen == [Path("/github/home/answers"), None]
+    job(HOME="/github/home", live="true")
+    assert seen == [(Path("/github/home/answers"), False), (None, True)]
 
 
 def test_a_head_that_is_data(job: Job, gate: Path, hub: FakeGitHub, repository: Repository) -> None:

@@ -26,6 +26,7 @@ def test_defaults() -> None:
         dataset=None,
         report=".runback",
         cache=None,
+        live=False,
         approve=None,
         shard=(1, 1),
         merge=None,
