@@ -31,7 +31,8 @@ def sign(inputs: Inputs, report: Path, runner: Runner) -> int:
     words = [str(report), "--out", str(path)]
     words += ["--key", inputs.key] if inputs.key else ["--keyless"]
     words += ["--public-log"] if inputs.public_log else []
-    with attest.make_context("attest", words) as context:
+    # A command keeps the help option that its first context made.
+    with attest.make_context("attest", words, help_option_names=["-h", "--help"]) as context:
         code = attest.invoke(context)
     runner.output("bundle", f"{inputs.report}/{BUNDLE}")
     if inputs.store:
