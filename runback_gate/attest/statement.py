@@ -23,7 +23,8 @@ from runback_gate.attest.bundle import Json
 from runback_gate.canonical import canonical_bytes, digest_bytes, parse_canonical
 from runback_gate.errors import DocumentError, InputError, Location
 from runback_gate.gate.verdict import Row, Verdict
-from runback_gate.report.model import Input, Report, Revision, deciding
+from runback_gate.report.model import Input, Report, Revision
+from runback_gate.report.wording import deciding
 from runback_gate.step import from_json, to_json
 
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"

@@ -18,9 +18,10 @@ from runback_gate.errors import Location, RunbackError
 from runback_gate.gate.verdict import Verdict
 from runback_gate.report import markdown
 from runback_gate.report.annotations import Annotation, remarks
-from runback_gate.report.model import Report, report_digest, tally
+from runback_gate.report.model import Report, report_digest
 from runback_gate.report.text import cut, line, markdown_code, short
 from runback_gate.report.text import markdown as prose
+from runback_gate.report.wording import tally
 
 NO_VERDICT: Final = "No verdict"
 """How a title begins where nothing could be judged: it must not read as passed, nor as a fault of the change."""

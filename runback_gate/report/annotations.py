@@ -16,8 +16,9 @@ from typing import Final, Literal
 
 from runback_gate.errors import Location
 from runback_gate.gate.verdict import Row, Verdict
-from runback_gate.report.model import Report, answers, changed, deciding, explanation, labels, purpose, said, tally
+from runback_gate.report.model import Report
 from runback_gate.report.text import command_data, command_property, short
+from runback_gate.report.wording import answers, changed, deciding, explanation, labels, purpose, said, tally
 
 MAX_PER_LEVEL: Final = 10
 """Errors, warnings and notices that GitHub keeps of one step; the rest is dropped without a word."""

@@ -21,8 +21,10 @@ from runback_gate.gate.verdict import Row, Verdict
 from runback_gate.policy.evaluate import Finding
 from runback_gate.replay.evidence import Evidence
 from runback_gate.report import effects
-from runback_gate.report.model import (
-    Report,
+from runback_gate.report.model import Report
+from runback_gate.report.spent import interval, spending
+from runback_gate.report.text import ELLIPSIS, short, terminal
+from runback_gate.report.wording import (
     against,
     answers,
     deciding,
@@ -37,8 +39,6 @@ from runback_gate.report.model import (
     tally,
     trials,
 )
-from runback_gate.report.spent import interval, spending
-from runback_gate.report.text import ELLIPSIS, short, terminal
 
 MIN_WIDTH: Final = 60
 MAX_WIDTH: Final = 400

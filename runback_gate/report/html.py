@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from runback_gate.canonical import digest_bytes
 from runback_gate.gate.verdict import Verdict
-from runback_gate.report import effects, model
+from runback_gate.report import effects, model, wording
 from runback_gate.report.model import Report
 from runback_gate.report.spent import interval, spending
 from runback_gate.report.text import cut, visible
@@ -81,7 +81,7 @@ def render(report: Report, *, max_bytes: int = MAX_BYTES) -> str:
     left = max_bytes - len(frame.encode("utf-8"))
     rules = {rule.id: rule for rule in reversed(report.rules)}
     shown: dict[bool, list[Markup]] = {True: [], False: []}
-    for number, (name, row) in enumerate(zip(model.labels(report.rows), report.rows, strict=True), 1):
+    for number, (name, row) in enumerate(zip(wording.labels(report.rows), report.rows, strict=True), 1):
         text: Markup = template.row(number, name, row, rules)  # type: ignore[attr-defined]
         left -= len(text.encode("utf-8"))
         if left < 0:
@@ -111,7 +111,7 @@ def _environment() -> tuple[Environment, Markup]:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    env.globals.update({name: getattr(model, name) for name in _WORDINGS}, signs=_SIGNS, words=_WORDS, limits=_LIMITS)
+    env.globals.update({name: getattr(wording, name) for name in _WORDINGS}, signs=_SIGNS, words=_WORDS, limits=_LIMITS)
     env.globals.update(interval=interval, spending=spending)
     style = loader.get_source(env, "style.css")[0]
     return env, Markup(style)  # noqa: S704  a file of this package, in which `>` must stay

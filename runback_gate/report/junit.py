@@ -13,19 +13,10 @@ from typing import Final
 from xml.etree import ElementTree as ET
 
 from runback_gate.gate.verdict import Row, Verdict
-from runback_gate.report.model import (
-    Report,
-    Totals,
-    count,
-    deciding,
-    explanation,
-    labels,
-    said,
-    story,
-    tally,
-)
+from runback_gate.report.model import Report, Totals, count
 from runback_gate.report.spent import interval
 from runback_gate.report.text import short, terminal
+from runback_gate.report.wording import deciding, explanation, labels, said, story, tally
 
 _OUTCOMES: Final = {Verdict.FAIL: "failure", Verdict.UNDECIDED: "error", Verdict.WAIVED: "skipped"}
 _FINDINGS: Final = 20

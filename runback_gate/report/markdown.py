@@ -15,8 +15,10 @@ from typing import Final
 from runback_gate.gate.verdict import Row, Verdict
 from runback_gate.policy.evaluate import Finding
 from runback_gate.report import effects
-from runback_gate.report.model import (
-    Report,
+from runback_gate.report.model import Report, report_digest
+from runback_gate.report.spent import interval, spending
+from runback_gate.report.text import cut, markdown, markdown_code, short
+from runback_gate.report.wording import (
     against,
     answers,
     changed,
@@ -25,7 +27,6 @@ from runback_gate.report.model import (
     explanation,
     labels,
     purpose,
-    report_digest,
     said,
     scope,
     sources,
@@ -33,8 +34,6 @@ from runback_gate.report.model import (
     tally,
     trials,
 )
-from runback_gate.report.spent import interval, spending
-from runback_gate.report.text import cut, markdown, markdown_code, short
 
 MAX_BYTES: Final = 65_535
 """What GitHub takes for the summary of a check, in bytes of UTF-8."""

@@ -1,19 +1,18 @@
 """The report: one object from which every surface is rendered.
 
 In: what the gate judged. Out: `Report`, and its JSON `runback.report/v1`. A renderer is a function `Report -> str`; it
-counts nothing for itself and shows nothing that is not here. What several renderers say alike is worded here too.
+counts nothing for itself and shows nothing that is not here. `wording` has what several renderers say alike.
 
     report = read_report(data)
     text = runback_gate.report.markdown.render(report)
-    tally(report)                               # ("1 failed", "11 passed")
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, assert_never, cast
+from typing import Any, Final, Literal, cast
 
 import orjson
 
@@ -21,8 +20,6 @@ from runback_gate.canonical import digest_bytes, parse_json
 from runback_gate.errors import InputError, Location
 from runback_gate.gate.verdict import Row, Verdict, gate_verdict
 from runback_gate.policy.effect import PolicyEffect
-from runback_gate.policy.evaluate import Finding
-from runback_gate.replay.evidence import Evidence
 from runback_gate.replay.spend import Spend
 from runback_gate.schema import json_schema
 from runback_gate.step import from_json
@@ -32,9 +29,6 @@ MAX_REPORT_BYTES = 64 << 20
 
 Incomplete = Literal["", "interrupted", "terminated"]
 """Why a run ended early; empty for one that did not."""
-
-_NOUNS: Final = {"policy": ("policy", "policies"), "tools": ("tool list", "tool lists")}
-
 
 Side = Literal["head", "base"]
 """The revision that a file was read from."""
@@ -137,6 +131,8 @@ class Totals:
     missing: int
     regressed: int = 0
     """Rows that fail and did not on the base."""
+    newly_failing: int = 0
+    """Rows that fail and are not on the base, or by a rule that is not."""
     already_failing: int = 0
     fixed: int = 0
     weakenings: int = 0
@@ -198,6 +194,7 @@ def count(rows: Sequence[Row], policies: int) -> Totals:
         datasets=len({row.dataset for row in cases}),
         policies=policies,
         regressed=statuses["regressed"],
+        newly_failing=sum(row.verdict is Verdict.FAIL and row.status == "new" for row in rows),
         already_failing=statuses["already failing"],
         fixed=statuses["fixed"],
         weakenings=sum(row.kind == "weakening" and row.verdict is Verdict.FAIL for row in rows),
@@ -260,138 +257,3 @@ def _covers(whole: object, given: object) -> bool:
 def report_schema() -> dict[str, Any]:
     """The JSON Schema (draft-07) of `runback.report/v1`."""
     return json_schema(Report)
-
-
-def labels(rows: Sequence[Row]) -> tuple[str, ...]:
-    """For each row the shortest name that no other row has: its case, `dataset/case`, or `agent: dataset/case`."""
-    names = [_names(row) for row in rows]
-    taken = Counter(name for choices in names for name in dict.fromkeys(choices))
-    return tuple(next((name for name in choices if taken[name] == 1), choices[-1]) for choices in names)
-
-
-def _names(row: Row) -> tuple[str, ...]:
-    if row.kind != "case":
-        return (f"{row.kind} {row.case}",)
-    return (row.case, f"{row.dataset}/{row.case}", f"{row.agent}: {row.dataset}/{row.case}")
-
-
-def deciding(row: Row) -> tuple[Finding, ...]:
-    """The findings that make the row what it is; none for a row that passes or that nothing judged."""
-    live = tuple(finding for finding in row.findings if finding.waiver is None)
-    match row.verdict:
-        case Verdict.FAIL:
-            return tuple(item for item in live if item.outcome == "fail" and item.action == "Deny")
-        case Verdict.UNDECIDED:
-            return tuple(item for item in live if item.outcome == "error" and item.action == "Deny")
-        case Verdict.WARN:
-            return tuple(item for item in live if item.action == "Warn")
-        case Verdict.WAIVED:
-            return tuple(item for item in row.findings if item.waiver is not None)
-        case Verdict.PASS:
-            return ()
-        case _:
-            assert_never(row.verdict)
-
-
-def said(finding: Finding) -> str:
-    """The message of a finding without the rule that it repeats, for use beside the rule."""
-    return finding.message.removesuffix(f": {finding.rule}")
-
-
-def explanation(row: Row) -> str:
-    """What the row says for itself where no finding speaks: the fault of the gate, or the note on the evidence."""
-    return row.note if row.kind == "case" else row.why
-
-
-def purpose(row: Row) -> str:
-    """Why the case is there, in its author's words; empty for rows of another kind."""
-    return row.why if row.kind == "case" else ""
-
-
-def answers(row: Row) -> tuple[str, str]:
-    """The answer then and now, in short; the first is empty when it would only repeat the second."""
-    return ("" if row.then == row.now else row.then, row.now)
-
-
-def story(row: Row, say: Callable[[str], str]) -> Iterator[str]:
-    """The answers then and now and why the case is there, a line each, as `say` makes each text fit for its medium."""
-    before, now = map(say, answers(row))
-    if before:
-        yield f"then: {before}"
-    if now:
-        yield f"now: {now}"
-    if purpose(row):
-        yield f"case: {say(purpose(row))}"
-
-
-def trials(row: Row) -> str:
-    """`1/3`: trials that passed, of those planned, and what is needed when that is less; `–` without an answer."""
-    if row.evidence in (None, Evidence.MISSING):
-        return "–"
-    needs = f", needs {row.needed}" if row.needed < row.planned else ""
-    return f"{row.passed}/{row.planned}{needs}"
-
-
-def tally(report: Report) -> tuple[str, ...]:
-    """The rows by verdict, worst first, without the zeros; says so when no case was judged."""
-    totals = report.totals
-    nothing = () if totals.cases else ("no case was judged",)
-    if report.incomplete:
-        nothing = (f"incomplete: {report.incomplete}", *nothing)
-    other = totals.failed - totals.regressed - totals.already_failing - totals.weakenings
-    weaker = "weakening" if totals.weakenings == 1 else "weakenings"
-    pairs = [(totals.regressed, "regressed"), (other, "failed"), (totals.weakenings, weaker)]
-    pairs += [(totals.already_failing, "already failing")]
-    pairs += [(getattr(totals, word), word) for word in ("undecided", "warned", "waived", "passed")]
-    fixed = (f"{totals.fixed:,} of them fixed",) if totals.fixed else ()
-    return nothing + _counts(pairs) + fixed
-
-
-def standing(row: Row, words: Mapping[Verdict, str]) -> str:
-    """The verdict of a row in one of the given words, or its status against the base where that says more."""
-    failed = row.verdict is Verdict.FAIL and row.status in ("regressed", "already failing")
-    fixed = row.status == "fixed" and row.verdict is Verdict.PASS
-    return row.status if failed or fixed else words[row.verdict]
-
-
-def against(report: Report) -> str:
-    """`against main@4be1f02 · head 9ac3e11`: the revisions; empty for a run of one alone."""
-    parts = [] if report.base is None else [f"against {report.base}"]
-    return " · ".join([*parts, *([] if report.head is None else [f"head {report.head}"])])
-
-
-def changed(report: Report) -> tuple[Input, ...]:
-    """The files of the head that the base does not have so; none without a base, or where that has no gate."""
-    theirs = {(item.kind, item.path, item.digest) for item in report.inputs if item.side == "base"}
-    stored = ("recording", "answer")
-    ours = (item for item in report.inputs if item.side == "head" and item.kind not in stored)
-    if report.base is None or not theirs:
-        return ()
-    return tuple(item for item in ours if (item.kind, item.path, item.digest) not in theirs)
-
-
-def scope(report: Report) -> tuple[str, ...]:
-    """How much was judged: datasets, cases, policies."""
-    totals = report.totals
-    return (many(totals.datasets, "dataset"), many(totals.cases, "case"), many(totals.policies, "policy"))
-
-
-def evidence(report: Report) -> tuple[str, ...]:
-    """The rows by the origin of their evidence, without the zeros."""
-    return _counts((getattr(report.totals, kind), kind) for kind in ("recorded", "cached", "live", "missing"))
-
-
-def sources(report: Report) -> tuple[str, ...]:
-    """The inputs of the head by kind, in the order in which they are listed."""
-    kinds = Counter(item.kind for item in report.inputs if item.side == "head")
-    return tuple(many(number, kind) for kind, number in kinds.items())
-
-
-def _counts(pairs: Iterable[tuple[int, str]]) -> tuple[str, ...]:
-    return tuple(f"{number:,} {word}" for number, word in pairs if number)
-
-
-def many(number: int, noun: str) -> str:
-    """`1 case`, `2 cases`."""
-    one, many = _NOUNS.get(noun, (noun, f"{noun}s"))
-    return f"{number:,} {one if number == 1 else many}"

@@ -19,18 +19,9 @@ from runback_gate.canonical import JsonValue, digest
 from runback_gate.errors import Location
 from runback_gate.gate.verdict import Row, Verdict
 from runback_gate.policy.evaluate import Finding
-from runback_gate.report.model import (
-    Report,
-    Rule,
-    deciding,
-    explanation,
-    labels,
-    report_digest,
-    said,
-    story,
-    tally,
-)
+from runback_gate.report.model import Report, Rule, report_digest
 from runback_gate.report.text import short, terminal, visible
+from runback_gate.report.wording import deciding, explanation, labels, said, story, tally
 
 MAX_RESULTS: Final = 5_000
 """What GitHub keeps of one run."""

@@ -13,7 +13,8 @@ from decimal import Decimal
 from typing import Final
 
 from runback_gate.gate.verdict import Row
-from runback_gate.report.model import Report, many
+from runback_gate.report.model import Report
+from runback_gate.report.wording import many
 
 _AMOUNT: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,18})?")
 

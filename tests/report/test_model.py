@@ -15,25 +15,19 @@ from runback_gate.canonical import digest_bytes
 from runback_gate.errors import InputError
 from runback_gate.gate.verdict import Verdict
 from runback_gate.replay.evidence import Evidence
-from runback_gate.report.model import (
-    Input,
-    Report,
+from runback_gate.report.model import Input, Report, read_report, render, report_digest, report_schema, write_report
+from runback_gate.report.wording import (
     answers,
     deciding,
     evidence,
     explanation,
     labels,
     purpose,
-    read_report,
-    render,
-    report_digest,
-    report_schema,
     said,
     scope,
     sources,
     tally,
     trials,
-    write_report,
 )
 
 
