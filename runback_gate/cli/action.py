@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runback_gate.cli.files import read_file, write_file
+from runback_gate.cli.files import read_file, write_file, write_lines
 from runback_gate.cli.runner import MAX_SUMMARY, Inputs, Runner, open_runner, read_inputs
 from runback_gate.cli.snapshot import snapshot
 from runback_gate.cli.terminal import slug, unicode
@@ -240,12 +240,12 @@ class _Job:
 
     def _files(self, report: Report | None) -> bool:
         from runback_gate.report import renderer  # noqa: PLC0415
-        from runback_gate.report.model import write_report  # noqa: PLC0415
+        from runback_gate.report.model import report_parts  # noqa: PLC0415
 
         if report is None:
             return False
         try:
-            write_file(self.runner.folder / "report.json", write_report(report))
+            write_lines(self.runner.folder / "report.json", report_parts(report))
             for form, name in _FORMS.items():
                 write_file(self.runner.folder / name, renderer(form)(report).encode())
         except WriteError as error:

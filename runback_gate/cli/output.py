@@ -20,9 +20,9 @@ from typing import Any
 import click
 
 from runback_gate.cli import terminal
-from runback_gate.cli.files import write_file
+from runback_gate.cli.files import write_file, write_lines
 from runback_gate.report import renderer
-from runback_gate.report.model import Report, write_report
+from runback_gate.report.model import Report, report_parts, write_report
 from runback_gate.report.text import terminal as inert
 
 FILES = {"markdown": "report.md", "html": "report.html", "junit": "junit.xml", "sarif": "report.sarif"}
@@ -83,11 +83,11 @@ def publish(report: Report, folder: Path, output: Output, *, seconds: float | No
     Raises:
         WriteError: a file cannot be written.
     """
-    data = write_report(report)
-    write_file(folder / "report.json", data)
+    write_lines(folder / "report.json", report_parts(report))
     for form in output.formats:
         write_file(folder / FILES[form], render_as(report, form).encode())
     if output.as_json:
+        data = write_report(report)
         # The bytes of the file for a program; a person's terminal gets no character that could steer it.
         click.echo(
             json.dumps(json.loads(data), indent=2) + "\n" if terminal.is_terminal(sys.stdout) else data, nl=False

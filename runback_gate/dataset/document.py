@@ -176,6 +176,7 @@ def dataset_from(document: Document) -> Dataset:
                 location=document.mark(pointer),
             )
         )
+    document.forget()
     return Dataset(
         name=model.metadata.name,
         agent=model.metadata.agent,

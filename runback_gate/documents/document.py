@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias, cast
 
+import yaml
 from yaml.events import MappingEndEvent, MappingStartEvent, ScalarEvent, SequenceEndEvent, SequenceStartEvent
 
 from runback_gate.canonical import JsonValue
@@ -68,10 +69,27 @@ class Document:
     """The file, relative to the root."""
     data: bytes
     """The bytes as they lie: UTF-8 without byte order mark."""
-    value: JsonValue
-    """The content as plain JSON."""
+    content: InitVar[JsonValue]
+    """The content as plain JSON: `value`."""
     events: list[Any] = field(repr=False)
     """What the YAML parser said; gone when the first position was asked for."""
+
+    def __post_init__(self, content: JsonValue) -> None:
+        self.__dict__["value"] = content
+
+    @cached_property
+    def value(self) -> JsonValue:
+        """The content as plain JSON; nobody may change it."""
+        # Imported here: the parser makes documents. It is asked again only for one that was forgotten.
+        from runback_gate.documents.parser import parse_document  # noqa: PLC0415
+
+        return parse_document(self.data.decode(), self.path).value
+
+    def forget(self) -> None:
+        """Let go of content and positions, which take more memory than the file; they are read again on demand."""
+        self.events.clear()
+        for name in ("value", "_root", "_lines", "_text"):
+            self.__dict__.pop(name, None)
 
     def mark(self, pointer: Pointer) -> Location:
         """Where a value begins; for one that is not there, where the nearest value around it begins."""
@@ -147,7 +165,7 @@ class Document:
         entries, is_mapping, key, name = top, False, -1, ""
         stack: list[tuple[int, int, str, dict[str | int, _Node], bool, str]] = []
         event: Any
-        for event in self.events:
+        for event in self.events or yaml.parse(self.data.decode(), yaml.CSafeLoader):
             kind = type(event)
             start = event.start_mark.index
             if kind is ScalarEvent and is_mapping and key < 0:

@@ -38,7 +38,7 @@ Start = Callable[[], Generator[Ask, Replay, T]]
 IN_FLIGHT = 16
 EXPLAINED = 50
 """Misses that are explained: to look for the nearest request takes time, and many misses have one cause."""
-KEPT = 64
+KEPT = 256
 """Rows that keep what they read between the passes; others read it again, so that memory does not grow with rows."""
 
 

@@ -9,8 +9,9 @@ counts nothing for itself and shows nothing that is not here. `wording` has what
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, cast
 
@@ -25,6 +26,8 @@ from runback_gate.schema import json_schema
 from runback_gate.step import from_json
 
 SCHEMA: Final = "runback.report/v1"
+_NO_ROWS: Final = b'\n  "rows": []'
+"""As it stands at the top of a report; inside of it everything is indented deeper, and no text holds a line end."""
 MAX_REPORT_BYTES = 64 << 20
 
 Incomplete = Literal["", "interrupted", "terminated"]
@@ -204,9 +207,22 @@ def count(rows: Sequence[Row], policies: int) -> Totals:
 
 def write_report(report: Report) -> bytes:
     """The report as indented JSON with sorted keys, ending in a newline: the same report is the same bytes."""
-    options = orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+    return b"".join(report_parts(report))
+
+
+def report_parts(report: Report) -> Iterator[bytes]:
+    """The same, row by row: the JSON of many rows takes more memory than the report."""
+    before, mark, after = _sorted_json(dataclasses.replace(report, rows=())).partition(_NO_ROWS)
+    yield before
+    yield mark[:-1]
+    for index, row in enumerate(report.rows):
+        yield (b",\n    " if index else b"\n    ") + _sorted_json(row).replace(b"\n", b"\n    ")
+    yield (b"\n  ]" if report.rows else b"]") + after + b"\n"
+
+
+def _sorted_json(value: Report | Row) -> bytes:
     # There and back, because keys are sorted in mappings only. Nothing is left out: an empty list is a statement.
-    return orjson.dumps(orjson.loads(orjson.dumps(report)), option=options)
+    return orjson.dumps(orjson.loads(orjson.dumps(value)), option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
 
 
 def render(report: Report) -> str:

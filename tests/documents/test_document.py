@@ -164,3 +164,18 @@ def test_other_values_have_no_place_for_an_item(text: str) -> None:
     """Only block sequences can be added to by a line."""
     with pytest.raises(DocumentError, match="not a list that a line can be added to"):
         parse_document(text, "d.yaml").sequence_end(("s",))
+
+
+def test_what_was_forgotten_is_read_again() -> None:
+    """Content and positions are as they were, whatever was asked for before."""
+    text = "spec:\n  cases:\n    - id: a\n      cel: >-\n        1 == 1\n    - id: b\n"
+    document, again = parse_document(text, "d.yaml"), parse_document(text, "d.yaml")
+    for pointer in (("spec", "cases", 1, "id"), ("spec", "cases", 0, "cel")):
+        document.forget()
+        assert document.value == again.value
+        document.forget()
+        assert document.mark(pointer) == again.mark(pointer)
+        assert document.key_mark(pointer) == again.key_mark(pointer)
+    document.forget()
+    assert document.expression(("spec", "cases", 0, "cel")) == again.expression(("spec", "cases", 0, "cel"))
+    assert document.sequence_end(("spec", "cases")) == again.sequence_end(("spec", "cases"))

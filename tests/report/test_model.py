@@ -9,13 +9,23 @@ from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
+import orjson
 import pytest
 
 from runback_gate.canonical import digest_bytes
 from runback_gate.errors import InputError
 from runback_gate.gate.verdict import Verdict
 from runback_gate.replay.evidence import Evidence
-from runback_gate.report.model import Input, Report, read_report, render, report_digest, report_schema, write_report
+from runback_gate.report.model import (
+    Input,
+    Report,
+    read_report,
+    render,
+    report_digest,
+    report_parts,
+    report_schema,
+    write_report,
+)
 from runback_gate.report.wording import (
     answers,
     deciding,
@@ -29,6 +39,14 @@ from runback_gate.report.wording import (
     tally,
     trials,
 )
+
+
+@pytest.mark.parametrize("name", ["green", "red", "empty", "cut_short", "hostile", "many"])
+def test_parts_are_the_whole(name: str, request: pytest.FixtureRequest) -> None:
+    """Written row by row it is the JSON of the whole, whatever its texts hold."""
+    report: Report = request.getfixturevalue(name)
+    whole = json.dumps(json.loads(orjson.dumps(report)), indent=2, sort_keys=True, ensure_ascii=False)
+    assert b"".join(report_parts(report)).decode() == f"{whole}\n"
 
 
 @pytest.mark.parametrize("name", ["green", "red", "empty", "cut_short", "hostile"])
