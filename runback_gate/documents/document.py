@@ -83,7 +83,10 @@ class Document:
         # Imported here: the parser makes documents. It is asked again only for one that was forgotten.
         from runback_gate.documents.parser import parse_document  # noqa: PLC0415
 
-        return parse_document(self.data.decode(), self.path).value
+        again = parse_document(self.data, self.path)
+        # The positions are mostly wanted next, and come from the same reading.
+        self.events[:] = [] if "_root" in self.__dict__ else again.events
+        return again.value
 
     def forget(self) -> None:
         """Let go of content and positions, which take more memory than the file; they are read again on demand."""
@@ -188,7 +191,8 @@ class Document:
 
     def _find(self, pointer: Pointer) -> tuple[_Node, JsonValue, bool]:
         """Follow a pointer as far as it leads: the node, its value, and whether it led to the end."""
-        node, value = self._root, self.value
+        # The content first: what is read for it gives the positions too.
+        value, node = self.value, self._root
         for part in pointer:
             if part not in node.entries:
                 return node, value, False
