@@ -19,11 +19,11 @@ from pathlib import Path
 
 from benchmarks.workload import AGENT, policy, step
 from runback_gate.canonical import JsonValue
-from runback_gate.policy.cel_cpp import CppEngine
-from runback_gate.policy.cel_py import PyEngine
+from runback_gate.cel.cpp_engine import CppEngine
+from runback_gate.cel.engine import Engine
+from runback_gate.cel.py_engine import PyEngine
 from runback_gate.policy.context import agent_facts, bindings, case_facts
 from runback_gate.policy.document import Policy, load_policies
-from runback_gate.policy.engine import Engine
 from runback_gate.policy.evaluate import Subject, compile_policy, judge
 
 ROUNDS = 9

@@ -15,10 +15,10 @@ from typing import Any
 
 import click
 
+from runback_gate.cel.functions import FUNCTIONS
 from runback_gate.cli import EXIT_CODES, cli
 from runback_gate.cli.schemas import KINDS, current_schema
 from runback_gate.dataset.checks import Check
-from runback_gate.policy.functions import FUNCTIONS
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTE = "<!-- Made by docs/generate.py; edit the code, then run `make docs`. -->\n"

@@ -15,15 +15,15 @@ from typing import Any
 
 import pytest
 
+from runback_gate.analysis.backtest import Backtest, backtest
+from runback_gate.analysis.effect import compare_policies, recorded
+from runback_gate.analysis.lint import lint_policy
+from runback_gate.analysis.policy_tests import run_tests
 from runback_gate.capture.transcript import read_transcripts
-from runback_gate.policy.backtest import Backtest, backtest
-from runback_gate.policy.cel_cpp import CppEngine
-from runback_gate.policy.cel_py import PyEngine
-from runback_gate.policy.conformance import run_tests
+from runback_gate.cel.cpp_engine import CppEngine
+from runback_gate.cel.py_engine import PyEngine
 from runback_gate.policy.document import Policy, load_policies
-from runback_gate.policy.effect import compare_policies, recorded
-from runback_gate.policy.examples import PolicyTest
-from runback_gate.policy.lint import lint_policy
+from runback_gate.policy.policy_test_document import PolicyTest
 from runback_gate.step import Run, tools_from_json
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -27,17 +27,17 @@ import pytest
 from jsonschema import Draft7Validator
 
 from runback_gate.agent import load_agent
+from runback_gate.cel import limits as syntax
+from runback_gate.cel.cpp_engine import CppEngine
+from runback_gate.cel.inline import inline
 from runback_gate.cli import cli
 from runback_gate.cli.schemas import KINDS, shipped_schema
 from runback_gate.dataset import document as datasets
 from runback_gate.documents import parse_document
 from runback_gate.gate.config import load_gate
 from runback_gate.gate.waivers import load_waivers
-from runback_gate.policy import syntax
-from runback_gate.policy.cel_cpp import CppEngine
 from runback_gate.policy.document import load_policies
 from runback_gate.policy.evaluate import compile_checks, compile_policy
-from runback_gate.policy.inline import inline
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

@@ -12,11 +12,11 @@ import pytest
 from runback_gate.attest import statement
 from runback_gate.canonical import JsonValue
 from runback_gate.capture import runs, transcript
+from runback_gate.cel import limits as syntax
 from runback_gate.dataset import recordings
 from runback_gate.documents import parser
 from runback_gate.gate.trials import Interval
 from runback_gate.gate.verdict import Row, Trial
-from runback_gate.policy import syntax
 from runback_gate.policy.context import agent_facts, bindings, case_facts
 from runback_gate.policy.evaluate import Finding
 from runback_gate.policy.rubric import Grade

@@ -15,7 +15,7 @@ from runback_gate.errors import InputError, Location
 from runback_gate.report.text import terminal as inert
 
 if TYPE_CHECKING:
-    from runback_gate.policy.backtest import Backtest
+    from runback_gate.analysis.backtest import Backtest
 
 
 @click.command()
@@ -39,8 +39,8 @@ def backtest(paths: tuple[str, ...], runs: Path, as_json: bool, show: int) -> in
     Exit codes: 0 every step could be judged (failures are what you asked for), 2 a validation could not be evaluated
     somewhere, or no step was there.
     """
-    from runback_gate.policy.backtest import backtest as judge_runs  # noqa: PLC0415
-    from runback_gate.policy.cel_cpp import CppEngine  # noqa: PLC0415
+    from runback_gate.analysis.backtest import backtest as judge_runs  # noqa: PLC0415
+    from runback_gate.cel.cpp_engine import CppEngine  # noqa: PLC0415
 
     policies, _ = load_all(paths, with_tests=False)
     with clearly(policies):

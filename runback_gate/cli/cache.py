@@ -14,9 +14,9 @@ from runback_gate.cli import terminal
 from runback_gate.cli.groups import Commands
 from runback_gate.errors import InputError, IntegrityError, Location
 from runback_gate.replay.cache import ResponseCache, Stored, seal_key
-from runback_gate.replay.compare import summarize
 from runback_gate.replay.prune import DAY, to_remove
 from runback_gate.report.text import terminal as inert
+from runback_gate.summary import summarize
 
 FOLDER = Path(".runback/responses")
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}

@@ -22,10 +22,10 @@ from runback_gate.documents import Document, expand, parse_document, read_docume
 from runback_gate.errors import DocumentError, ExpressionError, InputError
 from runback_gate.gate.config import GATE_FILE, load_gate
 from runback_gate.policy.context import read_json
-from runback_gate.replay.compare import summarize
 from runback_gate.report.text import terminal as inert
 from runback_gate.schema import schema_id, validate
 from runback_gate.step import Message, Run, Step, to_json
+from runback_gate.summary import summarize
 
 ROOT = click.option(
     "--root",
@@ -125,7 +125,7 @@ def _broken(document: Document, recorded: Step) -> dict[int, str]:
         InputError: one does not compile.
     """
     # Imported here: to list and show does without an engine.
-    from runback_gate.policy.cel_cpp import CppEngine  # noqa: PLC0415
+    from runback_gate.cel.cpp_engine import CppEngine  # noqa: PLC0415
     from runback_gate.policy.context import step_data  # noqa: PLC0415
     from runback_gate.policy.evaluate import Subject, compile_checks, judge  # noqa: PLC0415
 

@@ -16,17 +16,16 @@ from runback_gate.canonical import JsonValue
 from runback_gate.cli import terminal
 from runback_gate.cli.files import find_run, read_step
 from runback_gate.cli.groups import Commands
-from runback_gate.documents import suggestion
+from runback_gate.documents import cut, suggestion
 from runback_gate.errors import ExpressionError, InputError, Location
 from runback_gate.gate.config import GATE_FILE, load_gate
 from runback_gate.policy.document import Expression, Policy, load_policies
-from runback_gate.policy.examples import PolicyTest
-from runback_gate.replay.compare import cut
+from runback_gate.policy.policy_test_document import PolicyTest
 from runback_gate.report.text import terminal as inert
 
 if TYPE_CHECKING:
-    from runback_gate.policy.conformance import Conformance
-    from runback_gate.policy.explain import SubValue
+    from runback_gate.analysis.policy_tests import Conformance
+    from runback_gate.cel.explain import SubValue
     from runback_gate.step import Step
 
 PATHS = click.argument("paths", nargs=-1, metavar="[FILE|FOLDER]...")
@@ -120,7 +119,7 @@ def clearly(policies: Sequence[Policy]) -> Iterator[None]:
     try:
         yield
     except ExpressionError as error:
-        from runback_gate.policy.lint import lint_policy  # noqa: PLC0415  only a fault pays for it
+        from runback_gate.analysis.lint import lint_policy  # noqa: PLC0415  only a fault pays for it
 
         name, place = error.message.partition(":")[0], error.location
         for found in (item for one in policies for item in lint_policy(one)):
@@ -145,7 +144,7 @@ def lint(paths: tuple[str, ...], as_json: bool) -> int:
 
     Exit codes: 0 nothing found or warnings only, 2 an expression is wrong.
     """
-    from runback_gate.policy.lint import lint_policy  # noqa: PLC0415  loads the type checker
+    from runback_gate.analysis.lint import lint_policy  # noqa: PLC0415  loads the type checker
 
     found = list(load(paths))
     number = sum(len(policies) for _, policies, _ in found)
@@ -188,9 +187,9 @@ def test_(paths: tuple[str, ...], mutate: bool, runs: Path | None, survivors: in
     Exit codes: 0 all as expected, 1 a validation says something else, the engines disagree, or more than N faults go
     unnoticed, 2 could not judge (also no test).
     """
-    from runback_gate.policy.cel_cpp import CppEngine  # noqa: PLC0415
-    from runback_gate.policy.cel_py import PyEngine  # noqa: PLC0415
-    from runback_gate.policy.conformance import run_tests  # noqa: PLC0415
+    from runback_gate.analysis.policy_tests import run_tests  # noqa: PLC0415
+    from runback_gate.cel.cpp_engine import CppEngine  # noqa: PLC0415
+    from runback_gate.cel.py_engine import PyEngine  # noqa: PLC0415
 
     if not mutate and (runs or survivors):
         raise click.UsageError("--runs and --survivors go with --mutate", click.get_current_context())
@@ -284,10 +283,10 @@ def explain(rule: str, run: str, step: int, policies: tuple[str, ...], as_json: 
 def _explained(
     policy: Policy, expressions: Sequence[Expression], step: Step
 ) -> list[tuple[Expression, tuple[SubValue, ...]]]:
-    from runback_gate.policy.cel_cpp import CppEngine  # noqa: PLC0415
+    from runback_gate.cel.cpp_engine import CppEngine  # noqa: PLC0415
+    from runback_gate.cel.explain import explain as sub_values  # noqa: PLC0415
     from runback_gate.policy.context import step_data  # noqa: PLC0415
     from runback_gate.policy.evaluate import compile_policy  # noqa: PLC0415
-    from runback_gate.policy.explain import explain as sub_values  # noqa: PLC0415
 
     engine = CppEngine()
     with clearly((policy,)):
@@ -310,7 +309,7 @@ def _explanation_json(expression: Expression, values: Sequence[SubValue]) -> dic
 
 
 def _explanation_lines(expression: Expression, values: Sequence[SubValue]) -> Iterator[str]:
-    from runback_gate.policy.explain import deciding  # noqa: PLC0415
+    from runback_gate.cel.explain import deciding  # noqa: PLC0415
 
     yield inert(f"{expression.name}  {expression.location}")
     wide, last = terminal.width(), ""

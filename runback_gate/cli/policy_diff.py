@@ -23,7 +23,7 @@ from runback_gate.policy.document import Policy, load_policies
 from runback_gate.schema import validate
 
 if TYPE_CHECKING:
-    from runback_gate.policy.effect import PolicyEffect, Recorded
+    from runback_gate.analysis.effect import PolicyEffect, Recorded
 
 MAX_LISTED = 10_000
 """Flips of each validation and kind that `--json` lists."""
@@ -92,8 +92,8 @@ def diff(
     Exit codes: 0 compared, whatever was found; 1 with --exit-code, when a policy is looser, mixed or removed; 2 could
     not judge (also no recorded step though policies changed).
     """
-    from runback_gate.policy.cel_cpp import CppEngine  # noqa: PLC0415
-    from runback_gate.policy.effect import compare_policies  # noqa: PLC0415
+    from runback_gate.analysis.effect import compare_policies  # noqa: PLC0415
+    from runback_gate.cel.cpp_engine import CppEngine  # noqa: PLC0415
     from runback_gate.policy.evaluate import compile_policy  # noqa: PLC0415
 
     before = version(root, base if head is None else _folder_first(base))
@@ -189,9 +189,9 @@ def _fixed(pattern: str) -> str:
 
 def recorded_steps(root: Path, runs: Path | None) -> Iterator[Recorded]:
     """The steps of runs, or the recordings of the gate's datasets."""
+    from runback_gate.analysis.effect import recorded  # noqa: PLC0415
     from runback_gate.gate.plan import load_plan  # noqa: PLC0415  with it comes the engine
     from runback_gate.gate.record import recorded_cases  # noqa: PLC0415
-    from runback_gate.policy.effect import recorded  # noqa: PLC0415
 
     if runs is not None:
         for run in load_runs(runs):

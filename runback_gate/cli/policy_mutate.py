@@ -13,11 +13,11 @@ from runback_gate.errors import InputError, Location
 from runback_gate.report.text import terminal as inert
 
 if TYPE_CHECKING:
+    from runback_gate.analysis.mutants import Mutant
+    from runback_gate.analysis.mutation import Mutation
     from runback_gate.cli.policy import Place
     from runback_gate.policy.document import Policy
-    from runback_gate.policy.examples import PolicyTest
-    from runback_gate.policy.mutants import Mutant
-    from runback_gate.policy.mutation import Mutation
+    from runback_gate.policy.policy_test_document import PolicyTest
 
 MAX_LISTED = 100
 """Faults that the text lists; JSON lists all."""
@@ -31,8 +31,8 @@ def mutate(
     Raises:
         InputError: runs were named, and there is no step in them.
     """
-    from runback_gate.policy.cel_cpp import CppEngine  # noqa: PLC0415
-    from runback_gate.policy.mutation import try_mutants  # noqa: PLC0415
+    from runback_gate.analysis.mutation import try_mutants  # noqa: PLC0415
+    from runback_gate.cel.cpp_engine import CppEngine  # noqa: PLC0415
 
     steps = recorded_steps(Path(), runs) if runs is not None or gate else iter(())
     with terminal.progress(quiet=quiet, noun="fault") as progress:

@@ -154,10 +154,10 @@ def examine(
         date: day that waivers are held against; today when None.
         quiet: no progress.
     """
+    from runback_gate.cel.cpp_engine import CppEngine  # noqa: PLC0415
     from runback_gate.cli.policy import clearly  # noqa: PLC0415  `--help` does without policies and engine
     from runback_gate.gate.plan import load_plan  # noqa: PLC0415
     from runback_gate.gate.run import run_gate  # noqa: PLC0415
-    from runback_gate.policy.cel_cpp import CppEngine  # noqa: PLC0415
     from runback_gate.report.build import build_report  # noqa: PLC0415
     from runback_gate.report.model import Notice  # noqa: PLC0415
 

@@ -15,7 +15,7 @@ KINDS = {
     "Agent": "agent:AgentDocument",
     "Dataset": "dataset.document:DatasetDocument",
     "Policy": "policy.document:PolicyDocument",
-    "PolicyTest": "policy.examples:PolicyTestDocument",
+    "PolicyTest": "policy.policy_test_document:PolicyTestDocument",
     "Waiver": "gate.waivers:WaiverDocument",
     "Report": "report.model:Report",
 }

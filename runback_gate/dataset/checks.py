@@ -8,7 +8,6 @@ In: one entry of `checks:` as written. Out: its title and its CEL source, true w
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
@@ -16,14 +15,13 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from runback_gate.canonical import MAX_INTEGER
+from runback_gate.cel.literal import literal
 from runback_gate.dataset.rubric import Rubric
 from runback_gate.schema import Model
 
 Operator = Literal["==", "!=", "<", "<=", ">", ">=", "in", "contains", "startsWith", "endsWith", "matches", "exists"]
 
 _TEXT_OPERATORS = ("contains", "startsWith", "endsWith", "matches")
-_ESCAPE = re.compile(r"\\(.)")
-_PORTABLE = {"b": "\\u0008", "f": "\\u000c"}
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RESERVED = frozenset(
     "as break const continue else false for function if import in let loop package namespace null return true var void "
@@ -128,19 +126,6 @@ class Check(Model):
     def expression(self) -> str | None:
         """The CEL source that decides, or None for `jsonSchema` and `judge`, which CEL cannot say."""
         return None if self.kind in ("jsonSchema", "judge") else _EXPRESSIONS[self.kind](getattr(self, self.kind))
-
-
-def literal(value: object) -> str:
-    """A JSON value as CEL source that both engines read alike; a NUL is written as expressions see it, as U+FFFD."""
-    if isinstance(value, str):
-        text = json.dumps(value.replace("\0", "\ufffd"), ensure_ascii=False)
-        return _ESCAPE.sub(lambda found: _PORTABLE.get(found[1], found[0]), text)
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{literal(key)}: {literal(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(map(literal, value)) + "]"
-    text = json.dumps(value)
-    return f"({text})" if text.startswith("-") else text
 
 
 def _tool_called(value: str | ToolCalled) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from runback_gate.documents.document import Document, Pointer, SequenceEnd
 from runback_gate.documents.files import expand, read_document, safe_read, write_atomic, write_parts
-from runback_gate.documents.names import API_VERSION, check_kind, nearest, quoted, suggestion
+from runback_gate.documents.names import API_VERSION, check_kind, cut, nearest, quoted, suggestion
 from runback_gate.documents.parser import MAX_BYTES, parse_document
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Pointer",
     "SequenceEnd",
     "check_kind",
+    "cut",
     "expand",
     "nearest",
     "parse_document",

@@ -64,5 +64,10 @@ def quoted(text: str) -> str:
     return repr(text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 1] + "…")
 
 
+def cut(text: str, length: int) -> str:
+    """At most `length` characters, an ellipsis in place of what is left out."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
 def _listing(words: Collection[str]) -> str | None:
     return f"known: {', '.join(sorted(words))}" if 0 < len(words) <= _MAX_LISTED else None

@@ -20,14 +20,14 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from runback_gate.agent import Agent
+from runback_gate.analysis.effect import PolicyEffect, compare_policies
+from runback_gate.cel.engine import Engine
 from runback_gate.dataset.document import Case, Trials
 from runback_gate.gate.duties import duty_row, waiver_rows
 from runback_gate.gate.judge import Judging, Rules, Work, judge_case, severity
 from runback_gate.gate.plan import Plan
 from runback_gate.gate.record import recorded_case, recorded_cases
 from runback_gate.gate.verdict import RANK, Row, Status, Verdict
-from runback_gate.policy.effect import PolicyEffect, compare_policies
-from runback_gate.policy.engine import Engine
 from runback_gate.replay.evidence import Evidence
 
 if TYPE_CHECKING:

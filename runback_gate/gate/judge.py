@@ -20,6 +20,7 @@ from types import MappingProxyType
 
 from runback_gate.agent import Agent, ask
 from runback_gate.canonical import digest
+from runback_gate.cel.engine import Engine
 from runback_gate.dataset.document import Case, Dataset, Trials, case_step
 from runback_gate.dataset.rubric import Rubric
 from runback_gate.gate.plan import Plan
@@ -28,7 +29,6 @@ from runback_gate.gate.verdict import Row, Trial, Verdict, settle_trials, trial_
 from runback_gate.gate.waivers import apply_waivers
 from runback_gate.policy.context import agent_facts, bindings, case_facts
 from runback_gate.policy.document import ACTIONS
-from runback_gate.policy.engine import Engine
 from runback_gate.policy.evaluate import Finding, Judgement, Rule, Subject, compile_checks, compile_policy, judge
 from runback_gate.policy.rubric import (
     Grade,
@@ -40,9 +40,9 @@ from runback_gate.policy.rubric import (
     read_points,
     ungraded,
 )
-from runback_gate.replay.compare import summarize
 from runback_gate.replay.evidence import Ask, Evidence, Question, Replay, compare_requests
 from runback_gate.step import Response, Source, Step, to_json
+from runback_gate.summary import summarize
 
 Judging = Generator[Ask, Replay, Row]
 """The making of one row: it asks for answers and returns the row."""

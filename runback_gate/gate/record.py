@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from runback_gate.analysis.effect import Recorded
 from runback_gate.dataset.document import Case, Dataset, case_step
 from runback_gate.gate.plan import Plan
-from runback_gate.policy.effect import Recorded
 
 
 def recorded_cases(plan: Plan) -> Iterator[Recorded]:

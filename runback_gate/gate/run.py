@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+from runback_gate.analysis.effect import PolicyEffect
+from runback_gate.cel.engine import Engine
 from runback_gate.dataset.recordings import recording_path
 from runback_gate.gate.base import Base, Comparison
 from runback_gate.gate.duties import waiver_rows
 from runback_gate.gate.judge import Judging, Rules, Work, judge_case, unanswered
 from runback_gate.gate.plan import Plan
 from runback_gate.gate.verdict import Row, Verdict, by_rank
-from runback_gate.policy.effect import PolicyEffect
-from runback_gate.policy.engine import Engine
 from runback_gate.replay.evidence import Answers, Ask, Replay, replay
 
 Stored = tuple[Literal["recording", "answer"], str, str, Literal["head", "base"]]

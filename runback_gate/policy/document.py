@@ -21,7 +21,7 @@ from runback_gate.canonical import digest_bytes
 from runback_gate.dataset.recordings import load_recording
 from runback_gate.documents import Document, check_kind, expand, read_document
 from runback_gate.errors import DocumentError, ExpressionError, Location
-from runback_gate.policy.examples import PolicyTest, policy_test
+from runback_gate.policy.policy_test_document import PolicyTest, policy_test
 from runback_gate.schema import Model, Resource, validate
 
 Source = Annotated[str, Field(min_length=1, max_length=4096)]

@@ -20,15 +20,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from runback_gate.canonical import JsonValue
+from runback_gate.cel.engine import Activation, Engine, Outcome, Program
+from runback_gate.cel.inline import inline
+from runback_gate.cel.limits import check_limits, line_column, walk
+from runback_gate.cel.pattern import compile_pattern
 from runback_gate.dataset.document import CaseCheck
 from runback_gate.dataset.rubric import Rubric
 from runback_gate.errors import ExpressionError, Location
 from runback_gate.policy.document import Action, Expression, Policy
-from runback_gate.policy.engine import Activation, Engine, Outcome, Program
-from runback_gate.policy.inline import inline
-from runback_gate.policy.pattern import compile_pattern
 from runback_gate.policy.rubric import Grade
-from runback_gate.policy.syntax import check_limits, line_column, walk
 
 if TYPE_CHECKING:
     from runback_gate.policy.json_schema import JsonSchemaProgram
@@ -316,7 +316,7 @@ def _values(rule: Rule, subject: Subject) -> tuple[tuple[str, str], ...]:
     if not rule.source:
         return ()
     # Imported here: only a failing rule is explained.
-    from runback_gate.policy.explain import deciding, explain  # noqa: PLC0415
+    from runback_gate.cel.explain import deciding, explain  # noqa: PLC0415
 
     values = explain(
         rule.source, params=rule.params, variables=rule.variables, engine=subject.engine, data=subject.data

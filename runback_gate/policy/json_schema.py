@@ -19,9 +19,9 @@ from jsonschema.exceptions import SchemaError, best_match
 from referencing import Registry
 
 from runback_gate.canonical import JsonValue, parse_json
+from runback_gate.cel.engine import Outcome, error_line
+from runback_gate.cel.pattern import compile_pattern
 from runback_gate.errors import ExpressionError, RunbackError
-from runback_gate.policy.engine import Outcome, error_line
-from runback_gate.policy.pattern import compile_pattern
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 """The only `$schema` that is taken."""

@@ -21,9 +21,9 @@ from statistics import median
 from typing import Any
 
 from runback_gate.canonical import JsonValue, canonical_bytes, digest, parse_json
+from runback_gate.cel.engine import Outcome
 from runback_gate.dataset.rubric import BEST, Rubric
 from runback_gate.errors import RunbackError
-from runback_gate.policy.engine import Outcome
 from runback_gate.step import Message, Request, Response
 
 MAX_ANSWER = 64 << 10

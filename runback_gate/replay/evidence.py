@@ -17,8 +17,8 @@ from typing import Protocol
 import orjson
 
 from runback_gate.canonical import JsonValue, canonical_bytes, digest
-from runback_gate.replay.compare import first_difference
 from runback_gate.step import REQUEST_FIELDS, Request, RequestField, Response, Step, to_json
+from runback_gate.summary import first_difference
 
 
 class Evidence(StrEnum):

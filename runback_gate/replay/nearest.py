@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from runback_gate.canonical import digest
-from runback_gate.replay.compare import first_difference
 from runback_gate.step import Request, to_json
+from runback_gate.summary import first_difference
 
 MAX_KNOWN = 5_000
 """More requests than this are not looked at: to explain must not cost more than to ask."""

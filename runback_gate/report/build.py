@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from runback_gate.cel.engine import Engine
 from runback_gate.dataset.document import Dataset
 from runback_gate.gate.plan import Plan
 from runback_gate.gate.run import Result
 from runback_gate.gate.verdict import gate_verdict
 from runback_gate.gate.waivers import Waiver
 from runback_gate.policy.document import Policy
-from runback_gate.policy.engine import Engine
 from runback_gate.replay.spend import Spend
 from runback_gate.report.model import (
     SCHEMA,

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from runback_gate.policy.changes import Change
-from runback_gate.policy.effect import KINDS, Flip, Kind, PolicyEffect
-from runback_gate.replay.compare import cut
+from runback_gate.analysis.effect import KINDS, Flip, Kind, PolicyEffect
+from runback_gate.change.policies import Change
+from runback_gate.documents import cut
 from runback_gate.report.model import Report
 from runback_gate.report.text import markdown, markdown_code, short, terminal
 

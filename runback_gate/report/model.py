@@ -17,10 +17,10 @@ from typing import Any, Final, Literal, cast
 
 import orjson
 
+from runback_gate.analysis.effect import PolicyEffect
 from runback_gate.canonical import digest_bytes, parse_json
 from runback_gate.errors import InputError, Location
 from runback_gate.gate.verdict import Row, Verdict, gate_verdict
-from runback_gate.policy.effect import PolicyEffect
 from runback_gate.replay.spend import Spend
 from runback_gate.schema import json_schema
 from runback_gate.step import from_json

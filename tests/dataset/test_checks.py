@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runback_gate.dataset.checks import Check, literal, propose_checks
+from runback_gate.cel.cpp_engine import CppEngine
+from runback_gate.cel.literal import literal
+from runback_gate.cel.py_engine import PyEngine
+from runback_gate.dataset.checks import Check, propose_checks
 from runback_gate.dataset.document import dataset_from
 from runback_gate.dataset.edit import new_dataset
 from runback_gate.documents import parse_document
 from runback_gate.errors import DocumentError
-from runback_gate.policy.cel_cpp import CppEngine
-from runback_gate.policy.cel_py import PyEngine
 from runback_gate.policy.context import agent_facts, bindings, case_facts
 from runback_gate.policy.evaluate import Subject, compile_checks, judge
 from runback_gate.schema import validate

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from runback_gate.cel.cpp_engine import CppEngine
+from runback_gate.cel.engine import Engine
+from runback_gate.cel.py_engine import PyEngine
 from runback_gate.gate.judge import Count
 from runback_gate.gate.plan import load_plan
 from runback_gate.gate.run import finish, in_turn, run_gate
 from runback_gate.gate.verdict import Row, Verdict
-from runback_gate.policy.cel_cpp import CppEngine
-from runback_gate.policy.cel_py import PyEngine
-from runback_gate.policy.engine import Engine
 from runback_gate.replay.evidence import Ask, Evidence, Replay
 from runback_gate.step import Response
 from runback_gate.testing import Answers, sample_call, sample_case, sample_step, write_gate

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runback_gate.canonical import digest
+from runback_gate.cel.cpp_engine import CppEngine
+from runback_gate.cel.engine import Engine
+from runback_gate.cel.py_engine import PyEngine
 from runback_gate.errors import InputError, IntegrityError
 from runback_gate.gate.plan import load_plan
 from runback_gate.gate.run import Result, in_turn, run_gate
 from runback_gate.gate.verdict import Row, Verdict, gate_verdict
-from runback_gate.policy.cel_cpp import CppEngine
-from runback_gate.policy.cel_py import PyEngine
-from runback_gate.policy.engine import Engine
 from runback_gate.replay.cache import ResponseCache
 from runback_gate.replay.evidence import Answers as Store
 from runback_gate.replay.evidence import Evidence

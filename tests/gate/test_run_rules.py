@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from runback_gate.cel.cpp_engine import CppEngine
+from runback_gate.cel.engine import Engine
 from runback_gate.errors import ExpressionError
 from runback_gate.gate.plan import load_plan
 from runback_gate.gate.run import Result, in_turn, run_gate
 from runback_gate.gate.verdict import Row, Verdict, gate_verdict
-from runback_gate.policy.cel_cpp import CppEngine
-from runback_gate.policy.engine import Engine
 from runback_gate.replay.evidence import Answers as Store
 from runback_gate.replay.evidence import Evidence
 from runback_gate.step import Response, ToolCall

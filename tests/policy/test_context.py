@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runback_gate.policy.cel_cpp import CppEngine
-from runback_gate.policy.cel_py import PyEngine
+from runback_gate.cel.cpp_engine import CppEngine
+from runback_gate.cel.engine import ROOTS
+from runback_gate.cel.py_engine import PyEngine
 from runback_gate.policy.context import (
     agent_facts,
     answer_facts,
@@ -18,7 +19,6 @@ from runback_gate.policy.context import (
     history,
     read_json,
 )
-from runback_gate.policy.engine import ROOTS
 from runback_gate.step import Message, Request, Response, Tool, ToolCall, Usage
 from runback_gate.testing import sample_call
 

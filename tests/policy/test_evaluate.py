@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runback_gate.canonical import JsonValue
+from runback_gate.cel.cpp_engine import CppEngine
+from runback_gate.cel.engine import Activation, Engine, Outcome, Program
+from runback_gate.cel.py_engine import PyEngine
 from runback_gate.dataset.document import dataset_from
 from runback_gate.documents import parse_document
 from runback_gate.errors import ExpressionError
-from runback_gate.policy.cel_cpp import CppEngine
-from runback_gate.policy.cel_py import PyEngine
 from runback_gate.policy.context import agent_facts, bindings, case_facts
 from runback_gate.policy.document import Policy, load_policies
-from runback_gate.policy.engine import Activation, Engine, Outcome, Program
 from runback_gate.policy.evaluate import (
     MAX_MESSAGE,
     Finding,

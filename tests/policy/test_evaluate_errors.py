@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.errors import ExpressionError
-from runback_gate.policy.cel_cpp import CppEngine
 from runback_gate.policy.document import Policy, load_policies
 from runback_gate.policy.evaluate import (
     compile_policy,

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from runback_gate.canonical import digest, digest_bytes
+from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.gate.plan import load_plan
 from runback_gate.gate.run import in_turn, run_gate
 from runback_gate.gate.verdict import Verdict
-from runback_gate.policy.cel_cpp import CppEngine
 from runback_gate.report.build import build_report
 from runback_gate.report.model import GatedAgent, Report, Software, read_report, write_report
 from runback_gate.step import Response, to_json

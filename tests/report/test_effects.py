@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from runback_gate.policy.changes import Change
-from runback_gate.policy.effect import Flip, PolicyEffect, ValidationEffect
+from runback_gate.analysis.effect import Flip, PolicyEffect, ValidationEffect
+from runback_gate.change.policies import Change
 from runback_gate.report.effects import as_markdown, as_text, summary
 from tests.report.conftest import PAYLOADS
 

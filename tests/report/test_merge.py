@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.errors import InputError
 from runback_gate.gate.base import Base
 from runback_gate.gate.plan import load_plan
 from runback_gate.gate.run import in_turn, run_gate
 from runback_gate.gate.weakening import find_weakenings
-from runback_gate.policy.cel_cpp import CppEngine
 from runback_gate.report.build import Context, build_report
 from runback_gate.report.merge import merge
 from runback_gate.report.model import Report, Revision, read_report, write_report

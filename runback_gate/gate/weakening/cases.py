@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from runback_gate.cel.tokens import tokenize
 from runback_gate.dataset.document import Case, Dataset, Trials
 from runback_gate.documents import Pointer
 from runback_gate.errors import ExpressionError
@@ -31,7 +32,6 @@ from runback_gate.gate.weakening.found import (
 )
 from runback_gate.gate.weakening.rules import words
 from runback_gate.gate.weakening.settings import weaker_trials
-from runback_gate.policy.tokens import tokenize
 
 _AGENT_FIELDS = ("model", "parameters", "system", "tools")
 _BOUNDS = ("maxTokens", "maxLatencyMs", "maxCostUsd")

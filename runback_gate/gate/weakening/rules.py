@@ -15,6 +15,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
+from runback_gate.cel.inline import inline
+from runback_gate.cel.tokens import tokenize
 from runback_gate.documents import Document, Pointer
 from runback_gate.errors import ExpressionError
 from runback_gate.gate.plan import Plan
@@ -32,8 +34,6 @@ from runback_gate.gate.weakening.found import (
     unlisted,
 )
 from runback_gate.policy.document import ACTIONS, Expression, Policy
-from runback_gate.policy.inline import inline
-from runback_gate.policy.tokens import tokenize
 
 _MANY = 64
 

@@ -1,0 +1,249 @@
+"""Checking expressions before anything runs: names, fields, types, patterns, and whether both engines agree.
+
+In: an expression as it is written, the params and the types of the variables of its policy; or a whole policy. Out: the
+type of the expression, or ExpressionError at the place that is wrong; and `Warning`s for what works but is risky.
+
+    check_expression("response.tool_calls.all(c, c.nmae != '')", params={}, variables={}, expect="bool")
+    # ExpressionError: 1:28: ToolCall has no field nmae (did you mean 'name'?)
+    lint_policy(policy)         # every finding in a policy file, with its place there
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+from runback_gate.canonical import JsonValue
+from runback_gate.cel.cpp_engine import CheckedType, CppEngine, TypeChecker
+from runback_gate.cel.engine import ROOTS
+from runback_gate.cel.environment import MESSAGES, ROOT_TYPES
+from runback_gate.cel.functions import FUNCTIONS
+from runback_gate.cel.inline import inline, resolved
+from runback_gate.cel.limits import TYPE_NAMES, Node, check_limits, line_column, parse, walk
+from runback_gate.cel.parser import LOOPS
+from runback_gate.cel.pattern import compile_pattern
+from runback_gate.cel.tokens import fail
+from runback_gate.documents import quoted, suggestion
+from runback_gate.errors import ExpressionError, Location
+from runback_gate.policy.document import Expression, Policy
+
+__all__ = ["CheckedType", "Finding", "Warning", "check_expression", "lint_policy", "warnings"]
+
+Expect = Literal["bool", "string", "any"]
+
+STANDARD_FUNCTIONS = frozenset(
+    "bool contains double duration dyn endsWith getDate getDayOfMonth getDayOfWeek getDayOfYear getFullYear getHours "
+    "getMilliseconds getMinutes getMonth getSeconds int matches size startsWith string timestamp type uint".split()
+)
+"""CEL's own functions that both engines have."""
+_ALWAYS = ("arguments", "labels", "messages", "parameters", "tool_calls", "tools")
+KNOWN_FUNCTIONS = STANDARD_FUNCTIONS | {function.name for function in FUNCTIONS}
+
+
+@dataclass(frozen=True, slots=True)
+class Warning:  # noqa: A001  what it is called everywhere; the built-in one is not used here
+    """Something in an expression that works, but not as many would expect."""
+
+    line: int
+    """1-based line in the expression."""
+    column: int
+    """1-based column in characters."""
+    message: str
+    """What it is."""
+    hint: str
+    """What to write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong or risky in a policy file."""
+
+    level: Literal["error", "warning"]
+    """An error keeps the policy from being used."""
+    location: Location
+    """The place in the file."""
+    message: str
+    """What it is, beginning with the name of the expression."""
+    hint: str | None
+    """What to write, where that is known."""
+
+
+def check_expression(
+    source: str,
+    *,
+    params: Mapping[str, JsonValue],
+    variables: Mapping[str, CheckedType],
+    expect: Expect,
+) -> CheckedType:
+    """The type of an expression, after all that can be known before it runs was checked.
+
+    `variables` holds the checked types of the variables that it may use. Raises ExpressionError with line and column in
+    `source`: limits, unknown names, functions, fields and params, types that do not fit, a malformed pattern, a result
+    that is not what is expected (a type that is only known at run time passes).
+    """
+    node = check_limits(source)
+    for part, scope in walk(node):
+        _check_name(source, part, scope)
+    # Any expression will do for the variables: only whether they exist matters here.
+    inline(source, params, dict.fromkeys(variables, "null"))
+    for pattern in _patterns(node):
+        value = pattern.value if pattern.kind == "literal" else resolved(source, pattern, params)
+        if isinstance(value, str):
+            _check_pattern(source, pattern, value)
+    found = _checker().check(source, params, variables)
+    if expect != "any" and found.name not in (expect, "dyn"):
+        fail(source, node.start, f"the expression is of type {found.name}, expected {expect}")
+    return found
+
+
+def warnings(source: str) -> tuple[Warning, ...]:
+    """What is risky in an expression that `check_expression` accepts, in reading order."""
+    node = parse(source)
+    found = []
+    for part, _ in walk(node):
+        for message, hint in _risks(source, part, node):
+            found.append(Warning(*line_column(source, part.at), message, hint))
+    return tuple(found)
+
+
+def lint_policy(policy: Policy) -> tuple[Finding, ...]:
+    """Every finding in the expressions of a policy, in the order of the file's sections."""
+    found: list[Finding] = []
+    types: dict[str, CheckedType] = {}
+    sources: dict[str, str] = {}
+    for variable in policy.variables:
+        checked = _lint(variable, policy.params, types, sources, "any", found)
+        # A variable that is wrong is reported once, not again by all who use it.
+        types[variable.name] = checked or _checker().check("dyn(null)", {}, {})
+        sources[variable.name] = variable.source if checked else "dyn(null)"
+    for condition in policy.conditions:
+        _lint(condition, policy.params, types, sources, "bool", found)
+    for rule in policy.validations:
+        _lint(rule.expression, policy.params, types, sources, "bool", found)
+        if rule.message_expression is not None:
+            _lint(rule.message_expression, policy.params, types, sources, "string", found)
+    return tuple(found)
+
+
+def _lint(
+    expression: Expression,
+    params: Mapping[str, JsonValue],
+    types: Mapping[str, CheckedType],
+    sources: Mapping[str, str],
+    expect: Expect,
+    found: list[Finding],
+) -> CheckedType | None:
+    try:
+        checked = check_expression(expression.source, params=params, variables=types, expect=expect)
+        _engine().compile(inline(expression.source, params, sources))
+    except ExpressionError as error:
+        placed = expression.place(error)
+        found.append(Finding("error", placed.location or expression.location, placed.message, placed.hint))
+        return None
+    for item in warnings(expression.source):
+        risk = ExpressionError(item.message, hint=item.hint, location=Location("", item.line, item.column))
+        placed = expression.place(risk)
+        found.append(Finding("warning", placed.location or expression.location, placed.message, placed.hint))
+    return checked
+
+
+@cache
+def _checker() -> TypeChecker:
+    return TypeChecker()
+
+
+@cache
+def _engine() -> CppEngine:
+    return CppEngine()
+
+
+def _check_name(source: str, node: Node, scope: tuple[str, ...]) -> None:
+    if node.kind == "ident":
+        known = (*ROOTS, "params", "variables", *scope)
+        if node.name not in known and node.name not in TYPE_NAMES:
+            roots = [root for root, record in ROOT_TYPES.items() if node.name in MESSAGES.get(record, ())]
+            hint = f"did you mean {roots[0]}.{node.name}?" if roots else suggestion(node.name, known)
+            fail(source, node.at, f"unknown name {quoted(node.name)}", hint)
+    if node.kind == "call" and node.name not in KNOWN_FUNCTIONS:
+        hint = suggestion(node.name, [*KNOWN_FUNCTIONS, *LOOPS, "has"])
+        fail(source, node.at, f"unknown function {quoted(node.name)}", hint)
+
+
+def _patterns(node: Node) -> Iterator[Node]:
+    """What stands where `matches` takes its pattern."""
+    for part, _ in walk(node):
+        if part.kind == "call" and part.name == "matches" and len(part.children) == 2:
+            yield part.children[1]
+
+
+def _check_pattern(source: str, node: Node, pattern: str) -> None:
+    try:
+        compile_pattern(pattern)
+    except ValueError as error:
+        fail(source, node.start, str(error), "patterns are RE2: no look-around, no back-references")
+
+
+def _risks(source: str, node: Node, whole: Node) -> Iterator[tuple[str, str]]:
+    """What is risky at one node, and what to write."""
+    match node.kind, node.name:
+        case "macro", ("map" | "filter") if _is_map(node.children[0]):
+            yield (
+                f"{node.name}() over a map: the order of its keys changes from run to run",
+                "use all(), exists() or size(), which do not depend on it",
+            )
+        case "macro", "has":
+            yield from _unguarded(source, node.children[0].children[0], whole)
+        case "call", "matches" if node.children and not _is_constant(node.children[-1]):
+            yield "the pattern is only known at run time: a malformed one is an error then", "write it as a literal"
+        case "call", "string" if node.children and _is_bool(node.children[-1]):
+            yield "string() of a bool is not the same text in every CEL engine", 'write x ? "true" : "false"'
+        case "literal", "string" if source[node.start : node.end].lstrip("rR").startswith(('"""', "'''")):
+            yield "triple quotes: engines differ in what they make of the text between them", 'write "…" with \\n'
+        case "unary", sign if node.children[0].kind == "unary" and node.children[0].start == node.start + 1:
+            yield f"`{sign}{sign}` does not check the type of what follows", "leave both out"
+        case "binary", ("+" | "-" | "*" | "/" | "%") if _mixes(node):
+            yield (
+                "arithmetic takes two ints or two doubles: an error where the other number is of the other kind",
+                "write double(x) and a literal with a point, such as 100.0",
+            )
+
+
+def _is_map(node: Node) -> bool:
+    if node.kind == "select":
+        return node.name in ("arguments", "labels", "parameters")
+    return node.kind == "map" or (node.kind == "ident" and not ROOT_TYPES.get(node.name, "list").startswith("list"))
+
+
+def _is_constant(node: Node) -> bool:
+    while node.kind in ("select", "index"):
+        node = node.children[0]
+    return node.kind == "literal" or (node.kind == "ident" and node.name == "params")
+
+
+def _is_bool(node: Node) -> bool:
+    if node.kind in ("literal", "call"):
+        return node.name in ("bool", "contains", "startsWith", "endsWith", "matches", "mentions", "includes")
+    if node.kind == "macro":
+        return node.name not in ("map", "filter")
+    return node.name == "!" or (node.kind == "binary" and node.name not in ("+", "-", "*", "/", "%"))
+
+
+def _mixes(node: Node) -> bool:
+    """Whether a number literal meets a number of money, time or the model's choice, which may be of the other kind."""
+    kinds = [child.name for child in node.children if child.kind == "literal"]
+    others = [child.name for child in node.children if child.kind == "select"]
+    return (
+        bool(kinds) and kinds[0] == "int" and any(name in ("cost_usd", "latency_ms", "temperature") for name in others)
+    )
+
+
+def _unguarded(source: str, holder: Node, whole: Node) -> Iterator[tuple[str, str]]:
+    """`has(a.b.c)` is an error, not false, where a.b is missing."""
+    if holder.kind != "select" or holder.name in _ALWAYS or holder.children[0].name == "variables":
+        return
+    text = source[holder.start : holder.end]
+    guards = (source[part.children[0].start : part.children[0].end] for part, _ in walk(whole) if part.name == "has")
+    if text not in guards:
+        yield f"has() is an error, not false, where {text} is missing", f"write has({text}) && has(…)"

@@ -1,0 +1,142 @@
+"""Run policy tests: does each policy say what its examples expect, and do both engines say the same?
+
+In: policies, their tests, the engines. Out: `Conformance`: one `Deviation` for each wrong answer, and what each
+validation was seen to say.
+
+    conformance = run_tests(policies, tests, (CppEngine(), PyEngine()))
+    conformance.deviations      # () when all is well
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from runback_gate.cel.engine import Engine
+from runback_gate.documents import suggestion
+from runback_gate.errors import DocumentError, Location
+from runback_gate.policy.document import Policy, Validation
+from runback_gate.policy.evaluate import Judgement, RuleSet, Subject, compile_policy, judge
+from runback_gate.policy.policy_test_document import Example, PolicyTest
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """A validation that did not say what its example expects, or that the engines disagree about."""
+
+    rule: str
+    example: str
+    message: str
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What a validation was seen to say by its examples."""
+
+    rule: str
+    passed: int
+    failed: int
+    errors: int
+    skipped: int
+    location: Location
+
+    @property
+    def gap(self) -> str | None:
+        """What was never seen and should have been."""
+        missing = [word for word, seen in (("true", self.passed), ("false", self.failed)) if not seen]
+        return f"never seen {' or '.join(missing)}" if missing else None
+
+
+@dataclass(frozen=True, slots=True)
+class Conformance:
+    """What the tests of all policies came to."""
+
+    expectations: int
+    """Expected results that were held against the engines."""
+    deviations: tuple[Deviation, ...]
+    coverage: tuple[Coverage, ...]
+
+
+def run_tests(policies: Sequence[Policy], tests: Sequence[PolicyTest], engines: Sequence[Engine]) -> Conformance:
+    """Run every example on every engine; the first engine is the one that judges.
+
+    Raises:
+        DocumentError: a test names a policy or a validation that is not there.
+        ExpressionError: an expression does not compile on one of the engines.
+    """
+    by_name = {policy.name: policy for policy in policies}
+    deviations: list[Deviation] = []
+    seen: dict[str, list[str]] = {rule.id: [] for policy in policies for rule in policy.validations}
+    expectations = 0
+    for test in tests:
+        policy = _policy(test, by_name)
+        compiled = [(engine, compile_policy(policy, engine)) for engine in engines]
+        for example in test.cases:
+            _known(example, policy)
+            expectations += len(example.expect)
+            states = [_states(policy, rules, engine, example) for engine, rules in compiled]
+            for rule, (state, _) in states[0].items():
+                seen[rule].append(state)
+            deviations += _deviations(example, states, [engine.name for engine in engines])
+    coverage = tuple(_coverage(rule, seen[rule.id]) for policy in policies for rule in policy.validations)
+    return Conformance(expectations, tuple(deviations), coverage)
+
+
+def _coverage(rule: Validation, seen: Sequence[str]) -> Coverage:
+    return Coverage(
+        rule=rule.id,
+        passed=seen.count("pass"),
+        failed=seen.count("fail"),
+        errors=seen.count("error"),
+        skipped=seen.count("skip"),
+        location=rule.expression.location,
+    )
+
+
+State = tuple[str, str]
+"""pass, fail, error or skip; and the message."""
+
+
+def states(policy: Policy, judgement: Judgement | None) -> dict[str, State]:
+    """What each validation of a policy says, `None` standing for an answer that the policy does not concern."""
+    if judgement is None:
+        return {rule.id: ("skip", "the policy does not concern this agent or case") for rule in policy.validations}
+    said: dict[str, State] = dict.fromkeys(judgement.passed, ("pass", ""))
+    said |= dict.fromkeys(judgement.skipped, ("skip", "a match condition is false"))
+    said |= {item.rule: (item.outcome, item.message) for item in judgement.findings}
+    return {rule.id: said[rule.id] for rule in policy.validations}
+
+
+def _states(policy: Policy, rules: RuleSet, engine: Engine, example: Example) -> dict[str, State]:
+    concerned = rules.concerns(example.agent, example.tags)
+    return states(policy, judge(Subject(engine, example.data), [rules], explained=False) if concerned else None)
+
+
+def _deviations(example: Example, said: Sequence[dict[str, State]], engines: Sequence[str]) -> list[Deviation]:
+    found = []
+    for rule, (state, message) in said[0].items():
+        place = example.places.get(rule, example.location)
+        for other, name in zip(said[1:], engines[1:], strict=True):
+            if other[rule][0] != state:
+                text = f"{engines[0]} says {state}, {name} says {other[rule][0]}: {message or other[rule][1]}"
+                found.append(Deviation(rule, example.name, text, place))
+        if example.expect.get(rule, state) != state:
+            text = f"expected {example.expect[rule]}, got {state}" + (f": {message}" if message else "")
+            found.append(Deviation(rule, example.name, text, place))
+    return found
+
+
+def _policy(test: PolicyTest, policies: dict[str, Policy]) -> Policy:
+    if test.policy not in policies:
+        hint = suggestion(test.policy, policies) or "give the policy's file as well"
+        raise DocumentError(f"no policy is named {test.policy!r}", hint=hint, location=test.location)
+    return policies[test.policy]
+
+
+def _known(example: Example, policy: Policy) -> None:
+    ids = [rule.id for rule in policy.validations]
+    for rule, place in example.places.items():
+        if rule not in ids:
+            message = f"policy {policy.name!r} has no validation {rule!r}"
+            raise DocumentError(message, hint=suggestion(rule, ids), location=place)

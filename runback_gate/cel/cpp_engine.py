@@ -1,0 +1,314 @@
+"""Google's cel-cpp, the engine that judges; the only file that imports `cel_expr_python`.
+
+In: CEL source and JSON data. Out: `Outcome`s (`CppEngine`), and for `lint` the types of expressions (`TypeChecker`).
+
+    engine = CppEngine()
+    engine.compile("response.tool_calls.size() == 1").evaluate(engine.bind({"response": {"tool_calls": []}}))
+
+The package is imported when the first engine is made, `protobuf` when the first expression is type-checked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib import metadata
+from typing import Any
+
+from runback_gate.canonical import JsonValue
+from runback_gate.cel.engine import BUDGET_MESSAGE, ROOTS, Activation, Outcome, error_line, json_value, without_nul
+from runback_gate.cel.engine import kind as kind_of
+from runback_gate.cel.environment import MESSAGES, ROOT_TYPES
+from runback_gate.cel.functions import FUNCTIONS
+from runback_gate.cel.limits import parse, walk
+from runback_gate.cel.optimize import SEARCH, optimize
+from runback_gate.cel.pattern import compile_pattern
+from runback_gate.documents import suggestion
+from runback_gate.errors import ExpressionError, Location
+
+NAME = "cel-cpp"
+MAX_PROGRAMS = 4096
+"""Compiled expressions that an engine remembers."""
+
+_PACKAGE = "runback"
+_TRUE, _FALSE = Outcome(True), Outcome(False)
+_PROBLEM = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): ([^\n]*)")
+_OVERLOAD = re.compile(r"found no matching overload for '(.+?)' applied to '(.*)'")
+_FIELD = re.compile(r"undefined field '(.+?)' not found in struct '(.+?)'")
+_STATUS = re.compile(r"^[A-Z_]+: |\s*\[[A-Z_]+\]$")
+
+
+@dataclass(frozen=True, slots=True)
+class CppActivation:
+    """Data in the form that cel-cpp reads."""
+
+    bound: Any
+    """A `cel.Activation`."""
+    error: str | None = None
+    """Why there is none."""
+    engine: str = NAME
+    """The engine that can read it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CppProgram:
+    """An expression that cel-cpp has compiled."""
+
+    expression: Any
+    """A `cel.Expression`."""
+
+    def evaluate(self, activation: Activation) -> Outcome:
+        """See `engine.Program.evaluate`."""
+        if not isinstance(activation, CppActivation):
+            return Outcome(error=f"the data was bound for the engine {activation.engine}")
+        if activation.error is not None:
+            return Outcome(error=activation.error)
+        try:
+            value = self.expression.eval(activation.bound)
+            plain = value.plain_value()
+            if plain is True or plain is False:
+                return _TRUE if plain else _FALSE
+            if value.type().name() == "ERROR":
+                return Outcome(error=_runtime_error(str(plain)))
+            return Outcome(json_value(plain))
+        # Besides RuntimeError and MemoryError the binding lets anything through that a conversion raises, and every one
+        # of them means that there is no verdict.
+        except Exception as error:  # noqa: BLE001
+            return Outcome(error=_runtime_error(str(error) or type(error).__name__))
+
+
+class CppEngine:
+    """cel-cpp behind the `engine.Engine` protocol. It remembers what it compiled."""
+
+    def __init__(self) -> None:
+        self._environment = lru_cache(maxsize=64)(_environment)
+        self._compiled = lru_cache(maxsize=MAX_PROGRAMS)(self._compile)
+        self._environment(ROOTS)
+
+    @property
+    def name(self) -> str:
+        """`cel-cpp`."""
+        return NAME
+
+    @property
+    def version(self) -> str:
+        """The version of `cel-expr-python`."""
+        return metadata.version("cel-expr-python")
+
+    def bind(self, data: Mapping[str, JsonValue]) -> CppActivation:
+        """See `engine.Engine.bind`."""
+        try:
+            return CppActivation(self._environment(ROOTS).Activation(without_nul(data)))
+        except RecursionError:
+            return CppActivation(None, "the data is nested too deep")
+
+    def compile(self, source: str, *, local: tuple[str, ...] = ()) -> CppProgram:
+        """See `engine.Engine.compile`."""
+        return self._compiled(source, local)
+
+    def _compile(self, source: str, local: tuple[str, ...]) -> CppProgram:
+        environment = self._environment((*ROOTS, *local))
+        try:
+            return CppProgram(compiled(environment, optimize(source)))
+        except ExpressionError:
+            # Positions are those of the text as it was given.
+            return CppProgram(compiled(environment, source))
+
+
+@cache
+def _package() -> Any:
+    # Imported here: 50 MB that no command but the judging ones needs.
+    from cel_expr_python import cel  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    return cel
+
+
+def _environment(names: tuple[str, ...]) -> Any:
+    cel = _package()
+    return cel.NewEnv(variables=dict.fromkeys(names, cel.Type.DYN), functions=_functions())
+
+
+@cache
+def _functions() -> tuple[Any, ...]:
+    cel = _package()
+    # One overload for each kind: a parameter of type DYN compiles but never matches at run time.
+    ours = (
+        cel.FunctionDecl(
+            function.name,
+            [
+                cel.Overload(
+                    f"{function.name}_{'_'.join(kinds)}_{'method' if method else 'function'}",
+                    return_type=getattr(cel.Type, function.result.upper()),
+                    parameters=[getattr(cel.Type, kind.upper()) for kind in kinds],
+                    is_member=method,
+                    impl=function.implementation,
+                )
+                for kinds in function.overloads
+                for method in (False, True)
+            ],
+        )
+        for function in FUNCTIONS
+    )
+    return (*ours, _search())
+
+
+def _search() -> Any:
+    """`matches` with its pattern compiled once: the engine's own compiles it at each evaluation."""
+    cel = _package()
+    texts = [cel.Type.STRING, cel.Type.STRING]
+    overload = cel.Overload(SEARCH, return_type=cel.Type.BOOL, parameters=texts, is_member=True, impl=_found)
+    return cel.FunctionDecl(SEARCH, [overload])
+
+
+def _found(text: str, pattern: str) -> bool:
+    return compile_pattern(pattern).search(text) is not None
+
+
+def compiled(environment: Any, source: str) -> Any:
+    """The `cel.Expression` of a source. Raises ExpressionError with line and column in `source`."""
+    parse(source)
+    try:
+        return environment.compile(source)
+    except RuntimeError as error:
+        problems = [(int(line), int(column), text) for line, column, text in _PROBLEM.findall(str(error))]
+        # What follows from another problem of the expression is told last.
+        problems.sort(key=lambda problem: ("*error*" in problem[2], problem))
+        line, column, text = problems[0] if problems else (1, 1, str(error))
+        place = Location("", max(line, 1), max(column, 1))
+        raise ExpressionError(error_line(_readable(text)), hint=_field_hint(text), location=place) from error
+
+
+def _readable(message: str) -> str:
+    """The engine's words without its containers, packages and operator signatures."""
+    message = _STATUS.sub("", message).replace(" (in container '')", "").replace(f"{_PACKAGE}.", "")
+    if found := _FIELD.search(message):
+        return f"{found[2]} has no field {found[1]}"
+    if found := _OVERLOAD.search(message):
+        function, arguments = found[1].strip("_"), found[2]
+        sign = function if function[0].isalpha() else f"`{function.replace('_', ' ')}`"
+        return f"{sign} does not take {arguments}"
+    return message
+
+
+def _field_hint(message: str) -> str | None:
+    found = _FIELD.search(message)
+    return suggestion(found[1], MESSAGES.get(found[2].rpartition(".")[2], ())) if found else None
+
+
+def _runtime_error(text: str) -> str:
+    return BUDGET_MESSAGE if "Iteration budget exceeded" in text else error_line(_STATUS.sub("", text))
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedType:
+    """The type of an expression that was checked."""
+
+    name: str
+    """In CEL's words: `bool`, `list<ToolCall>`, `dyn` when it is only known at run time."""
+    native: Any
+    """A `cel.Type`."""
+
+
+class TypeChecker:
+    """Checks expressions against the shape of what they see (`shape`), without evaluating them."""
+
+    def __init__(self) -> None:
+        self._pool = _descriptors()
+        self._roots = {name: _native(kind) for name, kind in ROOT_TYPES.items()}
+        self._functions = _checked_functions()
+
+    def check(self, source: str, params: Mapping[str, JsonValue], variables: Mapping[str, CheckedType]) -> CheckedType:
+        """The type of an expression as it is written, with `params` and `variables` in it.
+
+        Raises ExpressionError with line and column in `source`.
+        """
+        types = _package().Type
+        # The checker would take has(params.x) for the value of a name "params.x".
+        asked = {part.name for part, _ in walk(parse(source)) if part.test_only and part.children[0].name == "params"}
+        names = {**self._roots, "params": types.Map(types.STRING, types.DYN)}
+        names |= {
+            f"params.{key}": _type_of(value) for key, value in params.items() if key.isidentifier() and key not in asked
+        }
+        names |= {f"variables.{key}": checked.native for key, checked in variables.items()}
+        environment = _package().NewEnv(self._pool, variables=names, functions=self._functions)
+        found = compiled(environment, source).return_type()
+        name = re.sub(r"\b[A-Z_]+\b", lambda word: word[0].lower(), found.name().replace(f"{_PACKAGE}.", ""))
+        return CheckedType(name, found)
+
+
+def _native(kind: str) -> Any:
+    types = _package().Type
+    if kind.startswith("list of "):
+        return types.List(_native(kind.removeprefix("list of ")))
+    return types.STRING if kind == "string" else types(f"{_PACKAGE}.{kind}")
+
+
+def _type_of(value: JsonValue) -> Any:
+    """The type that the literal of a JSON value has."""
+    types = _package().Type
+    if isinstance(value, dict):
+        return types.Map(types.STRING, _common(value.values()))
+    if isinstance(value, (list, tuple)):
+        return types.List(_common(value))
+    return getattr(types, kind_of(value).upper())
+
+
+def _common(values: Iterable[JsonValue]) -> Any:
+    found = [_type_of(value) for value in values]
+    return found[0] if found and all(item == found[0] for item in found) else _package().Type.DYN
+
+
+def _checked_functions() -> list[Any]:
+    """The functions of ours with the types of the shape: `calls` gives tool calls, `includes` takes anything."""
+    cel = _package()
+    types = cel.Type
+    record, texts = types.Map(types.STRING, types.DYN), types.List(types.STRING)
+    kinds = {"string": types.STRING, "list": texts, "map": record, "dyn": types.DYN, "bool": types.BOOL}
+    results = {"calls": types.List(_native("ToolCall"))}
+    firsts = {"calls": _native("Response"), "includes": types.DYN}
+    return [
+        cel.FunctionDecl(
+            item.name,
+            [
+                cel.Overload(
+                    f"{item.name}_{'_'.join(overload[1:])}_{'method' if method else 'function'}",
+                    return_type=results.get(item.name) or kinds[item.result],
+                    parameters=[firsts.get(item.name) or kinds[overload[0]], *(kinds[kind] for kind in overload[1:])],
+                    is_member=method,
+                )
+                # Where the first parameter takes anything, the overloads are one.
+                for overload in {overload[1:]: overload for overload in item.overloads}.values()
+                for method in (False, True)
+            ],
+        )
+        for item in FUNCTIONS
+    ]
+
+
+@cache
+def _descriptors() -> Any:
+    """The records of the shape as protobuf messages, the only records that the checker knows."""
+    # Imported here: only checking needs it.
+    from google.protobuf import descriptor_pb2, descriptor_pool, struct_pb2  # noqa: PLC0415
+
+    field_type = descriptor_pb2.FieldDescriptorProto
+    struct, file = descriptor_pb2.FileDescriptorProto(), descriptor_pb2.FileDescriptorProto()
+    struct_pb2.DESCRIPTOR.CopyToProto(struct)
+    file.name, file.package, file.syntax = f"{_PACKAGE}.proto", _PACKAGE, "proto3"
+    file.dependency.append(struct.name)
+    known = {"dyn": ".google.protobuf.Value", "map": ".google.protobuf.Struct"}
+    for record, fields in MESSAGES.items():
+        message = file.message_type.add(name=record)
+        for number, (name, kind) in enumerate(fields.items(), 1):
+            element = kind.removeprefix("list of ")
+            field = message.field.add(name=name, number=number, type=field_type.TYPE_STRING)
+            field.label = field_type.LABEL_OPTIONAL if element == kind else field_type.LABEL_REPEATED
+            if element != "string":
+                field.type = field_type.TYPE_MESSAGE
+                field.type_name = known.get(element, f".{_PACKAGE}.{element}")
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(struct)
+    pool.Add(file)
+    return pool

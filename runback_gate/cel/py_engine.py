@@ -1,0 +1,395 @@
+"""cel-python, the second opinion on every policy test; the only file that imports `celpy`.
+
+In: CEL source and JSON data. Out: `Outcome`s, as `engine.Engine` promises.
+
+    engine = PyEngine()
+    engine.compile("response.tool_calls.size() == 1").evaluate(engine.bind({"response": {"tool_calls": []}}))
+
+celpy brings the parser, the literals, the number, string and time types. It has no type checker and deviates from the
+specification in comparisons, conversions, macros and `has()`, so those are replaced here and in
+`celpy_values`; the conformance tests hold both engines against each other. It is slow, by two orders of magnitude.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from importlib import metadata
+from typing import Any
+
+import lark
+from celpy import celtypes
+from celpy.celparser import CELParseError, CELParser
+from celpy.evaluation import Activation as Names
+from celpy.evaluation import CELEvalError, Evaluator, base_functions
+
+from runback_gate.canonical import JsonValue
+from runback_gate.cel.celpy_values import (
+    KINDS,
+    NUMBERS,
+    ORDERED,
+    RELATIONS,
+    TIMESTAMP,
+    bool_of,
+    compare,
+    divided_by_zero,
+    double_of,
+    entry,
+    equal,
+    int_of,
+    kind_of,
+    text_of,
+    to_plain,
+)
+from runback_gate.cel.engine import (
+    BUDGET_MESSAGE,
+    ITERATION_BUDGET,
+    Activation,
+    Outcome,
+    error_line,
+    json_value,
+    without_nul,
+)
+from runback_gate.cel.functions import FUNCTIONS
+from runback_gate.cel.limits import parse
+from runback_gate.cel.parser import LOOPS
+from runback_gate.cel.pattern import compile_pattern
+from runback_gate.errors import ExpressionError, Location
+
+NAME = "celpy"
+MAX_PROGRAMS = 1024
+"""Compiled expressions that an engine remembers."""
+
+# Rules of the grammar that only pass on what stands in them.
+_PASSING = frozenset("expr conditionalor conditionaland relation addition multiplication unary member".split())
+
+
+@dataclass(frozen=True, slots=True)
+class PyActivation:
+    """Data in the form that celpy reads."""
+
+    values: Mapping[str, Any]
+    """The roots as CEL values."""
+    error: str | None = None
+    """Why there are none."""
+    engine: str = NAME
+    """The engine that can read it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PyProgram:
+    """An expression that celpy has parsed."""
+
+    tree: lark.Tree[Any]
+    """The syntax tree."""
+
+    def evaluate(self, activation: Activation) -> Outcome:
+        """See `engine.Program.evaluate`."""
+        if not isinstance(activation, PyActivation):
+            return Outcome(error=f"the data was bound for the engine {activation.engine}")
+        if activation.error is not None:
+            return Outcome(error=activation.error)
+        try:
+            value = _Evaluator(self.tree, activation.values, [ITERATION_BUDGET]).visit(self.tree)
+            if isinstance(value, CELEvalError):
+                return Outcome(error=_message(value))
+            return Outcome(json_value(to_plain(value)))
+        # celpy lets exceptions of many types through, and every one of them means that there is no verdict.
+        except Exception as error:  # noqa: BLE001
+            return Outcome(error=_message(error))
+
+
+class PyEngine:
+    """celpy behind the `engine.Engine` protocol. It remembers what it parsed."""
+
+    def __init__(self) -> None:
+        # Not celpy.Environment: it changes the recursion limit of the process.
+        self._parser = CELParser()
+        self._compiled = lru_cache(maxsize=MAX_PROGRAMS)(self._compile)
+
+    @property
+    def name(self) -> str:
+        """`celpy`."""
+        return NAME
+
+    @property
+    def version(self) -> str:
+        """The version of `cel-python`."""
+        return metadata.version("cel-python")
+
+    def bind(self, data: Mapping[str, JsonValue]) -> PyActivation:
+        """See `engine.Engine.bind`."""
+        try:
+            return PyActivation({name: _from_json(value) for name, value in without_nul(data).items()})
+        except (ValueError, RecursionError) as error:
+            return PyActivation({}, error_line(f"the data cannot be used: {error}"))
+
+    def compile(self, source: str, *, local: tuple[str, ...] = ()) -> PyProgram:  # noqa: ARG002
+        """See `engine.Engine.compile`. celpy has no checker: names and types are looked up when they are used."""
+        return self._compiled(source)
+
+    def _compile(self, source: str) -> PyProgram:
+        parse(source)
+        try:
+            return PyProgram(self._parser.parse(source))
+        except CELParseError as error:
+            place = Location("", max(error.line or 1, 1), max(error.column or 1, 1))
+            raise ExpressionError(error_line(str(error)), location=place) from error
+
+
+class _AbortError(Exception):
+    """Ends the evaluation. It is no CELEvalError: `|| true` does not absorb it, as in cel-cpp."""
+
+
+class _Evaluator(Evaluator):
+    """celpy's evaluator with the specification's macros, logic and `has()`, and with a budget."""
+
+    def __init__(self, tree: lark.Tree[Any], values: Mapping[str, Any], left: list[int]) -> None:
+        super().__init__(tree, _NAMES)
+        self.values = values
+        self.left = left
+
+    def _visit_tree(self, tree: lark.Tree[Any]) -> Any:
+        return super()._visit_tree(_inner(tree))
+
+    def ident_value(self, name: str, root_scope: bool = False) -> Any:  # noqa: ARG002
+        """The value of a variable, or a type by its name."""
+        unknown = CELEvalError(f"undeclared reference to '{name}'")
+        return self.values[name] if name in self.values else _TYPES.get(name, unknown)
+
+    def expr(self, tree: lark.Tree[Any]) -> Any:
+        """`condition ? then : else`."""
+        condition, then, otherwise = tree.children
+        value = self.visit(condition)
+        if isinstance(value, celtypes.BoolType):
+            return self.visit(then if value else otherwise)
+        return value if isinstance(value, CELEvalError) else CELEvalError("the condition of ? : is not a bool")
+
+    def conditionalor(self, tree: lark.Tree[Any]) -> Any:
+        """`a || b || …`."""
+        return self._logic(tree, True)
+
+    def conditionaland(self, tree: lark.Tree[Any]) -> Any:
+        """`a && b && …`."""
+        return self._logic(tree, False)
+
+    def _logic(self, tree: lark.Tree[Any], decisive: bool) -> Any:
+        """The decisive value, wherever it stands, outweighs errors."""
+        terms = []
+        rule = tree.data
+        # A chain is a tree that leans left: thousands of terms must not be thousands of calls.
+        while tree.data == rule and len(tree.children) == 2:
+            rest, term = tree.children
+            terms.append(term)
+            tree = rest
+        return _decide((self.visit(term) for term in (tree, *reversed(terms))), decisive)
+
+    def member_dot_arg(self, tree: lark.Tree[Any]) -> Any:
+        """Macros; other methods are celpy's."""
+        target, name = tree.children[:2]
+        if name not in LOOPS:
+            return super().member_dot_arg(tree)
+        items = self.visit(target)
+        if isinstance(items, CELEvalError):
+            return items
+        if not isinstance(items, (celtypes.ListType, celtypes.MapType)):
+            return CELEvalError(f"{name}() goes over a list or a map, not over {kind_of(items)}")
+        variable, body = tree.children[2].children
+        return self._loop(str(name), str(_inner(variable).children[0].children[0]), body, list(items))
+
+    def _loop(self, name: str, variable: str, body: lark.Tree[Any], items: list[Any]) -> Any:
+        values = (self._with(variable, item, body) for item in items)
+        if name in ("all", "exists"):
+            return _decide(values, name == "exists")
+        kept = []
+        for item, value in zip(items, values, strict=True):
+            if isinstance(value, CELEvalError):
+                return value
+            if name != "map" and not isinstance(value, celtypes.BoolType):
+                return CELEvalError(f"the condition of {name}() is not a bool")
+            if name == "map" or value:
+                kept.append(value if name == "map" else item)
+        return celtypes.BoolType(len(kept) == 1) if name == "exists_one" else celtypes.ListType(kept)
+
+    def _with(self, variable: str, item: Any, body: lark.Tree[Any]) -> Any:
+        self.left[0] -= 1
+        if self.left[0] <= 0:
+            raise _AbortError(BUDGET_MESSAGE)
+        return _Evaluator(body, {**self.values, variable: item}, self.left).visit(body)
+
+    def macro_has_eval(self, exprlist: lark.Tree[Any]) -> Any:
+        """`has(e.f)`: whether the map e has the key f; an error when e is none."""
+        target, field = _inner(exprlist.children[0]).children
+        holder = self.visit(target)
+        if isinstance(holder, CELEvalError):
+            return holder
+        if not isinstance(holder, celtypes.MapType):
+            return CELEvalError(f"has() looks into a map, not into {kind_of(holder)}")
+        return celtypes.BoolType(celtypes.StringType(str(field)) in holder)
+
+    def mapinits(self, tree: lark.Tree[Any]) -> Any:
+        """The entries of a map; an error in one is an error of the map."""
+        found = self.visit_children(tree)
+        for item in found:
+            if isinstance(item, CELEvalError):
+                return item
+        entries: dict[Any, Any] = {}
+        for key, value in zip(found[::2], found[1::2], strict=True):
+            if kind_of(key) not in ("string", "int", "uint", "bool"):
+                return CELEvalError(f"{kind_of(key)} cannot be a key of a map")
+            if key in entries:
+                raise _AbortError("the key stands twice in the map")
+            entries[key] = value
+        return celtypes.MapType(entries)
+
+
+def _inner(tree: lark.Tree[Any]) -> lark.Tree[Any]:
+    """The first part that does something: each level of the grammar is a tree, also where it only passes on."""
+    while len(tree.children) == 1:
+        if tree.data in _PASSING:
+            tree = tree.children[0]
+        elif tree.data == "primary" and tree.children[0].data == "paren_expr":
+            tree = tree.children[0].children[0]
+        else:
+            break
+    return tree
+
+
+def _decide(values: Iterable[Any], decisive: bool) -> Any:
+    error = None
+    for value in values:
+        if isinstance(value, celtypes.BoolType):
+            if bool(value) is decisive:
+                return value
+        elif error is None:
+            error = value if isinstance(value, CELEvalError) else CELEvalError("a term is not a bool")
+    return celtypes.BoolType(not decisive) if error is None else error
+
+
+def _message(error: Exception) -> str:
+    text = str(error.args[0]) if error.args else type(error).__name__
+    # celpy adds all names that it knows.
+    return error_line(text.partition(" (in activation ")[0])
+
+
+def _from_json(value: JsonValue) -> Any:
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return celtypes.BoolType(value)
+    if isinstance(value, int):
+        return celtypes.IntType(value)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError("a number that is not finite")
+        return celtypes.DoubleType(value)
+    if isinstance(value, str):
+        # Raises UnicodeEncodeError, a ValueError, for a lone surrogate.
+        value.encode()
+        return celtypes.StringType(value)
+    if isinstance(value, (list, tuple)):
+        return celtypes.ListType([_from_json(item) for item in value])
+    return celtypes.MapType({_from_json(key): _from_json(item) for key, item in value.items()})
+
+
+def _relation(symbol: str) -> Callable[[Any, Any], Any]:
+    return lambda left, right: celtypes.BoolType(compare(symbol, left, right))
+
+
+def _divided(left: Any, right: Any) -> Any:
+    if kind_of(left) == "double" and float(right) == 0:
+        return celtypes.DoubleType(divided_by_zero(float(left), float(right)))
+    return left / right
+
+
+def _timestamp(value: Any) -> Any:
+    if kind_of(value) == "string" and not TIMESTAMP.fullmatch(value):
+        raise ValueError("cannot convert the string to timestamp")
+    return celtypes.TimestampType(datetime.fromtimestamp(value, UTC) if kind_of(value) == "int" else value)
+
+
+def _matches(text: Any, pattern: Any) -> Any:
+    return celtypes.BoolType(compile_pattern(str(pattern)).search(str(text)) is not None)
+
+
+_OWN: dict[type, Any] = {float: celtypes.DoubleType, str: celtypes.StringType, list: celtypes.ListType}
+Overloads = frozenset[tuple[str, ...]] | None
+
+
+def _strict(name: str, overloads: Overloads, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that returns errors as values, and takes the kinds of its overloads only."""
+
+    def called(*arguments: Any) -> Any:
+        for argument in arguments:
+            if isinstance(argument, CELEvalError):
+                return argument
+        kinds = tuple(map(kind_of, arguments))
+        if overloads is not None and kinds not in overloads:
+            return CELEvalError(f"{name} does not take ({', '.join(kinds)})")
+        try:
+            result = function(*arguments)
+            # `+` of two of celpy's lists, strings or doubles gives one of Python's.
+            own = _OWN.get(type(result))
+            return own(result) if own else result
+        # celpy's own types raise whatever Python's do; an error value is what `&&` and `||` can absorb.
+        except Exception as error:  # noqa: BLE001
+            return CELEvalError(str(error) or type(error).__name__)
+
+    return called
+
+
+def _ours(function: Callable[..., JsonValue]) -> Callable[..., Any]:
+    return lambda *arguments: _from_json(function(*map(to_plain, arguments)))
+
+
+def _pairs(text: str) -> frozenset[tuple[str, ...]]:
+    return frozenset(tuple(kinds.split(",")) for kinds in text.split())
+
+
+def _table() -> dict[str, Callable[..., Any]]:
+    """All operators and functions, under the names by which celpy's evaluator asks for them."""
+    numbers = "int,int uint,uint double,double"
+    times = "timestamp,duration duration,duration"
+    ordered = _pairs(" ".join(f"{kind},{kind}" for kind in ORDERED))
+    numeric = frozenset((left, right) for left in NUMBERS for right in NUMBERS)
+    kinds = (*KINDS.values(), "type")
+    keys = ("string", "int", "uint", "bool", "double")
+    chosen: dict[str, tuple[Overloads, Callable[..., Any]]] = {
+        "_==_": (None, lambda left, right: celtypes.BoolType(equal(left, right))),
+        "_!=_": (None, lambda left, right: celtypes.BoolType(not equal(left, right))),
+        "_in_": (
+            frozenset([(kind, "list") for kind in kinds] + [(kind, "map") for kind in keys]),
+            lambda item, container: celtypes.BoolType(any(equal(item, candidate) for candidate in container)),
+        ),
+        "_[_]": (frozenset([("map", kind) for kind in keys] + [("list", kind) for kind in NUMBERS]), entry),
+        "_+_": (_pairs(f"{numbers} {times} string,string list,list duration,timestamp"), operator.add),
+        "_-_": (_pairs(f"{numbers} {times} timestamp,timestamp"), operator.sub),
+        "_*_": (_pairs(numbers), operator.mul),
+        "_/_": (_pairs(numbers), _divided),
+        "_%_": (_pairs("int,int uint,uint"), operator.mod),
+        "-_": (_pairs("int double"), operator.neg),
+        "size": (_pairs("string bytes list map"), lambda value: celtypes.IntType(len(value))),
+        "contains": (_pairs("string,string"), lambda text, part: celtypes.BoolType(str(part) in str(text))),
+        "matches": (_pairs("string,string"), _matches),
+        "string": (
+            _pairs("string int uint double bool timestamp duration"),
+            lambda value: celtypes.StringType(text_of(value)),
+        ),
+        "int": (_pairs("int uint double bool string timestamp"), lambda value: celtypes.IntType(int_of(value))),
+        "double": (_pairs("int uint double string"), lambda value: celtypes.DoubleType(double_of(value))),
+        "bool": (_pairs("bool string"), lambda value: celtypes.BoolType(bool_of(value))),
+        "timestamp": (_pairs("string timestamp int"), _timestamp),
+        **{f"_{sign}_": (numeric | ordered, _relation(sign)) for sign in RELATIONS},
+        **{item.name: (frozenset(item.overloads), _ours(item.implementation)) for item in FUNCTIONS},
+    }
+    rest: dict[str, Any] = {name: (None, function) for name, function in base_functions.items()}
+    return {name: _strict(name.strip("_"), *row) for name, row in {**rest, **chosen}.items()}
+
+
+# Types are functions as well as values, which compare with what `type()` gives.
+_TYPES = {name: base_functions[name] for name in "bool bytes double int list map null_type string uint".split()}
+_NAMES = Names(functions=_table())

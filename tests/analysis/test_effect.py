@@ -1,0 +1,373 @@
+"""What a change of policies does: words, flips and reasons, and the laws that hold for any two sets of policies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runback_gate.analysis.backtest import backtest
+from runback_gate.analysis.effect import MAX_FLIPS, Flip, PolicyEffect, Recorded, compare_policies, recorded
+from runback_gate.cel.cpp_engine import CppEngine
+from runback_gate.errors import ExpressionError
+from runback_gate.policy.document import Policy, load_policies
+from runback_gate.step import Step
+from runback_gate.testing import REFUNDS, sample_call, sample_run, sample_step, write_document
+
+ENGINE = CppEngine()
+SMALL, LARGE, HUGE = (sample_step(sample_call("issue_refund", amount=amount)) for amount in (40, 250, 900))
+ODD = sample_step(sample_call("issue_refund", amount="much"))
+BARE = sample_step(sample_call("issue_refund"))
+WORDS = sample_step(text="Hello!")
+VIEW_ONLY = sample_step(sample_call("issue_refund", amount=40), source={"grade": "view-only"})
+STEPS = (SMALL, LARGE, HUGE, ODD, WORDS)
+
+Specs = dict[str, dict[str, Any]]
+
+
+def policies(root: Path, specs: Specs, folder: str = "p") -> tuple[Policy, ...]:
+    """The policies of these specs by name."""
+    for name, spec in specs.items():
+        write_document(root / folder, f"{name}.yaml", "Policy", name, spec)
+    return load_policies(root / folder, [f"{name}.yaml" for name in specs])[0]
+
+
+def compared(
+    root: Path, base: Specs, head: Specs, steps: Iterable[Step] = STEPS, limit: int = MAX_FLIPS
+) -> tuple[PolicyEffect, ...]:
+    """What became of the policies on one run of these steps."""
+    sides = policies(root, base, "base"), policies(root, head, "head")
+    return compare_policies(*sides, ENGINE, recorded(sample_run(*steps)), limit=limit)
+
+
+def limited(limit: int, **changes: Any) -> Specs:
+    """The sample policy with another limit."""
+    return {"refunds": {**REFUNDS, "params": {"limit": limit}, **changes}}
+
+
+def rules(**expressions: str) -> dict[str, Any]:
+    """The spec of a policy with these validations."""
+    return {"validations": [{"id": name, "expression": text, "message": name} for name, text in expressions.items()]}
+
+
+def counts(effect: PolicyEffect) -> dict[str, dict[str, int]]:
+    """Validation to kind to steps."""
+    return {item.id: dict(item.counts) for item in effect.validations if item.counts}
+
+
+def test_a_higher_limit(tmp_path: Path) -> None:
+    """Looser: the step between the limits is newly permitted, and the reason names the values on both sides."""
+    (effect,) = compared(tmp_path, limited(100), limited(500))
+    assert (effect.policy, effect.word, effect.loosens, effect.vacuous) == ("refunds", "looser", True, False)
+    assert (effect.steps, effect.same, effect.matched, effect.path) == (5, 4, 4, "refunds.yaml")
+    assert effect.flips == (
+        Flip(
+            validation="refunds.limit",
+            run="sample",
+            step=1,
+            kind="newly permitted",
+            base="fail",
+            head="pass",
+            expression="c.arguments.amount <= params.limit",
+            why="amount <= limit: 250 <= 100 false → 250 <= 500 true",
+            answer="issue_refund(amount: 250)",
+        ),
+    )
+    assert [(item.what, item.base, item.head) for item in effect.changes] == [("params.limit", "100", "500")]
+    # The step that fails on both sides is told the other limit.
+    assert [item.messages for item in effect.validations] == [1]
+
+
+def test_a_lower_limit(tmp_path: Path) -> None:
+    """Stricter: the same step is newly failing."""
+    (effect,) = compared(tmp_path, limited(500), limited(100))
+    assert (effect.word, effect.loosens, counts(effect)) == ("stricter", False, {"refunds.limit": {"newly failing": 1}})
+    assert effect.flips[0].why == "amount <= limit: 250 <= 500 true → 250 <= 100 false"
+
+
+def test_no_change(tmp_path: Path) -> None:
+    """The same bytes are not looked at, not even one step is taken; a file of another name is no change."""
+    same = policies(tmp_path, limited(100))
+
+    def none() -> Iterable[Recorded]:
+        raise AssertionError("a step was taken")
+        yield
+
+    assert compare_policies(same, same, ENGINE, none()) == ()
+    write_document(tmp_path / "q", "moved.yaml", "Policy", "refunds", limited(100)["refunds"])
+    assert compare_policies(same, load_policies(tmp_path / "q", ["*.yaml"])[0], ENGINE, none()) == ()
+
+
+def test_text_without_effect(tmp_path: Path) -> None:
+    """Another text whose verdicts are the same: same on record, with how many steps say so."""
+    (effect,) = compared(tmp_path, limited(100), limited(110))
+    assert (effect.word, effect.same, effect.steps, effect.flips) == ("same on record", 5, 5, ())
+    head = {"refunds": {**REFUNDS, "description": "Other words"}}
+    (effect,) = compared(tmp_path, {"refunds": {**REFUNDS}}, head)
+    assert (effect.word, effect.changes, effect.same) == ("same on record", (), 5)
+
+
+def test_another_name_of_the_policy(tmp_path: Path) -> None:
+    """Validations are known by their id: a renamed policy is the same on record."""
+    (effect,) = compared(tmp_path, {"refunds": {**REFUNDS}}, {"money": {**REFUNDS}})
+    assert (effect.policy, effect.word, effect.flips) == ("money", "same on record", ())
+    assert [(item.what, item.base, item.head) for item in effect.changes] == [("metadata.name", "refunds", "money")]
+
+
+def test_a_validation_that_moved(tmp_path: Path) -> None:
+    """To another policy: no change by itself; to one that only warns: looser, though no verdict flips."""
+    base = {"a": rules(x="response.text != 'x'", y="response.text != 'y'"), "b": rules(z="response.text != 'z'")}
+    head = {"a": rules(x="response.text != 'x'"), "b": rules(z="response.text != 'z'", y="response.text != 'y'")}
+    assert [(item.policy, item.word) for item in compared(tmp_path, base, head)] == [
+        ("a", "same on record"),
+        ("b", "same on record"),
+    ]
+    warns = {**head, "b": {**head["b"], "validationActions": ["Warn"]}}
+    base["b"]["validationActions"] = ["Warn"]
+    effects = compared(tmp_path, base, warns)
+    assert [(item.policy, item.word) for item in effects] == [("a", "same on record"), ("b", "looser")]
+    assert [(item.what, item.direction) for item in effects[1].changes] == [("validationActions", "looser")]
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"validationActions": ["Warn"]}, "looser"),
+        ({"validationActions": ["Audit"]}, "looser"),
+        ({"failurePolicy": "Ignore"}, "looser"),
+        ({"match": {"agents": ["support*"]}}, "looser"),
+        ({"matchConditions": [*REFUNDS["matchConditions"], {"name": "c", "expression": "true"}]}, "looser"),
+        ({"matchConditions": []}, "stricter"),
+        ({"params": {"limit": 100, "more": 1}}, "same on record"),
+        ({"params": {"limit": 500}, "validationActions": ["Warn"]}, "looser"),
+        ({"params": {"limit": 30}, "validationActions": ["Warn"]}, "mixed"),
+    ],
+)
+def test_words_without_a_flip(tmp_path: Path, change: dict[str, Any], word: str) -> None:
+    """A weaker action, less stopped by errors, a narrower match are looser though the steps at hand do not flip."""
+    steps = (SMALL, HUGE)
+    (effect,) = compared(tmp_path, {"refunds": {**REFUNDS}}, {"refunds": {**REFUNDS, **change}}, steps)
+    assert effect.word == word
+
+
+def test_skipped(tmp_path: Path) -> None:
+    """A rule that no longer looks at a step is looser, whatever it said of it; the reason is the condition."""
+    condition = {"name": "large", "expression": 'calls(response, "issue_refund").exists(c, c.arguments.amount > 500)'}
+    base, head = limited(100), limited(100, matchConditions=[*REFUNDS["matchConditions"], condition])
+    (effect,) = compared(tmp_path, base, head, (SMALL, LARGE, HUGE, WORDS))
+    assert counts(effect) == {"refunds.limit": {"newly permitted": 1, "now skipped": 1}}
+    assert [(flip.step, flip.base, flip.head) for flip in effect.flips] == [(1, "fail", "skip"), (0, "pass", "skip")]
+    shown = 'calls(response, "issue_refund").exists(c, amount > 500)'
+    assert effect.flips[0].why == f"match condition large: {shown}: false (only on head)"
+    (effect,) = compared(tmp_path, head, base, (SMALL, LARGE, HUGE, WORDS))
+    assert counts(effect) == {"refunds.limit": {"newly failing": 1, "no longer skipped": 1}}
+    assert effect.flips[0].why.endswith(" (only on base)")
+
+
+def test_a_condition_that_says_something_else(tmp_path: Path) -> None:
+    """A condition on both sides is told like any expression."""
+    base = [{"name": "c", "expression": "size(response.tool_calls) > 0"}]
+    head = [{"name": "c", "expression": "size(response.tool_calls) > 1"}]
+    (effect,) = compared(tmp_path, limited(100, matchConditions=base), limited(100, matchConditions=head), (LARGE,))
+    why = "match condition c: size(tool_calls) > 0: 1 > 0 true → size(tool_calls) > 1: 1 > 1 false"
+    assert [flip.why for flip in effect.flips] == [why]
+    (effect,) = compared(tmp_path, limited(100, matchConditions=head), limited(100, matchConditions=base), (LARGE,))
+    why = "match condition c: size(tool_calls) > 1: 1 > 1 false → size(tool_calls) > 0: 1 > 0 true"
+    assert [flip.why for flip in effect.flips] == [why]
+
+
+def test_another_match(tmp_path: Path) -> None:
+    """A policy that no longer names the agent or the tag says so."""
+    for match, text in (({"agents": ["bill*"]}, "agents bill*"), ({"tags": ["vip", "x"]}, "tags vip x")):
+        (effect,) = compared(tmp_path, limited(100), limited(100, match=match), (LARGE,))
+        assert (effect.word, effect.vacuous) == ("looser", True)
+        assert [flip.why for flip in effect.flips] == [f"the policy on head is not for this agent or case: {text}"]
+
+
+def test_errors(tmp_path: Path) -> None:
+    """What can no longer be evaluated, and what can again, with the part that errs."""
+    guarded = 'calls(response, "issue_refund").all(c, !has(c.arguments.amount) || c.arguments.amount <= 100)'
+    bare = 'calls(response, "issue_refund").all(c, c.arguments.amount <= 100)'
+    (effect,) = compared(tmp_path, {"p": rules(r=guarded)}, {"p": rules(r=bare)}, (SMALL, BARE))
+    assert (effect.word, counts(effect)) == ("stricter", {"r": {"now error": 1}})
+    assert "→ amount: error: " in effect.flips[0].why
+    (effect,) = compared(tmp_path, {"p": rules(r=bare)}, {"p": rules(r=guarded)}, (SMALL, BARE))
+    assert (effect.word, counts(effect)) == ("looser", {"r": {"no longer error": 1}})
+    assert effect.flips[0].why.startswith("amount: error: ")
+
+
+def test_a_condition_that_errs(tmp_path: Path) -> None:
+    """The reason is that of the condition, not of the expression behind it."""
+    head = limited(100, matchConditions=[{"name": "c", "expression": "response.none"}])
+    (effect,) = compared(tmp_path, limited(100), head, (LARGE,))
+    assert effect.flips[0].why.startswith("match condition c: ")
+    assert (effect.flips[0].base, effect.flips[0].head) == ("fail", "error")
+    (effect,) = compared(tmp_path, {"a": rules(a="true")}, {"a": rules(a="true"), "refunds": head["refunds"]}, (LARGE,))
+    assert (effect.word, effect.flips[0].kind) == ("new", "now error")
+    assert effect.flips[0].why.startswith("match condition c: ")
+
+
+def test_view_only_steps(tmp_path: Path) -> None:
+    """They cannot be judged on either side; where one side does not concern them, it says so."""
+    (effect,) = compared(tmp_path, limited(100), limited(10), (VIEW_ONLY,))
+    assert (effect.word, effect.flips) == ("same on record", ())
+    (effect,) = compared(tmp_path, limited(100, match={"agents": ["x"]}), limited(100), (VIEW_ONLY,))
+    assert effect.flips[0].why == "the recording is view-only: it can be read, not judged"
+
+
+def test_new_policies_and_rules(tmp_path: Path) -> None:
+    """A new policy is `new`, with the steps that it fails; a new rule in an old policy makes it stricter."""
+    base = {"a": rules(a="true")}
+    (effect,) = compared(tmp_path, base, {**base, **limited(100)})
+    assert (effect.policy, effect.word, effect.loosens, effect.changes) == ("refunds", "new", False, ())
+    assert counts(effect) == {"refunds.limit": {"newly failing": 2, "now error": 1}}
+    assert effect.flips[0].why == "amount <= limit: 250 <= 100 false"
+    assert effect.flips[0].base == "skip"
+    (effect,) = compared(tmp_path, base, {"a": rules(a="true", b='response.text != "Hello!"')})
+    assert (effect.word, counts(effect)) == ("stricter", {"b": {"newly failing": 1}})
+    assert [(item.what, item.direction) for item in effect.changes] == [("validation b", "stricter")]
+
+
+def test_removed_policies_and_rules(tmp_path: Path) -> None:
+    """A policy that is gone is `removed`, with the steps that it stopped; a rule that is gone makes it looser."""
+    rest = {"a": rules(a="true", b='response.text != "Hello!"')}
+    (effect,) = compared(tmp_path, {**rest, **limited(100)}, rest)
+    assert (effect.policy, effect.word, effect.loosens, effect.matched) == ("refunds", "removed", True, 4)
+    assert counts(effect) == {"refunds.limit": {"newly permitted": 2, "no longer error": 1}}
+    assert (effect.flips[0].why, effect.flips[0].head) == ("amount <= limit: 250 <= 100 false", "skip")
+    assert [item.state for item in effect.validations] == ["removed"]
+    (effect,) = compared(tmp_path, rest, {"a": rules(a="true")})
+    assert (effect.word, counts(effect)) == ("looser", {"b": {"newly permitted": 1}})
+    # A rename that drops a rule is no removed policy and no new one, but looser.
+    (effect,) = compared(tmp_path, rest, {"z": rules(a="true")})
+    assert (effect.policy, effect.word) == ("z", "looser")
+    # All rules replaced under one name.
+    (effect,) = compared(tmp_path, rest, {"a": rules(c="true")})
+    assert (effect.word, counts(effect)) == ("mixed", {"b": {"newly permitted": 1}})
+
+
+def test_vacuous(tmp_path: Path) -> None:
+    """A policy that concerns no recorded step is vacuous; without steps nothing is known."""
+    base = {"a": rules(a="true")}
+    head = {**base, **limited(100)}
+    assert [item.vacuous for item in compared(tmp_path, base, head, (WORDS,))] == [True]
+    assert [item.vacuous for item in compared(tmp_path, base, head, ())] == [False]
+
+
+def test_flips_are_counted_beyond_those_that_are_kept(tmp_path: Path) -> None:
+    """Of each kind the first few are kept with their reason, all are counted."""
+    (effect,) = compared(tmp_path, limited(100), limited(500), [LARGE] * 5, limit=2)
+    assert [flip.step for flip in effect.flips] == [0, 1]
+    assert counts(effect) == {"refunds.limit": {"newly permitted": 5}}
+    assert [item.flipped for item in effect.validations] == [5]
+
+
+def test_the_steps_of_cases(tmp_path: Path) -> None:
+    """A recorded step of a case has its tags, its labels and its names."""
+    rule = 'case.id == "c" && case.dataset == "d" && case.tags == ["vip"] && agent.labels.team == "a"'
+    steps = [Recorded("d/c", "sha256:0", LARGE, ("vip",), {"team": "a"}, "d", "c")]
+    base = policies(tmp_path, {"p": {**rules(r="false"), "match": {"tags": ["vip"]}}}, "base")
+    (effect,) = compare_policies(base, policies(tmp_path, {"p": rules(r=rule)}, "head"), ENGINE, steps)
+    assert [(flip.run, flip.step, flip.base, flip.head) for flip in effect.flips] == [
+        ("d/c", "sha256:0", "fail", "pass")
+    ]
+
+
+def test_a_side_that_does_not_compile(tmp_path: Path) -> None:
+    """Nothing is compared then."""
+    for base, head in ((rules(r="true"), rules(r="tru")), (rules(r="tru"), rules(r="true"))):
+        with pytest.raises(ExpressionError):
+            compared(tmp_path, {"p": base}, {"p": head})
+
+
+AMOUNT = 'calls(response, "issue_refund").all(c, c.arguments.amount <= params.limit)'
+SPECS = st.fixed_dictionaries(
+    {
+        "params": st.fixed_dictionaries({"limit": st.sampled_from([10, 100, 500])}),
+        "matchConditions": st.sampled_from(
+            [
+                [],
+                REFUNDS["matchConditions"],
+                [{"name": "c", "expression": "response.tool_calls[0].arguments.amount > 50"}],
+            ]
+        ),
+        "validationActions": st.sampled_from([["Deny"], ["Warn"], ["Audit"]]),
+        "failurePolicy": st.sampled_from(["Fail", "Ignore"]),
+        "match": st.sampled_from([{}, {"agents": ["support*"]}, {"agents": ["other"]}]),
+        "validations": st.lists(
+            st.sampled_from(
+                [
+                    {"id": "amount", "expression": AMOUNT},
+                    {"id": "amount", "expression": f"!({AMOUNT})"},
+                    {"id": "words", "expression": 'response.text == ""', "message": "words"},
+                    {"id": "words", "expression": 'response.text.contains("Hello") || response.text == ""'},
+                    {"id": "odd", "expression": "response.tool_calls[0].arguments.amount * 2 > params.limit"},
+                ]
+            ),
+            min_size=1,
+            max_size=3,
+            unique_by=lambda rule: rule["id"],
+        ),
+    }
+)
+SETS = st.dictionaries(st.sampled_from(["p"]), SPECS, max_size=1)
+SOME = st.lists(st.sampled_from([*STEPS, BARE, VIEW_ONLY]), max_size=5)
+MIRROR = {
+    "newly permitted": "newly failing",
+    "now error": "no longer error",
+    "now skipped": "no longer skipped",
+    "looser": "stricter",
+    "new": "removed",
+}
+MIRROR |= {value: key for key, value in MIRROR.items()}
+
+
+@given(SETS, SOME)
+def test_a_set_and_itself(tmp_path_factory: pytest.TempPathFactory, specs: Specs, steps: list[Step]) -> None:
+    """diff(P, P) is empty."""
+    assert compared(tmp_path_factory.getbasetemp() / "same", specs, specs, steps) == ()
+
+
+@given(SETS, SETS, SOME)
+def test_the_mirror(tmp_path_factory: pytest.TempPathFactory, one: Specs, other: Specs, steps: list[Step]) -> None:
+    """diff(b, a) is diff(a, b) with base and head, failing and permitted, looser and stricter exchanged."""
+    root = tmp_path_factory.getbasetemp() / "mirror"
+    there, back = compared(root, one, other, steps), compared(root, other, one, steps)
+    assert [item.word for item in there] == [MIRROR.get(item.word, item.word) for item in back]
+    for effect, mirrored in zip(there, back, strict=True):
+        exchanged = {rule: {MIRROR[kind]: n for kind, n in item.items()} for rule, item in counts(mirrored).items()}
+        assert counts(effect) == exchanged
+        assert {(f.validation, f.step, f.base, f.head) for f in effect.flips} == {
+            (f.validation, f.step, f.head, f.base) for f in mirrored.flips
+        }
+
+
+def verdicts(found: Sequence[Policy], step: Step) -> dict[str, str]:
+    """What each validation says of a step, by the backtest."""
+    return {
+        rule: next(word for word, number in counted.items() if number)
+        for rule, counted in backtest(found, ENGINE, [sample_run(step)]).counts.items()
+    }
+
+
+@given(SETS, SETS, SOME)
+def test_every_flip_is_real(
+    tmp_path_factory: pytest.TempPathFactory, base: Specs, head: Specs, steps: list[Step]
+) -> None:
+    """Judged again on its own, each flipped step says what the flip says, and no other step of a kept rule flips."""
+    root = tmp_path_factory.getbasetemp() / "real"
+    sides = policies(root, base, "base"), policies(root, head, "head")
+    effects = compare_policies(*sides, ENGINE, recorded(sample_run(*steps)))
+    flips = {(flip.validation, flip.step): (flip.base, flip.head) for item in effects for flip in item.flips}
+    assert all(flip.why for item in effects for flip in item.flips)
+    for index, step in enumerate(steps):
+        was, now = (verdicts(side, step) for side in sides)
+        for rule in was.keys() | now.keys():
+            pair = (was.get(rule, "skip"), now.get(rule, "skip"))
+            if pair[0] != pair[1] and (rule in was.keys() & now.keys() or {"fail", "error"} & set(pair)):
+                assert flips.pop((rule, index)) == pair
+    assert flips == {}
