@@ -12,24 +12,24 @@ A value that a source did not keep is None here, is left out of the JSON, and is
 
 from __future__ import annotations
 
-import dataclasses
 import re
-from collections.abc import Hashable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 from runback_gate.errors import InputError
+from runback_gate.values import LEFT_OUT
+from runback_gate.values import from_json as from_json
+from runback_gate.values import to_json as to_json
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter
-
     from runback_gate.canonical import JsonValue
-
-T = TypeVar("T")
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 Grade = Literal["exact", "semantic", "view-only"]
+Api = Literal["openai.chat", "openai.responses", "anthropic.messages", "google.generate", "bedrock.converse"]
+"""The provider API whose wire format a step was recorded in."""
+PartKind = Literal["text", "image", "audio", "file", "reasoning", "refusal", "call", "other"]
 RequestField = Literal["model", "system", "tools", "parameters"]
 
 REQUEST_FIELDS: tuple[RequestField, ...] = ("model", "system", "tools", "parameters")
@@ -37,6 +37,32 @@ REQUEST_FIELDS: tuple[RequestField, ...] = ("model", "system", "tools", "paramet
 
 _STRICT = {"extra": "forbid"}
 _MONEY = re.compile(r"[0-9]{1,15}(\.[0-9]{1,18})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a message or an answer whose content is more than one plain text."""
+
+    __pydantic_config__ = _STRICT
+
+    kind: PartKind
+    """`call` stands for the next of the `tool_calls` beside it; `other` for a part that is kept but not modelled."""
+    text: str = field(default="", metadata=LEFT_OUT)
+    """Of text, reasoning and refusal the words; of audio its transcript."""
+    media_type: str | None = None
+    """Of an image, audio or file, such as `image/png`."""
+    url: str | None = None
+    """Where the bytes lie, or the provider's id of them."""
+    data: str | None = None
+    """The bytes in base64, when they are small enough to stand here."""
+    blob: str | None = None
+    """Digest of the bytes, when they are kept apart or left out for their size."""
+    size: int | None = None
+    """Number of the bytes that `blob` names."""
+    signature: str | None = None
+    """Of reasoning: what the provider wants back unchanged, its signature or encrypted form."""
+    extra: dict[str, Any] = field(default_factory=dict)
+    """Wire fields that are not modelled, such as `cache_control`; of `other` the whole part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +76,8 @@ class ToolCall:
     name: str
     arguments: str
     """The argument text as the model wrote it. Mostly a JSON object, but a model may write anything."""
+    extra: dict[str, Any] = field(default_factory=dict)
+    """Wire fields beside them that are not modelled, such as a thought signature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +88,7 @@ class Message:
 
     role: Role
     content: str = ""
-    """The text. Parts that are not text stand as `[image]`, `[audio]` or `[file]`."""
+    """The text, made from `parts` where there are any. What is no text stands as `[image]`, `[audio]` or `[file]`."""
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
     """Of a tool message: the call that it answers."""
@@ -68,6 +96,15 @@ class Message:
     """Of a tool message: the tool that ran."""
     error: str | None = None
     """Of a tool message: what went wrong, when the source said so."""
+    parts: tuple[Part, ...] = ()
+    """The content part by part, in order, when the wire had it so; empty for one plain text."""
+    joined: bool = field(default=False, metadata=LEFT_OUT)
+    """Whether the wire had it in one message with the entry before, as Anthropic does with results and text."""
+    extra: dict[str, Any] = field(default_factory=dict)
+    """Wire fields that are not modelled."""
+
+    def __post_init__(self) -> None:
+        _derive(self, "content")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +119,8 @@ class Tool:
     """JSON Schema of the arguments."""
     strict: bool | None = None
     """Whether the provider was told to hold the arguments to the schema."""
+    extra: dict[str, Any] = field(default_factory=dict)
+    """Wire fields that are not modelled; of a tool that the provider runs itself, the whole definition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +138,10 @@ class Request:
     tools: tuple[Tool, ...] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
     """temperature, max_tokens, seed and the like, by their names on the wire."""
+    system_message: Message | None = None
+    """How the wire had the instructions, when it was not one plain text of role `system`; `system` is its content."""
+    extra: dict[str, Any] = field(default_factory=dict)
+    """Wire fields that no agent config states, by their names: `response_format`, `tool_choice`, `stream`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +152,13 @@ class Usage:
 
     input_tokens: int | None = None
     output_tokens: int | None = None
+    """All that was generated and is billed, reasoning included."""
+    reasoning_tokens: int | None = None
+    """Those of `output_tokens` that are reasoning."""
+    cache_read_tokens: int | None = None
+    """Those of `input_tokens` that came from the provider's cache."""
+    cache_write_tokens: int | None = None
+    """Those of `input_tokens` that were written to the provider's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +168,10 @@ class Response:
     __pydantic_config__ = _STRICT
 
     text: str = ""
+    """The words of the answer, without reasoning and refusal. Made from `parts` where there are any."""
     tool_calls: tuple[ToolCall, ...] = ()
     finish_reason: str | None = None
-    """`stop`, `tool_calls`, `length`, `content_filter`; None when the source did not keep it."""
+    """`stop`, `tool_calls`, `length`, `content_filter`, `error`; None (unknown) when the source did not keep it."""
     model: str | None = None
     """The model that answered, as it names itself."""
     usage: Usage = field(default_factory=Usage)
@@ -130,8 +181,23 @@ class Response:
     """US dollars as a decimal string."""
     error: str | None = None
     """The provider's error, when there was no answer."""
+    parts: tuple[Part, ...] = ()
+    """The answer part by part, in order, when it is more than one plain text before its calls."""
+    extra: dict[str, Any] = field(default_factory=dict)
+    """Wire fields that are not modelled, such as `id` and `system_fingerprint`."""
+
+    @property
+    def reasoning(self) -> str:
+        """What the model wrote for itself; never part of `text`."""
+        return "\n".join(part.text for part in self.parts if part.kind == "reasoning" and part.text)
+
+    @property
+    def refusal(self) -> str:
+        """The words of a refusal that the provider marks as such."""
+        return "\n".join(part.text for part in self.parts if part.kind == "refusal")
 
     def __post_init__(self) -> None:
+        _derive(self, "text")
         if self.cost_usd is not None and not _MONEY.fullmatch(self.cost_usd):
             raise ValueError(f"cost_usd: not a decimal amount: {self.cost_usd[:40]!r}")
 
@@ -157,6 +223,10 @@ class Source:
     """Digest of the redaction rules."""
     redacted: int | None = None
     """How many values were replaced."""
+    api: Api | None = None
+    """The wire format; None when the source kept messages of no API's own form."""
+    lost: tuple[str, ...] = ()
+    """Of a semantic step: JSON paths in the wire body that a replay does not send as they were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,70 +244,82 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolRun:
+    """One execution of a tool, as the recorder or a trace saw it; STEP.CALL on the command line and in links."""
+
+    __pydantic_config__ = _STRICT
+
+    step: int
+    """The step whose answer asked for it, from 0; -1 for one that no recorded answer asked for."""
+    call: int
+    """Its place among the calls of that answer, from 0."""
+    name: str
+    arguments: str = field(default="", metadata=LEFT_OUT)
+    """The argument text."""
+    id: str = field(default="", metadata=LEFT_OUT)
+    """Id of the call, when it is known."""
+    result: str | None = None
+    """None while it was not seen to end."""
+    error: str | None = None
+    at: str | None = None
+    """RFC 3339 time of its start."""
+    duration_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something else that happened in a run, in order."""
+
+    __pydantic_config__ = _STRICT
+
+    kind: Literal["note", "prompt", "dropped", "withheld"]
+    step: int
+    """How many steps came before it."""
+    value: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
-    """One recorded run of an agent: its steps, oldest first."""
+    """One recorded run: its steps, oldest first."""
 
     id: str
     agent: str
-    steps: tuple[Step, ...]
+    """The agent that began it; a step may be another's."""
+    steps: Sequence[Step]
     labels: dict[str, Any] = field(default_factory=dict)
     """What the source said about the run: task, trial, reward and the like."""
+    parent: str | None = None
+    """Id of the run that started this one."""
+    tool_runs: tuple[ToolRun, ...] = ()
+    notes: tuple[Note, ...] = ()
+    status: Literal["ok", "error", "truncated"] | None = None
+    """How it ended; `truncated`: the recorder did. None when the source did not say."""
+    error: str | None = None
+    """What ended it."""
+    output: JsonValue = None
+    """What it was finished with."""
 
 
-def to_json(value: object) -> JsonValue:
-    """The JSON of any value of this package's dataclasses; what is None is left out, and what is empty by default.
-
-    Plain JSON inside a value (parameters, schemas) is passed on as it is: nobody may change it.
-    """
-    if isinstance(value, (list, tuple)):
-        return [to_json(item) for item in value]
-    fields = _fields(cast("Hashable", type(value)))
-    if fields is None:
-        return cast("JsonValue", value)
-    found: dict[str, JsonValue] = {}
-    for name, keeps_empty in fields:
-        item = getattr(value, name)
-        if not isinstance(item, (str, int, dict)) and item is not None:
-            item = to_json(item)
-        if item is not None and (keeps_empty or item not in ({}, [])):
-            found[name] = item
-    return found
+_PLACEHOLDERS = {"image": "[image]", "audio": "[audio]", "file": "[file]"}
 
 
-@cache
-def _fields(kind: Any) -> tuple[tuple[str, bool], ...] | None:
-    """The fields of a dataclass, and whether an empty one is no default; None for any other type."""
-    if not dataclasses.is_dataclass(kind):
-        return None
-    missing = dataclasses.MISSING
-    return tuple(
-        (item.name, item.default is None or (item.default is missing and item.default_factory is missing))
-        for item in dataclasses.fields(kind)
-    )
+def text_of(parts: Sequence[Part]) -> str:
+    """What expressions see of parts: texts and transcripts, a placeholder for other media; no reasoning, no refusal."""
+    shown = (part.text or _PLACEHOLDERS.get(part.kind, "") for part in parts if part.kind not in _UNSEEN)
+    return "\n".join(text for text in shown if text)
 
 
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    from pydantic import TypeAdapter  # noqa: PLC0415  costs 0.1 CPU s, which `--help` must not pay
-
-    return TypeAdapter(kind)
+_UNSEEN = frozenset(("reasoning", "refusal", "call", "other"))
 
 
-def from_json(kind: type[T], value: JsonValue, what: str) -> T:
-    """Read a dataclass of this package from its JSON; `what` names it in the error.
-
-    Raises:
-        InputError: a field is missing, unknown or of another type.
-    """
-    from pydantic import ValidationError  # noqa: PLC0415
-
-    try:
-        return cast("T", _adapter(cast("Hashable", kind)).validate_python(value))
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "(top)"
-        message = first["msg"].removeprefix("Value error, ")
-        raise InputError(f"{what}: {where}: {message}") from error
+def _derive(value: Message | Response, name: Literal["content", "text"]) -> None:
+    """Set the text that stands for the parts; one that was given beside them must be it."""
+    if not value.parts:
+        return
+    text = text_of(value.parts)
+    if getattr(value, name) not in ("", text):
+        raise ValueError(f"{name}: not what the parts say")
+    object.__setattr__(value, name, text)
 
 
 def step_from_json(value: JsonValue, what: str = "step") -> Step:
