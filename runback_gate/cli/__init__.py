@@ -34,7 +34,7 @@ COMMANDS = {
     "backtest": ("backtest:backtest", "Judge every recorded step of a folder of runs."),
     "import": ("transcripts:import_", "Turn transcripts into runs."),
     "dataset": ("datasets:dataset", "Add, list and show cases."),
-    "policy": ("policies:policy", "Lint, test, explain and compare policies."),
+    "policy": ("policy:policy", "Lint, test, explain and compare policies."),
     "action": ("action:action", "Judge a pull request in a job of GitHub Actions."),
     "cache": ("cache:cache", "List, count and prune the cached answers of models."),
     "keys": ("keys:keys", "Make and show keys that sign without a network."),

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from runback_gate.app.policies import load_policy_files
 from runback_gate.cli import terminal
 from runback_gate.cli.files import MAKE_RUNS, load_runs
-from runback_gate.cli.policy import clearly, load_all
+from runback_gate.cli.policy_paths import policy_roots
 from runback_gate.errors import InputError, Location
 from runback_gate.report.text import terminal as inert
 
@@ -39,12 +40,10 @@ def backtest(paths: tuple[str, ...], runs: Path, as_json: bool, show: int) -> in
     Exit codes: 0 every step could be judged (failures are what you asked for), 2 a validation could not be evaluated
     somewhere, or no step was there.
     """
-    from runback_gate.analysis.backtest import backtest as judge_runs  # noqa: PLC0415
-    from runback_gate.cel.cpp_engine import CppEngine  # noqa: PLC0415
+    from runback_gate.app.backtest import backtest_runs  # noqa: PLC0415  loads the engine
 
-    policies, _ = load_all(paths, with_tests=False)
-    with clearly(policies):
-        found = judge_runs(policies, CppEngine(), load_runs(runs))
+    files = load_policy_files(policy_roots(paths), with_tests=False)
+    found = backtest_runs(files.policies, load_runs(runs))
     if not found.steps:
         raise InputError("no recorded step", hint=MAKE_RUNS, location=Location(runs.as_posix()))
     if as_json:

@@ -1,132 +1,31 @@
-"""`policy lint | test | explain`, and the policies that somebody named on the command line."""
+"""`policy lint | test | explain`, and the group that `policy diff` belongs to."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from runback_gate.app.policies import load_policy_files
 from runback_gate.canonical import JsonValue
 from runback_gate.cli import terminal
-from runback_gate.cli.files import find_run, read_step
+from runback_gate.cli.files import MAKE_RUNS, find_run, load_runs, read_step
 from runback_gate.cli.groups import Commands
-from runback_gate.documents import cut, suggestion
-from runback_gate.errors import ExpressionError, InputError, Location
-from runback_gate.gate.config import GATE_FILE, load_gate
-from runback_gate.policy.document import Expression, Policy, load_policies
-from runback_gate.policy.policy_test_document import PolicyTest
+from runback_gate.cli.policy_diff import diff
+from runback_gate.cli.policy_mutate import mutation_json, mutation_lines
+from runback_gate.cli.policy_paths import PATHS, policy_roots
+from runback_gate.documents import cut
+from runback_gate.errors import InputError, Location
 from runback_gate.report.text import terminal as inert
 
 if TYPE_CHECKING:
+    from runback_gate.analysis.mutation import Mutation
     from runback_gate.analysis.policy_tests import Conformance
-    from runback_gate.cel.explain import SubValue
-    from runback_gate.step import Step
-
-PATHS = click.argument("paths", nargs=-1, metavar="[FILE|FOLDER]...")
-_GLOB = re.compile(r"[*?[]")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A folder that no file may leave, and what was named in it."""
-
-    root: Path
-    patterns: tuple[str, ...]
-
-    def move(self, location: Location) -> Location:
-        """A place in one of its files, by a path that can be opened from here."""
-        return Location((self.root / location.path).as_posix(), location.line, location.column)
-
-
-def find(path: str) -> Place:
-    """What a file, folder or glob names. Below the current folder that is the root, else it is the folder named.
-
-    Raises:
-        InputError: nothing is there.
-    """
-    given = Path(path)
-    try:
-        is_folder, there = given.is_dir(), given.is_symlink() or given.exists()
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", location=Location(path)) from error
-    names: tuple[str, ...]
-    if is_folder:
-        folder, names = given, ("*.yaml", "*.yml")
-    elif there:
-        folder, names = given.parent, (given.name,)
-    elif _GLOB.search(path):
-        fixed = next(number for number, part in enumerate(given.parts) if _GLOB.search(part))
-        folder, names = Path(*given.parts[:fixed]), ("/".join(given.parts[fixed:]),)
-    else:
-        raise InputError("no such file or folder", location=Location(given.as_posix()))
-    inside = not folder.is_absolute() and ".." not in folder.parts and folder.resolve().is_relative_to(Path.cwd())
-    if not inside or _GLOB.search(folder.as_posix()):
-        return Place(folder, names)
-    return Place(Path(), tuple((folder / name).as_posix() for name in names))
-
-
-def load(
-    paths: tuple[str, ...], *, with_tests: bool = True
-) -> Iterator[tuple[Place, tuple[Policy, ...], tuple[PolicyTest, ...]]]:
-    """The policies of some files and folders, or those of the gate in this folder, one root after the other.
-
-    Raises:
-        InputError: there is none, or one is malformed.
-    """
-    places = [find(path) for path in paths] if paths else [Place(Path(), load_gate(Path()).policies)]
-    patterns: dict[Path, list[str]] = {}
-    for place in places:
-        patterns.setdefault(place.root, []).extend(place.patterns)
-    seen: dict[str, Location] = {}
-    for root, names in patterns.items():
-        place = Place(root, tuple(names))
-        try:
-            policies, tests = load_policies(root, names, with_tests=with_tests)
-        except InputError as error:
-            where = None if error.location is None else place.move(error.location)
-            raise type(error)(error.message, hint=error.hint, location=where) from error
-        for rule, at in (
-            (rule.id, place.move(rule.expression.location)) for one in policies for rule in one.validations
-        ):
-            if rule in seen:
-                raise InputError(f"two validations are named {rule!r}", hint=f"in {seen[rule]} and in {at}")
-            seen[rule] = at
-        yield place, policies, tests
-    if not seen:
-        raise InputError(
-            f"{', '.join(paths) or GATE_FILE}: no policy", hint="a policy is a YAML file with `kind: Policy`"
-        )
-
-
-def load_all(paths: tuple[str, ...], *, with_tests: bool = True) -> tuple[tuple[Policy, ...], tuple[PolicyTest, ...]]:
-    """As `load`, all in one."""
-    found = list(load(paths, with_tests=with_tests))
-    return (
-        tuple(policy for _, policies, _ in found for policy in policies),
-        tuple(test for *_, tests in found for test in tests),
-    )
-
-
-@contextlib.contextmanager
-def clearly(policies: Sequence[Policy]) -> Iterator[None]:
-    """An expression that does not compile is named as the static check words it: it knows names, the engine says no."""
-    try:
-        yield
-    except ExpressionError as error:
-        from runback_gate.analysis.lint import lint_policy  # noqa: PLC0415  only a fault pays for it
-
-        name, place = error.message.partition(":")[0], error.location
-        for found in (item for one in policies for item in lint_policy(one)):
-            same = place is not None and found.location.path == place.path and found.message.startswith(f"{name}: ")
-            if same and found.level == "error":
-                raise ExpressionError(found.message, hint=found.hint, location=found.location) from error
-        raise
+    from runback_gate.app.explain import Explanation
+    from runback_gate.app.policies import PolicyFiles
 
 
 @click.group(cls=Commands)
@@ -144,25 +43,26 @@ def lint(paths: tuple[str, ...], as_json: bool) -> int:
 
     Exit codes: 0 nothing found or warnings only, 2 an expression is wrong.
     """
-    from runback_gate.analysis.lint import lint_policy  # noqa: PLC0415  loads the type checker
+    from runback_gate.app.policy_lint import lint_policies  # noqa: PLC0415  loads the type checker
 
-    found = list(load(paths))
-    number = sum(len(policies) for _, policies, _ in found)
-    findings = [(place, item) for place, policies, _ in found for one in policies for item in lint_policy(one)]
-    errors = sum(item.level == "error" for _, item in findings)
+    found = lint_policies(load_policy_files(policy_roots(paths)))
     if as_json:
         rows = [
-            {"level": item.level, "place": str(place.move(item.location)), "message": item.message, "hint": item.hint}
-            for place, item in findings
+            {"level": item.level, "place": str(item.location), "message": item.message, "hint": item.hint}
+            for item in found.findings
         ]
-        terminal.print_json({"policies": number, "findings": rows})
+        terminal.print_json({"policies": found.policies, "findings": rows})
     else:
-        for place, item in findings:
+        for item in found.findings:
             hint = f" ({item.hint})" if item.hint else ""
-            click.echo(inert(f"{place.move(item.location)}: {item.level}: {item.message}{hint}"))
-        counts = (number, "policy"), (errors, "error"), (len(findings) - errors, "warning")
+            click.echo(inert(f"{item.location}: {item.level}: {item.message}{hint}"))
+        counts = (
+            (found.policies, "policy"),
+            (found.errors, "error"),
+            (len(found.findings) - found.errors, "warning"),
+        )
         click.echo(", ".join(terminal.many(*count) for count in counts))
-    return 2 if errors else 0
+    return 2 if found.errors else 0
 
 
 @policy.command("test", short_help="Run policy tests on both CEL engines.")
@@ -187,34 +87,35 @@ def test_(paths: tuple[str, ...], mutate: bool, runs: Path | None, survivors: in
     Exit codes: 0 all as expected, 1 a validation says something else, the engines disagree, or more than N faults go
     unnoticed, 2 could not judge (also no test).
     """
-    from runback_gate.analysis.policy_tests import run_tests  # noqa: PLC0415
-    from runback_gate.cel.cpp_engine import CppEngine  # noqa: PLC0415
-    from runback_gate.cel.py_engine import PyEngine  # noqa: PLC0415
+    from runback_gate.app.policy_tests import run_policy_tests  # noqa: PLC0415  loads both engines
 
     if not mutate and (runs or survivors):
         raise click.UsageError("--runs and --survivors go with --mutate", click.get_current_context())
-    loaded = list(load(paths))
-    policies = [item for _, found, _ in loaded for item in found]
-    tests = [item for *_, found in loaded for item in found]
-    if not tests:
-        raise InputError("no policy test", hint="put a `kind: PolicyTest` file beside the policy")
-    with clearly(policies):
-        found = run_tests(policies, tests, (CppEngine(), PyEngine()))
-    shown: tuple[dict[str, object], list[str]] = _conformance_json(found), [*_conformance_lines(found)]
-    unnoticed = 0
-    if mutate and not found.deviations:
-        from runback_gate.cli import policy_mutate as mutation  # noqa: PLC0415  loads what compares policies
-
-        tried = mutation.mutate(policies, tests, runs=runs, gate=not paths, quiet=as_json)
-        places = {item.name: place for place, names, _ in loaded for item in names}
-        shown[0]["mutation"] = mutation.mutation_json(tried, places)
-        shown[1].extend(mutation.mutation_lines(tried, places))
-        unnoticed = len(tried.survivors)
+    files = load_policy_files(policy_roots(paths))
+    found = run_policy_tests(files)
+    tried = _mutated(files, runs, gate=not paths, quiet=as_json) if mutate and not found.deviations else None
     if as_json:
-        terminal.print_json(shown[0])
+        more = {} if tried is None else {"mutation": mutation_json(tried, files)}
+        terminal.print_json({**_conformance_json(found), **more})
     else:
-        click.echo("\n".join(shown[1]))
+        lines = [*_conformance_lines(found), *(() if tried is None else mutation_lines(tried, files))]
+        click.echo("\n".join(lines))
+    unnoticed = 0 if tried is None else len(tried.survivors)
     return 1 if found.deviations or unnoticed > survivors else 0
+
+
+def _mutated(files: PolicyFiles, runs: Path | None, *, gate: bool, quiet: bool) -> Mutation:
+    """Try every fault on the tests, then on the steps of `runs`, or on the recordings of the gate here when `gate`."""
+    from runback_gate.app.policy_tests import mutate_policies  # noqa: PLC0415
+    from runback_gate.app.recorded import recorded_steps  # noqa: PLC0415
+
+    there = None if runs is None else load_runs(runs)
+    steps = recorded_steps(Path(), day=terminal.today(), runs=there) if runs is not None or gate else ()
+    with terminal.progress(quiet=quiet, noun="fault") as progress:
+        found = mutate_policies(files, steps, progress)
+    if runs is not None and not found.steps:
+        raise InputError("no recorded step", hint=MAKE_RUNS, location=Location(runs.as_posix()))
+    return found
 
 
 def _conformance_json(found: Conformance) -> dict[str, object]:
@@ -265,60 +166,39 @@ def explain(rule: str, run: str, step: int, policies: tuple[str, ...], as_json: 
     """Show every sub-expression of a VALIDATION with its value for one STEP (from 0) of a RUN (a file, or an id in
     runs/).
     """
-    found, _ = load_all(policies, with_tests=False)
-    owner = next((item for item in found if any(entry.id == rule for entry in item.validations)), None)
-    if owner is None:
-        ids = [entry.id for item in found for entry in item.validations]
-        raise InputError(f"no validation is named {rule!r}", hint=suggestion(rule, ids))
-    expressions = [*owner.conditions, next(entry.expression for entry in owner.validations if entry.id == rule)]
-    explained = _explained(owner, expressions, read_step(find_run(run), step))
+    from runback_gate.app.explain import explain_step  # noqa: PLC0415  loads the engine
+
+    files = load_policy_files(policy_roots(policies), with_tests=False)
+    explained = explain_step(files.policies, rule, read_step(find_run(run), step))
     if as_json:
-        terminal.print_json([_explanation_json(expression, values) for expression, values in explained])
+        terminal.print_json([_explanation_json(item) for item in explained])
     else:
-        for expression, values in explained:
-            click.echo("\n".join(_explanation_lines(expression, values)))
+        for item in explained:
+            click.echo("\n".join(_explanation_lines(item)))
     return 0
 
 
-def _explained(
-    policy: Policy, expressions: Sequence[Expression], step: Step
-) -> list[tuple[Expression, tuple[SubValue, ...]]]:
-    from runback_gate.cel.cpp_engine import CppEngine  # noqa: PLC0415
-    from runback_gate.cel.explain import explain as sub_values  # noqa: PLC0415
-    from runback_gate.policy.context import step_data  # noqa: PLC0415
-    from runback_gate.policy.evaluate import compile_policy  # noqa: PLC0415
-
-    engine = CppEngine()
-    with clearly((policy,)):
-        compile_policy(policy, engine)
-    data = step_data(step)
-    variables = {item.name: item.source for item in policy.variables}
-    return [
-        (item, sub_values(item.source, params=policy.params, variables=variables, engine=engine, data=data))
-        for item in expressions
-    ]
-
-
-def _explanation_json(expression: Expression, values: Sequence[SubValue]) -> dict[str, JsonValue]:
+def _explanation_json(explained: Explanation) -> dict[str, JsonValue]:
     rows: list[JsonValue] = []
-    for item in values:
+    for item in explained.values:
         row: dict[str, JsonValue] = {"expression": item.source, "depth": item.depth}
         row |= {"value": item.value} if item.error is None else {"error": item.error}
         rows.append(row | ({"note": item.note} if item.note else {}))
-    return {"name": expression.name, "place": str(expression.location), "values": rows}
+    return {"name": explained.expression.name, "place": str(explained.expression.location), "values": rows}
 
 
-def _explanation_lines(expression: Expression, values: Sequence[SubValue]) -> Iterator[str]:
-    from runback_gate.cel.explain import deciding  # noqa: PLC0415
-
-    yield inert(f"{expression.name}  {expression.location}")
+def _explanation_lines(explained: Explanation) -> Iterator[str]:
+    yield inert(f"{explained.expression.name}  {explained.expression.location}")
     wide, last = terminal.width(), ""
-    for item in values:
+    for item in explained.values:
         said = "error: " + item.error if item.error is not None else json.dumps(item.value, ensure_ascii=False)
         note, last = "" if item.note == last else f" [{item.note}]" if item.note else "", item.note
         room = max(wide - 2 * item.depth - 2, 40)
         source = cut(" ".join(item.source.split()), room // 2)
         yield "  " + "  " * item.depth + inert(cut(f"{source}  =  {said}", room - len(note)) + note)
-    if facts := deciding(tuple(values)):
+    if facts := explained.facts:
         yield "  decided by  " + "   ".join(inert(f"{source} = {value}") for source, value in facts)
     yield ""
+
+
+policy.add_command(diff)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from runback_gate.app.policies import with_lint_messages
 from runback_gate.cli import terminal
 from runback_gate.cli.files import MAKE_RUNS, load_runs
-from runback_gate.cli.policy import clearly
 from runback_gate.cli.revision import folder_of
 from runback_gate.documents import check_kind, read_document
 from runback_gate.errors import InputError, Location
@@ -93,6 +93,7 @@ def diff(
     not judge (also no recorded step though policies changed).
     """
     from runback_gate.analysis.effect import compare_policies  # noqa: PLC0415
+    from runback_gate.app.recorded import recorded_steps  # noqa: PLC0415
     from runback_gate.cel.cpp_engine import CppEngine  # noqa: PLC0415
     from runback_gate.policy.evaluate import compile_policy  # noqa: PLC0415
 
@@ -102,11 +103,13 @@ def diff(
     engine = CppEngine()
     for side in (before, after):
         # Each on its own first, so that an error names its side; the engine remembers what it compiled.
-        with _told(side.title, side.folder), clearly(side.policies):
+        with _told(side.title, side.folder), with_lint_messages(side.policies):
             for one in side.policies:
                 compile_policy(one, engine)
     with terminal.progress(quiet=quiet, noun="step") as progress:
-        steps = _watched(recorded_steps(root, runs), progress)
+        steps = _watched(
+            recorded_steps(root, day=terminal.today(), runs=None if runs is None else load_runs(runs)), progress
+        )
         effects = compare_policies(before.policies, after.policies, engine, steps, limit=limit)
     _print(effects, before, after, form="json" if as_json else form, show=show)
     if effects and not effects[0].steps:
@@ -185,19 +188,6 @@ def _fixed(pattern: str) -> str:
     parts = PurePosixPath(pattern).parts
     wild = next((index for index, part in enumerate(parts) if _WILD.search(part)), len(parts))
     return "/".join(parts[:wild])
-
-
-def recorded_steps(root: Path, runs: Path | None) -> Iterator[Recorded]:
-    """The steps of runs, or the recordings of the gate's datasets."""
-    from runback_gate.analysis.effect import recorded  # noqa: PLC0415
-    from runback_gate.gate.plan import load_plan  # noqa: PLC0415  with it comes the engine
-    from runback_gate.gate.record import recorded_cases  # noqa: PLC0415
-
-    if runs is not None:
-        for run in load_runs(runs):
-            yield from recorded(run)
-    else:
-        yield from recorded_cases(load_plan(root, day=terminal.today()))
 
 
 def _watched(steps: Iterable[Recorded], progress: Callable[[int, int, object], None]) -> Iterator[Recorded]:

@@ -2,47 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from runback_gate.cli import terminal
-from runback_gate.cli.files import MAKE_RUNS
-from runback_gate.cli.policy_diff import recorded_steps
-from runback_gate.errors import InputError, Location
 from runback_gate.report.text import terminal as inert
 
 if TYPE_CHECKING:
     from runback_gate.analysis.mutants import Mutant
     from runback_gate.analysis.mutation import Mutation
-    from runback_gate.cli.policy import Place
-    from runback_gate.policy.document import Policy
-    from runback_gate.policy.policy_test_document import PolicyTest
+    from runback_gate.app.policies import PolicyFiles
 
 MAX_LISTED = 100
 """Faults that the text lists; JSON lists all."""
 
 
-def mutate(
-    policies: Sequence[Policy], tests: Sequence[PolicyTest], *, runs: Path | None, gate: bool, quiet: bool
-) -> Mutation:
-    """Try every fault on the tests, then on the steps of `runs`, or on the recordings of the gate here when `gate`.
-
-    Raises:
-        InputError: runs were named, and there is no step in them.
-    """
-    from runback_gate.analysis.mutation import try_mutants  # noqa: PLC0415
-    from runback_gate.cel.cpp_engine import CppEngine  # noqa: PLC0415
-
-    steps = recorded_steps(Path(), runs) if runs is not None or gate else iter(())
-    with terminal.progress(quiet=quiet, noun="fault") as progress:
-        found = try_mutants(policies, tests, CppEngine(), steps, progress)
-    if runs is not None and not found.steps:
-        raise InputError("no recorded step", hint=MAKE_RUNS, location=Location(runs.as_posix()))
-    return found
-
-
-def mutation_json(found: Mutation, places: Mapping[str, Place]) -> dict[str, object]:
+def mutation_json(found: Mutation, files: PolicyFiles) -> dict[str, object]:
     """What `--json` prints of it."""
     return {
         "tried": found.tried,
@@ -53,7 +28,7 @@ def mutation_json(found: Mutation, places: Mapping[str, Place]) -> dict[str, obj
             {
                 "policy": item.policy.name,
                 "where": item.where,
-                "place": _place(item, places),
+                "place": _place(item, files),
                 "original": item.original,
                 "mutated": item.mutated,
             }
@@ -62,12 +37,12 @@ def mutation_json(found: Mutation, places: Mapping[str, Place]) -> dict[str, obj
     }
 
 
-def mutation_lines(found: Mutation, places: Mapping[str, Place]) -> Iterator[str]:
+def mutation_lines(found: Mutation, files: PolicyFiles) -> Iterator[str]:
     """What a terminal shows of it."""
     arrow = "→" if terminal.unicode() else ">"
     yield ""
     for item in found.survivors[:MAX_LISTED]:
-        yield inert(f"{_place(item, places)}: {item.where}: nobody notices")
+        yield inert(f"{_place(item, files)}: {item.where}: nobody notices")
         yield f"    {inert(item.original)}"
         yield f"  {arrow} {inert(item.mutated)}"
     if len(found.survivors) > MAX_LISTED:
@@ -81,5 +56,5 @@ def mutation_lines(found: Mutation, places: Mapping[str, Place]) -> Iterator[str
         yield "Add a test that notices it. A fault that can change no verdict has none: --survivors allows it."
 
 
-def _place(mutant: Mutant, places: Mapping[str, Place]) -> str:
-    return str(places[mutant.policy.name].move(mutant.location))
+def _place(mutant: Mutant, files: PolicyFiles) -> str:
+    return str(files.locate(mutant.policy.name, mutant.location))

@@ -41,10 +41,6 @@ class Change:
     shard: tuple[int, int] = (1, 1)
 
 
-ALONE = Change()
-"""One revision, whole."""
-
-
 class Shard(click.ParamType[tuple[int, int]]):
     """`i/n`: part i of n parts."""
 
@@ -124,11 +120,6 @@ def run(
     return publish(report, folder, output, seconds=time.monotonic() - begun)
 
 
-def judge(root: Path, *, change: Change = ALONE, **chosen: Any) -> Report:
-    """Read the gate of a folder, judge it without asking anybody, and give the report; see `examine`."""
-    return examine(root, Asking(), None, change, **chosen)[0]
-
-
 def examine(
     root: Path,
     asking: Asking,
@@ -154,8 +145,8 @@ def examine(
         date: day that waivers are held against; today when None.
         quiet: no progress.
     """
+    from runback_gate.app.policies import with_lint_messages  # noqa: PLC0415  `--help` does without policies and engine
     from runback_gate.cel.cpp_engine import CppEngine  # noqa: PLC0415
-    from runback_gate.cli.policy import clearly  # noqa: PLC0415  `--help` does without policies and engine
     from runback_gate.gate.plan import load_plan  # noqa: PLC0415
     from runback_gate.gate.run import run_gate  # noqa: PLC0415
     from runback_gate.report.build import build_report  # noqa: PLC0415
@@ -167,7 +158,7 @@ def examine(
     whole = plan if agent is dataset is None or change.base is None else load_plan(root, day=day)
     with (
         _against(change, whole) as (base, context),
-        clearly([*plan.policies, *(context.base_plan.policies if context.base_plan else ())]),
+        with_lint_messages([*plan.policies, *(context.base_plan.policies if context.base_plan else ())]),
         terminal.progress(quiet=quiet) as step,
     ):
         if base is not None and base.plan is not None:
