@@ -6,9 +6,10 @@ In: JSON values, or bytes that claim to be JSON. Out: the one byte string of a v
     parse_canonical(data)                                   # {"a": [True, 0.5], "b": 1}
     digest({"b": 1})                                        # "sha256:..."
 
-Implementations differ in how they print floats, so no float is ever printed: an integral one within ±(2^53−1) becomes
-an integer, any other `{"$decimal": "<shortest text that reads back as the same double>"}`. That key is refused in data.
-Equal values have equal bytes, also 1 and 1.0.
+Implementations differ in how they print floats and read large integers, so neither is ever printed. An integral float
+within ±(2^53−1) becomes an integer, any other `{"$decimal": "<shortest text that reads back as the same double>"}`. An
+integer beyond ±(2^53−1) becomes `{"$integer": "<its digits>"}`. Both keys are refused in data. Equal values have equal
+bytes, also 1 and 1.0; beyond ±(2^53−1) an integer and a float are two values.
 """
 
 from __future__ import annotations
@@ -28,12 +29,16 @@ JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, J
 
 MAX_INTEGER = 2**53 - 1
 """Largest integer that every JSON reader keeps exactly."""
+MAX_INTEGER_BITS = 1023
+"""Size of the largest integer that is kept at all: larger ones may lie beyond a double; JSON readers refuse them."""
 MAX_DEPTH = 128
 """Largest number of lists and mappings that may lie inside each other."""
 MAX_JSON_BYTES = 64 << 20
 """Largest JSON text that `parse_json` reads when it is not told another limit."""
 DECIMAL = "$decimal"
 """The key that marks a float in canonical bytes."""
+INTEGER = "$integer"
+"""The key that marks an integer beyond ±(2^53−1) in canonical bytes."""
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 """The text form of a digest."""
 
@@ -45,6 +50,7 @@ _TOO_DEEP = f"nesting deeper than {MAX_DEPTH} levels"
 _MAX_PARTS = 1 << 22
 _CONTAINERS = frozenset((dict, list, tuple))
 _ATOMS = frozenset((str, int, bool, type(None)))
+_MARKS = {DECIMAL: float, INTEGER: int}
 _PLAIN = _CONTAINERS | _ATOMS | {float}
 _SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 
@@ -62,8 +68,9 @@ def canonical_bytes(value: JsonValue) -> bytes:
     """Give the RFC 8785 form of a value: UTF-8, no white space, keys in UTF-16 order; tuples count as lists.
 
     Raises:
-        DocumentError: for NaN and infinities, integers beyond ±(2^53−1), lone surrogates, keys that are not text, the
-            key `$decimal`, nesting deeper than 128, and anything that is not JSON. The message names the part.
+        DocumentError: for NaN and infinities, integers of more than 1023 bits, lone surrogates, keys that are not text,
+            the keys `$decimal` and `$integer`, nesting deeper than 128, and anything that is not JSON. The message
+            names the part.
     """
     try:
         data = _sorted_bytes(value)
@@ -88,8 +95,8 @@ def parse_canonical(data: bytes, *, path: str | None = None) -> JsonValue:
     except orjson.JSONDecodeError as error:
         raise DocumentError(f"not valid JSON: {error.msg}", location=where) from error
     try:
-        if b'"$decimal"' in data:
-            # A float at the deepest place that is allowed stands one level deeper when it is marked.
+        if b'"$decimal"' in data or b'"$integer"' in data:
+            # A number at the deepest place that is allowed stands one level deeper when it is marked.
             _survey(value, MAX_DEPTH + 1)
             value = _untagged(value)
         canonical = canonical_bytes(value) == data
@@ -129,6 +136,19 @@ def parse_json(data: bytes | str, *, path: str, max_bytes: int = MAX_JSON_BYTES)
     except _RefusedError as error:
         raise _first_fault(text, path, error) from error
     return cast("JsonValue", value)
+
+
+def plain_bytes(value: object) -> bytes:
+    """Write any JSON value as other programs read it: numbers as they are, UTF-8, no white space.
+
+    Raises:
+        TypeError: for what is no JSON.
+    """
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        # It refuses integers beyond 64 bits.
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
 def digest(value: JsonValue) -> str:
@@ -180,14 +200,14 @@ def _survey(value: object, limit: int = MAX_DEPTH) -> tuple[set[type], set[objec
 def _sorted_bytes(value: JsonValue) -> bytes | None:
     """Let orjson do it all where its order and its forms are those of RFC 8785, else give None."""
     kinds, keys = _survey(value)
-    if not kinds <= _PLAIN or DECIMAL in keys:
+    if not kinds <= _PLAIN or not keys.isdisjoint(_MARKS):
         return None
     try:
         # orjson sorts by code point; UTF-16 order is the same for ASCII.
         if all(map(str.isascii, cast("set[str]", keys))):
             return orjson.dumps(_tagged(value) if float in kinds else value, option=_SORTED)
     except (TypeError, _RefusedError):
-        # A key that is no text, a number or a text out of range: the caller's walk finds out which.
+        # A key that is no text, a number out of range or a text that is none: the caller's walk finds out which.
         return None
     return None
 
@@ -202,15 +222,13 @@ def _tagged(value: Any) -> Any:
 
 
 def _reduced(value: object) -> object:
-    """Rebuild a value with sorted keys and without floats, or raise at the first part that has no canonical form."""
+    """Rebuild a value with sorted keys and marked numbers, or raise at the first part that has no canonical form."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
         return _reduced_text(value)
     if isinstance(value, int):
-        if abs(value) > MAX_INTEGER:
-            raise _RefusedError("an integer beyond ±(2^53−1)")
-        return int(value)
+        return _reduced_integer(value)
     if isinstance(value, float):
         return _reduced_float(value)
     if type(value) not in _CONTAINERS:
@@ -232,8 +250,9 @@ def _ordered(value: dict[Any, Any]) -> list[str]:
     for key in value:
         if not isinstance(key, str):
             raise _RefusedError(f"a key of type {type(key).__name__}")
-    if DECIMAL in value:
-        raise _RefusedError(f"the reserved key {DECIMAL}")
+    for mark in _MARKS:
+        if mark in value:
+            raise _RefusedError(f"the reserved key {mark}")
     if all(map(str.isascii, value)):
         return sorted(value)
     return sorted(value, key=lambda key: key.encode("utf-16-be", "surrogatepass"))
@@ -247,6 +266,14 @@ def _reduced_text(value: str) -> str:
     return str.__str__(value)
 
 
+def _reduced_integer(value: int) -> object:
+    if abs(value) <= MAX_INTEGER:
+        return int(value)
+    if value.bit_length() > MAX_INTEGER_BITS:
+        raise _RefusedError(f"an integer of more than {MAX_INTEGER_BITS} bits")
+    return {INTEGER: int.__repr__(value)}
+
+
 def _reduced_float(value: float) -> object:
     if not math.isfinite(value):
         raise _RefusedError("NaN or an infinity")
@@ -256,18 +283,19 @@ def _reduced_float(value: float) -> object:
 
 
 def _untagged(value: Any) -> Any:
-    """Turn marked decimals into floats. What was marked wrongly has other canonical bytes afterwards."""
+    """Turn marked numbers into numbers. What was marked wrongly has other canonical bytes afterwards."""
     if type(value) is list:
         return [item if type(item) in _ATOMS else _untagged(item) for item in value]
     if type(value) is not dict:
         return value
-    if DECIMAL not in value:
+    mark = next((mark for mark in _MARKS if mark in value), None)
+    if mark is None:
         return {key: item if type(item) in _ATOMS else _untagged(item) for key, item in value.items()}
-    text = value[DECIMAL]
+    text = value[mark]
     try:
-        return float(text if isinstance(text, str) else "")
+        return _MARKS[mark](text if isinstance(text, str) else "")
     except ValueError as error:
-        raise _RefusedError(f"{DECIMAL} does not hold a decimal number") from error
+        raise _RefusedError(f"{mark} does not hold a number") from error
 
 
 def _decoded(data: bytes, path: str) -> str:

@@ -19,11 +19,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args
 
-import orjson
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from runback_gate.canonical import JsonValue
+from runback_gate.canonical import JsonValue, plain_bytes
 from runback_gate.documents import Document, Pointer, check_kind, nearest, quoted, suggestion
 from runback_gate.errors import DocumentError, Location
 
@@ -112,7 +111,7 @@ def validate(document: Document, model: type[M]) -> M:
     """
     try:
         # Through JSON, because there strict means what YAML authors expect: a list is a list, and 1.0 is no integer.
-        return model.model_validate_json(orjson.dumps(document.value), strict=True)
+        return model.model_validate_json(plain_bytes(document.value), strict=True)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
         errors = _meant([_resolved(document.value, item) for item in details])
@@ -244,7 +243,7 @@ def _found(value: JsonValue) -> str:
         return f"text {quoted(value)}" if value else "empty text"
     if isinstance(value, (list, dict)):
         return "a list" if isinstance(value, list) else "a mapping"
-    return "nothing" if value is None else orjson.dumps(value).decode()
+    return "nothing" if value is None else plain_bytes(value).decode()
 
 
 def _path(pointer: Pointer) -> str:

@@ -14,7 +14,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from runback_gate.canonical import MAX_INTEGER
 from runback_gate.cel.literal import literal
 from runback_gate.dataset.rubric import Rubric
 from runback_gate.schema import Model
@@ -198,4 +197,4 @@ def propose_checks(
 
 def _is_plain(value: object) -> bool:
     """Whether a value is short and simple enough to be proposed."""
-    return len(value) <= 80 if isinstance(value, str) else isinstance(value, int) and abs(value) <= MAX_INTEGER
+    return len(value) <= 80 if isinstance(value, str) else isinstance(value, int) and -(2**63) <= value < 2**63

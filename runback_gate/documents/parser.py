@@ -26,7 +26,7 @@ from yaml.events import (
     SequenceStartEvent,
 )
 
-from runback_gate.canonical import MAX_INTEGER, JsonValue
+from runback_gate.canonical import MAX_INTEGER_BITS, JsonValue
 from runback_gate.documents.document import Document
 from runback_gate.documents.names import quoted
 from runback_gate.errors import DocumentError, Location
@@ -38,6 +38,7 @@ MAX_DEPTH = 64
 MAX_EVENTS = 200_000
 """Largest number of scalars, keys, and ends of lists and mappings."""
 
+_MAX_DIGITS = 310
 _CONSTANTS: dict[str, bool | None] = {"": None, "~": None, "null": None, "true": True, "false": False}
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 # Control characters, surrogates, byte order marks, and every line end but LF and CRLF: libyaml counts lines by them,
@@ -150,7 +151,7 @@ def _plain(event: Any, path: str) -> JsonValue:
         if math.isfinite(value):
             return value
     # The length first: to read a million digits is slow, and Python refuses more than 4,300.
-    elif len(text) <= 17 and abs(int(text)) <= MAX_INTEGER:
+    elif len(text) <= _MAX_DIGITS and int(text).bit_length() <= MAX_INTEGER_BITS:
         return int(text)
     raise _fault("a number out of range", event.start_mark, path, "put it in quotes")
 

@@ -17,8 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-import orjson
-
+from runback_gate.canonical import plain_bytes
 from runback_gate.errors import UnaskableError
 from runback_gate.replay.evidence import Ask
 from runback_gate.replay.prices import Price, amount, cost
@@ -163,4 +162,4 @@ def _limit(request: Request) -> int | None:
 
 
 def _input(request: Request) -> int:
-    return math.ceil(len(orjson.dumps(to_json(request))) / _BYTES_A_TOKEN)
+    return math.ceil(len(plain_bytes(to_json(request))) / _BYTES_A_TOKEN)

@@ -14,9 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-import orjson
-
-from runback_gate.canonical import JsonValue, canonical_bytes, digest
+from runback_gate.canonical import JsonValue, canonical_bytes, digest, plain_bytes
 from runback_gate.step import REQUEST_FIELDS, Request, RequestField, Response, Step, to_json
 from runback_gate.summary import first_difference
 
@@ -111,10 +109,8 @@ def compare_requests(step: Step, request: Request) -> Question:
 
 def _same(one: Request, other: Request, fields: Sequence[RequestField]) -> bool:
     # Mostly nothing was swapped, and plain bytes show that soonest; where they differ, 1 and 1.0 still are the same.
-    left, right = (
-        orjson.dumps([getattr(item, name) for name in fields], option=orjson.OPT_SORT_KEYS) for item in (one, other)
-    )
-    return left == right or canonical_bytes(_known(one, fields)) == canonical_bytes(_known(other, fields))
+    left, right = _known(one, fields), _known(other, fields)
+    return plain_bytes(left) == plain_bytes(right) or canonical_bytes(left) == canonical_bytes(right)
 
 
 def _known(request: Request, fields: Sequence[RequestField]) -> dict[str, JsonValue]:

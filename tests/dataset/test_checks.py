@@ -275,9 +275,9 @@ ARGUMENTS = st.dictionaries(
 
 def test_proposed_checks_by_hand() -> None:
     """The calls with their short plain arguments, in order; for an answer in words, that it calls nothing."""
-    arguments: dict[str, Any] = {"a": 1, "b": "x" * 81, "c": [1], "d": True, "e": 2**53, "f": 0.5}
+    arguments: dict[str, Any] = {"a": 1, "b": "x" * 81, "c": [1], "d": True, "e": 2**63, "g": 2**53, "f": 0.5}
     assert propose_checks((("pay", arguments), ("note", {})), "tool_calls") == [
-        {"toolCalled": {"name": "pay", "arguments": {"a": 1, "d": True}}},
+        {"toolCalled": {"name": "pay", "arguments": {"a": 1, "d": True, "g": 2**53}}},
         {"toolCalled": "note"},
     ]
     assert propose_checks((), None) == [{"cel": "size(response.tool_calls) == 0"}]

@@ -19,7 +19,7 @@ import aiohttp
 import orjson
 
 from runback_gate import __version__
-from runback_gate.canonical import JsonValue, parse_json
+from runback_gate.canonical import JsonValue, parse_json, plain_bytes
 from runback_gate.errors import InputError, ProviderError, RunbackError
 from runback_gate.replay.prices import cost, price_of
 from runback_gate.replay.providers.model import Outside, Provider
@@ -80,7 +80,7 @@ class Endpoint:
         try:
             async with self._open().post(
                 self.url,
-                data=orjson.dumps(body),
+                data=plain_bytes(body),
                 timeout=timeout,
                 allow_redirects=False,
                 proxy=self._proxy,
@@ -92,7 +92,7 @@ class Endpoint:
                 else:
                     value = parse_json(self._clean(await _read(reply, MAX_BODY_BYTES)), path="answer")
             if isinstance(value, dict) and value.get("error") and not value.get("choices"):
-                raise self._said(orjson.dumps(value))
+                raise self._said(plain_bytes(value))
             return read_answer(value, clock() - begun)
         except ProviderError:
             raise
@@ -145,7 +145,7 @@ class Endpoint:
         except StreamError as error:
             raise self._said(error.data) from error
         value = stream.completion()
-        self._clean(orjson.dumps(value))
+        self._clean(plain_bytes(value))
         return value
 
     def _said(self, data: bytes) -> ProviderError:
