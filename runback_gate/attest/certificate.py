@@ -10,6 +10,7 @@ UTF8String.
 
 from __future__ import annotations
 
+import datetime
 from typing import Final
 
 from cryptography import x509
@@ -56,6 +57,12 @@ def identity_of(der: bytes, path: str) -> Identity:
     if issuer is None or old not in (None, issuer):
         raise _fault("the certificate does not name one issuer", path)
     return Identity(name=names[0], issuer=issuer, **found)
+
+
+def issue_times(certificate: x509.Certificate) -> list[datetime.datetime]:
+    """When certificate logs took note of a certificate, as its embedded SCTs say (RFC 6962, 3.2)."""
+    stamps = certificate.extensions.get_extension_for_class(x509.PrecertificateSignedCertificateTimestamps).value
+    return [stamp.timestamp.replace(tzinfo=datetime.UTC) for stamp in stamps]
 
 
 def _has(extensions: x509.Extensions, oid: x509.ObjectIdentifier) -> bool:

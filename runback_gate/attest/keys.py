@@ -8,8 +8,8 @@ In: the bytes of key files, payloads, bundles. Out: keys, Sigstore bundles with 
 
 The key that verifies comes from whoever verifies, never from the bundle: that holds a hint, the SHA-256 of the public
 key (base64, of its SubjectPublicKeyInfo in DER), by which cosign and sigstore-go find a key. Files: PKCS#8 and
-SubjectPublicKeyInfo in PEM. Signatures: ECDSA with SHA-256 in DER, or Ed25519, over the DSSE v1 pre-authentication
-encoding.
+SubjectPublicKeyInfo in PEM. Signatures: ECDSA with SHA-256 in DER and with the lower s (n - s verifies as
+well, so readers take both), or Ed25519, over the DSSE v1 pre-authentication encoding.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Final, Literal, TypeAlias
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 from runback_gate.attest.bundle import MEDIA_TYPE, Json, encoded, envelope_of, known, mapping
 from runback_gate.canonical import digest_bytes
@@ -30,6 +31,8 @@ KeyType = Literal["p256", "ed25519"]
 
 MAX_KEY_BYTES: Final = 64 << 10
 
+_P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+"""n of the curve (SEC 2, 2.4.2)."""
 _SUPPORTED: Final = "give a P-256 or Ed25519 key in PEM; `runback-gate keys generate` makes one"
 
 
@@ -113,7 +116,7 @@ def sign_payload(key: PrivateKey, payload_type: str, payload: bytes) -> Json:
     if isinstance(key, ed25519.Ed25519PrivateKey):
         signature = key.sign(data)
     else:
-        signature = key.sign(data, ec.ECDSA(hashes.SHA256()))
+        signature = _low_s(key.sign(data, ec.ECDSA(hashes.SHA256())))
     return {
         "mediaType": MEDIA_TYPE,
         # Empty and not left out: other readers take a bundle without the list for a broken one.
@@ -168,6 +171,12 @@ def pre_authentication(payload_type: str, payload: bytes) -> bytes:
     """What is signed: the DSSE v1 pre-authentication encoding. Lengths are in bytes."""
     kind = payload_type.encode()
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+def _low_s(signature: bytes) -> bytes:
+    """The one of the two signatures (r, s) and (r, n - s), both of which verify, that strict readers take."""
+    r, s = decode_dss_signature(signature)
+    return encode_dss_signature(r, min(s, _P256_ORDER - s))
 
 
 def _is_p256(key: object) -> bool:

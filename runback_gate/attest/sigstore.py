@@ -32,12 +32,13 @@ from sigstore.models import Bundle, ClientTrustConfig, TrustedRoot
 from sigstore.oidc import ExpiredIdentity, IdentityError, IdentityToken, detect_credential
 from sigstore.sign import SigningContext
 from sigstore.verify import Verifier
+from sigstore_models.common.v1 import TimeRange
 from sigstore_models.trustroot.v1 import TrustedRoot as TrustedRootModel
 
 from runback_gate.attest.bundle import IN_TOTO, Json, bundle_bytes, decoded, envelope_of, mapping
-from runback_gate.attest.certificate import identity_of
+from runback_gate.attest.certificate import identity_of, issue_times
 from runback_gate.attest.proof import LogEntry, Proof
-from runback_gate.attest.timestamp import Authority, stamped_time
+from runback_gate.attest.timestamp import Authority, stamped_times, within
 from runback_gate.canonical import parse_json
 from runback_gate.errors import InputError, IntegrityError, Location, SigningError
 
@@ -52,6 +53,12 @@ _ROOT: Final = "application/vnd.dev.sigstore.trustedroot+json;version=0.1"
 _MOST: Final = 400
 """Characters of a reason that a service gave."""
 _PUBLIC: Final = ("sigstore.dev", "sigstage.dev")
+_COUNTED: Final = {
+    "certificate_authorities": "certificate authority",
+    "ctlogs": "certificate log",
+    "tlogs": "transparency log",
+}
+"""Lists of a trusted root, and what one of their members is."""
 
 # What a service answers can fail in any way inside the package, which warns and goes on where this module does not.
 logging.getLogger("sigstore").addHandler(logging.NullHandler())
@@ -183,20 +190,21 @@ def verify_keyless(bundle: Json, trust: Trust, path: str) -> Proof:
             parsed = Bundle.from_json(bundle_bytes(bundle))
             if json.loads(parsed.to_json()) != bundle:
                 raise _broken("a field of the bundle is not in its one form", path)
-            Verifier(trusted_root=trust.root).verify_dsse(parsed, _AnyHolder())
+            stamps = material.get("timestampVerificationData", {}).get("rfc3161Timestamps", [])
+            responses = [decoded(item["signedTimestamp"], "signedTimestamp", path) for item in stamps]
+            stamped = stamped_times(responses, envelope.signature, _authorities(trust.root), path)
+            root = _root_at(trust.root, [*stamped, *_integrated(material)], parsed.signing_certificate, path)
+            Verifier(trusted_root=root).verify_dsse(parsed, _AnyHolder())
     except IntegrityError:
         raise
     except Exception as error:
         # The package raises what its parts raise; whatever it is, the bundle did not verify.
         raise _broken(_line(error), path) from error
-    stamps = material.get("timestampVerificationData", {}).get("rfc3161Timestamps", [])
-    responses = [decoded(item["signedTimestamp"], "signedTimestamp", path) for item in stamps]
-    time = stamped_time(responses, envelope.signature, _authorities(trust.root), path)
     return Proof(
         payload=envelope.payload,
         identity=identity_of(decoded(material["certificate"]["rawBytes"], "rawBytes", path), path),
-        log=_log_entry(material["tlogEntries"][0], trust.root, path),
-        time=_rfc3339(time),
+        log=_log_entry(material["tlogEntries"][0], root, path),
+        time=_rfc3339(max(stamped)),
     )
 
 
@@ -237,6 +245,36 @@ def _signed(payloads: Sequence[bytes], token: IdentityToken, trust: Trust) -> tu
             verify_keyless(bundle, trust, "bundle")
             bundles.append(bundle)
     return tuple(bundles)
+
+
+def _integrated(material: Any) -> list[datetime.datetime]:
+    """The time at which a log of version 1 says that it took the entry."""
+    times = [entry.get("integratedTime") for entry in material["tlogEntries"]]
+    return [datetime.datetime.fromtimestamp(int(time), datetime.UTC) for time in times if time is not None]
+
+
+def _root_at(root: TrustedRoot, times: Sequence[datetime.datetime], certificate: Certificate, path: str) -> TrustedRoot:
+    """The part of a trusted root that counts for a signature.
+
+    Authorities and logs count within their stated validity at every time at which the signature was seen, certificate
+    logs at the time of their own word. The package looks at none of these but that of the time stamp authorities.
+    """
+    inner, logged = root._inner, issue_times(certificate)
+    valid: dict[str, Any] = {
+        "certificate_authorities": [it for it in inner.certificate_authorities if _valid_at(it.valid_for, times)],
+        "ctlogs": [it for it in inner.ctlogs if _valid_at(it.public_key.valid_for, logged)],
+        "tlogs": [it for it in inner.tlogs if _valid_at(it.public_key.valid_for, times)],
+    }
+    for field, what in _COUNTED.items():
+        if not valid[field]:
+            moments = ", ".join(map(_rfc3339, logged if field == "ctlogs" else times))
+            raise _broken(f"no {what} of the trust root was valid at the signed time ({moments})", path)
+    return TrustedRoot(inner.model_copy(update=valid))
+
+
+def _valid_at(period: TimeRange | None, times: Sequence[datetime.datetime]) -> bool:
+    """Whether every time lies in the period, both ends included; one that is not stated has no ends."""
+    return period is None or within(period.start, period.end, times)
 
 
 def _authorities(root: TrustedRoot) -> list[Authority]:

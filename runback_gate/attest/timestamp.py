@@ -1,9 +1,9 @@
 """Time stamps (RFC 3161) over a signature, each of which must verify.
 
 In: responses of a time stamp authority in DER, the signature, the certificates of the authorities that are trusted.
-Out: the latest time at which the signature is proven to have existed.
+Out: the times at which the signature is proven to have existed.
 
-    stamped_time(responses, signature, authorities, "bundle.json")      # 2026-11-23T07:40:12Z
+    stamped_times(responses, signature, authorities, "bundle.json")     # (2026-11-23T07:40:12Z,)
 
 The signature of a response does not cover all of it. What it leaves open is pinned here, so that no byte of a response
 can be changed unseen.
@@ -12,7 +12,7 @@ can be changed unseen.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -48,10 +48,15 @@ class Authority:
     """While it was trusted; None: it still is."""
 
 
-def stamped_time(
+def within(start: datetime.datetime, end: datetime.datetime | None, times: Iterable[datetime.datetime]) -> bool:
+    """Whether every time lies in a stated validity: a closed range, open after `start` when `end` is None."""
+    return all(start <= time and (end is None or time <= end) for time in times)
+
+
+def stamped_times(
     responses: Sequence[bytes], signature: bytes, authorities: Sequence[Authority], path: str
-) -> datetime.datetime:
-    """The latest of the times that the responses prove. `path` names the bundle in errors.
+) -> tuple[datetime.datetime, ...]:
+    """The times that the responses prove, one each. `path` names the bundle in errors.
 
     Raises:
         IntegrityError: there is no response, or one does not verify with any authority.
@@ -75,7 +80,7 @@ def stamped_time(
             hint = "the signature, the time or the authority is another"
             raise IntegrityError("a time stamp does not verify", hint=hint, location=place)
         times.append(response.tst_info.gen_time)
-    return max(times)
+    return tuple(times)
 
 
 def _verifies(response: TimeStampResponse, signature: bytes, authority: Authority) -> bool:
@@ -88,8 +93,7 @@ def _verifies(response: TimeStampResponse, signature: bytes, authority: Authorit
         builder.build().verify_message(response, signature)
     except (VerificationError, ValueError):
         return False
-    time = response.tst_info.gen_time
-    return authority.start <= time and (authority.end is None or time < authority.end)
+    return within(authority.start, authority.end, [response.tst_info.gen_time])
 
 
 def _pinned(response: TimeStampResponse) -> bool:

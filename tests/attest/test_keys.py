@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runback_gate.attest.bundle import IN_TOTO, Json, bundle_bytes, decoded, read_bundle
+from runback_gate.attest.bundle import IN_TOTO, Json, bundle_bytes, decoded, encoded, read_bundle
 from runback_gate.attest.keys import (
     KeyType,
     PrivateKey,
@@ -71,6 +72,19 @@ def test_what_is_signed_verifies(payload: bytes) -> None:
         bundle = sign_payload(key, IN_TOTO, payload)
         again = read_bundle(bundle_bytes(bundle), "b")
         assert verify_payload(key.public_key(), again, IN_TOTO) == payload
+
+
+@given(payload=st.binary(max_size=40))
+@settings(max_examples=40)
+def test_ecdsa_signatures_have_the_lower_s(payload: bytes) -> None:
+    """Of two signatures that verify alike the strict readers' one is made; what an earlier version signed is read."""
+    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+    bundle: Any = sign_payload(KEYS["p256"], IN_TOTO, payload)
+    [signature] = bundle["dsseEnvelope"]["signatures"]
+    r, s = decode_dss_signature(decoded(signature["sig"], "sig", "b"))
+    assert 0 < s <= order // 2
+    signature["sig"] = encoded(encode_dss_signature(r, order - s))
+    assert verify_payload(KEYS["p256"].public_key(), bundle, IN_TOTO) == payload
 
 
 def test_openssl_agrees(tmp_path: Path) -> None:

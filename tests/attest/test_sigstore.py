@@ -10,9 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from cryptography.x509 import load_der_x509_certificate
+from rfc3161_client import decode_timestamp_response
 from sigstore.models import ClientTrustConfig
 
-from runback_gate.attest.bundle import Json, bundle_bytes, encoded, read_bundle
+from runback_gate.attest.bundle import Json, bundle_bytes, decoded, encoded, read_bundle
+from runback_gate.attest.certificate import issue_times
 from runback_gate.attest.keys import new_key, sign_payload
 from runback_gate.attest.proof import Identity
 from runback_gate.attest.sigstore import Trust, ambient_token, public_trust, read_trust, sign_keyless, verify_keyless
@@ -366,3 +369,53 @@ def test_an_e_mail_address_signs(stack: Stack) -> None:
     trust = trust_in(stack)
     proof = verify_keyless(sign_keyless([PAYLOAD], token, trust, pause=never)[0], trust, "b")
     assert proof.identity == Identity("ada@example.com", issuer)
+
+
+MEMBERS: dict[str, Callable[[Any], Any]] = {
+    "certificate authority": lambda root: root["certificateAuthorities"][0],
+    "certificate log": lambda root: root["ctlogs"][0]["publicKey"],
+    "transparency log": lambda root: root["tlogs"][0]["publicKey"],
+    "time stamp authority": lambda root: root["timestampAuthorities"][0],
+}
+SECOND = datetime.timedelta(seconds=1)
+HOUR = datetime.timedelta(hours=1)
+
+
+def seen(bundle: Any) -> list[datetime.datetime]:
+    """Every time that the parts of a bundle name: of the certificate's log, of the stamp, of an old log."""
+    der = decoded(material(bundle)["certificate"]["rawBytes"], "rawBytes", "b")
+    response = decode_timestamp_response(decoded(stamps(bundle)[0]["signedTimestamp"], "signedTimestamp", "b"))
+    times = [*issue_times(load_der_x509_certificate(der)), response.tst_info.gen_time]
+    old = entry(bundle).get("integratedTime")
+    return [*times, *([datetime.datetime.fromtimestamp(int(old), datetime.UTC)] if old else [])]
+
+
+@pytest.mark.parametrize("member", MEMBERS)
+@pytest.mark.parametrize("rekor", [1, 2])
+def test_trust_material_has_a_time(services: Stack, signed: dict[int, Json], rekor: int, member: str) -> None:
+    """Whatever a root names counts within its stated validity at the signed time: not before, not after, beside any
+    other that is valid and did not sign."""
+    first, last = min(seen(signed[rekor])), max(seen(signed[rekor]))
+    with Stack() as other:
+        beside = other.trusted_root()
+    for start, end, good in (
+        (first - HOUR, None, True),
+        (first - HOUR, last + SECOND, True),
+        (first - HOUR, first - SECOND, False),
+        (last + SECOND, None, False),
+        (last + SECOND, last + HOUR, False),
+    ):
+        for more in ({}, beside):
+            root = services.trusted_root()
+            period = {"start": start.isoformat(), **({"end": end.isoformat()} if end else {})}
+            MEMBERS[member](root)["validFor"] = period
+            for name, value in more.items():
+                root[name] = [*root[name], *value] if isinstance(value, list) else root[name]
+            trust = read_trust(json.dumps(root).encode(), "root.json")
+            if good:
+                assert verify_keyless(signed[rekor], trust, "b").payload == PAYLOAD
+                continue
+            with pytest.raises(IntegrityError) as refused:
+                verify_keyless(signed[rekor], trust, "b")
+            if not more and member != "time stamp authority":
+                assert f"no {member} of the trust root was valid at the signed time" in str(refused.value)

@@ -8,10 +8,12 @@ from collections.abc import Callable
 
 import pytest
 from asn1crypto import cms, tsp
+from hypothesis import given
+from hypothesis import strategies as st
 from rfc3161_client import TimestampRequestBuilder
 from rfc3161_client.base import HashAlgorithm
 
-from runback_gate.attest.timestamp import MAX_STAMPS, Authority, stamped_time
+from runback_gate.attest.timestamp import MAX_STAMPS, Authority, stamped_times, within
 from runback_gate.errors import IntegrityError
 from tests.sigstack.certificates import now
 from tests.sigstack.timestamps import TimestampAuthority
@@ -29,11 +31,21 @@ def stamp(ahead: datetime.timedelta = datetime.timedelta(), data: bytes = SIGNAT
     return SERVICE.stamp(request.as_bytes())
 
 
-def test_the_latest_time() -> None:
-    """All stamps must verify, the latest time is taken."""
+def test_each_stamp_has_its_time() -> None:
+    """All stamps must verify, and each gives its time, in their order."""
     stamps = [stamp(datetime.timedelta(seconds=number)) for number in (0, 60, 30)]
-    times = [stamped_time([item], SIGNATURE, [TRUSTED], "b") for item in stamps]
-    assert stamped_time(stamps, SIGNATURE, [TRUSTED], "b") == max(times) == times[1]
+    times = stamped_times(stamps, SIGNATURE, [TRUSTED], "b")
+    assert [(time - times[0]).total_seconds() // 10 for time in times] == [0, 6, 3]
+
+
+@given(st.datetimes(), st.datetimes(), st.lists(st.datetimes(), min_size=1, max_size=3))
+def test_a_validity_is_a_closed_range(
+    start: datetime.datetime, end: datetime.datetime, times: list[datetime.datetime]
+) -> None:
+    """Both ends count (sigstore_common.proto, TimeRange); every time must lie inside; without an end none is late."""
+    assert within(start, end, times) == (start <= min(times) and max(times) <= end)
+    assert within(start, None, times) == (start <= min(times))
+    assert within(start, start, [start])
 
 
 def test_any_authority_may_have_stamped() -> None:
@@ -43,15 +55,15 @@ def test_any_authority_may_have_stamped() -> None:
         Authority((other.certificate, other.root), SINCE, None),
         dataclasses.replace(TRUSTED, chain=TRUSTED.chain[:1]),
     ]
-    stamped_time([stamp()], SIGNATURE, [*beside, TRUSTED], "b")
+    stamped_times([stamp()], SIGNATURE, [*beside, TRUSTED], "b")
     with pytest.raises(IntegrityError, match="a time stamp does not verify"):
-        stamped_time([stamp()], SIGNATURE, beside, "b")
+        stamped_times([stamp()], SIGNATURE, beside, "b")
 
 
 def test_an_intermediate_authority_is_part_of_the_chain() -> None:
     """Certificates between the one that signs and the root are taken along."""
     chain = (SERVICE.certificate, SERVICE.root, SERVICE.root)
-    stamped_time([stamp()], SIGNATURE, [dataclasses.replace(TRUSTED, chain=chain)], "b")
+    stamped_times([stamp()], SIGNATURE, [dataclasses.replace(TRUSTED, chain=chain)], "b")
 
 
 @pytest.mark.parametrize(
@@ -68,16 +80,16 @@ def test_an_authority_is_trusted_for_a_time(
     """A stamp from before or after that time does not count."""
     authority = Authority(TRUSTED.chain, start, end)
     if good:
-        stamped_time([stamp()], SIGNATURE, [authority], "b")
+        stamped_times([stamp()], SIGNATURE, [authority], "b")
     else:
         with pytest.raises(IntegrityError, match="a time stamp does not verify"):
-            stamped_time([stamp()], SIGNATURE, [authority], "b")
+            stamped_times([stamp()], SIGNATURE, [authority], "b")
 
 
 def test_one_bad_stamp_spoils_all() -> None:
     """A stamp over something else among good ones is refused."""
     with pytest.raises(IntegrityError, match="a time stamp does not verify"):
-        stamped_time([stamp(), stamp(data=b"else")], SIGNATURE, [TRUSTED], "b")
+        stamped_times([stamp(), stamp(data=b"else")], SIGNATURE, [TRUSTED], "b")
 
 
 @pytest.mark.parametrize(
@@ -92,7 +104,7 @@ def test_one_bad_stamp_spoils_all() -> None:
 def test_no_stamps(stamps: list[bytes], message: str) -> None:
     """None, too many, or something that is none."""
     with pytest.raises(IntegrityError, match=message):
-        stamped_time(stamps, SIGNATURE, [TRUSTED], "b")
+        stamped_times(stamps, SIGNATURE, [TRUSTED], "b")
 
 
 def rewritten(edit: Callable[[cms.SignedData], object]) -> bytes:
@@ -125,6 +137,6 @@ EDITS: dict[str, Callable[[cms.SignedData], object]] = {
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
 def test_what_no_signature_covers_is_pinned(edit: Callable[[cms.SignedData], object]) -> None:
     """Versions, the name of the algorithm and attributes outside of the signature cannot be changed either."""
-    stamped_time([rewritten(lambda _: None)], SIGNATURE, [TRUSTED], "b")
+    stamped_times([rewritten(lambda _: None)], SIGNATURE, [TRUSTED], "b")
     with pytest.raises(IntegrityError, match=r"a time stamp (is not in the form|does not verify|cannot be read)"):
-        stamped_time([rewritten(edit)], SIGNATURE, [TRUSTED], "b")
+        stamped_times([rewritten(edit)], SIGNATURE, [TRUSTED], "b")
