@@ -8,7 +8,6 @@ the exit code never depends on one.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import secrets
 import signal
@@ -26,12 +25,13 @@ import click
 from runback_gate.cli.files import read_file, write_file, write_lines
 from runback_gate.cli.runner import MAX_SUMMARY, Inputs, Runner, open_runner, read_inputs
 from runback_gate.cli.snapshot import snapshot
-from runback_gate.cli.terminal import slug, unicode
+from runback_gate.cli.terminal import progress, slug, today, unicode
 from runback_gate.documents import expand, safe_read
 from runback_gate.errors import GitHubError, InputError, RunbackError, WriteError
 from runback_gate.report.text import command_data, markdown, terminal
 
 if TYPE_CHECKING:
+    from runback_gate.app.against import Against
     from runback_gate.github.api import Api
     from runback_gate.github.check import Check
     from runback_gate.github.event import Event
@@ -120,13 +120,12 @@ class _Job:
 
     def _report(self, api: Api | None, event: Event) -> tuple[Event, Report]:
         """Find the two sides, lay out what is not in the workspace, and judge; or read what the parts judged."""
-        from runback_gate.cli.live import Asking  # noqa: PLC0415
-        from runback_gate.cli.run import Change, examine  # noqa: PLC0415
+        from runback_gate.app.against import Against, BaseFolder  # noqa: PLC0415
         from runback_gate.report.model import Revision  # noqa: PLC0415
 
         inputs = self.inputs
         with contextlib.ExitStack() as stack:
-            root, change = self.workspace / inputs.root, Change(head=event.head, shard=inputs.shard)
+            root, against = self.workspace / inputs.root, Against(head=event.head)
             if inputs.merge and event.trusted:
                 hint = "judge the whole of it in this job"
                 raise InputError(f"on `{event.name}` reports of other jobs are not trusted", hint=hint)
@@ -141,23 +140,20 @@ class _Job:
                 else:
                     self._checked_out(event)
                 base = stack.enter_context(self._snapshot(api, sides.base))
-                change = dataclasses.replace(
-                    change, base=str(base), called=(revision.name, revision.commit), approve=inputs.approve
-                )
+                against = Against(BaseFolder(base, revision.name, revision.commit), inputs.approve, event.head)
             elif inputs.merge:
                 return event, self._merged(event, None)
-            report, _ = examine(
-                root,
-                Asking(live=inputs.live),
-                None,
-                change,
-                agent=inputs.agent,
-                dataset=inputs.dataset,
-                cache=self._cache(),
-                date=None,
-                quiet=False,
-            )
-        return event, report
+            return event, self._judged(root, against)
+
+    def _judged(self, root: Path, against: Against) -> Report:
+        from runback_gate.app.judge import JudgeOptions, judge  # noqa: PLC0415
+        from runback_gate.app.live import LiveOptions, World  # noqa: PLC0415
+        from runback_gate.replay.providers import real_world  # noqa: PLC0415
+
+        inputs, live = self.inputs, LiveOptions(live=self.inputs.live)
+        options = JudgeOptions(today(), inputs.agent, inputs.dataset, self._cache(), inputs.shard, live, against)
+        with progress(quiet=False) as shown:
+            return judge(root, options, world=World(os.environ, real_world()), progress=shown).report
 
     def _sides(self, api: Api | None, event: Event) -> Sides:
         from runback_gate.github.pull import find_sides  # noqa: PLC0415

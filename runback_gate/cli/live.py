@@ -1,21 +1,19 @@
 """`run --live`: the options of asking models, the estimate, and what a signal does.
 
-In: what the command line says and the gate whose budget and providers count. Out: a drive of the gate's loop.
+In: what the command line says. Out: `LiveOptions`, and the estimate for people and programs.
 
-    with interruptible() as halt:
-        result = run_gate(plan, engine, drive(plan.gate, asking, cache=folder, halt=halt, step=step))
+    with interruptible() as stop:
+        judged = judge(root, JudgeOptions(day, live=live_options_from(given)), world=world, stop=stop)
+    plan_table(judged.estimate, judged.limits)
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -27,66 +25,13 @@ from runback_gate.report.spent import money
 from runback_gate.report.text import terminal as inert
 
 if TYPE_CHECKING:
-    from runback_gate.gate.config import Gate
+    from runback_gate.app.live import LiveOptions
     from runback_gate.gate.trials import MoreTrials
     from runback_gate.replay.estimate import Estimate
-    from runback_gate.replay.live import Halt, Live
+    from runback_gate.replay.live import Halt
     from runback_gate.replay.spend import Limits
 
 MAX_IN_FLIGHT = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """What the command line says about asking models."""
-
-    live: bool = False
-    offline: bool = False
-    refresh: bool = False
-    plan: bool = False
-    trials: str | None = None
-    in_flight: int | None = None
-    budget_usd: str | None = None
-    budget_seconds: float | None = None
-    budget_calls: int | None = None
-
-    @property
-    def asks(self) -> bool:
-        """Whether a model may be asked."""
-        return (self.live or self.plan) and not self.offline
-
-    def refuse_nonsense(self) -> None:
-        """Options that only say something about asking need it.
-
-        Raises:
-            UsageError: one is given without.
-        """
-        alone = {
-            "--refresh": self.refresh,
-            "--in-flight": self.in_flight is not None,
-            "--budget-usd": self.budget_usd is not None,
-            "--budget-seconds": self.budget_seconds is not None,
-            "--budget-calls": self.budget_calls is not None,
-        }
-        for name, given in alone.items():
-            if given and not (self.live or self.plan):
-                raise click.UsageError(f"{name} needs --live", click.get_current_context())
-
-    def more_trials(self) -> MoreTrials:
-        """The trials that --trials asks for.
-
-        Raises:
-            InputError: it cannot be read.
-        """
-        from runback_gate.gate.trials import MoreTrials, parse_trials  # noqa: PLC0415
-
-        if self.trials is None:
-            return MoreTrials()
-        try:
-            return parse_trials(self.trials)
-        except ValueError as error:
-            hint = "auto, auto:20, or 2/3 for two of three"
-            raise InputError(f"--trials {self.trials}: not a number of trials", hint=hint) from error
 
 
 def _dollars(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
@@ -126,57 +71,39 @@ _OPTIONS = (
 )
 
 
-def asking_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of `Asking` to a command, which gets them by the names of its fields."""
+def live_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of `LiveOptions` to a command, which gets them by the names of its fields."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
 
-def drive(gate: Gate | None, asking: Asking, *, cache: Path | None, halt: Halt | None, step: terminal.Shown) -> Live:
-    """What finds the answers of a run.
+def live_options_from(given: Mapping[str, Any]) -> LiveOptions:
+    """The options that a command was given, by the names of the fields.
 
-    Args:
-        gate: whose providers and budget count: that of the base where there is one; None where it has none.
-        asking: what the command line says.
-        cache: the folder of the response cache; None for none.
-        halt: ends the run; None for a run that nothing ends.
-        step: shows progress.
+    Raises:
+        UsageError: an option that only says something about asking is given, and nothing is to be asked.
+        InputError: the number of trials cannot be read.
     """
-    from runback_gate.replay.cache import ResponseCache, seal_key  # noqa: PLC0415  `render` does without
-    from runback_gate.replay.live import IN_FLIGHT, Live, Settings, Source  # noqa: PLC0415
-    from runback_gate.replay.providers import open_models, real_world  # noqa: PLC0415
-    from runback_gate.replay.spend import Limits  # noqa: PLC0415
+    from runback_gate.app.live import LiveOptions  # noqa: PLC0415  `--help` does without
 
-    source = None
-    if asking.asks and gate is not None:
-        outside = real_world()
-        providers = {name: item.endpoint() for name, item in gate.providers.items()}
-        source = Source(
-            lambda deadline, notice: open_models(
-                providers, os.environ, outside=outside, deadline=deadline, notice=notice
-            ),
-            outside,
-        )
-    own = Limits() if gate is None else Limits(gate.budget.usd, gate.budget.seconds, gate.budget.calls)
-    limits = own.tightened(asking.budget_usd, asking.budget_seconds, asking.budget_calls)
-    reason = "no answer to it is known"
-    if asking.offline:
-        reason = f"offline, and {reason}"
-    elif asking.asks and gate is None:
-        reason = f"the base has no gate that names providers, and {reason}"
-    settings = Settings(
-        limits=limits,
-        in_flight=asking.in_flight or IN_FLIGHT,
-        refresh=asking.refresh,
-        reason=reason,
-        plan_only=asking.plan,
-        planned=lambda estimate: None if asking.plan else step.say(forecast(estimate, limits)),
-        tick=step.tick,
-    )
-    live = Live(ResponseCache(cache, seal_key(os.environ)) if cache else None, source, settings, halt)
-    step.spend = live.spend
-    return live
+    for name in ("refresh", "in_flight", "budget_usd", "budget_seconds", "budget_calls"):
+        if given[name] not in (None, False) and not (given["live"] or given["plan"]):
+            raise click.UsageError(f"--{name.replace('_', '-')} needs --live", click.get_current_context())
+    return LiveOptions(**{**given, "trials": _more_trials(given["trials"])})
+
+
+def _more_trials(text: str | None) -> MoreTrials:
+    from runback_gate.gate.trials import MoreTrials, parse_trials  # noqa: PLC0415
+
+    if text is None:
+        return MoreTrials()
+    try:
+        return parse_trials(text)
+    except ValueError as error:
+        raise InputError(
+            f"--trials {text}: not a number of trials", hint="auto, auto:20, or 2/3 for two of three"
+        ) from error
 
 
 @contextlib.contextmanager

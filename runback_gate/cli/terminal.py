@@ -1,7 +1,7 @@
 """Where commands meet the terminal: width, colour, progress, JSON, today's date.
 
-with progress(quiet=False) as step:
-    run_gate(plan, engine, drive, step)
+with progress(quiet=False) as shown:
+    judge(root, options, world=world, progress=shown)
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ import click
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
-    from runback_gate.replay.spend import Spend
+    from runback_gate.replay.estimate import Estimate
+    from runback_gate.replay.spend import Limits, Spend
 
 PLAIN_INTERVAL = 10.0
 """Seconds between two progress lines where there is no terminal."""
@@ -92,13 +93,23 @@ class Shown:
         self.total = 0
         self._begun = time.monotonic()
 
-    def __call__(self, done: int, total: int, _row: object) -> None:
+    def __call__(self, done: int, total: int, _row: object, /) -> None:
         """A row is done."""
         self.done, self.total = done, total
         self.tick()
 
     def tick(self) -> None:
         """Time went by."""
+
+    def asking(self, spend: Callable[[], Spend], /) -> None:
+        """Models may be asked from now on."""
+        self.spend = spend
+
+    def planned(self, estimate: Estimate, limits: Limits, /) -> None:
+        """The estimate is made: what will be asked."""
+        from runback_gate.cli.live import forecast  # noqa: PLC0415  most runs ask nobody
+
+        self.say(forecast(estimate, limits))
 
     def say(self, text: str) -> None:
         """Something to know before it goes on."""

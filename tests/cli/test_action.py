@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from runback_gate.app.judge import JudgeOptions
 from runback_gate.attest.bundle import envelope_of, read_bundle
 from runback_gate.attest.statement import read_statement
-from runback_gate.cli.live import Asking
 from runback_gate.errors import WriteError
 from runback_gate.report.model import read_report
 from tests.cli.conftest import Command, Result, change
@@ -219,7 +219,7 @@ def test_a_crash(job: Job, hub: FakeGitHub, monkeypatch: pytest.MonkeyPatch) -> 
     def crash(*_: object, **__: object) -> None:
         raise ZeroDivisionError("by\nzero")
 
-    monkeypatch.setattr("runback_gate.cli.run.examine", crash)
+    monkeypatch.setattr("runback_gate.app.judge.judge", crash)
     result = job()
     assert (result.code, result.err) == (2, "")
     (check,) = hub.checks.values()
@@ -243,7 +243,7 @@ def test_cancelled(job: Job, hub: FakeGitHub, monkeypatch: pytest.MonkeyPatch, n
         os.kill(os.getpid(), number)
         signal.pause()
 
-    monkeypatch.setattr("runback_gate.cli.run.examine", interrupt)
+    monkeypatch.setattr("runback_gate.app.judge.judge", interrupt)
     result = job()
     assert (result.code, result.error) == (2, "interrupted")
     (check,) = hub.checks.values()
@@ -261,7 +261,7 @@ def test_killed_and_run_again(
 
     head = repository.commit("head")
     with monkeypatch.context() as patch:
-        patch.setattr("runback_gate.cli.run.examine", killed)
+        patch.setattr("runback_gate.app.judge.judge", killed)
         assert job(head=head).code == 137
     assert [check["status"] for check in hub.checks.values()] == ["in_progress"]
     assert job(head=head, GITHUB_RUN_ATTEMPT="3").code == 0
@@ -312,11 +312,11 @@ def test_earlier_answers(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     """Answers are read below HOME, which no file of the repository reaches; models are asked on request."""
     seen: list[Any] = []
 
-    def examine(_root: Path, asking: Asking, *_: object, cache: Path | None, **__: object) -> None:
-        seen.append((cache, asking.live))
+    def judge(_root: Path, options: JudgeOptions, **_: object) -> None:
+        seen.append((options.cache, options.live.live))
         raise SystemExit(0)
 
-    monkeypatch.setattr("runback_gate.cli.run.examine", examine)
+    monkeypatch.setattr("runback_gate.app.judge.judge", judge)
     job(cache="answers", HOME="/github/home")
     job(HOME="/github/home", live="true")
     assert seen == [(Path("/github/home/answers"), False), (None, True)]

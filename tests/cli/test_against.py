@@ -129,7 +129,7 @@ def test_no_filter_of_the_repository_is_run(command: Command, refused: Refused, 
 def test_an_approval_that_names_no_commit(refused: Refused, demo: Path, approval: str) -> None:
     """A name or a beginning would cover more than was seen."""
     assert demo.is_dir()
-    assert refused("run", "--base", "base", "--approve", approval).startswith("--approve: ")
+    assert refused("run", "--base", "base", "--approve", approval).startswith("approve: ")
 
 
 def test_words_that_fit_nothing(refused: Refused, demo: Path) -> None:

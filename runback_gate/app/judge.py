@@ -1,0 +1,113 @@
+"""`run`: judge the cases of a gate, alone or against a base.
+
+In: the folder of a gate and what somebody wants of it. Out: the report, and what asking models would cost or did cost.
+
+    judged = judge(Path(), JudgeOptions(day="2026-07-28"), world=world)
+    judged.report.exit_code
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+from runback_gate import __version__
+from runback_gate.app.against import Against, hold_against
+from runback_gate.app.live import LiveOptions, World, open_live
+from runback_gate.app.policies import with_lint_messages
+from runback_gate.app.progress import SILENT, Progress
+from runback_gate.cel.cpp_engine import CppEngine
+from runback_gate.gate.base import Base
+from runback_gate.gate.config import Gate
+from runback_gate.gate.plan import Plan, load_plan
+from runback_gate.gate.run import run_gate
+from runback_gate.replay.estimate import Estimate
+from runback_gate.replay.live import Halt
+from runback_gate.replay.spend import Limits
+from runback_gate.report.build import build_report
+from runback_gate.report.model import Incomplete, Notice, Report
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeOptions:
+    """What is judged, by which answers, and against what."""
+
+    day: str
+    """YYYY-MM-DD that waivers are held against."""
+    agent: str | None = None
+    """Name or file of the agent to judge alone."""
+    dataset: str | None = None
+    """Name or file of the dataset to judge alone."""
+    cache: Path | None = None
+    """Folder of the response cache; None for none."""
+    shard: tuple[int, int] = (1, 1)
+    """The part of the cases that is judged: i of n."""
+    live: LiveOptions = field(default_factory=LiveOptions)
+    against: Against = field(default_factory=Against)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What came of it."""
+
+    report: Report
+    estimate: Estimate | None
+    """What was, or would be, asked of models; None where that was not reached."""
+    limits: Limits
+    """The budget that counted."""
+    stopped: str
+    """Why the run ended early; empty where it did not."""
+
+
+def judge(
+    root: Path,
+    options: JudgeOptions,
+    *,
+    world: World,
+    stop: Halt | None = None,
+    progress: Progress = SILENT,
+) -> Judged:
+    """Read the gate of a folder, judge it, and report.
+
+    Args:
+        root: the folder of runback.yaml.
+        options: what is judged, by which answers, and against what.
+        world: environment, clock and chance of questions to models.
+        stop: ends the run; None for a run that nothing ends.
+        progress: is told of each row, of the estimate and of the spending.
+
+    Raises:
+        InputError: the gate or its base cannot be read, or the approval names no commit.
+    """
+    more, against = options.live.trials, options.against
+    plan = load_plan(root, day=options.day, agent=options.agent, dataset=options.dataset)
+    plan = dataclasses.replace(plan, more=more)
+    # A filter leaves part of the head out, which weakens nothing: the base is held against all of it.
+    filtered = options.agent is not None or options.dataset is not None
+    base, context = hold_against(against, load_plan(root, day=options.day) if filtered and against.base else plan)
+    theirs = context.base_plan.policies if context.base_plan else ()
+    engine = CppEngine()
+    with with_lint_messages([*plan.policies, *theirs]):
+        if base is not None and base.plan is not None:
+            base = dataclasses.replace(base, plan=dataclasses.replace(base.plan, more=more))
+        gate = _asking_gate(plan, base)
+        live = open_live(gate, options.live, cache=options.cache, world=world, progress=progress, stop=stop)
+        result = run_gate(plan, engine, live, progress, base=base, shard=options.shard)
+    context = dataclasses.replace(
+        context,
+        shard=options.shard,
+        notices=(*context.notices, *map(Notice, sorted(live.notes))),
+        spend=live.spend(),
+        incomplete=cast("Incomplete", live.halt.reason),
+    )
+    report = build_report(plan, result, engine, version=__version__, context=context)
+    return Judged(report, live.estimate, live.settings.limits, live.halt.reason)
+
+
+def _asking_gate(plan: Plan, base: Base | None) -> Gate | None:
+    """Whose providers and budget count: a change could send a key to a host of its choice, or spend without end."""
+    if base is None or base.approval:
+        return plan.gate
+    return None if base.plan is None else base.plan.gate
