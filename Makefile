@@ -12,7 +12,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: demo live-demo test slow check fix golden bench docs lock clean help
+.PHONY: demo live-demo test lanes slow check fix golden bench docs lock clean help
 
 demo: .venv/.run ## a green run, a changed agent whose row turns red, a signed record and a forgery of it
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh demo/demo.sh
@@ -20,8 +20,11 @@ demo: .venv/.run ## a green run, a changed agent whose row turns red, a signed r
 live-demo: .venv/.model ## a changed prompt judged live, by a small model on this machine; no key
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh demo/live.sh
 
-test: .venv/.dev ## all tests in random order, with branch coverage of at least 95 %
-	@$(PY) -m pytest --cov
+test: .venv/.dev ## the unit lane in random order on all cores, with branch coverage of at least 95 %
+	@$(PY) -m pytest -n auto --dist worksteal -m "not slow and not docs and not e2e" --cov
+
+lanes: .venv/.dev ## the tests of the docs and of whole pull requests
+	@$(PY) -m pytest -n auto --dist worksteal -m "docs or e2e"
 
 slow: .venv/.dev ## the tests that take tens of CPU seconds
 	@$(PY) -m pytest -m slow
@@ -44,7 +47,7 @@ fix: .venv/.dev ## put right what ruff can put right
 
 golden: .venv/.dev ## write the golden files and the sample data anew; read the diff before you commit it
 	@$(PY) demo/build.py
-	@RUNBACK_UPDATE_GOLDEN=1 $(PY) -m pytest
+	@RUNBACK_UPDATE_GOLDEN=1 $(PY) -m pytest -m "not slow"
 	@git status --short tests/golden
 
 bench: .venv/.run ## every promise: the figure, the limit, the ratio
@@ -57,6 +60,10 @@ lock: .venv/.dev ## write the locks anew from pyproject.toml; newer versions wit
 	@$(COMPILE) --group build --output-file requirements/run.lock pyproject.toml
 	@$(COMPILE) --group build --group dev --constraints requirements/run.lock --output-file requirements/dev.lock pyproject.toml
 	@$(COMPILE) --group build --extra providers --constraints requirements/dev.lock --output-file requirements/providers.lock pyproject.toml
+	@for extra in bedrock otlp proof archive ray; do \
+	  $(COMPILE) --group build --extra $$extra --constraints requirements/providers.lock --output-file requirements/$$extra.lock pyproject.toml || exit 1; done
+	@for group in browser storage; do \
+	  $(COMPILE) --group $$group --constraints requirements/providers.lock --output-file requirements/$$group.lock || exit 1; done
 	@$(COMPILE) --no-deps --group model --output-file requirements/model.lock
 
 clean: ## remove the set-up and everything that the tools left behind

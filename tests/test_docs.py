@@ -39,6 +39,8 @@ from runback_gate.gate.waivers import load_waivers
 from runback_gate.policy.document import load_policies
 from runback_gate.policy.evaluate import compile_checks, compile_policy
 
+pytestmark = pytest.mark.docs
+
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]

@@ -16,7 +16,9 @@ from packaging.version import Version
 ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "runback_gate").rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
-LOCKS = ("run", "dev", "providers", "model")
+EXTRAS = ("providers", "bedrock", "otlp", "proof", "archive", "ray")
+GROUPS = ("model", "browser", "storage")
+LOCKS = ("run", "dev", *EXTRAS, *GROUPS)
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -45,8 +47,8 @@ def project() -> dict[str, list[Requirement]]:
     asked = {
         "run": document["project"]["dependencies"] + document["dependency-groups"]["build"],
         "dev": document["dependency-groups"]["dev"],
-        "model": document["dependency-groups"]["model"],
-        "providers": document["project"]["optional-dependencies"]["providers"],
+        **{group: document["dependency-groups"][group] for group in GROUPS},
+        **{extra: document["project"]["optional-dependencies"][extra] for extra in EXTRAS},
         "build": document["build-system"]["requires"],
     }
     return {name: [Requirement(line) for line in lines] for name, lines in asked.items()}
@@ -89,8 +91,8 @@ def test_locks_are_hashed(lock: str) -> None:
     [
         ("run", ["run", "build"]),
         ("dev", ["run", "dev", "build"]),
-        ("providers", ["run", "providers", "build"]),
-        ("model", ["model"]),
+        *((extra, ["run", extra, "build"]) for extra in EXTRAS),
+        *((group, [group]) for group in GROUPS),
     ],
 )
 def test_locks_match_the_project(lock: str, kinds: list[str]) -> None:
@@ -105,15 +107,16 @@ def test_locks_match_the_project(lock: str, kinds: list[str]) -> None:
     ] == []
 
 
-@pytest.mark.parametrize("lock", ["dev", "providers"])
+@pytest.mark.parametrize("lock", ["dev", *EXTRAS])
 def test_locks_contain_the_run_lock(lock: str) -> None:
     """What is tested is what runs: the lock for tests holds the same versions, and more; so does that of the extra."""
     assert locked("run").items() <= locked(lock).items()
 
 
 def test_locks_agree() -> None:
-    """Both can be installed side by side: what the tests and the extra share has one version."""
-    dev, providers = locked("dev"), locked("providers")
-    assert {
-        name: (dev[name], providers[name]) for name in dev.keys() & providers.keys() if dev[name] != providers[name]
-    } == {}
+    """All can be installed side by side: what two of them share has one version."""
+    versions: dict[str, set[Version]] = {}
+    for lock in LOCKS:
+        for name, version in locked(lock).items():
+            versions.setdefault(name, set()).add(version)
+    assert {name: found for name, found in versions.items() if len(found) > 1} == {}

@@ -6,6 +6,7 @@ import shutil
 import threading
 from pathlib import Path
 
+import pytest
 import yaml
 
 from runback_gate.report.model import read_report
@@ -15,6 +16,8 @@ from tests.github.contract import LIMITS
 from tests.github.fake import READER, FakeGitHub
 from tests.report.conftest import PAYLOADS
 from tests.report.test_markdown import assert_inert
+
+pytestmark = pytest.mark.e2e
 
 PAYS = "disputed-charge-escalates"
 WRITTEN = [text for text in PAYLOADS if text.isprintable() and 0 < len(text) < 1000]
