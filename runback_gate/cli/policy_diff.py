@@ -2,45 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import click
 
-from runback_gate.app.policies import with_lint_messages
 from runback_gate.cli import terminal
 from runback_gate.cli.files import MAKE_RUNS, load_runs
 from runback_gate.cli.revision import folder_of
-from runback_gate.documents import check_kind, read_document
-from runback_gate.errors import InputError, Location
-from runback_gate.gate.config import GATE_FILE, GateDocument
-from runback_gate.policy.document import Policy, load_policies
-from runback_gate.schema import validate
+from runback_gate.errors import InputError
+from runback_gate.gate.config import GATE_FILE
 
 if TYPE_CHECKING:
-    from runback_gate.analysis.effect import PolicyEffect, Recorded
+    from runback_gate.app.policy_diff import PolicyDiff, PolicySide
 
 MAX_LISTED = 10_000
 """Flips of each validation and kind that `--json` lists."""
 
 
 _WILD = re.compile(r"[*?[]")
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """The policies of one side."""
-
-    policies: tuple[Policy, ...]
-    title: str
-    """As a person would call it: `main@4be1f02`, or the folder."""
-    folder: Path | None
-    """Where its files can be opened; None for a revision."""
 
 
 @click.command(short_help="What a change of policies does to recorded steps.")
@@ -92,69 +74,43 @@ def diff(
     Exit codes: 0 compared, whatever was found; 1 with --exit-code, when a policy is looser, mixed or removed; 2 could
     not judge (also no recorded step though policies changed).
     """
-    from runback_gate.analysis.effect import compare_policies  # noqa: PLC0415
+    from runback_gate.app.policy_diff import diff_policies, gate_side  # noqa: PLC0415  loads the engine
     from runback_gate.app.recorded import recorded_steps  # noqa: PLC0415
-    from runback_gate.cel.cpp_engine import CppEngine  # noqa: PLC0415
-    from runback_gate.policy.evaluate import compile_policy  # noqa: PLC0415
 
-    before = version(root, base if head is None else _folder_first(base))
-    after = _gate_here(root) if head is None else version(root, _folder_first(head))
-    limit = MAX_LISTED if as_json else show
-    engine = CppEngine()
-    for side in (before, after):
-        # Each on its own first, so that an error names its side; the engine remembers what it compiled.
-        with _told(side.title, side.folder), with_lint_messages(side.policies):
-            for one in side.policies:
-                compile_policy(one, engine)
+    before = _side(root, base if head is None else _folder_first(base))
+    if head is None:
+        after = gate_side(root, "this folder" if root == Path() else root.as_posix())
+    else:
+        after = _side(root, _folder_first(head))
+    steps = recorded_steps(root, day=terminal.today(), runs=None if runs is None else load_runs(runs))
     with terminal.progress(quiet=quiet, noun="step") as progress:
-        steps = _watched(
-            recorded_steps(root, day=terminal.today(), runs=None if runs is None else load_runs(runs)), progress
-        )
-        effects = compare_policies(before.policies, after.policies, engine, steps, limit=limit)
-    _print(effects, before, after, form="json" if as_json else form, show=show)
-    if effects and not effects[0].steps:
+        found = diff_policies(before, after, steps, limit=MAX_LISTED if as_json else show, progress=progress)
+    _print(found, form="json" if as_json else form, show=show)
+    if found.effects and not found.steps:
         hint = MAKE_RUNS if runs else "name some with --runs, or add cases to a dataset"
         raise InputError("no recorded step: policies changed, and nothing says what that does", hint=hint)
-    return 1 if strict and any(effect.loosens for effect in effects) else 0
+    return 1 if strict and found.loosens else 0
 
 
-def version(root: Path, given: str) -> Version:
+def _side(root: Path, given: str) -> PolicySide:
     """The policies of a folder or a revision; those of a revision without a gate are none.
 
     Raises:
         InputError: no such folder or revision, no policy in a folder, or a malformed file.
     """
+    from runback_gate.app.policy_diff import PolicySide, naming_side, policy_patterns, read_policies  # noqa: PLC0415
+
     with folder_of(root, given, only=(GATE_FILE,)) as gate:
         if gate.commit is None:
-            return Version(_policies(gate.path, given), given, gate.path)
+            return read_policies(gate.path, given, gate.path)
         title = f"{given}@{gate.title}"
         if not (gate.path / GATE_FILE).exists():
-            return Version((), title, None)
-        with _told(title, None):
-            only = (GATE_FILE, *map(_fixed, _patterns(gate.path)))
+            return PolicySide((), title, None)
+        with naming_side(title, None):
+            only = (GATE_FILE, *map(_fixed, policy_patterns(gate.path)))
     # Of a large repository only the folders of the policies are laid out.
-    with folder_of(root, gate.commit, only=() if "" in only else only) as files, _told(title, None):
-        return Version(load_policies(files.path, _patterns(files.path), with_tests=False)[0], title, None)
-
-
-@contextlib.contextmanager
-def _told(title: str, folder: Path | None) -> Iterator[None]:
-    """An error in a file names where that lies: a path that can be opened, or the revision."""
-    try:
-        yield
-    except InputError as error:
-        place, message = error.location, error.message if folder else f"in {title}: {error.message}"
-        if place is not None and folder is not None:
-            place = Location((folder / place.path).as_posix(), place.line, place.column)
-        raise type(error)(message, hint=error.hint, location=place) from error
-
-
-def _gate_here(root: Path) -> Version:
-    if not (root / GATE_FILE).exists():
-        hint = "name its folder with --root, or a folder of policies with --head"
-        raise InputError("no gate here", hint=hint, location=Location((root / GATE_FILE).as_posix()))
-    title = "this folder" if root == Path() else root.as_posix()
-    return Version(_policies(root, title), title, root)
+    with folder_of(root, gate.commit, only=() if "" in only else only) as files:
+        return read_policies(files.path, title, None)
 
 
 def _folder_first(given: str) -> str:
@@ -165,24 +121,6 @@ def _folder_first(given: str) -> str:
         return given
 
 
-def _policies(folder: Path, title: str) -> tuple[Policy, ...]:
-    """The policies of a gate, or of a folder that holds nothing else."""
-    is_gate = (folder / GATE_FILE).exists()
-    with _told(title, folder):
-        policies, _ = load_policies(folder, _patterns(folder) if is_gate else ("*.yaml", "*.yml"), with_tests=False)
-    if not policies and not is_gate:
-        hint = "a policy is a YAML file with `kind: Policy`"
-        raise InputError("no policy in this folder", hint=hint, location=Location(folder.as_posix()))
-    return policies
-
-
-def _patterns(folder: Path) -> list[str]:
-    """Where a gate has its policies."""
-    document = read_document(folder, GATE_FILE)
-    check_kind(document, ("Gate",))
-    return validate(document, GateDocument).spec.policies
-
-
 def _fixed(pattern: str) -> str:
     """The folders of a pattern before its first wild part; empty for the root."""
     parts = PurePosixPath(pattern).parts
@@ -190,37 +128,29 @@ def _fixed(pattern: str) -> str:
     return "/".join(parts[:wild])
 
 
-def _watched(steps: Iterable[Recorded], progress: Callable[[int, int, object], None]) -> Iterator[Recorded]:
-    for number, step in enumerate(steps, 1):
-        yield step
-        progress(number, number, None)
-
-
-def _print(effects: Sequence[PolicyEffect], before: Version, after: Version, *, form: str, show: int) -> None:
+def _print(found: PolicyDiff, *, form: str, show: int) -> None:
     from runback_gate.report import effects as report  # noqa: PLC0415  with it comes the engine
 
-    steps = effects[0].steps if effects else 0
-
-    def place(side: str, path: str, line: int) -> str:
-        version = before if side == "base" else after
-        name = path if version.folder is None else (version.folder / path).as_posix()
-        return f"{name}:{line}" + ("" if version.folder else f" in {version.title}")
-
     if form == "json":
-        terminal.print_json(_json(effects, before, after, steps))
+        terminal.print_json(_json(found))
     elif form == "markdown":
-        click.echo(report.as_markdown(effects, steps=steps, place=place, show=show).encode(), nl=False)
+        text = report.as_markdown(found.effects, steps=found.steps, place=found.place, show=show)
+        click.echo(text.encode(), nl=False)
     else:
         width, unicode = terminal.width(), terminal.unicode()
-        click.echo(report.as_text(effects, steps=steps, width=width, place=place, show=show, unicode=unicode), nl=False)
+        text = report.as_text(
+            found.effects, steps=found.steps, width=width, place=found.place, show=show, unicode=unicode
+        )
+        click.echo(text, nl=False)
 
 
-def _json(effects: Sequence[PolicyEffect], before: Version, after: Version, steps: int) -> dict[str, object]:
+def _json(found: PolicyDiff) -> dict[str, object]:
+    effects = found.effects
     flips = [flip for effect in effects for flip in effect.flips]
     return {
-        "base": before.title,
-        "head": after.title,
-        "steps": steps,
+        "base": found.before.title,
+        "head": found.after.title,
+        "steps": found.steps,
         "policies": {effect.policy: effect.word for effect in effects},
         "flips": [
             {

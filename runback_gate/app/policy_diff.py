@@ -1,0 +1,149 @@
+"""`policy diff`: what a change of policies does to recorded steps.
+
+In: the policies of two sides, and recorded steps. Out: the effect of each policy that changed, with every verdict that
+flips.
+
+    before, after = read_policies(Path("base"), "base", Path("base")), gate_side(Path(), "this folder")
+    diff_policies(before, after, steps).loosens
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from runback_gate.analysis.effect import PolicyEffect, Recorded, compare_policies
+from runback_gate.app.policies import with_lint_messages
+from runback_gate.app.progress import SILENT
+from runback_gate.cel.cpp_engine import CppEngine
+from runback_gate.documents import check_kind, read_document
+from runback_gate.errors import InputError, Location
+from runback_gate.gate.config import GATE_FILE, GateDocument
+from runback_gate.policy.document import Policy, load_policies
+from runback_gate.policy.evaluate import compile_policy
+from runback_gate.schema import validate
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySide:
+    """The policies of one side."""
+
+    policies: tuple[Policy, ...]
+    title: str
+    """As a person would call it: `main@4be1f02`, or the folder."""
+    folder: Path | None
+    """Where its files can be opened; None for a revision."""
+
+    def place(self, path: str, line: int) -> str:
+        """A place in one of its files, in words."""
+        if self.folder is None:
+            return f"{path}:{line} in {self.title}"
+        return f"{(self.folder / path).as_posix()}:{line}"
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyDiff:
+    """What changed between two sides, and what that does."""
+
+    before: PolicySide
+    after: PolicySide
+    effects: tuple[PolicyEffect, ...]
+    """One for each policy that changed."""
+
+    @property
+    def steps(self) -> int:
+        """Recorded steps that were judged by both sides."""
+        return self.effects[0].steps if self.effects else 0
+
+    @property
+    def loosens(self) -> bool:
+        """Whether a policy is looser, mixed or removed."""
+        return any(effect.loosens for effect in self.effects)
+
+    def place(self, side: str, path: str, line: int) -> str:
+        """A place on the side `base` or `head`, in words."""
+        return (self.before if side == "base" else self.after).place(path, line)
+
+
+def diff_policies(
+    before: PolicySide,
+    after: PolicySide,
+    steps: Iterable[Recorded],
+    *,
+    limit: int,
+    progress: Callable[[int, int, object], None] = SILENT,
+) -> PolicyDiff:
+    """Judge the same recorded steps by both sides; steps are taken one by one and not kept.
+
+    `limit` is the number of flips that are kept of each validation and kind; all are counted. `progress` is called with
+    the number of steps that are done, twice.
+
+    Raises:
+        InputError: an expression does not compile; its place names the side.
+    """
+    engine = CppEngine()
+    for side in (before, after):
+        # Each on its own first, so that an error names its side; the engine remembers what it compiled.
+        with naming_side(side.title, side.folder), with_lint_messages(side.policies):
+            for policy in side.policies:
+                compile_policy(policy, engine)
+    effects = compare_policies(before.policies, after.policies, engine, _counted(steps, progress), limit=limit)
+    return PolicyDiff(before, after, tuple(effects))
+
+
+def gate_side(root: Path, title: str) -> PolicySide:
+    """The policies of the gate in a folder.
+
+    Raises:
+        InputError: there is no gate, or a file of it is malformed.
+    """
+    if not (root / GATE_FILE).exists():
+        hint = "name its folder with --root, or a folder of policies with --head"
+        raise InputError("no gate here", hint=hint, location=Location((root / GATE_FILE).as_posix()))
+    return read_policies(root, title, root)
+
+
+def read_policies(files: Path, title: str, folder: Path | None) -> PolicySide:
+    """The policies of a gate, or of a folder that holds nothing else.
+
+    `files` is where they are read, `folder` where a person can open them: None for the files of a revision, which may
+    be without policies.
+
+    Raises:
+        InputError: no policy in a folder that is no gate, or a malformed file.
+    """
+    is_gate = folder is None or (files / GATE_FILE).exists()
+    with naming_side(title, folder):
+        patterns = policy_patterns(files) if is_gate else ["*.yaml", "*.yml"]
+        policies, _ = load_policies(files, patterns, with_tests=False)
+    if not policies and not is_gate:
+        hint = "a policy is a YAML file with `kind: Policy`"
+        raise InputError("no policy in this folder", hint=hint, location=Location(files.as_posix()))
+    return PolicySide(policies, title, folder)
+
+
+def policy_patterns(folder: Path) -> list[str]:
+    """Where a gate has its policies."""
+    document = read_document(folder, GATE_FILE)
+    check_kind(document, ("Gate",))
+    return validate(document, GateDocument).spec.policies
+
+
+@contextlib.contextmanager
+def naming_side(title: str, folder: Path | None) -> Iterator[None]:
+    """An error in a file names where that lies: a path that can be opened, or the revision."""
+    try:
+        yield
+    except InputError as error:
+        place, message = error.location, error.message if folder else f"in {title}: {error.message}"
+        if place is not None and folder is not None:
+            place = Location((folder / place.path).as_posix(), place.line, place.column)
+        raise type(error)(message, hint=error.hint, location=place) from error
+
+
+def _counted(steps: Iterable[Recorded], progress: Callable[[int, int, object], None]) -> Iterator[Recorded]:
+    for number, step in enumerate(steps, 1):
+        yield step
+        progress(number, number, None)
