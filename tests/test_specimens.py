@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from runback_gate.app.samples import sample_run
 from runback_gate.canonical import digest_bytes, parse_canonical
 from runback_gate.capture.runs import read_run, write_run
-from runback_gate.cli.samples import sample_run
 from runback_gate.dataset.recordings import recording
 from runback_gate.replay.cache import ResponseCache, answer_entry, answer_name
 from runback_gate.report.model import read_report

@@ -1,8 +1,9 @@
-"""The recorded steps that a change of policies is tried on.
+"""Recorded steps: one of a run, or all that a change of policies is tried on.
 
-In: runs, or the folder of a gate. Out: their steps, one by one.
+In: runs, or the folder of a gate. Out: their steps.
 
-    recorded_steps(Path(), day="2026-07-28", runs=None)     # the recordings of the gate's datasets
+    recorded_step(run, 3)
+    recorded_steps(Path(), day="2026-07-28", runs=None)     # the recordings of the gate's datasets, one by one
 """
 
 from __future__ import annotations
@@ -11,9 +12,23 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from runback_gate.analysis.effect import Recorded, recorded
+from runback_gate.errors import InputError
 from runback_gate.gate.plan import load_plan
 from runback_gate.gate.record import recorded_cases
-from runback_gate.step import Run
+from runback_gate.step import Run, Step
+
+
+def recorded_step(run: Run, index: int) -> Step:
+    """One step of a run, counted from 0.
+
+    Raises:
+        InputError: the run has no such step.
+    """
+    if not 0 <= index < len(run.steps):
+        last = len(run.steps) - 1
+        hint = "it has none" if last < 0 else "its only step is 0" if last == 0 else f"its steps are 0 to {last}"
+        raise InputError(f"run {run.id} has no step {index}", hint=hint)
+    return run.steps[index]
 
 
 def recorded_steps(root: Path, *, day: str, runs: Iterable[Run] | None) -> Iterator[Recorded]:

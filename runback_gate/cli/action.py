@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from runback_gate.app.paths import slug
 from runback_gate.cli.files import read_file, write_file, write_lines
 from runback_gate.cli.runner import MAX_SUMMARY, Inputs, Runner, open_runner, read_inputs
 from runback_gate.cli.snapshot import snapshot
-from runback_gate.cli.terminal import progress, slug, today, unicode
+from runback_gate.cli.terminal import progress, today, unicode
 from runback_gate.documents import expand, safe_read
 from runback_gate.errors import GitHubError, InputError, RunbackError, WriteError
 from runback_gate.report.text import command_data, markdown, terminal

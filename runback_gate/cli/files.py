@@ -1,7 +1,7 @@
 """Files that somebody named on the command line: read, written whole, and the runs among them.
 
     run = find_run("runs/chats-0001-1f0c3a5b.jsonl")
-    write_file(below(root, "datasets/refunds.yaml"), data)
+    write_file(Path("report.html"), data)
 
 What a person types may lie anywhere; what a document names is read through `documents`, which stays below a root.
 """
@@ -13,13 +13,13 @@ import errno
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO
 
 from runback_gate.capture.runs import FORMAT, MAX_RUN_BYTES, read_run
 from runback_gate.documents import nearest, quoted, suggestion, write_parts
-from runback_gate.errors import InputError, IntegrityError, Location, PathError, WriteError
-from runback_gate.step import Run, Step
+from runback_gate.errors import InputError, IntegrityError, Location, WriteError
+from runback_gate.step import Run
 
 RUNS = Path("runs")
 STDIN = Path("-")
@@ -157,20 +157,6 @@ def create_files(files: Mapping[Path, tuple[bytes, int]]) -> None:
         raise
 
 
-def below(root: Path, name: str) -> Path:
-    """Where a file of the gate in `root` is written.
-
-    Raises:
-        PathError: outside of it, so that the gate could never read it.
-    """
-    path = root / name
-    inside = ".." not in PurePosixPath(name).parts and not PurePosixPath(name).is_absolute()
-    if not inside or not path.resolve().is_relative_to(root.resolve()):
-        hint = "name a file below it, without `..`"
-        raise PathError("leads out of the folder of the gate", hint=hint, location=Location(name))
-    return path
-
-
 def find_run(name: str) -> Run:
     """A run by its file, or by its id in `runs/`.
 
@@ -208,16 +194,3 @@ def load_runs(path: Path) -> Iterator[Run]:
     """
     for name in sorted(path.glob("*.jsonl")) if path.is_dir() else [path]:
         yield load_run(name, hint=MAKE_RUNS)
-
-
-def read_step(run: Run, index: int) -> Step:
-    """One step of a run.
-
-    Raises:
-        InputError: the run has no such step.
-    """
-    if index >= len(run.steps):
-        last = len(run.steps) - 1
-        hint = "it has none" if last < 0 else "its only step is 0" if last == 0 else f"its steps are 0 to {last}"
-        raise InputError(f"run {run.id} has no step {index}", hint=hint)
-    return run.steps[index]

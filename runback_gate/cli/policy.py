@@ -12,7 +12,7 @@ import click
 from runback_gate.app.policies import load_policy_files
 from runback_gate.canonical import JsonValue
 from runback_gate.cli import terminal
-from runback_gate.cli.files import MAKE_RUNS, find_run, load_runs, read_step
+from runback_gate.cli.files import MAKE_RUNS, find_run, load_runs
 from runback_gate.cli.groups import Commands
 from runback_gate.cli.policy_diff import diff
 from runback_gate.cli.policy_mutate import mutation_json, mutation_lines
@@ -167,9 +167,10 @@ def explain(rule: str, run: str, step: int, policies: tuple[str, ...], as_json: 
     runs/).
     """
     from runback_gate.app.explain import explain_step  # noqa: PLC0415  loads the engine
+    from runback_gate.app.recorded import recorded_step  # noqa: PLC0415
 
     files = load_policy_files(policy_roots(policies), with_tests=False)
-    explained = explain_step(files.policies, rule, read_step(find_run(run), step))
+    explained = explain_step(files.policies, rule, recorded_step(find_run(run), step))
     if as_json:
         terminal.print_json([_explanation_json(item) for item in explained])
     else:

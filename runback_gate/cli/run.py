@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from runback_gate.app.paths import below
 from runback_gate.cli import terminal
-from runback_gate.cli.files import below
 from runback_gate.cli.live import interruptible, live_options, live_options_from
 from runback_gate.cli.output import Output, output_options, publish
 from runback_gate.errors import InputError

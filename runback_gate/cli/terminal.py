@@ -10,7 +10,6 @@ import contextlib
 import datetime
 import json
 import os
-import re
 import shutil
 import sys
 import time
@@ -63,11 +62,6 @@ def unicode() -> bool:
 def many(number: int, noun: str) -> str:
     """`1 case`, `2 cases`."""
     return f"{number:,} {noun if number == 1 else _PLURALS.get(noun, f'{noun}s')}"
-
-
-def slug(text: str) -> str:
-    """A file name made of a name: lower case letters, digits and dashes."""
-    return re.sub(r"[^a-z0-9-]+", "-", text.lower()).strip("-")[:64] or "agent"
 
 
 def row(name: str, text: str) -> None:

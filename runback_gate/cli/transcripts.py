@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from runback_gate.app.paths import slug
 from runback_gate.canonical import parse_json
 from runback_gate.capture.runs import write_run
 from runback_gate.capture.transcript import MAX_TRANSCRIPT_BYTES, read_transcripts
@@ -71,7 +72,7 @@ def transcript(file: Path, agent: str, tools: Path | None, model: str | None, ou
     if first := next((run for run in runs if run.steps), None):
         place = shlex.quote((out / f"{first.id}.jsonl").as_posix())
         # A word that begins the file name, so that no agent name needs quotes here.
-        more = f"dataset add {place} 0 --dataset datasets/{terminal.slug(agent)}.yaml"
+        more = f"dataset add {place} 0 --dataset datasets/{slug(agent)}.yaml"
         click.echo(f"next: runback-gate {more if Path(GATE_FILE).exists() else f'init --from {place}'}")
     return 0
 

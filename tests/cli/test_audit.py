@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from runback_gate.app.samples import sample_run
 from runback_gate.audit.checkpoint import parse_checkpoint
 from runback_gate.capture.runs import write_run
-from runback_gate.cli.samples import sample_run
 from tests.cli.conftest import Command, change, write
 
 RUN = "runs/sample.jsonl"

@@ -81,14 +81,6 @@ def test_plurals(number: int, noun: str, text: str) -> None:
     assert terminal.many(number, noun) == text
 
 
-@pytest.mark.parametrize(
-    ("name", "slug"), [("Shop Agent!", "shop-agent"), ("..", "agent"), ("é", "agent"), ("a" * 99, "a" * 64)]
-)
-def test_slugs(name: str, slug: str) -> None:
-    """File names are made of letters, digits and dashes."""
-    assert terminal.slug(name) == slug
-
-
 def test_a_bar_on_a_terminal(screen: tuple[int, TextIO], monkeypatch: pytest.MonkeyPatch) -> None:
     """On a terminal progress is a bar with the cases done."""
     monkeypatch.setenv("TERM", "xterm")

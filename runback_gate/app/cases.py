@@ -1,0 +1,206 @@
+"""`dataset add | list | show`: recorded steps become cases, and cases are read.
+
+In: the folder of a gate, a run, and what somebody wants to keep of it. Out: the files that the case makes, which the
+caller writes; or the cases that are there, each with its recorded step.
+
+    added = add_case(Path(), run, 3, NewCase("datasets/refunds.yaml"))
+    added.files             # {"datasets/refunds/3f…json": b"…", "datasets/refunds.yaml": b"…"}
+    find_case(Path(), "refunds/chats-0001-3").step
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, cast
+
+from runback_gate.app.paths import below
+from runback_gate.app.recorded import recorded_step
+from runback_gate.canonical import JsonValue
+from runback_gate.cel.cpp_engine import CppEngine
+from runback_gate.dataset.checks import propose_checks
+from runback_gate.dataset.document import Case, Dataset, case_step, dataset_from, load_dataset
+from runback_gate.dataset.edit import append_case, new_dataset
+from runback_gate.dataset.recordings import recording
+from runback_gate.documents import Document, expand, parse_document, read_document, suggestion
+from runback_gate.errors import DocumentError, ExpressionError, InputError
+from runback_gate.gate.config import GATE_FILE, load_gate
+from runback_gate.policy.context import read_json, step_data
+from runback_gate.policy.evaluate import Subject, compile_checks, judge
+from runback_gate.schema import schema_id
+from runback_gate.step import Run, Step
+
+
+@dataclass(frozen=True, slots=True)
+class NewCase:
+    """What a step is kept as."""
+
+    dataset: str
+    """Dataset file, from the folder of the gate; made when it is not there."""
+    checks: tuple[dict[str, Any], ...] = ()
+    """As in a dataset; none for those that the recorded answer keeps."""
+    id: str | None = None
+    """None for one made from run and step."""
+    why: str = ""
+    """Why the case is here: the incident, the promise."""
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AddedCase:
+    """A case, and what to write so that it is there."""
+
+    files: Mapping[str, bytes]
+    """By path from the folder of the gate, in the order in which they are to be written."""
+    id: str
+    checks: tuple[dict[str, Any], ...]
+    broken: Mapping[int, str]
+    """Why the recorded answer does not keep a check, by its number."""
+    note: str | None
+    """Why `run` does not judge the dataset yet, if so."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundCase:
+    """A case of a dataset, with its step."""
+
+    dataset: Dataset
+    case: Case
+    step: Step
+
+    @property
+    def title(self) -> str:
+        """`DATASET/CASE`."""
+        return f"{self.dataset.name}/{self.case.id}"
+
+
+def add_case(root: Path, run: Run, index: int, new: NewCase) -> AddedCase:
+    """Make a case of a step of a run. Comments and order of the dataset file stay as they are.
+
+    Raises:
+        InputError: the run has no such step, a check is wrong, or the dataset does not take the case.
+        PathError: the dataset file would lie outside of the gate.
+    """
+    below(root, new.dataset)
+    name = PurePosixPath(new.dataset).as_posix()
+    step = recorded_step(run, index)
+    digest, path, data = recording(step, name)
+    below(root, path)
+    checks = list(new.checks) or propose(step)
+    case: dict[str, JsonValue] = {"id": new.id or case_name(run, index), "step": digest}
+    case |= {"why": new.why} if new.why else {}
+    case |= {"tags": list(new.tags)} if new.tags else {}
+    case["checks"] = cast("JsonValue", checks)
+    text = _extended(root, name, case, run.agent)
+    broken = _broken(parse_document(text, name), step)
+    files = {path: data, name: text.encode()}
+    return AddedCase(files, str(case["id"]), tuple(checks), broken, _ungated(root, name))
+
+
+def list_cases(root: Path, names: Sequence[str] = ()) -> list[FoundCase]:
+    """The cases of the gate's datasets, or of the files that are named.
+
+    Raises:
+        InputError: no dataset is named, or one cannot be read.
+    """
+    return [FoundCase(item, case, case_step(root, item, case)) for item, case in _cases(root, names)]
+
+
+def find_case(root: Path, name: str) -> FoundCase:
+    """The one case of the gate that is named CASE or DATASET/CASE.
+
+    Raises:
+        InputError: none is, or more than one.
+    """
+    cases = _cases(root, ())
+    found = [(item, case) for item, case in cases if name in (case.id, f"{item.name}/{case.id}")]
+    if not found:
+        hint = suggestion(name, {word for item, case in cases for word in (case.id, f"{item.name}/{case.id}")})
+        raise InputError(f"no case is named {name!r}", hint=hint or "`runback-gate dataset list` names them")
+    if len(found) > 1:
+        places = " or ".join(f"{item.name}/{case.id}" for item, case in found)
+        raise InputError(f"{len(found)} cases are named {name!r}", hint=f"say {places}")
+    item, case = found[0]
+    return FoundCase(item, case, case_step(root, item, case))
+
+
+def case_name(run: Run, index: int) -> str:
+    """The id of a case that is made of a step."""
+    return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', run.id).lstrip('._-')[:200] or 'run'}-{index}"
+
+
+def propose(step: Step) -> list[dict[str, Any]]:
+    """Checks that a recorded step keeps today."""
+    calls = []
+    for call in step.response.tool_calls:
+        arguments = read_json(call.arguments)
+        calls.append((call.name, arguments if isinstance(arguments, dict) else {}))
+    return propose_checks(tuple(calls), step.response.finish_reason)
+
+
+def _cases(root: Path, names: Sequence[str]) -> list[tuple[Dataset, Case]]:
+    patterns = tuple(names) or load_gate(root).datasets
+    found = [load_dataset(root, name) for name in expand(root, patterns)]
+    if not found:
+        raise InputError(f"no dataset is named by {', '.join(patterns)}", hint="`runback-gate dataset add` makes one")
+    return [(item, case) for item in found for case in item.cases]
+
+
+def _extended(root: Path, name: str, case: dict[str, JsonValue], agent: str) -> str:
+    """The text of a dataset file with the case, which is refused here, before anything is written."""
+    if (root / name).exists():
+        document = read_document(root, name)
+        there = dataset_from(document)
+        if there.agent != agent:
+            place = document.mark(("metadata", "agent"))
+            raise InputError(f"the dataset is of agent {there.agent!r}, the run of {agent!r}", location=place)
+        if twin := next((item for item in there.cases if item.id == case["id"]), None):
+            raise InputError(
+                f"a case is named {case['id']!r} already", hint="name it with --id", location=twin.location
+            )
+        text = append_case(document, case)
+    else:
+        text = new_dataset(PurePosixPath(name).stem, agent, case, schema_id("Dataset"))
+    try:
+        dataset_from(parse_document(text, name))
+    except DocumentError as error:
+        raise _refused(name, error) from error
+    return text
+
+
+def _refused(name: str, error: InputError) -> InputError:
+    """The error without its place, which is one in a text that nobody will see."""
+    return InputError(f"{name}: the case cannot be added: {error.message}", hint=error.hint)
+
+
+def _broken(document: Document, recorded: Step) -> dict[int, str]:
+    """What to say of the checks of the last case that the recorded answer does not keep, by their number.
+
+    Raises:
+        InputError: one does not compile.
+    """
+    engine, checks = CppEngine(), dataset_from(document).cases[-1].checks
+    try:
+        rules = [compile_checks([check], engine) for check in checks]
+    except ExpressionError as error:
+        raise _refused(document.path, error) from error
+    subject = Subject(engine, step_data(recorded))
+    said = {
+        number: finding
+        for number, rule in enumerate(rules)
+        for finding in judge(subject, [rule], explained=False).findings
+    }
+    return {
+        number: "the recorded answer does not keep it" if finding.outcome == "fail" else finding.message
+        for number, finding in said.items()
+    }
+
+
+def _ungated(root: Path, name: str) -> str | None:
+    """Why `run` does not judge the dataset yet, if so."""
+    if not (root / GATE_FILE).exists():
+        return f"there is no {GATE_FILE} here yet; `runback-gate init` writes one"
+    named = name in expand(root, load_gate(root).datasets)
+    return None if named else f"{GATE_FILE} does not name this file; add it to `spec.datasets`"
