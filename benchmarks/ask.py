@@ -43,12 +43,12 @@ async def bare_aiohttp(url: str, stack: AsyncExitStack) -> Asker:
     """Post and parse, and nothing else."""
     import aiohttp  # noqa: PLC0415  each way imports what it measures
 
-    from runback_gate.replay.providers.wire import to_body  # noqa: PLC0415
+    from runback_gate.wire.openai_chat import write_request  # noqa: PLC0415
 
     session = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
 
     async def ask(index: int) -> Any:
-        async with session.post(f"{url}/chat/completions", json=to_body(step(index).request, "gpt-4o")) as reply:
+        async with session.post(f"{url}/chat/completions", json=write_request(step(index).request, "gpt-4o")) as reply:
             return await reply.json()
 
     return ask
@@ -57,14 +57,14 @@ async def bare_aiohttp(url: str, stack: AsyncExitStack) -> Asker:
 async def bare_litellm(url: str, stack: AsyncExitStack) -> Asker:
     """litellm's own function, with the settings that ours has."""
     from runback_gate.replay.providers.litellm import SETTINGS  # noqa: PLC0415
-    from runback_gate.replay.providers.wire import to_body  # noqa: PLC0415
+    from runback_gate.wire.openai_chat import write_request  # noqa: PLC0415
 
     os.environ.update(SETTINGS)
     import litellm  # noqa: PLC0415
 
     stack.push_async_callback(litellm.close_litellm_async_clients)
     fixed: dict[str, Any] = {"custom_llm_provider": "openai", "api_base": url, "api_key": "none", "max_retries": 0}
-    return lambda index: litellm.acompletion(**to_body(step(index).request, "gpt-4o"), **fixed)
+    return lambda index: litellm.acompletion(**write_request(step(index).request, "gpt-4o"), **fixed)
 
 
 async def measure(way: str, url: str, count: int, in_flight: int) -> dict[str, float]:

@@ -23,9 +23,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 ErrorKind = Literal[
-    "rate limit", "time-out", "connection", "server", "authentication", "refused", "garbage", "context too long"
+    "rate limit",
+    "time-out",
+    "connection",
+    "server",
+    "authentication",
+    "refused",
+    "garbage",
+    "not understood",
+    "context too long",
 ]
-"""Why a model gave no answer. `server`: 5xx. `refused`: any other 4xx. `garbage`: an answer that cannot be read."""
+"""Why a model gave no answer. `server`: 5xx. `refused`: any other 4xx. `garbage`: what came is no JSON, or too large.
+`not understood`: an answer of which a part is not known; it is not judged by the rest."""
 
 RETRYABLE: frozenset[ErrorKind] = frozenset(("rate limit", "time-out", "connection", "server"))
 """What may go well a moment later. All else would be answered in the same way again."""

@@ -142,6 +142,8 @@ class Request:
     """How the wire had the instructions, when it was not one plain text of role `system`; `system` is its content."""
     extra: dict[str, Any] = field(default_factory=dict)
     """Wire fields that no agent config states, by their names: `response_format`, `tool_choice`, `stream`."""
+    api: Api | None = None
+    """The API whose names `parameters` and every `extra` have; None when no API said them."""
 
 
 @dataclass(frozen=True, slots=True)

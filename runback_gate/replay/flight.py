@@ -24,7 +24,7 @@ from runback_gate.replay.live import Done, Left, Live, Opened, advance, missing
 
 T = TypeVar("T")
 
-_BILLED: frozenset[ErrorKind] = frozenset(("time-out", "connection", "garbage"))
+_BILLED: frozenset[ErrorKind] = frozenset(("time-out", "connection", "garbage", "not understood"))
 """Failures after which nobody knows whether the provider worked, and asks for money."""
 _OUTAGE: frozenset[ErrorKind] = frozenset(("rate limit", "time-out", "connection", "server"))
 """Failures that say something about the provider and nothing about the question."""

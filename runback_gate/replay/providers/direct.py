@@ -12,22 +12,23 @@ Redirects are not followed: the key would go along. An answer is read up to 8 Mi
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import cast
+from collections.abc import AsyncIterator, Mapping
 
 import aiohttp
-import orjson
 
 from runback_gate import __version__
 from runback_gate.canonical import JsonValue, parse_json, plain_bytes
 from runback_gate.errors import InputError, ProviderError, RunbackError
 from runback_gate.replay.prices import cost, price_of
+from runback_gate.replay.providers.failure import failure, no_answer
+from runback_gate.replay.providers.key_guard import KeyGuard
 from runback_gate.replay.providers.model import Outside, Provider
-from runback_gate.replay.providers.stream import CutError, Stream, StreamError
-from runback_gate.replay.providers.wire import MAX_BODY_BYTES, Answer, GarbageError, failure, read_answer, to_body
+from runback_gate.replay.providers.question import sendable
 from runback_gate.step import Request, Response
+from runback_gate.wire import openai_chat
 
 _CONNECT_SECONDS = 15.0
+_MAX_ANSWER_BYTES = 8 << 20
 _MAX_ERROR_BYTES = 64 << 10
 
 
@@ -50,6 +51,7 @@ class Endpoint:
         self.provider = provider
         self.url = provider.base_url.rstrip("/") + "/chat/completions"
         self._key = key
+        self._guard = KeyGuard(key)
         self._outside = outside
         self._deadline = deadline
         self._proxy = proxy
@@ -65,7 +67,7 @@ class Endpoint:
         if session is not None:
             await session.close()
 
-    async def post(self, body: Mapping[str, object]) -> Answer:
+    async def post(self, body: Mapping[str, object]) -> Response:
         """Send one request, once.
 
         Raises:
@@ -87,27 +89,26 @@ class Endpoint:
             ) as reply:
                 if reply.status != 200:
                     raise await self._failure(reply)
-                if reply.content_type == "text/event-stream":
-                    value = await self._streamed(reply)
-                else:
-                    value = parse_json(self._clean(await _read(reply, MAX_BODY_BYTES)), path="answer")
-            if isinstance(value, dict) and value.get("error") and not value.get("choices"):
-                raise self._said(plain_bytes(value))
-            return read_answer(value, clock() - begun)
+                value = await self._value(reply)
+            if self._guard.holds(value):
+                raise ProviderError("garbage", f"{self.name}: the answer holds the key")
+            latency = max(0, round((clock() - begun) * 1000))
+            return dataclasses.replace(openai_chat.read_answer(value), latency_ms=latency)
         except ProviderError:
             raise
         except TimeoutError as error:
             raise ProviderError("time-out", f"{self.name}: no answer within {left:.3g} s") from error
-        except (GarbageError, RunbackError, aiohttp.ClientResponseError) as error:
-            reason = error.message if isinstance(error, RunbackError) else str(error)
-            raise ProviderError("garbage", self._hidden(f"{self.name}: not a chat completion: {reason}")) from error
+        except RunbackError as error:
+            raise no_answer(self.name, error, guard=self._guard) from error
         except aiohttp.InvalidURL as error:
             raise ProviderError("refused", f"{self.name}: baseUrl is no address") from error
-        except (CutError, aiohttp.ClientPayloadError) as error:
+        except aiohttp.ClientResponseError as error:
+            raise ProviderError("garbage", self._guard.hide(f"{self.name}: no HTTP: {error}")) from error
+        except aiohttp.ClientPayloadError as error:
             raise ProviderError("connection", f"{self.name}: the answer ended before its end") from error
         except (aiohttp.ClientError, OSError) as error:
             reason = getattr(error, "strerror", None) or type(error).__name__
-            raise ProviderError("connection", self._hidden(f"{self.name}: no connection: {reason}")) from error
+            raise ProviderError("connection", self._guard.hide(f"{self.name}: no connection: {reason}")) from error
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -128,41 +129,20 @@ class Endpoint:
             return ProviderError("refused", f"{self.name}: redirects elsewhere, which is not followed", hint=hint)
         try:
             data = await _read(reply, _MAX_ERROR_BYTES)
-        except (GarbageError, aiohttp.ClientPayloadError):
+        except (InputError, aiohttp.ClientPayloadError):
             data = b""  # the status says enough
-        return failure(self.name, reply.status, data, reply.headers, secret=self._key)
+        return failure(self.name, reply.status, data, reply.headers, guard=self._guard)
 
-    async def _streamed(self, reply: aiohttp.ClientResponse) -> JsonValue:
-        stream, size = Stream(), 0
-        try:
-            async for piece in reply.content.iter_any():
-                size += len(piece)
-                if size > MAX_BODY_BYTES:
-                    raise GarbageError(f"larger than {MAX_BODY_BYTES >> 20} MiB")
-                stream.feed(piece)
-                if stream.done:
-                    break
-        except StreamError as error:
-            raise self._said(error.data) from error
-        value = stream.completion()
-        self._clean(plain_bytes(value))
-        return value
-
-    def _said(self, data: bytes) -> ProviderError:
-        """An error that came with status 200, as gateways send it: its code is the status that was meant."""
-        error = cast("dict[str, object]", orjson.loads(data)).get("error")
-        code = error.get("code") if isinstance(error, dict) else None
-        status = int(code) if isinstance(code, (int, str)) and str(code).isdecimal() else 500
-        return failure(self.name, status if 400 <= status < 600 else 500, data, {}, secret=self._key)
-
-    def _clean(self, data: bytes) -> bytes:
-        """The bytes, unless the key is in them: an answer is stored and shown."""
-        if self._key and self._key.encode() in data:
-            raise GarbageError("it holds the key")
-        return data
-
-    def _hidden(self, text: str) -> str:
-        return text.replace(self._key, "[key]") if self._key else text
+    async def _value(self, reply: aiohttp.ClientResponse) -> JsonValue:
+        """The JSON of an answer; of a streamed one what a plain answer would have been."""
+        if reply.content_type != "text/event-stream":
+            return parse_json(await _read(reply, _MAX_ANSWER_BYTES), path="answer")
+        stream = openai_chat.read_stream()
+        async for piece in _pieces(reply, _MAX_ANSWER_BYTES):
+            stream.feed(piece)
+            if stream.done:
+                break
+        return stream.body()
 
 
 class DirectModel:
@@ -182,10 +162,10 @@ class DirectModel:
 
     async def answer(self, request: Request) -> Response:
         """Ask once; see `Model`."""
-        answer = await self._endpoint.post(to_body(request, self._name))
+        response = await self._endpoint.post(openai_chat.write_request(sendable(request), self._name))
         if "seed" in request.parameters:
-            self._note_seed(answer.fingerprint)
-        return dataclasses.replace(answer.response, cost_usd=cost(self._price, answer.response.usage))
+            self._note_seed(response.extra.get("system_fingerprint"))
+        return dataclasses.replace(response, cost_usd=cost(self._price, response.usage))
 
     async def close(self) -> None:
         """Close the connections of the endpoint."""
@@ -202,17 +182,23 @@ class DirectModel:
 
 
 async def _read(reply: aiohttp.ClientResponse, limit: int) -> bytes:
-    """The whole body.
+    """The whole body; errors as `_pieces`."""
+    return b"".join([piece async for piece in _pieces(reply, limit)])
+
+
+async def _pieces(reply: aiohttp.ClientResponse, limit: int) -> AsyncIterator[bytes]:
+    """The body as it comes.
 
     Raises:
-        GarbageError: larger than the limit; nothing more is read.
+        InputError: larger than the limit; nothing more is read.
     """
-    if reply.content_length is not None and reply.content_length > limit:
-        raise GarbageError(f"larger than {limit >> 10} KiB")
-    parts, size = [], 0
-    async for piece in reply.content.iter_any():
-        size += len(piece)
-        if size > limit:
-            raise GarbageError(f"larger than {limit >> 10} KiB")
-        parts.append(piece)
-    return b"".join(parts)
+    size = reply.content_length or 0
+    if size <= limit:
+        size = 0
+        async for piece in reply.content.iter_any():
+            size += len(piece)
+            if size > limit:
+                break
+            yield piece
+    if size > limit:
+        raise InputError(f"larger than {limit >> 10:,} KiB")

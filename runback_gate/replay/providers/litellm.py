@@ -23,9 +23,12 @@ from typing import Any
 from runback_gate.canonical import parse_json
 from runback_gate.errors import ErrorKind, ProviderError, RunbackError, UnaskableError
 from runback_gate.replay.prices import amount, cost, price_of
+from runback_gate.replay.providers.failure import kind_of, no_answer, retry_after
+from runback_gate.replay.providers.key_guard import KeyGuard
 from runback_gate.replay.providers.model import Outside, Provider
-from runback_gate.replay.providers.wire import Answer, GarbageError, kind_of, read_answer, retry_after, to_body
+from runback_gate.replay.providers.question import sendable
 from runback_gate.step import Request, Response
+from runback_gate.wire import openai_chat
 
 SETTINGS = {
     # Each of these would otherwise be fetched from the network at the import, prices among them.
@@ -55,7 +58,7 @@ class Endpoint:
     def __init__(self, name: str, provider: Provider, key: str | None, outside: Outside, *, deadline: float) -> None:
         self.name = name
         self.provider = provider
-        self._key = key
+        self._guard = KeyGuard(key)
         # Without one litellm looks for keys of its own in the environment, which is right for its own addresses alone.
         self._sent_key = key or ("none" if provider.base_url else None)
         self._outside = outside
@@ -80,7 +83,7 @@ class Endpoint:
             return None
         return None if names is None else frozenset(names)
 
-    async def complete(self, model: str, body: dict[str, Any]) -> tuple[Answer, str | None]:
+    async def complete(self, model: str, body: dict[str, Any]) -> tuple[Response, str | None]:
         """Send one request, once; the answer, and its cost as litellm knows it.
 
         Raises:
@@ -107,12 +110,16 @@ class Endpoint:
             raise ProviderError("time-out", f"{self.name}: no answer within {left:.3g} s") from error
         except Exception as error:  # litellm lets through what its many clients raise
             raise self._failure(error, left) from error
-        latency = self._outside.clock() - begun
+        latency = max(0, round((self._outside.clock() - begun) * 1000))
         try:
-            return read_answer(_plain(completion), latency), _cost(completion)
-        except (GarbageError, RunbackError) as error:
-            reason = error.message if isinstance(error, RunbackError) else str(error)
-            raise ProviderError("garbage", f"{self.name}: not a chat completion: {reason}") from error
+            value = _plain(completion)
+            if self._guard.holds(value):
+                raise ProviderError("garbage", f"{self.name}: the answer holds the key")
+            return dataclasses.replace(openai_chat.read_answer(value), latency_ms=latency), _cost(completion)
+        except ProviderError:
+            raise
+        except RunbackError as error:
+            raise no_answer(self.name, error, guard=self._guard) from error
 
     def _import(self) -> Any:
         if self._litellm is None:
@@ -152,9 +159,7 @@ class Endpoint:
             kind = "garbage"
         else:
             kind = kind_of(status, lowered)
-        quote = "" if kind == "authentication" else f": {said}"
-        if self._key:
-            quote = quote.replace(self._key, "[key]")
+        quote = "" if kind == "authentication" else f": {self._guard.hide(said)}"
         headers = getattr(error, "litellm_response_headers", None) or {}
         return ProviderError(
             kind,
@@ -180,10 +185,10 @@ class LitellmModel:
 
     async def answer(self, request: Request) -> Response:
         """Ask once; see `Model`."""
-        body = self._heeded(to_body(request, self._name))
-        answer, known = await self._endpoint.complete(self._name, body)
-        own = cost(self._price, answer.response.usage)
-        return dataclasses.replace(answer.response, cost_usd=known if own is None else own)
+        body = self._heeded(openai_chat.write_request(sendable(request), self._name))
+        response, known = await self._endpoint.complete(self._name, body)
+        own = cost(self._price, response.usage)
+        return dataclasses.replace(response, cost_usd=known if own is None else own)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -87,11 +87,12 @@ def test_no_key_no_header() -> None:
 
 def test_answers_come_whole() -> None:
     """Text, tool calls and refusals, with usage, finish reason and model, plain and streamed."""
-    usage = Usage(12, 7)
-    assert says(completion("Hellø.")) == Response("Hellø.", (), "stop", "test-model", usage)
-    assert says(completion(None, [CALL, CALL])) == Response("", (CALL, CALL), "tool_calls", "test-model", usage)
-    assert says(completion(None, refusal="I must not.")) == Response("I must not.", (), "stop", "test-model", usage)
-    assert says(completion('{"a": 1}', usage=None)) == Response('{"a": 1}', (), "stop", "test-model", Usage())
+    said = says(completion("Hellø."))
+    assert (said.text, said.finish_reason, said.model, said.usage) == ("Hellø.", "stop", "test-model", Usage(12, 7))
+    assert says(completion(None, [CALL, CALL])).tool_calls == (CALL, CALL)
+    declined = says(completion(None, refusal="I must not."))
+    assert (declined.text, declined.refusal, declined.finish_reason) == ("", "I must not.", "stop")
+    assert says(completion('{"a": 1}', usage=None)).usage == Usage()
     assert says(completion("", finish_reason="content_filter")).finish_reason == "content_filter"
 
 
@@ -138,7 +139,7 @@ def test_statuses(status: int, kind: str) -> None:
         (Act(b"<html>welcome</html>"), "garbage"),
         (Act(b'{"choices": [{"message": {"content": "a", "content": "b"}}]}'), "garbage"),
         (Act(b'{"choices": [{"message": {"content": "\\ud800"}}]}'), "garbage"),
-        (Act({"choices": []}), "garbage"),
+        (Act({"choices": []}), "not understood"),
         (Act(b""), "garbage"),
         (Act(completion(f"it is {KEY}")), "garbage"),
         (Act(completion("x" * (9 << 20))), "garbage"),
