@@ -23,7 +23,7 @@ from runback_gate.policy.rubric import Grade
 from runback_gate.replay import cache
 from runback_gate.replay.spend import Spend
 from runback_gate.report import model as report
-from runback_gate.step import Message, Request, Response, Source, Step, Tool, ToolCall, Usage
+from runback_gate.step import Message, Part, Request, Response, Source, Step, Tool, ToolCall, Usage
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -82,6 +82,7 @@ def test_fields_of_a_recording_are_documented() -> None:
         fields(Step)
         | fields(Request, "request.")
         | fields(Message, "request.messages[].")
+        | fields(Part, "request.messages[].parts[].")
         | fields(ToolCall, "request.messages[].tool_calls[].")
         | fields(Tool, "request.tools[].")
         | fields(Response, "response.")
