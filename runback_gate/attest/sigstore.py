@@ -41,6 +41,7 @@ from runback_gate.attest.proof import LogEntry, Proof
 from runback_gate.attest.timestamp import Authority, stamped_times, within
 from runback_gate.canonical import parse_json
 from runback_gate.errors import InputError, IntegrityError, Location, SigningError
+from runback_gate.masking import masked
 
 MAX_TRUST_BYTES: Final = 4 << 20
 ATTEMPTS: Final = 3
@@ -52,6 +53,8 @@ _CONFIG: Final = "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json"
 _ROOT: Final = "application/vnd.dev.sigstore.trustedroot+json;version=0.1"
 _MOST: Final = 400
 """Characters of a reason that a service gave."""
+_READ: Final = 64 << 10
+"""Characters of it that are looked at."""
 _PUBLIC: Final = ("sigstore.dev", "sigstage.dev")
 _COUNTED: Final = {
     "certificate_authorities": "certificate authority",
@@ -109,8 +112,10 @@ def public_trust(*, offline: bool = False) -> Trust:
     return Trust(config.trusted_root, config, public=True)
 
 
-def ambient_token() -> str:
+def ambient_token(secrets: Sequence[str] = ()) -> str:
     """The identity token that the CI job offers for Sigstore (GitHub Actions, GitLab and others).
+
+    `secrets` are what the job asks with; an error does not name them.
 
     Raises:
         InputError: there is no such job, or it may not have one.
@@ -119,7 +124,7 @@ def ambient_token() -> str:
         token = detect_credential()
     except IdentityError as error:
         hint = "give the job `permissions: id-token: write`; jobs of forks get none"
-        raise InputError(f"no identity token: {_line(error)}", hint=hint) from error
+        raise InputError(f"no identity token: {_line(error, *secrets)}", hint=hint) from error
     if token is None:
         hint = "run it in a CI job, give --identity-token, or sign with --key"
         raise InputError("no identity token: this is no CI job that offers one", hint=hint)
@@ -343,10 +348,9 @@ def _broken(message: str, path: str) -> IntegrityError:
     return IntegrityError(message, location=Location(path))
 
 
-def _line(error: BaseException, secret: str = "") -> str:
-    """A reason in one line, without the secret; where the error has no words, what the service answered."""
+def _line(error: BaseException, *secrets: str) -> str:
+    """A reason in one line, without the secrets; where the error has no words, what the service answered."""
     response = _response(error)
     answer = f"HTTP {response.status_code} {response.text}" if response is not None else type(error).__name__
     text = str(error) or answer
-    # Before anything is cut: a part of a token is a secret too.
-    return " ".join((text.replace(secret, "…") if secret else text).split())[:_MOST]
+    return " ".join(masked(text[:_READ], secrets).split())[:_MOST]

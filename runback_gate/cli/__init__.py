@@ -114,7 +114,7 @@ def _exit_code(args: list[str]) -> int:
         return _say(f"{place}: {error.strerror or error}")
     except Exception as error:  # noqa: BLE001  a crash must not look like a verdict
         if os.environ.get("RUNBACK_DEBUG"):
-            traceback.print_exc()
+            _debug(traceback.format_exc())
         kind = type(error).__name__
         return _say(f"internal error: {kind}: {' '.join(str(error).split())[:300]} (set RUNBACK_DEBUG=1 for the trace)")
 
@@ -132,10 +132,18 @@ def _invoke(args: list[str]) -> int:
 
 
 def _say(message: str) -> int:
-    from runback_gate.report.text import line  # noqa: PLC0415  a run that goes well does without
+    from runback_gate.masking import masked, secrets_of  # noqa: PLC0415  a run that goes well does without
+    from runback_gate.report.text import terminal  # noqa: PLC0415
 
-    click.echo(f"error: {line(message)}", err=True)
+    click.echo(f"error: {terminal(masked(message, secrets_of(os.environ)))}", err=True)
     return 2
+
+
+def _debug(trace: str) -> None:
+    from runback_gate.cli.terminal import say  # noqa: PLC0415  a run that goes well does without
+    from runback_gate.masking import masked, secrets_of  # noqa: PLC0415
+
+    say(masked(trace, secrets_of(os.environ)), err=True)
 
 
 def _flush(stream: TextIO) -> bool:

@@ -26,7 +26,7 @@ from runback_gate.app.paths import slug
 from runback_gate.cli.files import read_file, write_file, write_lines
 from runback_gate.cli.runner import MAX_SUMMARY, Inputs, Runner, open_runner, read_inputs
 from runback_gate.cli.snapshot import snapshot
-from runback_gate.cli.terminal import progress, today, unicode
+from runback_gate.cli.terminal import progress, say, today, unicode
 from runback_gate.documents import expand, safe_read
 from runback_gate.errors import GitHubError, InputError, RunbackError, WriteError
 from runback_gate.report.text import command_data, markdown, terminal
@@ -114,7 +114,7 @@ class _Job:
             return event, None, not_judged(error, folder=folder)
         except Exception as error:  # noqa: BLE001  a crash must not look like a verdict, and must be told like one
             if os.environ.get("RUNBACK_DEBUG"):
-                traceback.print_exc()
+                say(traceback.format_exc(), err=True)
             words = f"internal error: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
             return event, None, not_judged(RunbackError(words, hint="a fault of Runback gate: please report it"))
         return event, report, judged(report, folder=folder)

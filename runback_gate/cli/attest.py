@@ -17,6 +17,7 @@ from runback_gate.cli.files import read_file, write_file
 from runback_gate.cli.keys import ENVIRONMENT, private_key
 from runback_gate.cli.terminal import print_json
 from runback_gate.errors import DocumentError, InputError
+from runback_gate.masking import secrets_of
 from runback_gate.report.text import terminal as inert
 
 if TYPE_CHECKING:
@@ -227,7 +228,7 @@ def _without_key(payloads: list[bytes], token: str | None, path: Path | None, *,
         hint = "--public-log publishes it, --trust-config names your own Sigstore, --key needs neither"
         message = "the public log would name repository, workflow and commit for ever, and it is not known to be public"
         raise InputError(message, hint=hint)
-    raw = _token(token) if token is not None else ambient_token()
+    raw = _token(token) if token is not None else ambient_token(secrets_of(os.environ))
     return list(sign_keyless(payloads, raw, trust, pause=time.sleep))
 
 

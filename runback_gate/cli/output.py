@@ -23,10 +23,20 @@ from runback_gate.cli import terminal
 from runback_gate.cli.files import write_file, write_lines
 from runback_gate.report import renderer
 from runback_gate.report.model import Report, report_parts, write_report
+from runback_gate.report.text import json_log, log, markup_log
 from runback_gate.report.text import terminal as inert
 
 FILES = {"markdown": "report.md", "html": "report.html", "junit": "junit.xml", "sarif": "report.sarif"}
 """Formats that `run` can write beside report.json, and their file names."""
+
+_FOR_LOG: dict[str, Callable[[str], str]] = {
+    "markdown": log,
+    "html": markup_log,
+    "junit": markup_log,
+    "sarif": json_log,
+    "json": json_log,
+}
+"""How a rendering is printed. The table has its colours, and annotations are commands."""
 
 Command = Callable[..., int]
 
@@ -89,9 +99,10 @@ def publish(report: Report, folder: Path, output: Output, *, seconds: float | No
     if output.as_json:
         data = write_report(report)
         # The bytes of the file for a program; a person's terminal gets no character that could steer it.
-        click.echo(
-            json.dumps(json.loads(data), indent=2) + "\n" if terminal.is_terminal(sys.stdout) else data, nl=False
-        )
+        if terminal.is_terminal(sys.stdout):
+            terminal.print_json(json.loads(data))
+        else:
+            click.echo(for_log(data.decode(), "json"), nl=False)
     else:
         click.echo(render_as(report, "console", show_all=output.show_all), nl=False)
         if report.spend.calls and seconds is not None:
@@ -100,6 +111,14 @@ def publish(report: Report, folder: Path, output: Output, *, seconds: float | No
     if output.annotate:
         click.echo(render_as(report, "github"), nl=False)
     return report.exit_code
+
+
+def for_log(text: str, form: str) -> bytes:
+    """What standard output gets of a rendering: the same, in which no service that runs the job finds a command.
+
+    Bytes: what a program reads is UTF-8, whatever the terminal can show.
+    """
+    return _FOR_LOG.get(form, str)(text).encode()
 
 
 def render_as(report: Report, form: str, *, show_all: bool = False, to_file: bool = False) -> str:

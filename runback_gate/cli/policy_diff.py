@@ -130,12 +130,13 @@ def _fixed(pattern: str) -> str:
 
 def _print(found: PolicyDiff, *, form: str, show: int) -> None:
     from runback_gate.report import effects as report  # noqa: PLC0415  with it comes the engine
+    from runback_gate.report.text import log  # noqa: PLC0415
 
     if form == "json":
         terminal.print_json(_json(found))
     elif form == "markdown":
         text = report.as_markdown(found.effects, steps=found.steps, place=found.place, show=show)
-        click.echo(text.encode(), nl=False)
+        click.echo(log(text).encode(), nl=False)
     else:
         width, unicode = terminal.width(), terminal.unicode()
         text = report.as_text(

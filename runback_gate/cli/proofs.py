@@ -36,13 +36,13 @@ def prove(record: Path, event: str, out: Path, values: bool, key: str | None) ->
     """
     found = verify_record(read_lines(record), check=checker(key))
     if found.fault is not None:
-        click.echo(f"error: {record.as_posix()}: {found.reason}", err=True)
+        terminal.say(f"error: {record.as_posix()}: {found.reason}", err=True)
         return EXIT[found.status]
     run, colon, number = event.rpartition(":")
     if not colon or not number.isdecimal():
         raise InputError(f"not an event: {event[:80]!r}", hint="RUN:N, with the number of the event, from 0")
     write_file(out, inclusion(partial(read_lines, record), run, int(number), values=values))
-    click.echo(f"proof that {event} is in {record.as_posix()}: {out.as_posix()}")
+    terminal.say(f"proof that {event} is in {record.as_posix()}: {out.as_posix()}")
     return 0
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from runback_gate.cli.files import read_file, write_file
-from runback_gate.cli.output import Output, output_options, publish, render_as
+from runback_gate.cli.output import Output, for_log, output_options, publish, render_as
 from runback_gate.report import FORMATS
 from runback_gate.report.merge import merge as merge_reports
 from runback_gate.report.model import MAX_REPORT_BYTES, Report, read_report
@@ -40,8 +40,7 @@ def render(report: Path, form: str, output: Path | None, show_all: bool) -> int:
     elif form == "console":
         click.echo(text, nl=False)
     else:
-        # Bytes: what a program reads is UTF-8, whatever the terminal can show.
-        click.echo(text.encode(), nl=False)
+        click.echo(for_log(text, form), nl=False)
     return 0
 
 

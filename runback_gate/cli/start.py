@@ -12,7 +12,7 @@ from runback_gate.app.paths import below
 from runback_gate.cli.files import find_run, read_file, write_file
 from runback_gate.cli.schemas import KINDS, shipped_schema
 from runback_gate.errors import InputError, Location
-from runback_gate.report.text import line
+from runback_gate.report.text import terminal as inert
 
 
 @click.command()
@@ -47,11 +47,11 @@ def init(source: str | None, root: Path, force: bool) -> int:
         targets = {ignored: IGNORED.encode(), **targets}
     for path, data in targets.items():
         write_file(path, data)
-        click.echo(f"wrote {line(path.as_posix())}")
+        click.echo(f"wrote {inert(path.as_posix())}")
     if b".runback" not in read_file(ignored, 1 << 20):
         click.echo("note: .gitignore is yours; runs/ holds raw conversations, .runback/ is made anew by each run")
     place = "" if root == Path() else f" --root {shlex.quote(root.as_posix())}"
-    click.echo(f"next: runback-gate run{place}")
+    click.echo(inert(f"next: runback-gate run{place}"))
     return 0
 
 

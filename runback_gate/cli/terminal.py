@@ -64,6 +64,13 @@ def many(number: int, noun: str) -> str:
     return f"{number:,} {noun if number == 1 else _PLURALS.get(noun, f'{noun}s')}"
 
 
+def say(text: str, *, err: bool = False) -> None:
+    """Print lines; whoever wrote what is in them, they steer no terminal and no service that runs the job."""
+    from runback_gate.report.text import log  # noqa: PLC0415  `--help` does without
+
+    click.echo(log(text), err=err)
+
+
 def row(name: str, text: str) -> None:
     """Print a row of a table with names at its left; the text may be anybody's."""
     from runback_gate.report.text import terminal as inert  # noqa: PLC0415  `--help` does without
@@ -72,8 +79,10 @@ def row(name: str, text: str) -> None:
 
 
 def print_json(value: object) -> None:
-    """Print JSON in ASCII: the same in every locale, and no text of a model can steer the terminal."""
-    click.echo(json.dumps(value, indent=2))
+    """Print JSON in ASCII: the same in every locale, and no text of a model can steer the terminal or the job."""
+    from runback_gate.report.text import json_log  # noqa: PLC0415  `--help` does without
+
+    click.echo(json_log(json.dumps(value, indent=2)))
 
 
 class Shown:
@@ -134,10 +143,10 @@ class _Lines(Shown):
         if time.monotonic() - self._last >= PLAIN_INTERVAL:
             self._last = time.monotonic()
             text = self.text()
-            click.echo(f"judged {self.done} of {many(self.total, self.noun)}{f' · {text}' if text else ''}", err=True)
+            say(f"judged {self.done} of {many(self.total, self.noun)}{f' · {text}' if text else ''}", err=True)
 
     def say(self, text: str) -> None:
-        click.echo(text, err=True)
+        say(text, err=True)
 
 
 class _Bar(Shown):
@@ -152,7 +161,9 @@ class _Bar(Shown):
         self._bar.update(self._task, completed=self.done, total=self.total or None, text=self.text())
 
     def say(self, text: str) -> None:
-        self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        from runback_gate.report.text import log  # noqa: PLC0415  only a terminal pays for it
+
+        self._bar.console.print(log(text), markup=False, highlight=False, soft_wrap=True)
 
 
 @contextlib.contextmanager

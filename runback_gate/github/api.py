@@ -21,6 +21,7 @@ from github import Auth, Github
 
 from runback_gate.canonical import JsonValue, parse_json
 from runback_gate.errors import GitHubError, RunbackError, UnansweredError
+from runback_gate.masking import masked
 from runback_gate.report.text import short, terminal
 
 TRIES: Final = 4
@@ -30,6 +31,8 @@ MAX_PAGES: Final = 100
 PER_PAGE: Final = 100
 MAX_ANSWER_BYTES: Final = 64 << 20
 TIMEOUT: Final = 30
+_READ: Final = 64 << 10
+"""Characters of a reason that are looked at."""
 _ACCEPT: Final = "application/vnd.github+json"
 
 Fields = Mapping[str, Any]
@@ -42,6 +45,7 @@ class Api:
     def __init__(self, root: str, repository: str, token: str, *, sleep: Callable[[float], None]) -> None:
         self.repository = repository
         self._sleep = sleep
+        self._token = token
         self._requester = Github(
             auth=Auth.Token(token),
             base_url=root,
@@ -128,10 +132,11 @@ class Api:
             status, headers, text = self._send(verb, path, {}, body)
             wait = _wait(status, headers)
             if status == 0 or status >= 500:
-                raise UnansweredError(f"{verb} {path}: {_reason(status, text)}", status=status or None)
+                message = f"{verb} {path}: {_reason(status, text, self._token)}"
+                raise UnansweredError(message, status=status or None)
             # What is left is an answer. A limit is checked before anything is done, so it may be asked again.
             if wait is None or tried == TRIES:
-                return fields(_result(verb, path, status, text), path)
+                return fields(self._result(verb, path, status, text), path)
             self._sleep(wait)
             tried += 1
 
@@ -145,7 +150,7 @@ class Api:
                 wait = float(2**tried)
             tried += 1
             if wait is None or tried == TRIES:
-                return _result(verb, path, status, text), 'rel="next"' in headers.get("link", "")
+                return self._result(verb, path, status, text), 'rel="next"' in headers.get("link", "")
             self._sleep(wait)
 
     def _send(self, verb: str, path: str, query: Fields, body: Fields | None) -> tuple[int, Mapping[str, str], str]:
@@ -160,7 +165,19 @@ class Api:
             return 0, {}, type(error).__name__
         except RuntimeError as error:
             # A redirect to another host or protocol.
-            raise GitHubError(f"{verb} {path}: {short(str(error), 300)}", hint="is GITHUB_API_URL right?") from error
+            said = short(masked(str(error), [self._token]), 300)
+            raise GitHubError(f"{verb} {path}: {said}", hint="is GITHUB_API_URL right?") from error
+
+    def _result(self, verb: str, path: str, status: int, text: str) -> JsonValue:
+        if status == 204:
+            return None
+        if not 200 <= status < 300:
+            message = f"{verb} {path}: {_reason(status, text, self._token)}"
+            raise GitHubError(message, hint=_HINTS.get(status), status=status or None)
+        try:
+            return parse_json(text, path=f"answer to {verb} {path}", max_bytes=MAX_ANSWER_BYTES)
+        except RunbackError as error:
+            raise GitHubError(masked(str(error), [self._token]), status=status) from error
 
 
 def _wait(status: int, headers: Mapping[str, str]) -> float | None:
@@ -171,17 +188,6 @@ def _wait(status: int, headers: Mapping[str, str]) -> float | None:
     return float(asked) if len(asked) < 6 and float(asked) <= MAX_WAIT else None
 
 
-def _result(verb: str, path: str, status: int, text: str) -> JsonValue:
-    if status == 204:
-        return None
-    if not 200 <= status < 300:
-        raise GitHubError(f"{verb} {path}: {_reason(status, text)}", hint=_HINTS.get(status), status=status or None)
-    try:
-        return parse_json(text, path=f"answer to {verb} {path}", max_bytes=MAX_ANSWER_BYTES)
-    except RunbackError as error:
-        raise GitHubError(str(error), status=status) from error
-
-
 _HINTS: Final = {
     401: "is the token one of this server, and not expired?",
     403: "does the job grant the permission, and is it no pull request of a fork?",
@@ -189,8 +195,8 @@ _HINTS: Final = {
 }
 
 
-def _reason(status: int, text: str) -> str:
-    """What went wrong, in one line; GitHub's own words where it has some."""
+def _reason(status: int, text: str, token: str) -> str:
+    """What went wrong, in one line, without the token; GitHub's own words where it has some."""
     if status == 0:
         return f"no answer ({text})"
     try:
@@ -198,7 +204,7 @@ def _reason(status: int, text: str) -> str:
     except RunbackError:
         value = None
     message = value.get("message") if isinstance(value, dict) else None
-    said = f" {terminal(short(message, 300))}" if isinstance(message, str) else ""
+    said = f" {terminal(short(masked(message[:_READ], [token]), 300))}" if isinstance(message, str) else ""
     return f"{status}{said}"
 
 

@@ -41,8 +41,15 @@ _MARKDOWN_FORMS: Final = {
     # The documented way to keep a dollar sign from opening a formula.
     "$": "<span>$</span>",
 }
-_CODE_BREAKS: Final = re.compile(r"[`|\\]|##\[")
+_CODE_BREAKS: Final = re.compile(r"[`|\\]|##[\w.-]*\[|^::")
 _CODE: Final = re.compile(r"[\\`*_~\[\]<>&|#@:$!.]")
+
+# What the services that run jobs obey in a log. Anywhere in a line: `##[…]` (GitHub, Azure), `##vso[…]` (Azure),
+# `##teamcity[…]`. At its start, after white space: `::…` (GitHub), and the sections of GitLab, which also need control
+# characters that `visible` spells out.
+_COMMAND: Final = re.compile(r"(##[\w.-]*)\[")
+_COMMAND_START: Final = re.compile(r"^([^\S\n]*)(?=::|section_(?:start|end):)(.)", re.MULTILINE)
+_COMMAND_MARK: Final = re.compile(r"##(?=[\w.-]*\[)")
 
 _DATA: Final = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _PROPERTY: Final = {**_DATA, ":": "%3A", ",": "%2C"}
@@ -84,8 +91,23 @@ def short(text: str, limit_bytes: int) -> str:
 
 
 def terminal(text: str) -> str:
-    """One line for a terminal or a CI log, where `##[` would open a workflow command anywhere in the line."""
-    return line(text).replace("##[", "##\\[")
+    """One line for a terminal or the log of a job, in which no service finds a command."""
+    return log(line(text))
+
+
+def log(text: str) -> str:
+    """Lines for a terminal or the log of a job, as they were laid out; what `terminal` gave stays as it is."""
+    return _COMMAND_START.sub(r"\1\\\2", _COMMAND.sub(r"\1\\[", visible(text)))
+
+
+def json_log(text: str) -> str:
+    """JSON for the log of a job: the same value, in which no service finds a command."""
+    return _COMMAND_MARK.sub(r"#\\u0023", text)
+
+
+def markup_log(text: str) -> str:
+    """HTML or XML for the log of a job: the same document, in which no service finds a command."""
+    return _COMMAND_START.sub(lambda match: f"{match[1]}&#{ord(match[2])};", _COMMAND_MARK.sub("#&#35;", text))
 
 
 def markdown(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 import unicodedata
 from xml.etree import ElementTree as ET
@@ -17,9 +18,12 @@ from runback_gate.report.text import (
     command_data,
     command_property,
     cut,
+    json_log,
     line,
+    log,
     markdown,
     markdown_code,
+    markup_log,
     short,
     terminal,
     visible,
@@ -128,11 +132,40 @@ def test_short_says_that_it_cut() -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("##[add-mask]x", "##\\[add-mask]x"), ("\x1b[2J", "\\x1b[2J"), ("a\n::error::", "a ::error::")],
+    [
+        ("##[add-mask]x", "##\\[add-mask]x"),
+        ("a ##vso[task.complete]x", "a ##vso\\[task.complete]x"),
+        ("##teamcity[x]", "##teamcity\\[x]"),
+        ("###[x]", "###\\[x]"),
+        ("## [x] #[y]", "## [x] #[y]"),
+        ("\x1b[2J", "\\x1b[2J"),
+        ("a\n::error::", "a ::error::"),
+        (" ::error::b", "\\::error::b"),
+        ("section_start:1:a\r\x1b[0Kb", "\\section_start:1:a \\x1b[0Kb"),
+    ],
 )
 def test_terminal(text: str, expected: str) -> None:
-    """No escape sequence and no old-style command is left."""
-    assert terminal(text) == expected
+    """No escape sequence and no command of a service that runs jobs is left."""
+    assert terminal(text) == log(expected) == expected
+
+
+COMMANDS = re.compile(r"##[\w.-]*\[|^\s*(?:::|section_(?:start|end):)", re.MULTILINE)
+PIECES = st.lists(
+    st.one_of(
+        st.sampled_from(["#", "##", "[", "vso", "::", "section_start:", " ", "\u3000", "\n", "\r", "\t", "\x1b"]),
+        st.text(),
+    )
+).map("".join)
+
+
+@given(PIECES)
+def test_no_service_finds_a_command(text: str) -> None:
+    """However a text is put together: laid out for a log, as JSON, and as HTML or XML, whose values stay the same."""
+    for form in (log(text), terminal(text), json_log(json.dumps(text)), markup_log(html.escape(visible(text)))):
+        assert not COMMANDS.search(form)
+    assert log(log(text)) == log(text)
+    assert json.loads(json_log(json.dumps(text))) == text
+    assert html.unescape(markup_log(html.escape(text))) == text
 
 
 @given(TEXT)
