@@ -15,6 +15,7 @@ import argparse
 import json
 import statistics
 import time
+from functools import partial
 from pathlib import Path
 
 from benchmarks.workload import AGENT, policy, step
@@ -24,7 +25,7 @@ from runback_gate.cel.engine import Engine
 from runback_gate.cel.py_engine import PyEngine
 from runback_gate.policy.context import agent_facts, bindings, case_facts
 from runback_gate.policy.document import Policy, load_policies
-from runback_gate.policy.evaluate import Subject, compile_policy, judge
+from runback_gate.policy.evaluate import BoundStep, StepUnderTest, compile_policy, judge
 
 ROUNDS = 9
 
@@ -37,7 +38,7 @@ def milliseconds(engine: Engine, policies: tuple[Policy, ...], answers: int) -> 
         data = [seen(number * answers + index) for index in range(answers)]
         start = time.process_time()
         for item in data:
-            judgement = judge(Subject(engine, item), rules)
+            judgement = judge(rules, StepUnderTest(AGENT, ("refund",), partial(BoundStep, engine, item)))
             if len(judgement.passed) != len(policies):
                 raise RuntimeError(
                     f"{engine.name}: {len(judgement.passed)} of {len(policies)} policies hold: {judgement.findings}"

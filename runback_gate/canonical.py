@@ -161,6 +161,14 @@ def digest_bytes(data: bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
+def exact_bytes(value: JsonValue) -> bytes:
+    """JSON with sorted keys in which 1, 1.0 and true all differ: what rules, params and checks are compared by.
+
+    An engine tells an int from a double, so for a rule they are not the same, as they are in `canonical_bytes`.
+    """
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
 def git_blob_id(data: bytes, *, like: str) -> str:
     """Name bytes as git names the content of a file, by SHA-1 or, where the name `like` is that long, by SHA-256."""
     kind = "sha256" if len(like) == 64 else "sha1"

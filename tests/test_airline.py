@@ -9,19 +9,21 @@ import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from runback_gate.analysis.backtest import Backtest, backtest
-from runback_gate.analysis.effect import compare_policies, recorded
+from runback_gate.analysis.effect import compare_policies
 from runback_gate.analysis.lint import lint_policy
 from runback_gate.analysis.policy_tests import run_tests
+from runback_gate.analysis.recorded import recorded
 from runback_gate.capture.transcript import read_transcripts
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.cel.py_engine import PyEngine
+from runback_gate.dataset.recordings import load_recording
 from runback_gate.policy.document import Policy, load_policies
 from runback_gate.policy.policy_test_document import PolicyTest
 from runback_gate.step import Run, tools_from_json
@@ -311,7 +313,7 @@ def _reference() -> Verdicts:
 
 @cache
 def _policies() -> tuple[tuple[Policy, ...], tuple[PolicyTest, ...]]:
-    return load_policies(EXAMPLE, ["policies/*.yaml"])
+    return load_policies(EXAMPLE, ["policies/*.yaml"], recordings=partial(load_recording, EXAMPLE))
 
 
 @cache

@@ -34,10 +34,11 @@ from runback_gate.cli import cli
 from runback_gate.cli.schemas import KINDS, shipped_schema
 from runback_gate.dataset import document as datasets
 from runback_gate.documents import parse_document
+from runback_gate.gate.checks import compile_checks
 from runback_gate.gate.config import load_gate
 from runback_gate.gate.waivers import load_waivers
 from runback_gate.policy.document import load_policies
-from runback_gate.policy.evaluate import compile_checks, compile_policy
+from runback_gate.policy.evaluate import compile_policy
 
 pytestmark = pytest.mark.docs
 

@@ -11,16 +11,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from runback_gate.analysis.recorded import recorded
 from runback_gate.canonical import JsonValue
 from runback_gate.cel.engine import Engine
-from runback_gate.policy.context import step_data
 from runback_gate.policy.document import Policy
-from runback_gate.policy.evaluate import Judgement, RuleSet, Subject, compile_policy, judge, unjudged
-from runback_gate.step import Run, Step
+from runback_gate.policy.evaluate import RuleOutcome, compile_policy, results
+from runback_gate.step import Run
 
-WORDS = ("pass", "fail", "error", "skip")
-
-_VIEW_ONLY = "the recording is view-only: it can be read, not judged"
+WORDS: tuple[RuleOutcome, ...] = ("pass", "fail", "error", "skip")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,32 +60,18 @@ class Backtest:
 def backtest(policies: Sequence[Policy], engine: Engine, runs: Iterable[Run]) -> Backtest:
     """Judge every step of every run; runs are taken one by one and not kept."""
     rule_sets = [compile_policy(policy, engine) for policy in policies]
-    counts: dict[str, Counter[str]] = {word: Counter() for word in WORDS}
+    counts: dict[str, Counter[RuleOutcome]] = {rule.id: Counter() for rules in rule_sets for rule in rules.rules}
     failures: list[Failure] = []
     seen = steps = 0
     for run in runs:
         seen += 1
-        for index, step in enumerate(run.steps):
+        for index, step in enumerate(recorded(run)):
             steps += 1
-            judgement = _judge(rule_sets, engine, step)
-            counts["pass"].update(judgement.passed)
-            counts["skip"].update(judgement.skipped)
-            for item in judgement.findings:
-                counts[item.outcome][item.rule] += 1
-                failures.append(Failure(item.rule, run.id, index, item.outcome, item.message))
-    rules = [rule.id for policy in policies for rule in policy.validations]
-    order = {rule: place for place, rule in enumerate(rules)}
+            for rule, result in results(rule_sets, step.under_test(engine)).items():
+                counts[rule][result.outcome] += 1
+                if result.outcome in ("fail", "error"):
+                    failures.append(Failure(rule, run.id, index, result.outcome, result.message))
+    order = {rule: place for place, rule in enumerate(counts)}
     failures.sort(key=lambda item: order[item.validation])
-    return Backtest(
-        seen, steps, {rule: {word: counts[word][rule] for word in WORDS} for rule in rules}, tuple(failures)
-    )
-
-
-def _judge(rule_sets: Sequence[RuleSet], engine: Engine, step: Step) -> Judgement:
-    concerned = [item for item in rule_sets if item.concerns(step.agent, ())]
-    skipped = tuple(rule.id for item in rule_sets if item not in concerned for rule in item.rules)
-    if step.source.grade == "view-only":
-        findings = tuple(unjudged(rule, _VIEW_ONLY) for item in concerned for rule in item.rules)
-        return Judgement((), skipped, findings)
-    found = judge(Subject(engine, step_data(step)), concerned, explained=False)
-    return Judgement(found.passed, skipped + found.skipped, found.findings)
+    totals: dict[str, dict[str, int]] = {rule: {word: count[word] for word in WORDS} for rule, count in counts.items()}
+    return Backtest(seen, steps, totals, tuple(failures))

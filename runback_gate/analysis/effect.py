@@ -14,25 +14,22 @@ others no rule is evaluated twice that compiles to the same program. "Same" is w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
-from runback_gate.analysis.flip import Flip as FlipReader
-from runback_gate.analysis.flip_words import why
-from runback_gate.canonical import JsonValue
+from runback_gate.analysis.flip import DifferenceFinder
+from runback_gate.analysis.flip_words import explain_flip
+from runback_gate.analysis.recorded import RecordedStep
 from runback_gate.cel.engine import Engine
-from runback_gate.change.matches import Pair, Track, pair_policies
+from runback_gate.change.matches import PolicyMatch, RuleMatch, match_policies
 from runback_gate.change.policies import Change
-from runback_gate.policy.context import agent_facts, bindings, case_facts
 from runback_gate.policy.document import Policy
-from runback_gate.policy.evaluate import Rule, RuleSet, Subject, compile_policy, judge
-from runback_gate.step import Run, Step
+from runback_gate.policy.evaluate import NOT_CONCERNED, Rule, RuleOutcome, RuleResult, RuleSet, compile_policy, results
 from runback_gate.summary import summarize
 
 Word = Literal["stricter", "looser", "mixed", "same on record", "new", "removed"]
-Said = Literal["pass", "fail", "error", "skip"]
 Kind = Literal["newly permitted", "newly failing", "now error", "no longer error", "now skipped", "no longer skipped"]
 KINDS: tuple[Kind, ...] = (
     "newly permitted",
@@ -47,43 +44,8 @@ KINDS: tuple[Kind, ...] = (
 MAX_FLIPS = 100
 """Flips that are kept for each validation and kind; all are counted."""
 
-VIEW_ONLY = "the recording is view-only: it can be read, not judged"
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """A recorded step and how to find it again."""
-
-    run: str
-    """Id of the run; of a case `DATASET/CASE`."""
-    step: int | str
-    """Index in the run from 0; of a case the digest of its recording."""
-    content: Step
-    tags: tuple[str, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)
-    """Labels of the agent config."""
-    dataset: str = ""
-    case: str = ""
-    """Id of the case; a step of a run has none and is `RUN/EVENT`."""
-
-    def data(self) -> dict[str, JsonValue]:
-        """What expressions see: the step as it was."""
-        step, source = self.content, self.content.source
-        case = case_facts(self.dataset, self.case or f"{source.run}/{source.event}", self.tags, source.at)
-        return bindings(
-            step.request,
-            step.response,
-            baseline=step.response,
-            case=case,
-            agent=agent_facts(step.agent, self.labels),
-            unknown=source.unknown,
-        )
-
-
-def recorded(run: Run) -> Iterator[Recorded]:
-    """The steps of a run."""
-    for index, step in enumerate(run.steps):
-        yield Recorded(run.id, index, step)
+_ABSENT = NOT_CONCERNED
+# What a rule says on the side that does not have it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +54,13 @@ class Flip:
 
     validation: str
     run: str
-    """As `Recorded.run`."""
+    """As `RecordedStep.run`."""
     step: int | str
-    """As `Recorded.step`."""
+    """As `RecordedStep.step`."""
     kind: Kind
-    base: Said
+    base: RuleOutcome
     """`skip` also where there is no such validation."""
-    head: Said
+    head: RuleOutcome
     expression: str
     """The sub-expression that flipped, as written."""
     why: str
@@ -166,7 +128,7 @@ def compare_policies(
     base: Sequence[Policy],
     head: Sequence[Policy],
     engine: Engine,
-    steps: Iterable[Recorded],
+    steps: Iterable[RecordedStep],
     *,
     limit: int = MAX_FLIPS,
 ) -> tuple[PolicyEffect, ...]:
@@ -177,122 +139,96 @@ def compare_policies(
     Raises:
         ExpressionError: an expression of one side breaks a limit or does not compile.
     """
-    found = [_Comparison(pair, engine, limit) for pair in pair_policies(base, head)]
+    found = [_Comparison(match, engine, limit) for match in match_policies(base, head)]
     for step in steps if found else ():
-        answer = Asked(engine, step)
+        answer = _Asked(engine, step)
         for comparison in found:
             comparison.take(answer)
     return tuple(comparison.effect() for comparison in found)
 
 
-State = tuple[Said, str]
-"""A verdict word, and the message of a failure or an error."""
-SKIP: State = ("skip", "")
+class _Asked:
+    """A recorded step, and what explains a flip on it; both are made when first needed."""
 
-
-class Asked:
-    """One recorded step, bound when a policy first concerns it."""
-
-    def __init__(self, engine: Engine, step: Recorded) -> None:
+    def __init__(self, engine: Engine, step: RecordedStep) -> None:
         self.engine = engine
         self.step = step
-        self.agent = step.content.agent
-        self.tags = step.tags
+        self.under_test = step.under_test(engine)
 
     @cached_property
-    def subject(self) -> Subject:
-        """The step, bound."""
-        return Subject(self.engine, self.step.data())
-
-    @cached_property
-    def reader(self) -> FlipReader:
+    def finder(self) -> DifferenceFinder:
         """What explains a flip on it."""
-        return FlipReader(self.engine, self.subject.data)
-
-    def states(self, rules: RuleSet) -> dict[str, State]:
-        """What each rule says of it; nothing of a rule that skips it."""
-        if not rules.rules or not rules.concerns(self.agent, self.tags):
-            return {}
-        if self.step.content.source.grade == "view-only":
-            return {rule.id: ("error", VIEW_ONLY) for rule in rules.rules}
-        return states(self.subject, rules)
-
-
-def states(subject: Subject, rules: RuleSet) -> dict[str, State]:
-    """What each rule says of an answer; nothing of a rule that a condition skips."""
-    judgement = judge(subject, [rules], explained=False)
-    said: dict[str, State] = dict.fromkeys(judgement.passed, ("pass", ""))
-    return said | {item.rule: (item.outcome, item.message) for item in judgement.findings}
+        return DifferenceFinder(self.engine, self.under_test.bound.data)
 
 
 class _Comparison:
     """One policy on both sides, and what the steps so far said of it."""
 
-    def __init__(self, pair: Pair, engine: Engine, limit: int) -> None:
-        self.pair = pair
+    def __init__(self, policy_match: PolicyMatch, engine: Engine, limit: int) -> None:
+        self.policy_match = policy_match
         self.limit = limit
-        self.head = None if pair.gone else compile_policy(pair.policy, engine)
-        self.sets = {item.name: compile_policy(item, engine) for item in pair.sources}
-        self.shared = {track.id for track in pair.tracks if self._same(track)}
+        self.head = None if policy_match.removed else compile_policy(policy_match.policy, engine)
+        self.sets = {item.name: compile_policy(item, engine) for item in policy_match.sources}
+        self.shared = {match.id for match in policy_match.rules if self._same(match)}
         self.base = [
             replace(rules, rules=tuple(rule for rule in rules.rules if self._asked(rule.id)))
             for rules in self.sets.values()
         ]
-        self.counts: dict[str, Counter[Kind]] = {track.id: Counter() for track in pair.tracks}
-        self.flips: dict[str, list[Flip]] = {track.id: [] for track in pair.tracks}
+        self.counts: dict[str, Counter[Kind]] = {match.id: Counter() for match in policy_match.rules}
+        self.flips: dict[str, list[Flip]] = {match.id: [] for match in policy_match.rules}
         self.messages: Counter[str] = Counter()
         self.directions: set[str] = set()
         self.steps = self.same = self.matched = 0
 
     def _asked(self, rule: str) -> bool:
-        return rule in {track.id for track in self.pair.tracks} and rule not in self.shared
+        return rule in {match.id for match in self.policy_match.rules} and rule not in self.shared
 
-    def _same(self, track: Track) -> bool:
+    def _same(self, match: RuleMatch) -> bool:
         """Whether a validation is the same program with the same words on both sides, so that one answer is enough."""
-        if track.base is None or track.head is None or self.head is None:
+        if match.base is None or match.head is None or self.head is None:
             return False
         old, new = (
-            next((rules, rule) for rule in rules.rules if rule.id == track.id)
-            for rules in (self.sets[track.base[0].name], self.head)
+            next((rules, rule) for rule in rules.rules if rule.id == match.id)
+            for rules in (self.sets[match.base[0].name], self.head)
         )
-        return meaning(*old) == meaning(*new)
+        return fingerprint(*old) == fingerprint(*new)
 
-    def take(self, answer: Asked) -> None:
+    def take(self, answer: _Asked) -> None:
         """Judge one more step."""
-        head = {} if self.head is None else answer.states(self.head)
-        base = {rule: state for rules in self.base for rule, state in answer.states(rules).items()}
+        head = {} if self.head is None else results([self.head], answer.under_test)
+        base = results(self.base, answer.under_test)
         self.steps += 1
-        self.matched += bool(base if self.head is None else head)
+        self.matched += any(item.outcome != "skip" for item in (base if self.head is None else head).values())
         flipped = False
-        for track in self.pair.tracks:
-            after = head.get(track.id, SKIP)
-            before = after if track.id in self.shared else base.get(track.id, SKIP)
-            kind = _kind(track, before[0], after[0])
+        for match in self.policy_match.rules:
+            after = head.get(match.id, _ABSENT)
+            before = after if match.id in self.shared else base.get(match.id, _ABSENT)
+            kind = _kind(match, before.outcome, after.outcome)
             if kind is not None:
                 flipped = True
-                self._flip(track, kind, before, after, answer)
-            elif before[0] == after[0] == "fail" and before[1] != after[1]:
-                self.messages[track.id] += 1
+                self._flip(match, kind, before, after, answer)
+            elif before.outcome == after.outcome == "fail" and before.message != after.message:
+                self.messages[match.id] += 1
         self.same += not flipped
 
-    def _flip(self, track: Track, kind: Kind, before: State, after: State, answer: Asked) -> None:
-        counts = self.counts[track.id]
+    def _flip(self, match: RuleMatch, kind: Kind, before: RuleResult, after: RuleResult, answer: _Asked) -> None:
+        counts = self.counts[match.id]
         counts[kind] += 1
-        if track.base is not None and track.head is not None:
-            was, now = _strength(before[0], track.base[0]), _strength(after[0], track.head[0])
+        if match.base is not None and match.head is not None:
+            was, now = _strength(before.outcome, match.base[0]), _strength(after.outcome, match.head[0])
             self.directions.add("stricter" if now > was else "looser")
         if counts[kind] > self.limit:
             return
-        reason = why(track, before, after, answer)
+        reason = explain_flip(match, before, after, answer.under_test, answer.finder)
         step = answer.step
-        self.flips[track.id].append(
+        self.flips[match.id].append(
             Flip(
-                validation=track.id,
+                validation=match.id,
                 run=step.run,
                 step=step.step,
                 kind=kind,
-                base=before[0],
-                head=after[0],
+                base=before.outcome,
+                head=after.outcome,
                 expression=reason.expression,
                 why=reason.text,
                 answer=summarize(step.content.response),
@@ -301,13 +237,13 @@ class _Comparison:
 
     def effect(self) -> PolicyEffect:
         """What all steps said."""
-        changes = self.pair.changes()
-        policy = self.pair.policy
+        changes = self.policy_match.changes()
+        policy = self.policy_match.policy
         return PolicyEffect(
             policy=policy.name,
             word=self._word(changes),
             changes=changes,
-            validations=tuple(self._validation(track) for track in self.pair.tracks),
+            validations=tuple(self._validation(match) for match in self.policy_match.rules),
             steps=self.steps,
             same=self.same,
             matched=self.matched,
@@ -315,32 +251,31 @@ class _Comparison:
             line=policy.location.line or 1,
         )
 
-    def _validation(self, track: Track) -> ValidationEffect:
+    def _validation(self, match: RuleMatch) -> ValidationEffect:
         state: Literal["kept", "new", "removed"] = "kept"
-        if track.base is None or track.head is None:
-            state = "new" if track.base is None else "removed"
-        counts = self.counts[track.id]
+        if match.base is None or match.head is None:
+            state = "new" if match.base is None else "removed"
+        counts = self.counts[match.id]
         numbers = tuple((kind, counts[kind]) for kind in KINDS if counts[kind])
-        return ValidationEffect(track.id, state, numbers, self.messages[track.id], tuple(self.flips[track.id]))
+        return ValidationEffect(match.id, state, numbers, self.messages[match.id], tuple(self.flips[match.id]))
 
     def _word(self, changes: Sequence[Change]) -> Word:
-        if self.pair.gone or self.pair.new:
-            return "removed" if self.pair.gone else "new"
+        if self.policy_match.removed or self.policy_match.new:
+            return "removed" if self.policy_match.removed else "new"
         directions = self.directions | {change.direction for change in changes}
         if "mixed" in directions or {"looser", "stricter"} <= directions:
             return "mixed"
         return "looser" if "looser" in directions else "stricter" if "stricter" in directions else "same on record"
 
 
-def meaning(rules: RuleSet, rule: Rule) -> tuple[object, ...]:
-    """All that decides what a rule says. An engine gives one program for one text."""
-    conditions = tuple(program for _, program in rules.conditions)
-    return rules.agents, rules.tags, conditions, rule.program, rule.message, rule.message_program
+def fingerprint(rules: RuleSet, rule: Rule) -> tuple[object, ...]:
+    """All that decides what a rule says and whom it concerns, its message included."""
+    return rules.agents, rules.tags, rules.fingerprint(rule), rule.message, rule.message_program
 
 
-def _kind(track: Track, before: Said, after: Said) -> Kind | None:
+def _kind(match: RuleMatch, before: RuleOutcome, after: RuleOutcome) -> Kind | None:
     """How a verdict flipped; that a rule which is new or gone holds on a step is no news."""
-    known = track.base is not None and track.head is not None
+    known = match.base is not None and match.head is not None
     if before == after or not (known or {"fail", "error"} & {before, after}):
         return None
     if "error" in (before, after):
@@ -350,7 +285,7 @@ def _kind(track: Track, before: Said, after: Said) -> Kind | None:
     return "now skipped" if after == "skip" else "no longer skipped"
 
 
-def _strength(said: Said, policy: Policy) -> tuple[int, int]:
+def _strength(said: RuleOutcome, policy: Policy) -> tuple[int, int]:
     """How much a verdict stands in the way: first by what it does to a row, then by what it says."""
     rank = ("skip", "pass", "error", "fail").index(said)
     if said in ("skip", "pass"):

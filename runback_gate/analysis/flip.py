@@ -4,7 +4,7 @@ In: the two forms of an expression, with what each may use, and the data of one 
 
     base = Form("calls(response, 'pay').all(c, c.arguments.amount <= params.limit)", {"limit": 100}, {})
     head = replace(base, params={"limit": 500})
-    Flip(engine, data).between(base, head)      # Reason("c.arguments.amount <= params.limit",
+    DifferenceFinder(engine, data).between(base, head)      # Reason("c.arguments.amount <= params.limit",
                                                 #   "amount <= limit: 250 <= 100 false → 250 <= 500 true")
 
 Both forms are read side by side, from the whole down to the part that decides. In a loop both are asked about the same
@@ -50,7 +50,7 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
-class _At:
+class ScopedPart:
     """A part of one form, with the elements that loop variables stand for."""
 
     form: Form
@@ -60,6 +60,7 @@ class _At:
 
     @property
     def node(self) -> Node:
+        """Its tree."""
         return self.part.node
 
     @property
@@ -70,14 +71,15 @@ class _At:
             return {"all": False, "exists": True}.get(node.name)
         return node.name == "||" if node.kind == "binary" and node.name in LOGICAL else None
 
-    def child(self, index: int) -> _At:
+    def child(self, index: int) -> ScopedPart:
+        """A part of the part."""
         return replace(self, part=self.part.parts[index])
 
 
-_Pair = tuple["_At | None", "_At | None"]
+_Pair = tuple["ScopedPart | None", "ScopedPart | None"]
 
 
-class Flip:
+class DifferenceFinder:
     """Finds the part that flipped, for one answer."""
 
     def __init__(self, engine: Engine, data: Mapping[str, JsonValue]) -> None:
@@ -90,24 +92,24 @@ class Flip:
 
         Raises ExpressionError when a form cannot be parsed, or uses params or variables that do not exist.
         """
-        one, other = (None if form is None else _At(form, _plan(form), self.bound) for form in (base, head))
+        one, other = (None if form is None else ScopedPart(form, _plan(form), self.bound) for form in (base, head))
         if one is not None and other is not None:
             return _worded(self, self.narrowed(one, other), alone=False)
-        return _worded(self, (one and self.settled(one), other and self.settled(other)), alone=True)
+        return _worded(self, (one and self.deciding_part(one), other and self.deciding_part(other)), alone=True)
 
     def holds(self, form: Form) -> bool | None:
         """What a form says; None where it cannot be evaluated."""
-        return {"true": True, "false": False}.get(self.said(_At(form, _plan(form), self.bound)).verdict)
+        return {"true": True, "false": False}.get(self.said(ScopedPart(form, _plan(form), self.bound)).verdict)
 
-    def said(self, at: _At) -> Outcome:
+    def said(self, at: ScopedPart) -> Outcome:
         """The value of a part."""
         return self.engine.compile(at.part.text, local=tuple(at.scope)).evaluate(at.bound)
 
-    def narrowed(self, base: _At, head: _At) -> _Pair:
+    def narrowed(self, base: ScopedPart, head: ScopedPart) -> _Pair:
         """From two parts, down to the parts that decide why they say the opposite."""
         if {self.said(base).verdict, self.said(head).verdict} != {"true", "false"}:
-            return self.settled(base), self.settled(head)
-        base, head = self.opened(base), self.opened(head)
+            return self.deciding_part(base), self.deciding_part(head)
+        base, head = self.expanded(base), self.expanded(head)
         if not _alike(base.node, head.node):
             return self.apart(base, head)
         if base.node.kind == "unary":
@@ -120,13 +122,13 @@ class Flip:
             return self.decided(base, head)
         return self.decided(head, base)[::-1]
 
-    def branched(self, base: _At, head: _At) -> _Pair:
+    def branched(self, base: ScopedPart, head: ScopedPart) -> _Pair:
         """Of two conditionals: the condition where they go apart, else the branch that both take."""
         way = self.said(base.child(0)).value
         index = 0 if way is not self.said(head.child(0)).value else 1 if way else 2
         return self.narrowed(base.child(index), head.child(index))
 
-    def decided(self, one: _At, other: _At) -> _Pair:
+    def decided(self, one: ScopedPart, other: ScopedPart) -> _Pair:
         """Of two `&&`, `||`, `all` or `exists`: the term or element that decides the first one."""
         index, term = self.decider(one)
         if one.node.variable:
@@ -139,9 +141,9 @@ class Flip:
             same = len(names) == len(one.part.parts)
             place = names.index(term.part.source) if term.part.source in names else index if same else None
             counterpart = None if place is None else other.child(place)
-        return (self.settled(term), None) if counterpart is None else self.narrowed(term, counterpart)
+        return (self.deciding_part(term), None) if counterpart is None else self.narrowed(term, counterpart)
 
-    def apart(self, base: _At, head: _At) -> _Pair:
+    def apart(self, base: ScopedPart, head: ScopedPart) -> _Pair:
         """Of two parts of different kinds: the term that one of them has more, else each as it is."""
         for one, other, swapped in ((base, head, False), (head, base, True)):
             if one.decisive is None or one.node.variable:
@@ -149,37 +151,37 @@ class Flip:
             parts = one.part.parts
             if self.said(one).value is one.decisive:
                 known = any(part.source == other.part.source for part in parts)
-                pair: _Pair = (self.settled(one), None if known else self.settled(other))
+                pair: _Pair = (self.deciding_part(one), None if known else self.deciding_part(other))
             else:
                 like = next((index for index, part in enumerate(parts) if _alike(part.node, other.node)), None)
-                pair = (one, self.settled(other)) if like is None else self.narrowed(one.child(like), other)
+                pair = (one, self.deciding_part(other)) if like is None else self.narrowed(one.child(like), other)
             return pair[::-1] if swapped else pair
-        return self.settled(base), self.settled(head)
+        return self.deciding_part(base), self.deciding_part(head)
 
-    def settled(self, at: _At) -> _At:
+    def deciding_part(self, at: ScopedPart) -> ScopedPart:
         """The part that decides what a part says, or that cannot be evaluated."""
-        at, said = self.opened(at), self.said(at)
+        at, said = self.expanded(at), self.said(at)
         if said.error is not None:
             return self.faulty(at)
         if at.node.kind == "unary" and at.node.name == "!":
             # A plain part keeps its sign, so that it is shown as false as the whole is.
-            inner = self.settled(at.child(0))
+            inner = self.deciding_part(at.child(0))
             return at if inner.part is at.child(0).part else inner
         if at.node.kind == "conditional":
-            return self.settled(at.child(1 if self.said(at.child(0)).value else 2))
+            return self.deciding_part(at.child(1 if self.said(at.child(0)).value else 2))
         decider = self.decider(at)[1] if at.decisive is not None and said.value is at.decisive else at
-        return at if decider is at else self.settled(decider)
+        return at if decider is at else self.deciding_part(decider)
 
-    def faulty(self, at: _At) -> _At:
+    def faulty(self, at: ScopedPart) -> ScopedPart:
         """The smallest part that cannot be evaluated."""
-        at = self.opened(at)
-        inner: Iterator[_At] = (at.child(index) for index, part in enumerate(at.part.parts) if part.listed)
+        at = self.expanded(at)
+        inner: Iterator[ScopedPart] = (at.child(index) for index, part in enumerate(at.part.parts) if part.listed)
         if at.node.variable:
             inner = chain((at.child(0),), self.bodies(at))
         wrong = next((part for part in inner if self.said(part).error is not None), None)
         return at if wrong is None else self.faulty(wrong)
 
-    def opened(self, at: _At) -> _At:
+    def expanded(self, at: ScopedPart) -> ScopedPart:
         """`variables.x` as what it stands for."""
         node = at.node
         if node.kind != "select" or node.children[0].name != "variables":
@@ -187,9 +189,9 @@ class Flip:
         names = list(at.form.variables)
         known = {name: at.form.variables[name] for name in names[: names.index(node.name)]}
         form = Form(at.form.variables[node.name], at.form.params, known)
-        return self.opened(_At(form, _plan(form), self.bound))
+        return self.expanded(ScopedPart(form, _plan(form), self.bound))
 
-    def decider(self, at: _At) -> tuple[int, _At]:
+    def decider(self, at: ScopedPart) -> tuple[int, ScopedPart]:
         """The first term or element that decides, with its index; the part itself where none does any more.
 
         That happens to elements that JSON cannot hold as they are, such as times.
@@ -198,19 +200,19 @@ class Flip:
         found = ((index, part) for index, part in enumerate(parts) if self.said(part).value is at.decisive)
         return next(found, (0, at))
 
-    def bodies(self, at: _At) -> Iterator[_At]:
+    def bodies(self, at: ScopedPart) -> Iterator[ScopedPart]:
         """The body of a loop for each element."""
         elements = self.said(at.child(0)).value
         for element in list(elements) if isinstance(elements, (list, dict)) else ():
             yield self.inside(at, element)
 
-    def inside(self, at: _At, element: JsonValue) -> _At:
+    def inside(self, at: ScopedPart, element: JsonValue) -> ScopedPart:
         """The body of a loop for one element."""
         scope = {**at.scope, at.node.variable: element}
-        return _At(at.form, at.part.parts[1], self.engine.bind({**self.data, **scope}), scope)
+        return ScopedPart(at.form, at.part.parts[1], self.engine.bind({**self.data, **scope}), scope)
 
 
-def _worded(flip: Flip, pair: _Pair, *, alone: bool) -> Reason:
+def _worded(flip: DifferenceFinder, pair: _Pair, *, alone: bool) -> Reason:
     """The line for two parts, one of which may be missing; `alone` when a whole form is."""
     base, head = pair
     shown = head or base
@@ -226,7 +228,7 @@ def _worded(flip: Flip, pair: _Pair, *, alone: bool) -> Reason:
     return Reason(" ".join(shown.part.source.split()), cut(text, MAX_REASON))
 
 
-def _value(flip: Flip, at: _At) -> str:
+def _value(flip: DifferenceFinder, at: ScopedPart) -> str:
     """What a part says, behind its text with values in place of names: `250 <= 100 false`."""
     said = flip.said(at)
     if said.error is not None:
@@ -234,7 +236,7 @@ def _value(flip: Flip, at: _At) -> str:
     return f"{_filled(flip, at)} {compact(said.value, _MAX_VALUE)}".lstrip()
 
 
-def _filled(flip: Flip, at: _At) -> str:
+def _filled(flip: DifferenceFinder, at: ScopedPart) -> str:
     """The text of a comparison or a method call with values in place of names; of any other part nothing."""
     node = at.node
     if node.kind == "unary" and node.name == "!":
@@ -257,7 +259,7 @@ def _alike(one: Node, other: Node) -> bool:
     return (one.kind, one.name) == (other.kind, other.name)
 
 
-def _name(at: _At) -> str:
+def _name(at: ScopedPart) -> str:
     """A part as it is written, with `c.arguments.amount` and the like by their last name."""
     part = at.part
     text, first = part.source, part.node.start

@@ -1,73 +1,49 @@
 """Why a verdict flipped, in one line.
 
-In: a validation on both sides, what each said of a step, and the data of the step. Out: a `Reason`.
+In: a rule on both sides, what each said of a step, and the step. Out: a `Reason`.
 
-    why(track, ("fail", "refund above 100"), ("pass", ""), answer)
+    explain_flip(match, RuleResult("fail", "rule", "refund above 100"), PASS, step, DifferenceFinder(engine, data))
     # Reason("c.arguments.amount <= params.limit", "amount <= limit: 250 <= 100 false → 250 <= 500 true")
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
-
-from runback_gate.analysis.flip import Flip, Form, Reason
-from runback_gate.change.matches import Side, Track
+from runback_gate.analysis.flip import DifferenceFinder, Form, Reason
+from runback_gate.change.matches import RuleMatch, Side
 from runback_gate.policy.document import Expression, Policy
-from runback_gate.policy.evaluate import RuleSet
-
-State = tuple[str, str]
-"""pass, fail, error or skip; and the message of a failure or an error."""
-
-_OWN = "cannot be evaluated: "
-# How the message of an expression that errs begins.
+from runback_gate.policy.evaluate import NOT_EVALUATED, RuleResult, RuleSet, StepUnderTest
 
 
-class Answer(Protocol):
-    """What is asked about."""
-
-    @property
-    def agent(self) -> str:
-        """The name of the agent that answered."""
-
-    @property
-    def tags(self) -> Sequence[str]:
-        """The tags of the case."""
-
-    @property
-    def reader(self) -> Flip:
-        """What explains expressions for it."""
-
-
-def why(track: Track, base: State, head: State, answer: Answer) -> Reason:
+def explain_flip(
+    match: RuleMatch, base: RuleResult, head: RuleResult, step: StepUnderTest, finder: DifferenceFinder
+) -> Reason:
     """The sub-expression that flipped with its values, or what else made the difference."""
-    for said, message in (base, head):
+    for result in (base, head):
         # A condition that errs, and a step that cannot be judged at all, are no matter of the expression.
-        own = message.startswith(_OWN) and not message.startswith(f"{_OWN}match condition ")
-        if said == "error" and not own:
-            return Reason("", message.removeprefix(_OWN))
-    if track.base is None or track.head is None:
-        return answer.reader.between(*(None if side is None else _form(side) for side in (track.base, track.head)))
-    if "skip" in (base[0], head[0]):
-        return _skipped(track.base[0], track.head[0], answer, on_base=base[0] == "skip")
-    return answer.reader.between(_form(track.base), _form(track.head))
+        if result.outcome == "error" and result.cause != "rule":
+            return Reason("", result.message.removeprefix(NOT_EVALUATED))
+    if match.base is None or match.head is None:
+        return finder.between(*(None if side is None else _form(side) for side in (match.base, match.head)))
+    if "skip" in (base.outcome, head.outcome):
+        return _skipped(match.base[0], match.head[0], step, finder, on_base=base.outcome == "skip")
+    return finder.between(_form(match.base), _form(match.head))
 
 
-def _skipped(base: Policy, head: Policy, answer: Answer, *, on_base: bool) -> Reason:
+def _skipped(base: Policy, head: Policy, step: StepUnderTest, finder: DifferenceFinder, *, on_base: bool) -> Reason:
     """Why one side does not concern the step: its match lists, or the first of its conditions that is false."""
     skips, judges = (base, head) if on_base else (head, base)
     where = "base" if on_base else "head"
-    if not RuleSet(skips.agents, skips.tags, (), ()).concerns(answer.agent, answer.tags):
+    if not RuleSet(skips.agents, skips.tags, (), ()).concerns(step.agent, step.tags):
         return Reason("", f"the policy on {where} is not for this agent or case: {_match(skips)}")
-    false = (item for item in skips.conditions if answer.reader.holds(_condition(skips, item)) is False)
+    false = (item for item in skips.conditions if finder.holds(_condition(skips, item)) is False)
     condition = next(false)
     known = next((item for item in judges.conditions if condition.name == item.name), None)
     form = _condition(skips, condition)
     if known is None:
-        found, only = answer.reader.between(form, None), f" (only on {where})"
+        found, only = finder.between(form, None), f" (only on {where})"
     else:
         pair = (form, _condition(judges, known))
-        found, only = answer.reader.between(*(pair if on_base else pair[::-1])), ""
+        found, only = finder.between(*(pair if on_base else pair[::-1])), ""
     return Reason(found.expression, f"match condition {condition.name}: {found.text}{only}")
 
 

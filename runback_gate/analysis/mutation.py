@@ -17,12 +17,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from runback_gate.analysis.effect import SKIP, Asked, Recorded, State, meaning, states
+from runback_gate.analysis.effect import fingerprint
 from runback_gate.analysis.mutants import Mutant, mutants
+from runback_gate.analysis.policy_tests import under_test
+from runback_gate.analysis.recorded import RecordedStep
 from runback_gate.cel.engine import Engine
 from runback_gate.errors import ExpressionError
 from runback_gate.policy.document import Policy
-from runback_gate.policy.evaluate import RuleSet, Subject, compile_policy
+from runback_gate.policy.evaluate import RuleResult, RuleSet, StepUnderTest, compile_policy, results
 from runback_gate.policy.policy_test_document import Example, PolicyTest
 
 
@@ -55,7 +57,7 @@ def try_mutants(
     policies: Sequence[Policy],
     tests: Sequence[PolicyTest],
     engine: Engine,
-    steps: Iterable[Recorded] = (),
+    steps: Iterable[RecordedStep] = (),
     progress: Callable[[int, int, object], None] = lambda *_: None,
 ) -> Mutation:
     """Try every fault of every policy on its tests, and what they do not notice on the recorded steps.
@@ -71,13 +73,13 @@ def try_mutants(
     tried, done, total = 0, 0, sum(map(len, faults.values()))
     for policy in policies:
         cases = [case for test in tests if test.policy == policy.name for case in test.cases]
-        examples = [(case, Subject(engine, case.data)) for case in cases]
+        examples = [(case, under_test(case, engine)) for case in cases]
         for mutant in faults[policy.name]:
             done += 1
             progress(done, total, None)
             suspect = _suspect(mutant, whole[policy.name], engine)
             tried += suspect is not None
-            if suspect and not any(_notices(case, subject, suspect.rules) for case, subject in examples):
+            if suspect and not any(_notices(case, step, suspect.rules) for case, step in examples):
                 suspects.append(suspect)
     by_tests = tried - len(suspects)
     left, asked = _unnoticed(suspects, whole, engine, steps)
@@ -92,34 +94,33 @@ def _suspect(mutant: Mutant, whole: RuleSet, engine: Engine) -> _Suspect | None:
     except ExpressionError:
         return None
     pairs = zip(whole.rules, rules.rules, strict=True)
-    changed = tuple(rule for known, rule in pairs if meaning(whole, known) != meaning(rules, rule))
+    changed = tuple(rule for known, rule in pairs if fingerprint(whole, known) != fingerprint(rules, rule))
     return _Suspect(mutant, replace(rules, rules=changed))
 
 
-def _notices(example: Example, subject: Subject, rules: RuleSet) -> bool:
+def _notices(example: Example, step: StepUnderTest, rules: RuleSet) -> bool:
     """Whether one of the rules does not say what the example expects."""
     expected = {rule.id: example.expect[rule.id] for rule in rules.rules if rule.id in example.expect}
     if not expected:
         return False
-    said = states(subject, rules) if rules.concerns(example.agent, example.tags) else {}
-    return any(said.get(rule, SKIP)[0] != word for rule, word in expected.items())
+    said = results([rules], step)
+    return any(said[rule].outcome != word for rule, word in expected.items())
 
 
 def _unnoticed(
-    suspects: list[_Suspect], whole: dict[str, RuleSet], engine: Engine, steps: Iterable[Recorded]
+    suspects: list[_Suspect], whole: dict[str, RuleSet], engine: Engine, steps: Iterable[RecordedStep]
 ) -> tuple[list[_Suspect], int]:
     """The faults that no step notices, and how many steps were asked."""
     asked = 0
     for step in steps:
         asked += 1
-        answer = Asked(engine, step)
-        known = {
-            name: answer.states(whole[name]) for name in dict.fromkeys(item.mutant.policy.name for item in suspects)
-        }
+        answer = step.under_test(engine)
+        names = dict.fromkeys(item.mutant.policy.name for item in suspects)
+        known = {name: results([whole[name]], answer) for name in names}
         suspects = [item for item in suspects if not _differs(answer, item, known[item.mutant.policy.name])]
     return suspects, asked
 
 
-def _differs(answer: Asked, suspect: _Suspect, known: dict[str, State]) -> bool:
-    said = answer.states(suspect.rules)
-    return any(said.get(rule.id, SKIP)[0] != known.get(rule.id, SKIP)[0] for rule in suspect.rules.rules)
+def _differs(answer: StepUnderTest, suspect: _Suspect, known: dict[str, RuleResult]) -> bool:
+    said = results([suspect.rules], answer)
+    return any(result.outcome != known[rule].outcome for rule, result in said.items())

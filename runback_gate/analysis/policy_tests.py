@@ -16,7 +16,7 @@ from runback_gate.cel.engine import Engine
 from runback_gate.documents import suggestion
 from runback_gate.errors import DocumentError, Location
 from runback_gate.policy.document import Policy, Validation
-from runback_gate.policy.evaluate import Judgement, RuleSet, Subject, compile_policy, judge
+from runback_gate.policy.evaluate import BoundStep, RuleResult, StepUnderTest, compile_policy, results
 from runback_gate.policy.policy_test_document import Example, PolicyTest
 
 
@@ -75,10 +75,10 @@ def run_tests(policies: Sequence[Policy], tests: Sequence[PolicyTest], engines: 
         for example in test.cases:
             _known(example, policy)
             expectations += len(example.expect)
-            states = [_states(policy, rules, engine, example) for engine, rules in compiled]
-            for rule, (state, _) in states[0].items():
-                seen[rule].append(state)
-            deviations += _deviations(example, states, [engine.name for engine in engines])
+            said = [results([rules], under_test(example, engine)) for engine, rules in compiled]
+            for rule, result in said[0].items():
+                seen[rule].append(result.outcome)
+            deviations += _deviations(example, said, [engine.name for engine in engines])
     coverage = tuple(_coverage(rule, seen[rule.id]) for policy in policies for rule in policy.validations)
     return Conformance(expectations, tuple(deviations), coverage)
 
@@ -94,32 +94,19 @@ def _coverage(rule: Validation, seen: Sequence[str]) -> Coverage:
     )
 
 
-State = tuple[str, str]
-"""pass, fail, error or skip; and the message."""
+def under_test(example: Example, engine: Engine) -> StepUnderTest:
+    """The step of an example as what rules judge."""
+    return StepUnderTest(example.agent, example.tags, lambda: BoundStep(engine, example.data))
 
 
-def states(policy: Policy, judgement: Judgement | None) -> dict[str, State]:
-    """What each validation of a policy says, `None` standing for an answer that the policy does not concern."""
-    if judgement is None:
-        return {rule.id: ("skip", "the policy does not concern this agent or case") for rule in policy.validations}
-    said: dict[str, State] = dict.fromkeys(judgement.passed, ("pass", ""))
-    said |= dict.fromkeys(judgement.skipped, ("skip", "a match condition is false"))
-    said |= {item.rule: (item.outcome, item.message) for item in judgement.findings}
-    return {rule.id: said[rule.id] for rule in policy.validations}
-
-
-def _states(policy: Policy, rules: RuleSet, engine: Engine, example: Example) -> dict[str, State]:
-    concerned = rules.concerns(example.agent, example.tags)
-    return states(policy, judge(Subject(engine, example.data), [rules], explained=False) if concerned else None)
-
-
-def _deviations(example: Example, said: Sequence[dict[str, State]], engines: Sequence[str]) -> list[Deviation]:
+def _deviations(example: Example, said: Sequence[dict[str, RuleResult]], engines: Sequence[str]) -> list[Deviation]:
     found = []
-    for rule, (state, message) in said[0].items():
+    for rule, result in said[0].items():
+        state, message = result.outcome, result.message
         place = example.places.get(rule, example.location)
         for other, name in zip(said[1:], engines[1:], strict=True):
-            if other[rule][0] != state:
-                text = f"{engines[0]} says {state}, {name} says {other[rule][0]}: {message or other[rule][1]}"
+            if other[rule].outcome != state:
+                text = f"{engines[0]} says {state}, {name} says {other[rule].outcome}: {message or other[rule].message}"
                 found.append(Deviation(rule, example.name, text, place))
         if example.expect.get(rule, state) != state:
             text = f"expected {example.expect[rule]}, got {state}" + (f": {message}" if message else "")

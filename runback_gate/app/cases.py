@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
+from runback_gate.analysis.recorded import RecordedStep
 from runback_gate.app.paths import below
 from runback_gate.app.recorded import recorded_step
 from runback_gate.canonical import JsonValue
@@ -26,9 +27,10 @@ from runback_gate.dataset.edit import append_case, new_dataset
 from runback_gate.dataset.recordings import recording
 from runback_gate.documents import Document, expand, parse_document, read_document, suggestion
 from runback_gate.errors import DocumentError, ExpressionError, InputError
+from runback_gate.gate.checks import compile_checks
 from runback_gate.gate.config import GATE_FILE, load_gate
-from runback_gate.policy.context import read_json, step_data
-from runback_gate.policy.evaluate import Subject, compile_checks, judge
+from runback_gate.policy.context import read_json
+from runback_gate.policy.evaluate import results
 from runback_gate.schema import schema_id
 from runback_gate.step import Run, Step
 
@@ -183,18 +185,14 @@ def _broken(document: Document, recorded: Step) -> dict[int, str]:
     """
     engine, checks = CppEngine(), dataset_from(document).cases[-1].checks
     try:
-        rules = [compile_checks([check], engine) for check in checks]
+        rules = compile_checks(checks, engine)
     except ExpressionError as error:
         raise _refused(document.path, error) from error
-    subject = Subject(engine, step_data(recorded))
-    said = {
-        number: finding
-        for number, rule in enumerate(rules)
-        for finding in judge(subject, [rule], explained=False).findings
-    }
+    said = results([rules], RecordedStep("", 0, recorded).under_test(engine)).values()
     return {
-        number: "the recorded answer does not keep it" if finding.outcome == "fail" else finding.message
-        for number, finding in said.items()
+        number: "the recorded answer does not keep it" if result.outcome == "fail" else result.message
+        for number, result in enumerate(said)
+        if result.outcome != "pass"
     }
 
 

@@ -12,8 +12,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from runback_gate.dataset.recordings import load_recording
 from runback_gate.errors import ExpressionError, InputError, Location
 from runback_gate.gate.config import GATE_FILE, load_gate
 from runback_gate.policy.document import Policy, load_policies
@@ -81,7 +83,9 @@ def load_policy_files(roots: Sequence[PolicyRoot], *, with_tests: bool = True) -
     for folder, names in patterns.items():
         root = PolicyRoot(folder, tuple(names), title)
         try:
-            policies, tests = load_policies(folder, names, with_tests=with_tests)
+            policies, tests = load_policies(
+                folder, names, recordings=partial(load_recording, folder) if with_tests else None
+            )
         except InputError as error:
             where = None if error.location is None else root.move(error.location)
             raise type(error)(error.message, hint=error.hint, location=where) from error

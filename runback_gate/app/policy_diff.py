@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from runback_gate.analysis.effect import PolicyEffect, Recorded, compare_policies
+from runback_gate.analysis.effect import PolicyEffect, compare_policies
+from runback_gate.analysis.recorded import RecordedStep
 from runback_gate.app.policies import with_lint_messages
 from runback_gate.app.progress import SILENT
 from runback_gate.cel.cpp_engine import CppEngine
@@ -70,7 +71,7 @@ class PolicyDiff:
 def diff_policies(
     before: PolicySide,
     after: PolicySide,
-    steps: Iterable[Recorded],
+    steps: Iterable[RecordedStep],
     *,
     limit: int,
     progress: Callable[[int, int, object], None] = SILENT,
@@ -117,7 +118,7 @@ def read_policies(files: Path, title: str, folder: Path | None) -> PolicySide:
     is_gate = folder is None or (files / GATE_FILE).exists()
     with naming_side(title, folder):
         patterns = policy_patterns(files) if is_gate else ["*.yaml", "*.yml"]
-        policies, _ = load_policies(files, patterns, with_tests=False)
+        policies, _ = load_policies(files, patterns)
     if not policies and not is_gate:
         hint = "a policy is a YAML file with `kind: Policy`"
         raise InputError("no policy in this folder", hint=hint, location=Location(files.as_posix()))
@@ -143,7 +144,7 @@ def naming_side(title: str, folder: Path | None) -> Iterator[None]:
         raise type(error)(message, hint=error.hint, location=place) from error
 
 
-def _counted(steps: Iterable[Recorded], progress: Callable[[int, int, object], None]) -> Iterator[Recorded]:
+def _counted(steps: Iterable[RecordedStep], progress: Callable[[int, int, object], None]) -> Iterator[RecordedStep]:
     for number, step in enumerate(steps, 1):
         yield step
         progress(number, number, None)

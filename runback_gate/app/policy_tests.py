@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from runback_gate.analysis.effect import Recorded
 from runback_gate.analysis.mutation import Mutation, try_mutants
 from runback_gate.analysis.policy_tests import Conformance, run_tests
+from runback_gate.analysis.recorded import RecordedStep
 from runback_gate.app.policies import PolicyFiles, with_lint_messages
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.cel.py_engine import PyEngine
@@ -33,7 +33,7 @@ def run_policy_tests(files: PolicyFiles) -> Conformance:
 
 
 def mutate_policies(
-    files: PolicyFiles, steps: Iterable[Recorded], progress: Callable[[int, int, object], None]
+    files: PolicyFiles, steps: Iterable[RecordedStep], progress: Callable[[int, int, object], None]
 ) -> Mutation:
     """Put every small fault into the policies, one at a time, and try it on the tests, then on the recorded steps.
 

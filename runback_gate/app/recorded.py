@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from runback_gate.analysis.effect import Recorded, recorded
+from runback_gate.analysis.recorded import RecordedStep, recorded
 from runback_gate.errors import InputError
 from runback_gate.gate.plan import load_plan
 from runback_gate.gate.record import recorded_cases
@@ -31,7 +31,7 @@ def recorded_step(run: Run, index: int) -> Step:
     return run.steps[index]
 
 
-def recorded_steps(root: Path, *, day: str, runs: Iterable[Run] | None) -> Iterator[Recorded]:
+def recorded_steps(root: Path, *, day: str, runs: Iterable[Run] | None) -> Iterator[RecordedStep]:
     """The steps of the runs, or where none are given the recordings of the cases of the gate in `root`.
 
     `day` (YYYY-MM-DD) is the one that the waivers of the gate are held against when it is read.

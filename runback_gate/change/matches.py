@@ -1,8 +1,8 @@
 """Which policy on base became which policy on head, by the ids of their validations.
 
-In: the policies on both sides. Out: a `Pair` for each policy whose bytes are not on the other side too.
+In: the policies on both sides. Out: a `PolicyMatch` for each policy whose bytes are not on the other side too.
 
-    pair_policies(base, head)[0].tracks     # (Track("refunds.limit", (policy, validation), (policy, validation)), …)
+    match_policies(base, head)[0].rules     # (RuleMatch("refunds.limit", (policy, rule), (policy, rule)), …)
 
 A validation belongs to where its id is, so a policy that was renamed, moved, split or merged is no change by itself.
 """
@@ -19,7 +19,7 @@ Side = tuple[Policy, Validation]
 
 
 @dataclass(frozen=True, slots=True)
-class Track:
+class RuleMatch:
     """A validation on both sides."""
 
     id: str
@@ -28,43 +28,43 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """A policy on head and what it was, or a policy on base that is gone."""
+class PolicyMatch:
+    """A policy on head and what it was, or a policy on base that was removed."""
 
     policy: Policy
-    """The policy on head; on base when it is gone."""
-    gone: bool
-    was: Policy | None
+    """The policy on head; on base when it was removed."""
+    removed: bool
+    previous: Policy | None
     """The policy on base that has its name, or that had another name which is gone; None for a new one."""
     owners: tuple[Policy, ...]
     """Every policy on base that has one of its validations."""
-    tracks: tuple[Track, ...]
+    rules: tuple[RuleMatch, ...]
 
     @property
     def new(self) -> bool:
         """Whether nothing of it was on base."""
-        return self.was is None and not self.owners
+        return self.previous is None and not self.owners
 
     @property
     def sources(self) -> tuple[Policy, ...]:
         """Every policy on base that it may have a rule from, each once."""
-        return _unique(item for item in (self.was, *self.owners) if item is not None)
+        return _unique(item for item in (self.previous, *self.owners) if item is not None)
 
     def changes(self) -> tuple[Change, ...]:
         """What was changed, in the order of the file; nothing for a policy that is new or gone as a whole."""
         found: list[Change] = []
-        if self.gone or self.new:
+        if self.removed or self.new:
             return ()
         for owner in self.sources:
             changed = policy_changes(owner, self.policy)
-            found += [change for change in changed if owner is self.was or change.direction]
-        for track in self.tracks:
-            found += validation_changes(track.base, track.head)
+            found += [change for change in changed if owner is self.previous or change.direction]
+        for rule in self.rules:
+            found += validation_changes(rule.base, rule.head)
         return tuple(dict.fromkeys(found))
 
 
-def pair_policies(base: Sequence[Policy], head: Sequence[Policy]) -> tuple[Pair, ...]:
-    """The policies that are not the same on both sides: those of head in their order, then those that are gone."""
+def match_policies(base: Sequence[Policy], head: Sequence[Policy]) -> tuple[PolicyMatch, ...]:
+    """The policies that are not the same on both sides: those of head in their order, then those that were removed."""
     before, after = _sides(base), _sides(head)
     was_named, now_named = {item.name: item for item in base}, {item.name for item in head}
     unchanged = {item.digest for item in base} & {item.digest for item in head}
@@ -78,13 +78,13 @@ def pair_policies(base: Sequence[Policy], head: Sequence[Policy]) -> tuple[Pair,
         if was is not None:
             followed.add(was.name)
             ids += [rule.id for rule in was.validations if rule.id not in after]
-        tracks = tuple(Track(rule, before.get(rule), after.get(rule)) for rule in ids)
-        pairs.append(Pair(policy, False, was, owners, tracks))
+        rules = tuple(RuleMatch(rule, before.get(rule), after.get(rule)) for rule in ids)
+        pairs.append(PolicyMatch(policy, False, was, owners, rules))
     for policy in base:
         lost = [rule.id for rule in policy.validations if rule.id not in after]
         if lost and policy.name not in now_named and policy.name not in followed:
-            tracks = tuple(Track(rule, before[rule], None) for rule in lost)
-            pairs.append(Pair(policy, True, policy, (policy,), tracks))
+            rules = tuple(RuleMatch(rule, before[rule], None) for rule in lost)
+            pairs.append(PolicyMatch(policy, True, policy, (policy,), rules))
     return tuple(pairs)
 
 

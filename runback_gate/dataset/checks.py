@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from runback_gate.cel.literal import literal
-from runback_gate.dataset.rubric import Rubric
+from runback_gate.rubric import Rubric
 from runback_gate.schema import Model
 
 Operator = Literal["==", "!=", "<", "<=", ">", ">=", "in", "contains", "startsWith", "endsWith", "matches", "exists"]

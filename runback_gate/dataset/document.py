@@ -18,9 +18,9 @@ from pydantic import Field, model_validator
 from runback_gate.canonical import digest_bytes
 from runback_gate.dataset.checks import Check, Name
 from runback_gate.dataset.recordings import load_recording
-from runback_gate.dataset.rubric import Rubric
 from runback_gate.documents import Document, check_kind, read_document
 from runback_gate.errors import DocumentError, InputError, IntegrityError, Location
+from runback_gate.rubric import Rubric
 from runback_gate.schema import Model, Resource, validate
 from runback_gate.step import Message, Request, Response, Source, Step, from_json
 

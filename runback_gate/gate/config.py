@@ -59,14 +59,16 @@ class Provider(Model):
         pattern=r"^[A-Z_][A-Z0-9_]*$",
         description="NAME of the environment variable that holds the key, never the key.",
     )
-    models: list[str] = Field(min_length=1, description="Models that may be asked; * stands for any characters.")
+    models: list[str] = Field(
+        min_length=1, description="Models that may be asked; * stands for any characters, ? for one."
+    )
     timeoutSeconds: int = Field(  # noqa: N815
         120, ge=1, le=3600, description="Seconds that one call may take, to the last byte of the answer."
     )
     maxInFlight: int | None = Field(None, ge=1, le=1000, description="Calls at a time.")  # noqa: N815
     prices: dict[str, ModelPrice] = Field(
         default_factory=dict,
-        description="By model, * stands for any characters. The cost of a model without a price is unknown, never 0.",
+        description="By model, * stands for any characters, ? for one. Without a price the cost is unknown, never 0.",
     )
 
     @model_validator(mode="after")

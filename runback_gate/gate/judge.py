@@ -22,17 +22,27 @@ from runback_gate.agent import Agent, ask
 from runback_gate.canonical import digest
 from runback_gate.cel.engine import Engine
 from runback_gate.dataset.document import Case, Dataset, Trials, case_step
-from runback_gate.dataset.rubric import Rubric
+from runback_gate.gate.checks import compile_checks
 from runback_gate.gate.plan import Plan
 from runback_gate.gate.trials import Interval, wilson
 from runback_gate.gate.verdict import Row, Trial, Verdict, settle_trials, trial_verdict
 from runback_gate.gate.waivers import apply_waivers
 from runback_gate.policy.context import agent_facts, bindings, case_facts
 from runback_gate.policy.document import ACTIONS
-from runback_gate.policy.evaluate import Finding, Judgement, Rule, Subject, compile_checks, compile_policy, judge
+from runback_gate.policy.evaluate import (
+    BoundStep,
+    Decider,
+    Finding,
+    Judgement,
+    Rule,
+    StepUnderTest,
+    compile_policy,
+    judge,
+)
 from runback_gate.policy.rubric import (
     Grade,
     Points,
+    RubricDecider,
     empty_request,
     grade_samples,
     is_self,
@@ -41,6 +51,7 @@ from runback_gate.policy.rubric import (
     ungraded,
 )
 from runback_gate.replay.evidence import Ask, Evidence, Question, Replay, compare_requests
+from runback_gate.rubric import Rubric
 from runback_gate.step import Response, Source, Step, to_json
 from runback_gate.summary import summarize
 
@@ -106,7 +117,7 @@ class Rules:
         step: Step,
         question: Question,
         answer: Replay,
-        grades: Mapping[Rule, Grade] = MappingProxyType({}),
+        grades: Mapping[Decider, Grade] = MappingProxyType({}),
     ) -> Judgement:
         """What the rules say of one answer; nothing when there is none. Checks are those that this revision has."""
         if answer.response is None:
@@ -120,9 +131,9 @@ class Rules:
             agent=agent_facts(agent.name, self.labels(agent)),
             unknown=[name for name in step.source.unknown if getattr(agent, name) is None],
         )
-        rules = [item for item in self.policies if item.concerns(agent.name, case.tags)]
         checks = self.checks.get(work.key)
-        return judge(Subject(self.engine, data, grades), rules if checks is None else [*rules, checks])
+        rules = self.policies if checks is None else [*self.policies, checks]
+        return judge(rules, StepUnderTest(agent.name, case.tags, lambda: BoundStep(self.engine, data, grades)))
 
     def count(self, case: Case, k_of_n: Trials | None) -> Count:
         """How often a case is asked; a number that is given is asked exactly so."""
@@ -142,17 +153,18 @@ class Rules:
         own = next((item for item in self.plan.agents if item.name == agent.name), agent)
         return own.labels
 
-    def rubrics(self, work: Work) -> list[tuple[Rule, Rubric]]:
+    def rubrics(self, work: Work) -> list[tuple[Rule, RubricDecider]]:
         """The checks of a case that a judge model decides."""
         checks = self.checks.get(work.key)
-        return [] if checks is None else [(rule, rule.rubric) for rule in checks.rules if rule.rubric is not None]
+        rules = () if checks is None else checks.rules
+        return [(rule, rule.decider) for rule in rules if isinstance(rule.decider, RubricDecider)]
 
     def trial(self, work: Work, agent: Agent, asked: Ask, answer: Replay) -> Generator[Ask, Replay, Trial]:
         """Judge one answer, with the waivers of this revision; judge models are asked where a check wants it."""
-        grades: dict[Rule, Grade] = {}
+        grades: dict[Decider, Grade] = {}
         if answer.response is not None and answer.response.error is None:
-            for rule, rubric in self.rubrics(work):
-                grades[rule] = yield from _grade(rule, rubric, asked, answer.response)
+            for rule, decider in self.rubrics(work):
+                grades[decider] = yield from _grade(rule, decider.rubric, asked, answer.response)
         judgement = self.judge(work, agent, asked.step, asked.question, answer, grades)
         answered = answer.response is not None and answer.response.error is None
         findings = apply_waivers(judgement.findings, self.plan.waivers, work.case.id, self.plan.day)
@@ -214,7 +226,7 @@ def judge_case(
     question = compare_requests(step, ask(agent, step))
     recorded = question.recorded and not fresh
     count = Count(1, 1, 0) if recorded else rules.count(work.case, k_of_n)
-    judges = tuple(empty_request(rubric) for _, rubric in rules.rubrics(work) for _ in range(rubric.samples))
+    judges = tuple(empty_request(item.rubric) for _, item in rules.rubrics(work) for _ in range(item.rubric.samples))
     risk = rules.risk(work, agent, step, question)
     first = Ask(step, question, 0, live=live, fresh=fresh, risk=risk, judges=judges)
     trials: list[Trial] = []

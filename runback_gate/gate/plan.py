@@ -83,7 +83,7 @@ def load_plan(
         _refuse_fewer(gate, item)
     part = [f"{key}={value}" for key, value in (("agent", agent), ("dataset", dataset)) if value is not None]
     selection = tuple(part) if (len(agents), len(datasets)) != whole else ()
-    policies, _ = load_policies(root, gate.policies, with_tests=False)
+    policies, _ = load_policies(root, gate.policies)
     return Plan(
         root, gate, tuple(agents.values()), tuple(datasets), policies, load_waivers(root, gate.waivers), day, selection
     )

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runback_gate.analysis.effect import Recorded
+from runback_gate.analysis.recorded import RecordedStep
 from runback_gate.dataset.document import Case, Dataset, case_step
 from runback_gate.gate.plan import Plan
 
 
-def recorded_cases(plan: Plan) -> Iterator[Recorded]:
+def recorded_cases(plan: Plan) -> Iterator[RecordedStep]:
     """Every case that has a recording, read one by one.
 
     Raises:
@@ -25,9 +25,9 @@ def recorded_cases(plan: Plan) -> Iterator[Recorded]:
                 yield recorded_case(plan, dataset, case, case.step)
 
 
-def recorded_case(plan: Plan, dataset: Dataset, case: Case, step: str) -> Recorded:
+def recorded_case(plan: Plan, dataset: Dataset, case: Case, step: str) -> RecordedStep:
     """The recording `step` of one case."""
-    return Recorded(
+    return RecordedStep(
         run=f"{dataset.name}/{case.id}",
         step=step,
         content=case_step(plan.root, dataset, case),

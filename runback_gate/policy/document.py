@@ -4,24 +4,22 @@ In: `kind: Policy` YAML under a root folder, with `kind: PolicyTest` (`examples`
 which every expression knows its place in the file. Nothing is compiled here (`evaluate`) or checked against types
 (`lint`).
 
-    policies, tests = load_policies(root, ["policies/*.yaml"])
+    policies, tests = load_policies(root, ["policies/*.yaml"], recordings=partial(load_recording, root))
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from runback_gate.canonical import digest_bytes
-from runback_gate.dataset.recordings import load_recording
 from runback_gate.documents import Document, check_kind, expand, read_document
 from runback_gate.errors import DocumentError, ExpressionError, Location
-from runback_gate.policy.policy_test_document import PolicyTest, policy_test
+from runback_gate.policy.policy_test_document import PolicyTest, Recordings, policy_test
 from runback_gate.schema import Model, Resource, validate
 
 Source = Annotated[str, Field(min_length=1, max_length=4096)]
@@ -35,7 +33,7 @@ ACTIONS: tuple[Action, ...] = ("Deny", "Warn", "Audit")
 class Match(Model):
     """Which cases the policy concerns. An empty list concerns all."""
 
-    agents: list[str] = Field(default_factory=list, description="Agent names; * and ? stand for any characters.")
+    agents: list[str] = Field(default_factory=list, description="Agent names; * stands for any characters, ? for one.")
     tags: list[str] = Field(default_factory=list, description="Case tags, one of which must be there.")
 
 
@@ -148,9 +146,9 @@ class Policy:
 
 
 def load_policies(
-    root: Path, patterns: Sequence[str], *, with_tests: bool = True
+    root: Path, patterns: Sequence[str], *, recordings: Recordings | None = None
 ) -> tuple[tuple[Policy, ...], tuple[PolicyTest, ...]]:
-    """Read every policy and, unless told otherwise, every policy test that the patterns name.
+    """Read every policy that the patterns name and, given a reader of recorded steps, every policy test.
 
     Raises:
         InputError: malformed, or two policies, or two validations, of one name.
@@ -160,8 +158,8 @@ def load_policies(
         document = read_document(root, name)
         if check_kind(document, ("Policy", "PolicyTest")) == "Policy":
             policies.append(_policy(document))
-        elif with_tests:
-            tests.append(policy_test(document, partial(load_recording, root)))
+        elif recordings is not None:
+            tests.append(policy_test(document, recordings))
     _refuse_twins(policies)
     return tuple(policies), tuple(tests)
 

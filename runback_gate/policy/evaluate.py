@@ -1,39 +1,58 @@
 """Judge one answer by rules: policy validations and dataset checks alike.
 
-In: compiled rules and the data of one answer (`context.bindings`). Out: a `Judgement`: what holds, what does not
-concern it, and a `Finding` for each rule that fails or cannot be evaluated. A rule that cannot be evaluated never
-holds.
+In: compiled rules and a step under test. Out: a `RuleResult` for each rule, made in `results` and nowhere else; and for
+people a `Judgement`: what holds, what does not concern the answer, and a `Finding` for each rule that fails or cannot
+be evaluated. A rule that cannot be evaluated never holds.
 
     engine = CppEngine()
     rules = [compile_policy(policy, engine) for policy in policies]
-    judgement = judge(Subject(engine, data), rules)
+    step = StepUnderTest("support", ("refund",), lambda: BoundStep(engine, data))
+    results(rules, step)["refunds.limit"].outcome       # "fail"
+    judge(rules, step).findings[0].message              # "refund above 100"
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from posixpath import commonprefix
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Any, Literal, Protocol, cast
 
-from runback_gate.canonical import JsonValue
+from runback_gate.canonical import JsonValue, digest_bytes, exact_bytes
 from runback_gate.cel.engine import Activation, Engine, Outcome, Program
 from runback_gate.cel.inline import inline
 from runback_gate.cel.limits import check_limits, line_column, walk
 from runback_gate.cel.pattern import compile_pattern
-from runback_gate.dataset.document import CaseCheck
-from runback_gate.dataset.rubric import Rubric
+from runback_gate.cel.words import words
 from runback_gate.errors import ExpressionError, Location
+from runback_gate.name_pattern import matches_name
 from runback_gate.policy.document import Action, Expression, Policy
-from runback_gate.policy.rubric import Grade
-
-if TYPE_CHECKING:
-    from runback_gate.policy.json_schema import JsonSchemaProgram
 
 MAX_MESSAGE = 300
+
+NOT_EVALUATED = "cannot be evaluated: "
+"""How the message of a rule that errs begins."""
+
+RuleOutcome = Literal["pass", "fail", "error", "skip"]
+Cause = Literal["rule", "condition", "step"]
+"""What made a result: the rule itself, a match condition of its policy, or the step (match lists, view-only)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleResult:
+    """What one rule says of one answer."""
+
+    outcome: RuleOutcome
+    cause: Cause = "rule"
+    message: str = ""
+    """Why, for an error or a failure; empty for the others. May hold text that a model wrote."""
+
+
+PASS = RuleResult("pass")
+NOT_CONCERNED = RuleResult("skip", "step", "the policy does not concern this agent or case")
+CONDITION_FALSE = RuleResult("skip", "condition", "a match condition is false")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,51 +74,18 @@ class Finding:
     """The validation or the check in its file."""
     waiver: str | None = None
     """Name of the waiver that takes this finding out of the verdict."""
+    side: Literal["head", "base"] = "head"
+    """The revision whose rule it is."""
+    fingerprint: str = ""
+    """Of a failure: SHA-256 of all that decides the rule. Two rules are one rule when this is the same, whatever they
+    are called; empty where an older report does not say it."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Rule:
-    """One compiled rule."""
-
-    id: str
-    policy: str
-    action: Action
-    ignore_errors: bool
-    program: Program | None
-    """What decides, or None when `schema` or `rubric` does."""
-    schema: JsonSchemaProgram | None
-    message: str
-    message_program: Program | None
-    location: Location
-    source: str
-    """CEL as written, for explaining; empty when CEL does not decide."""
-    params: dict[str, Any]
-    variables: dict[str, str]
-    rubric: Rubric | None = None
-    """What a judge model grades by, when neither program nor schema decides."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RuleSet:
-    """A compiled policy, or the checks of one case."""
-
-    agents: tuple[str, ...]
-    tags: tuple[str, ...]
-    conditions: tuple[tuple[str, Program], ...]
-    rules: tuple[Rule, ...]
-
-    def concerns(self, agent: str, tags: Sequence[str]) -> bool:
-        """Whether its match lists name this agent and one of these tags."""
-        # Only * and ? are wild: a name may hold brackets.
-        named = not self.agents or any(fnmatchcase(agent, pattern.replace("[", "[[]")) for pattern in self.agents)
-        return named and (not self.tags or not set(self.tags).isdisjoint(tags))
-
-
-class Subject:
+class BoundStep:
     """The data of one answer, bound once for every rule."""
 
     def __init__(
-        self, engine: Engine, data: dict[str, JsonValue], grades: Mapping[Rule, Grade] = MappingProxyType({})
+        self, engine: Engine, data: dict[str, JsonValue], grades: Mapping[Decider, Grade] = MappingProxyType({})
     ) -> None:
         self.engine = engine
         self.data = data
@@ -117,6 +103,121 @@ class Subject:
     def text(self) -> str:
         """The text of the answer."""
         return cast("str", cast("dict[str, JsonValue]", self.data["response"])["text"])
+
+
+class StepUnderTest:
+    """An answer, bound when a rule first concerns it."""
+
+    def __init__(self, agent: str, tags: Sequence[str], bind: Callable[[], BoundStep], unusable: str = "") -> None:
+        """`unusable` says why nothing can be judged on it; empty where it can."""
+        self.agent = agent
+        self.tags = tags
+        self.unusable = unusable
+        self._bind = bind
+
+    @cached_property
+    def bound(self) -> BoundStep:
+        """Its data."""
+        return self._bind()
+
+
+class Grade(Protocol):
+    """What a judge model said of an answer (`rubric.Grade`)."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """As what a rule comes to."""
+
+    @property
+    def values(self) -> tuple[tuple[str, str], ...]:
+        """What decided, for people."""
+
+
+class Decider(Protocol):
+    """What decides a rule: an expression, a JSON Schema, a rubric."""
+
+    @property
+    def content(self) -> JsonValue:
+        """All that decides: two deciders of the same content say the same of every answer."""
+
+    def decide(self, step: BoundStep) -> Outcome:
+        """True holds, false does not; anything else is an error."""
+
+    def reason(self, step: BoundStep) -> str:
+        """What is wrong, beyond the message of the rule; empty where that says it all."""
+
+    def values(self, step: BoundStep) -> tuple[tuple[str, str], ...]:
+        """What decided, for people."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExpressionDecider:
+    """A CEL expression."""
+
+    program: Program
+    text: str
+    """With params and variables put in: what was compiled."""
+    source: str = ""
+    """As written, for explaining; empty when there is nothing to explain."""
+    params: dict[str, Any] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def content(self) -> JsonValue:
+        """Its words: layout and comments decide nothing."""
+        return {"cel": [list(word) for word in words(self.text)]}
+
+    def decide(self, step: BoundStep) -> Outcome:
+        """Its value."""
+        return self.program.evaluate(step.activation)
+
+    def reason(self, step: BoundStep) -> str:  # noqa: ARG002
+        """Nothing: its values say it."""
+        return ""
+
+    def values(self, step: BoundStep) -> tuple[tuple[str, str], ...]:
+        """The sub-expressions that decided."""
+        if not self.source:
+            return ()
+        # Imported here: only a failing rule is explained.
+        from runback_gate.cel.explain import deciding, explain  # noqa: PLC0415
+
+        found = explain(self.source, params=self.params, variables=self.variables, engine=step.engine, data=step.data)
+        return deciding(found)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rule:
+    """One compiled rule."""
+
+    id: str
+    policy: str
+    action: Action
+    ignore_errors: bool
+    decider: Decider
+    message: str
+    message_program: Program | None
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RuleSet:
+    """A compiled policy, or the checks of one case."""
+
+    agents: tuple[str, ...]
+    tags: tuple[str, ...]
+    conditions: tuple[tuple[str, ExpressionDecider], ...]
+    rules: tuple[Rule, ...]
+
+    def concerns(self, agent: str, tags: Sequence[str]) -> bool:
+        """Whether its match lists name this agent and one of these tags."""
+        named = not self.agents or any(matches_name(pattern, agent) for pattern in self.agents)
+        return named and (not self.tags or not set(self.tags).isdisjoint(tags))
+
+    def fingerprint(self, rule: Rule) -> str:
+        """SHA-256 of what decides one of its rules: its own content and the conditions, not its name, place or text."""
+        conditions = [condition.content for _, condition in self.conditions]
+        return digest_bytes(exact_bytes({"conditions": conditions, "rule": rule.decider.content}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,33 +255,32 @@ def compile_policy(policy: Policy, engine: Engine) -> RuleSet:
                 policy=policy.name,
                 action=policy.action,
                 ignore_errors=policy.ignore_errors,
-                program=_compile(rule.expression, engine, policy.params, variables),
-                schema=None,
+                decider=_compile(rule.expression, engine, policy.params, variables),
                 message=rule.message or policy.description or "does not hold",
-                message_program=None if text is None else _compile(text, engine, policy.params, variables),
+                message_program=None if text is None else _compile(text, engine, policy.params, variables).program,
                 location=rule.expression.location,
-                source=rule.expression.source,
-                params=policy.params,
-                variables=variables,
             )
         )
     return RuleSet(policy.agents, policy.tags, tuple(conditions), tuple(rules))
 
 
-def _compile(expression: Expression, engine: Engine, params: dict[str, Any], variables: dict[str, str]) -> Program:
+def _compile(
+    expression: Expression, engine: Engine, params: dict[str, Any], variables: dict[str, str]
+) -> ExpressionDecider:
     try:
-        _check_patterns(expression.source)
+        check_patterns(expression.source)
         whole = inline(expression.source, params, variables)
     except ExpressionError as error:
         raise expression.place(error) from error
     try:
-        return engine.compile(whole)
+        program = engine.compile(whole)
     except ExpressionError as error:
         raise expression.place(_moved(error, whole, expression.source)) from error
+    return ExpressionDecider(program, whole, expression.source, params, variables)
 
 
 @lru_cache(maxsize=1024)
-def _check_patterns(source: str) -> None:
+def check_patterns(source: str) -> None:
     """Hold an expression to its limits, and its literal patterns to RE2, which engines read only when they meet it."""
     node = check_limits(source)
     if "matches" not in source:
@@ -209,116 +309,74 @@ def _moved(error: ExpressionError, whole: str, source: str) -> ExpressionError:
     return ExpressionError(error.message, hint=error.hint, location=place)
 
 
-def compile_checks(checks: Iterable[CaseCheck], engine: Engine) -> RuleSet:
-    """Compile the checks of a case; a check blocks, and one that cannot be evaluated leaves the row undecided.
-
-    Raises:
-        ExpressionError: a `cel` check does not compile, a pattern is no RE2 pattern, or a schema is none.
-    """
-    rules = []
-    for check in checks:
-        program, schema = None, None
-        try:
-            if check.expression is None and check.rubric is None:
-                schema = _compile_schema(check.schema or {})
-            elif check.expression is not None:
-                _check_patterns(check.expression)
-                program = engine.compile(check.expression)
-        except ExpressionError as error:
-            raise ExpressionError(
-                f"{check.title}: {error.message}", hint=error.hint, location=check.location
-            ) from error
-        message = f"check does not hold: {check.title}"
-        # Of the other checks the title and the answer say it all.
-        source = check.expression or "" if check.kind in ("cel", "argument") else ""
-        place, rubric = check.location, check.rubric
-        rules.append(
-            Rule(check.title, "", "Deny", False, program, schema, message, None, place, source, {}, {}, rubric)
-        )
-    return RuleSet((), (), (), tuple(rules))
+def results(rule_sets: Iterable[RuleSet], step: StepUnderTest) -> dict[str, RuleResult]:
+    """What each rule says of an answer, by the id of the rule, in the order of the rule sets."""
+    return {rule.id: result for _, rule, result in _results(rule_sets, step)}
 
 
-def _compile_schema(schema: dict[str, Any]) -> JsonSchemaProgram:
-    # Imported here: few datasets use it, and every run would pay for the library.
-    from runback_gate.policy.json_schema import JsonSchemaProgram  # noqa: PLC0415
+def _results(rule_sets: Iterable[RuleSet], step: StepUnderTest) -> Iterator[tuple[RuleSet, Rule, RuleResult]]:
+    for rule_set in rule_sets:
+        shared = _shared(rule_set, step)
+        for rule in rule_set.rules:
+            yield rule_set, rule, _decided(rule, step.bound) if shared is None else shared
 
-    return JsonSchemaProgram(schema)
+
+def _shared(rule_set: RuleSet, step: StepUnderTest) -> RuleResult | None:
+    """What every rule of a set says because of the step or a condition; None where each decides for itself."""
+    if not rule_set.concerns(step.agent, step.tags):
+        return NOT_CONCERNED
+    if step.unusable:
+        return RuleResult("error", "step", step.unusable)
+    error = None
+    for name, condition in rule_set.conditions:
+        outcome = step.bound.evaluate(condition.program)
+        if outcome.verdict == "false":
+            return CONDITION_FALSE
+        if outcome.verdict == "error" and error is None:
+            error = RuleResult("error", "condition", f"{NOT_EVALUATED}match condition {name}: {outcome.reason}")
+    return error
 
 
-def judge(subject: Subject, rule_sets: Iterable[RuleSet], *, explained: bool = True) -> Judgement:
-    """Hold one answer against every rule; the caller has chosen the rule sets that concern it.
+def _decided(rule: Rule, step: BoundStep) -> RuleResult:
+    outcome = rule.decider.decide(step)
+    # Only a real boolean is True, and an error has no value.
+    if outcome.value is True:
+        return PASS
+    if outcome.verdict == "error":
+        return RuleResult("error", "rule", f"{NOT_EVALUATED}{outcome.reason}")
+    return RuleResult("fail", "rule", _message(rule, step))
 
-    `explained` adds to each failing rule the values that decided.
+
+def judge(rule_sets: Iterable[RuleSet], step: StepUnderTest) -> Judgement:
+    """What all rules say of an answer, with a finding for each that fails or cannot be evaluated.
+
+    A rule set whose match lists leave the answer out says nothing of it.
     """
     passed, skipped, findings = [], [], []
-    for rule_set in rule_sets:
-        matched, reason = _matches(rule_set, subject)
-        for rule in rule_set.rules:
-            if matched is False:
-                skipped.append(rule.id)
-                continue
-            outcome = Outcome(error=reason) if matched is None else _decide(rule, subject)
-            # Only a real boolean is True, and an error has no value.
-            if outcome.value is True:
-                passed.append(rule.id)
-            else:
-                findings.append(_finding(rule, subject, outcome, explained))
+    for rule_set, rule, result in _results(rule_sets, step):
+        if result.outcome == "pass":
+            passed.append(rule.id)
+        elif result.outcome != "skip":
+            findings.append(_finding(rule_set, rule, result, step))
+        elif result is not NOT_CONCERNED:
+            skipped.append(rule.id)
     return Judgement(tuple(passed), tuple(skipped), tuple(findings))
 
 
-def _matches(rule_set: RuleSet, subject: Subject) -> tuple[bool | None, str | None]:
-    """True, False, or None with the reason when a condition cannot be evaluated and none is false."""
-    reason = None
-    for name, program in rule_set.conditions:
-        outcome = subject.evaluate(program)
-        if outcome.verdict == "false":
-            return False, None
-        if outcome.verdict == "error":
-            reason = reason or f"match condition {name}: {outcome.reason}"
-    return (True, None) if reason is None else (None, reason)
-
-
-def _decide(rule: Rule, subject: Subject) -> Outcome:
-    if rule.schema is not None:
-        return rule.schema.decide(subject.text)
-    if rule.rubric is not None:
-        grade = subject.grades.get(rule)
-        return Outcome(error="no judge was asked") if grade is None else grade.outcome
-    return cast("Program", rule.program).evaluate(subject.activation)
-
-
-def _finding(rule: Rule, subject: Subject, outcome: Outcome, explained: bool) -> Finding:
-    if outcome.verdict == "error":
-        return unjudged(rule, f"cannot be evaluated: {outcome.reason}")
-    values = _values(rule, subject) if explained else ()
-    return Finding(rule.id, rule.policy, "fail", rule.action, _message(rule, subject), values, rule.location)
-
-
-def unjudged(rule: Rule, message: str) -> Finding:
-    """The finding for a rule that gives no answer."""
+def _finding(rule_set: RuleSet, rule: Rule, result: RuleResult, step: StepUnderTest) -> Finding:
+    if result.outcome == "fail":
+        values, fingerprint = rule.decider.values(step.bound), rule_set.fingerprint(rule)
+        return Finding(
+            rule.id, rule.policy, "fail", rule.action, result.message, values, rule.location, fingerprint=fingerprint
+        )
     action: Action = "Warn" if rule.ignore_errors and rule.action == "Deny" else rule.action
-    return Finding(rule.id, rule.policy, "error", action, message, (), rule.location)
+    return Finding(rule.id, rule.policy, "error", action, result.message, (), rule.location)
 
 
-def _message(rule: Rule, subject: Subject) -> str:
+def _message(rule: Rule, step: BoundStep) -> str:
     if rule.message_program is not None:
-        text = subject.evaluate(rule.message_program).value
+        text = step.evaluate(rule.message_program).value
         if isinstance(text, str) and text.strip():
             return " ".join(text[: 4 * MAX_MESSAGE].split())[:MAX_MESSAGE]
-    if rule.schema is not None:
-        return f"{rule.message}: {rule.schema.reason(subject.text)}"
-    return rule.message
-
-
-def _values(rule: Rule, subject: Subject) -> tuple[tuple[str, str], ...]:
-    if rule in subject.grades:
-        return subject.grades[rule].values
-    if not rule.source:
-        return ()
-    # Imported here: only a failing rule is explained.
-    from runback_gate.cel.explain import deciding, explain  # noqa: PLC0415
-
-    values = explain(
-        rule.source, params=rule.params, variables=rule.variables, engine=subject.engine, data=subject.data
-    )
-    return deciding(values)
+    reason = rule.decider.reason(step)
+    return f"{rule.message}: {reason}" if reason else rule.message

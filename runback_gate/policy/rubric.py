@@ -22,8 +22,9 @@ from typing import Any
 
 from runback_gate.canonical import JsonValue, canonical_bytes, digest, parse_json
 from runback_gate.cel.engine import Outcome
-from runback_gate.dataset.rubric import BEST, Rubric
 from runback_gate.errors import RunbackError
+from runback_gate.policy.evaluate import BoundStep
+from runback_gate.rubric import BEST, Rubric
 from runback_gate.step import Message, Request, Response
 
 MAX_ANSWER = 64 << 10
@@ -87,6 +88,32 @@ class Grade:
             ("threshold", str(self.threshold)),
             *((f"sample {number}", text) for number, text in enumerate(self.samples, 1)),
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RubricDecider:
+    """A rubric as what decides a rule: what the judge said, once it was asked."""
+
+    rubric: Rubric
+
+    @property
+    def content(self) -> JsonValue:
+        """The rubric."""
+        return {"judge": self.rubric.model_dump(mode="json")}
+
+    def decide(self, step: BoundStep) -> Outcome:
+        """The grade of the answer; an error where no judge was asked."""
+        grade = step.grades.get(self)
+        return Outcome(error="no judge was asked") if grade is None else grade.outcome
+
+    def reason(self, step: BoundStep) -> str:  # noqa: ARG002
+        """Nothing: its values say it."""
+        return ""
+
+    def values(self, step: BoundStep) -> tuple[tuple[str, str], ...]:
+        """The score, the threshold and the samples."""
+        grade = step.grades.get(self)
+        return () if grade is None else grade.values
 
 
 def is_self(rubric: Rubric, model: str | None) -> bool:

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Context, Decimal
-from fnmatch import fnmatchcase
 
+from runback_gate.name_pattern import matches_name
 from runback_gate.step import Usage
 
 _EXACT = Context(prec=60)
@@ -29,14 +29,9 @@ class Price:
     output: str
 
 
-def matches(name: str, pattern: str) -> bool:
-    """Whether a model name fits a pattern in which * stands for any characters and nothing else is special."""
-    return fnmatchcase(name, pattern.replace("[", "[[]").replace("?", "[?]"))
-
-
 def price_of(model: str, prices: Mapping[str, Price]) -> Price | None:
     """The price of a model: the longest pattern that fits says most; None when none fits."""
-    fitting = [pattern for pattern in prices if matches(model, pattern)]
+    fitting = [pattern for pattern in prices if matches_name(pattern, model)]
     return prices[max(fitting, key=lambda pattern: (len(pattern), pattern))] if fitting else None
 
 

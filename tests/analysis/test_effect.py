@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runback_gate.analysis.backtest import backtest
-from runback_gate.analysis.effect import MAX_FLIPS, Flip, PolicyEffect, Recorded, compare_policies, recorded
+from runback_gate.analysis.effect import MAX_FLIPS, Flip, PolicyEffect, compare_policies
+from runback_gate.analysis.recorded import RecordedStep, recorded
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.errors import ExpressionError
 from runback_gate.policy.document import Policy, load_policies
@@ -93,7 +94,7 @@ def test_no_change(tmp_path: Path) -> None:
     """The same bytes are not looked at, not even one step is taken; a file of another name is no change."""
     same = policies(tmp_path, limited(100))
 
-    def none() -> Iterable[Recorded]:
+    def none() -> Iterable[RecordedStep]:
         raise AssertionError("a step was taken")
         yield
 
@@ -269,7 +270,7 @@ def test_flips_are_counted_beyond_those_that_are_kept(tmp_path: Path) -> None:
 def test_the_steps_of_cases(tmp_path: Path) -> None:
     """A recorded step of a case has its tags, its labels and its names."""
     rule = 'case.id == "c" && case.dataset == "d" && case.tags == ["vip"] && agent.labels.team == "a"'
-    steps = [Recorded("d/c", "sha256:0", LARGE, ("vip",), {"team": "a"}, "d", "c")]
+    steps = [RecordedStep("d/c", "sha256:0", LARGE, ("vip",), {"team": "a"}, "d", "c")]
     base = policies(tmp_path, {"p": {**rules(r="false"), "match": {"tags": ["vip"]}}}, "base")
     (effect,) = compare_policies(base, policies(tmp_path, {"p": rules(r=rule)}, "head"), ENGINE, steps)
     assert [(flip.run, flip.step, flip.base, flip.head) for flip in effect.flips] == [

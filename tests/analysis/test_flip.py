@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runback_gate.analysis.flip import MAX_REASON, Flip, Form, Reason
+from runback_gate.analysis.flip import MAX_REASON, DifferenceFinder, Form, Reason
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.policy.context import step_data
 from runback_gate.testing import sample_call, sample_step
 
 ENGINE = CppEngine()
 STEP = sample_step(sample_call("pay", amount=50), sample_call("pay", amount=250, to="bob"), text="hello world")
-FLIP = Flip(ENGINE, step_data(STEP))
+FLIP = DifferenceFinder(ENGINE, step_data(STEP))
 LIMIT = 'calls(response, "pay").all(c, has(c.arguments.amount) && c.arguments.amount <= params.limit)'
 
 
@@ -185,7 +185,7 @@ def test_a_range_that_lost_the_element() -> None:
 
 def test_long_values_are_cut() -> None:
     """However long the values are, the line is not."""
-    flip = Flip(ENGINE, step_data(sample_step(text="x" * 100_000)))
+    flip = DifferenceFinder(ENGINE, step_data(sample_step(text="x" * 100_000)))
     found = flip.between(form('response.text.contains("y")'), form('response.text != "' + "z" * 3000 + '"'))
     assert len(found.text) <= MAX_REASON
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from runback_gate.analysis.effect import recorded
 from runback_gate.analysis.mutation import Mutation, try_mutants
+from runback_gate.analysis.recorded import recorded
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.cel.limits import MAX_SOURCE
+from runback_gate.dataset.recordings import load_recording
 from runback_gate.errors import ExpressionError
 from runback_gate.policy.document import load_policies
 from runback_gate.step import Step
@@ -39,7 +41,7 @@ def tried(root: Path, spec: dict[str, Any], *cases: dict[str, Any], steps: tuple
     write_document(root, "p.yaml", "Policy", "p", spec)
     if cases:
         write_document(root, "t.yaml", "PolicyTest", "p", {"policy": "p", "cases": list(cases)})
-    policies, tests = load_policies(root, ["*.yaml"])
+    policies, tests = load_policies(root, ["*.yaml"], recordings=partial(load_recording, root))
     return try_mutants(policies, tests, ENGINE, recorded(sample_run(*steps)))
 
 
@@ -128,7 +130,7 @@ def own(root: Path, *without: str) -> Mutation:
         for name in without:
             text = re.sub(rf"(?m)^    - name: {re.escape(name)}\n(?:      .*\n)+", "", text)
         path.write_text(text)
-    policies, tests = load_policies(root, ["policies/*.yaml"])
+    policies, tests = load_policies(root, ["policies/*.yaml"], recordings=partial(load_recording, root))
     return try_mutants(policies, tests, ENGINE)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from runback_gate.canonical import JsonValue
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.cel.engine import Activation, Engine, Outcome, Program
 from runback_gate.cel.py_engine import PyEngine
+from runback_gate.dataset.recordings import load_recording
 from runback_gate.errors import DocumentError, ExpressionError
 from runback_gate.policy.document import load_policies
 from runback_gate.testing import REFUNDS, write_document
@@ -39,7 +41,7 @@ def run(
     write_document(root, "p.yaml", "Policy", "refunds", {**REFUNDS, **spec})
     if cases:
         write_document(root, "t.yaml", "PolicyTest", "refunds", {"policy": policy, "cases": list(cases)})
-    policies, tests = load_policies(root, ["*.yaml"])
+    policies, tests = load_policies(root, ["*.yaml"], recordings=partial(load_recording, root))
     return run_tests(policies, tests, engines)
 
 
@@ -173,7 +175,7 @@ def test_names_that_are_not_there(tmp_path: Path) -> None:
 def test_a_test_without_policies(tmp_path: Path) -> None:
     """The hint says what to give."""
     write_document(tmp_path, "t.yaml", "PolicyTest", "refunds", {"policy": "refunds", "cases": [SMALL]})
-    policies, tests = load_policies(tmp_path, ["*.yaml"])
+    policies, tests = load_policies(tmp_path, ["*.yaml"], recordings=partial(load_recording, tmp_path))
     with pytest.raises(DocumentError, match=r"no policy is named 'refunds' \(give the policy's file as well\)$"):
         run_tests(policies, tests, ENGINES)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,8 +18,9 @@ from runback_gate.dataset.document import dataset_from
 from runback_gate.dataset.edit import new_dataset
 from runback_gate.documents import parse_document
 from runback_gate.errors import DocumentError
+from runback_gate.gate.checks import compile_checks
 from runback_gate.policy.context import agent_facts, bindings, case_facts
-from runback_gate.policy.evaluate import Subject, compile_checks, judge
+from runback_gate.policy.evaluate import BoundStep, StepUnderTest, judge
 from runback_gate.schema import validate
 from runback_gate.step import Request, Response, ToolCall, Usage
 from runback_gate.testing import sample_call
@@ -36,7 +38,7 @@ def verdicts(check: dict[str, Any], response: Response) -> set[str]:
     said: set[str] = set()
     for engine in ENGINES:
         data = bindings(Request(), response, baseline=None, case=case_facts("d", "c"), agent=agent_facts("a"))
-        found = judge(Subject(engine, data), [compile_checks(checks, engine)], explained=False)
+        found = judge([compile_checks(checks, engine)], StepUnderTest("support", (), partial(BoundStep, engine, data)))
         said |= {"pass"} if found.passed else {finding.outcome for finding in found.findings}
     return said
 

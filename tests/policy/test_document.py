@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from runback_gate.canonical import digest_bytes
+from runback_gate.dataset.recordings import load_recording
 from runback_gate.errors import ExpressionError, InputError, Location
 from runback_gate.policy.document import Policy, load_policies
 
@@ -198,7 +200,7 @@ def test_policies_and_their_tests(tmp_path: Path) -> None:
     """Both kinds come from the same patterns; another kind is an error."""
     (tmp_path / "a.yaml").write_text(POLICY)
     (tmp_path / "a.test.yaml").write_text(TEST)
-    policies, tests = load_policies(tmp_path, ["*.yaml"])
+    policies, tests = load_policies(tmp_path, ["*.yaml"], recordings=partial(load_recording, tmp_path))
     assert [policy.name for policy in policies] == ["refunds"]
     assert [(test.policy, test.path) for test in tests] == [("refunds", "a.test.yaml")]
     assert refused(tmp_path, "apiVersion: runback.dev/v1\nkind: Polisy\n").startswith(
@@ -210,6 +212,6 @@ def test_judging_reads_no_test(tmp_path: Path) -> None:
     """A test that is malformed is no reason not to judge; `policy test` says what is wrong with it."""
     (tmp_path / "a.yaml").write_text(POLICY)
     (tmp_path / "b.yaml").write_text(TEST.replace("cases", "casess"))
-    assert load_policies(tmp_path, ["*.yaml"], with_tests=False)[1] == ()
+    assert load_policies(tmp_path, ["*.yaml"])[1] == ()
     with pytest.raises(InputError, match="unknown field 'casess'"):
-        load_policies(tmp_path, ["*.yaml"])
+        load_policies(tmp_path, ["*.yaml"], recordings=partial(load_recording, tmp_path))

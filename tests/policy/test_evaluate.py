@@ -15,20 +15,22 @@ from runback_gate.canonical import JsonValue
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.cel.engine import Activation, Engine, Outcome, Program
 from runback_gate.cel.py_engine import PyEngine
-from runback_gate.dataset.document import dataset_from
-from runback_gate.documents import parse_document
-from runback_gate.errors import ExpressionError
 from runback_gate.policy.context import agent_facts, bindings, case_facts
 from runback_gate.policy.document import Policy, load_policies
 from runback_gate.policy.evaluate import (
+    CONDITION_FALSE,
     MAX_MESSAGE,
+    NOT_CONCERNED,
+    PASS,
+    BoundStep,
     Finding,
     Judgement,
+    RuleResult,
     RuleSet,
-    Subject,
-    compile_checks,
+    StepUnderTest,
     compile_policy,
     judge,
+    results,
 )
 from runback_gate.step import Request, Response
 from runback_gate.testing import REFUNDS, sample_call, write_document
@@ -49,9 +51,14 @@ def policy(root: Path, **spec: Any) -> Policy:
     return load_policies(root, ["p.yaml"])[0][0]
 
 
+def under_test(engine: Engine, found: dict[str, JsonValue]) -> StepUnderTest:
+    """An answer of the sample agent."""
+    return StepUnderTest("support", (), lambda: BoundStep(engine, found))
+
+
 def said(rules: RuleSet, found: dict[str, JsonValue], engine: Engine = CPP) -> Judgement:
     """The judgement of one answer."""
-    return judge(Subject(engine, found), [rules])
+    return judge([rules], under_test(engine, found))
 
 
 def finding(root: Path, expression: str, found: dict[str, JsonValue] | None = None, **spec: Any) -> Finding:
@@ -246,11 +253,44 @@ def test_messages_are_short(tmp_path: Path) -> None:
     assert len(only.message) <= MAX_MESSAGE
 
 
-def test_what_decided_is_left_out_when_nobody_asks(tmp_path: Path) -> None:
-    """Backtests of thousands of steps do not explain each."""
-    rules = compile_policy(policy(tmp_path, **REFUNDS), CPP)
-    (only,) = judge(Subject(CPP, data(250)), [rules], explained=False).findings
-    assert (only.message, only.values) == ("refund above 100", ())
+def test_results_name_their_cause(tmp_path: Path) -> None:
+    """The same rule, said of by the rule itself, by a condition, and by the step."""
+    rules = compile_policy(policy(tmp_path, **REFUNDS, match={"agents": ["support"]}), CPP)
+
+    def result(step: StepUnderTest) -> RuleResult:
+        return results([rules], step)["refunds.limit"]
+
+    assert result(under_test(CPP, data(40))) == PASS
+    assert result(under_test(CPP, data(250))) == RuleResult("fail", "rule", "refund above 100")
+    assert result(under_test(CPP, data("much"))).cause == "rule"
+    assert result(under_test(CPP, data())) == CONDITION_FALSE
+    assert result(StepUnderTest("billing", (), lambda: BoundStep(CPP, data(250)))) == NOT_CONCERNED
+    unusable = StepUnderTest("support", (), lambda: BoundStep(CPP, data(250)), "view-only")
+    assert result(unusable) == RuleResult("error", "step", "view-only")
+
+
+def test_a_fingerprint_is_what_decides(tmp_path: Path) -> None:
+    """Name, layout, message and description are not part of it; expression, params by their type and conditions are."""
+
+    def fingerprint(**spec: Any) -> str:
+        rules = compile_policy(policy(tmp_path, **spec), CPP)
+        return rules.fingerprint(rules.rules[0])
+
+    def rule(expression: str, **fields: Any) -> dict[str, Any]:
+        return {"validations": [{"id": "r", "expression": expression, **fields}]}
+
+    one, source = {"params": {"n": 1}}, "string(params.n) == response.text"
+    base = fingerprint(**rule(source), **one)
+    assert base == fingerprint(**rule("string( params.n )==response.text // words", message="m"), **one)
+    assert base == fingerprint(**rule(source), **one, description="other", validationActions=["Warn"])
+    others: list[dict[str, Any]] = [
+        {**rule(source), "params": {"n": 2}},
+        {**rule(source), "params": {"n": 1.0}},
+        {**rule("string(params.n) != response.text"), **one},
+        {**rule(source), **one, "matchConditions": [{"name": "c", "expression": "true"}]},
+    ]
+    found = [base, *(fingerprint(**spec) for spec in others)]
+    assert len(set(found)) == len(found)
 
 
 class Counting:
@@ -269,65 +309,9 @@ def test_a_program_is_asked_once_an_answer() -> None:
     """Policies share conditions; a new answer asks again."""
     program = Counting()
     for _ in range(2):
-        subject = Subject(FixedEngine({}), {})
+        subject = BoundStep(FixedEngine({}), {})
         assert [subject.evaluate(program).value for _ in range(3)] == [True] * 3
     assert program.asked == 2
-
-
-CHECKS = """\
-apiVersion: runback.dev/v1
-kind: Dataset
-metadata: {name: d, agent: a}
-spec:
-  cases:
-    - id: c
-      step: sha256:0000000000000000000000000000000000000000000000000000000000000000
-      checks:
-        - CHECK
-"""
-
-
-def checks(check: str) -> RuleSet:
-    """The rules of a case with one check, on line 9 from column 11."""
-    return compile_checks(dataset_from(parse_document(CHECKS.replace("CHECK", check), "d.yaml")).cases[0].checks, CPP)
-
-
-@pytest.mark.parametrize(
-    ("check", "message"),
-    [
-        ("cel: respons.text", "d.yaml:9:16: cel respons.text: undeclared reference to 'respons.text'"),
-        ("cel: params.x == 1", "d.yaml:9:16: cel params.x == 1: undeclared reference to 'params.x'"),
-        ("matches: a(", "d.yaml:9:11: matches a(: invalid regular expression: missing ): a("),
-        ("argument: {tool: t, path: a, op: matches, value: '('}", "d.yaml:9:11: argument t.a matches: invalid regular"),
-        ("argument: {tool: t, path: a, op: <, value: {}}", "d.yaml:9:11: argument t.a <: "),
-        ("jsonSchema: {type: objekt}", "d.yaml:9:11: jsonSchema: not a JSON Schema: "),
-        ("contains: " + "é" * 2047, "d.yaml:9:11: contains é"),
-        ("toolCalled: {name: t, arguments: {a: " + "[" * 30 + "]" * 30 + "}}", "toolCalled t(a): nested deeper than"),
-    ],
-)
-def test_checks_that_do_not_compile(check: str, message: str) -> None:
-    """The error names the check and stands where it is written."""
-    with pytest.raises(ExpressionError) as error:
-        checks(check)
-    assert message in str(error.value)
-
-
-def test_the_finding_of_a_check() -> None:
-    """It blocks, belongs to no policy, and shows the values that decided where the title does not say it all."""
-    (only,) = said(checks("cel: size(response.tool_calls) == 1"), data(1, 2)).findings
-    assert (only.rule, only.policy, only.outcome, only.action) == (
-        "cel size(response.tool_calls) == 1",
-        "",
-        "fail",
-        "Deny",
-    )
-    assert only.message == "check does not hold: cel size(response.tool_calls) == 1"
-    assert only.values == (("size(response.tool_calls)", "2"),)
-    assert str(only.location) == "d.yaml:9:16"
-    (schema,) = said(checks("jsonSchema: {type: object}"), data(text="[]")).findings
-    assert schema.message == "check does not hold: jsonSchema: $: [] is not of type 'object'"
-    (called,) = said(checks("toolCalled: escalate"), data(1)).findings
-    assert (called.message, called.values) == ("check does not hold: toolCalled escalate", ())
 
 
 def test_patterns(tmp_path: Path) -> None:
@@ -339,19 +323,23 @@ def test_patterns(tmp_path: Path) -> None:
     assert [(item.rule, item.outcome) for item in found.findings] == [("dynamic", "error")]
 
 
+def write_other(root: Path) -> RuleSet:
+    """Another policy, which fails."""
+    return compile_policy(policy(root, validations=[{"id": "x", "expression": "response.text == 'x'"}]), CPP)
+
+
 def test_judging_is_the_sum_of_its_rules(tmp_path: Path) -> None:
     """Each rule is judged alone, in the order given; one that cannot be evaluated takes no other with it."""
     rules = [
         {"id": f"r{number}", "expression": source}
         for number, source in enumerate(["true", "response.nobody", "false", "response.text == ''"])
     ]
-    found = judge(
-        Subject(CPP, data()), [compile_policy(policy(tmp_path, validations=rules), CPP), checks("contains: x")]
-    )
+    more = write_other(tmp_path)
+    found = judge([compile_policy(policy(tmp_path, validations=rules), CPP), more], under_test(CPP, data()))
     assert found.passed == ("r0", "r3")
     assert [(item.rule, item.outcome) for item in found.findings] == [
         ("r1", "error"),
         ("r2", "fail"),
-        ("contains x", "fail"),
+        ("x", "fail"),
     ]
     assert found.judged == 4

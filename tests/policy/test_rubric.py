@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runback_gate.canonical import digest
-from runback_gate.dataset.rubric import Rubric
 from runback_gate.policy.rubric import (
     MAX_ANSWER,
     Points,
@@ -22,6 +21,7 @@ from runback_gate.policy.rubric import (
     read_points,
     ungraded,
 )
+from runback_gate.rubric import Rubric
 from runback_gate.step import Response, ToolCall, to_json
 
 

@@ -49,7 +49,7 @@ class Provider:
     base_url: str | None
     """Root of the API, such as `https://api.openai.com/v1`; None leaves it to litellm."""
     models: tuple[str, ...]
-    """Models that may be asked; * stands for any characters."""
+    """Models that may be asked; * stands for any characters, ? for one."""
     api_key_env: str | None = None
     """Name of the environment variable that holds the key; None for a server that needs none."""
     api: Api = "openai"

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from runback_gate.documents import quoted, suggestion
 from runback_gate.errors import UnaskableError
-from runback_gate.replay.prices import Price, matches, price_of
+from runback_gate.name_pattern import matches_name
+from runback_gate.replay.prices import Price, price_of
 from runback_gate.replay.providers.model import Model, Outside, Provider
 from runback_gate.replay.retry import PATIENCE, Notice, Patience, Retry, Throttle
 
@@ -109,7 +110,7 @@ class Models:
             raise UnaskableError(f"no provider is named {quoted(provider)}", hint=hint)
         if not _NAME.fullmatch(model) or ".." in model:
             raise UnaskableError(f"{quoted(name)} is no name of a model")
-        if not any(matches(model, pattern) for pattern in self._providers[provider].models):
+        if not any(matches_name(pattern, model) for pattern in self._providers[provider].models):
             hint = f"spec.providers.{provider}.models of {GATE_FILE} names those that may be"
             raise UnaskableError(f"{quoted(name)} may not be asked", hint=hint)
         return provider, model
