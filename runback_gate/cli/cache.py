@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import os
 import re
@@ -10,13 +11,12 @@ from pathlib import Path
 
 import click
 
+from runback_gate.app.answers import CachedAnswer, PruneOptions, count_answers, list_answers, open_cache, prune_answers
 from runback_gate.cli import terminal
 from runback_gate.cli.groups import Commands
-from runback_gate.errors import InputError, IntegrityError, Location
-from runback_gate.replay.cache import ResponseCache, Stored, seal_key
-from runback_gate.replay.prune import DAY, to_remove
+from runback_gate.errors import InputError
+from runback_gate.replay.prune import DAY
 from runback_gate.report.text import terminal as inert
-from runback_gate.summary import summarize
 
 FOLDER = Path(".runback/responses")
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -46,21 +46,16 @@ def list_(folder: Path, as_json: bool) -> int:
 
     Exit codes: 0 listed, also when the cache is empty; 2 there is no such folder.
     """
-    store = _open(folder)
-    rows = [_row(store, item) for item in store.stored() if item.trial is not None]
+    found = list_answers(open_cache(folder, os.environ))
     if as_json:
-        terminal.print_json(rows)
+        terminal.print_json([_row(item) for item in found])
         return 0
-    for row in rows:
+    for item in found:
         # Whatever a model wrote or named itself may not steer the terminal.
-        said = [row["state"]] if row["state"] != "ok" else [row["model"] or "-", row["answer"]]
-        words = [
-            str(row["used"])[:10],
-            f"{str(row['request'])[7:19]}.{row['trial']}",
-            *(inert(str(word)) for word in said),
-        ]
-        click.echo("  ".join(words))
-    click.echo(terminal.many(len(rows), "answer"))
+        said = [item.model or "-", item.answer or ""] if item.state == "ok" else [item.state]
+        name = f"{item.file.request[:12]}.{item.trial}"
+        click.echo("  ".join([_time(item.file.used)[:10], name, *map(inert, said)]))
+    click.echo(terminal.many(len(found), "answer"))
     return 0
 
 
@@ -72,22 +67,15 @@ def stats(folder: Path, as_json: bool) -> int:
 
     Exit codes: 0 counted; 2 there is no such folder.
     """
-    stored = list(_open(folder).stored())
-    answers = [item for item in stored if item.trial is not None]
-    found = {
-        "answers": len(answers),
-        "requests": len({item.request for item in answers}),
-        "bytes": sum(item.size for item in stored),
-        "oldest": _time(min(item.used for item in answers)) if answers else None,
-        "newest": _time(max(item.used for item in answers)) if answers else None,
-    }
+    found = count_answers(open_cache(folder, os.environ))
+    oldest, newest = (None if time is None else _time(time) for time in (found.oldest, found.newest))
     if as_json:
-        terminal.print_json(found)
+        terminal.print_json({**dataclasses.asdict(found), "oldest": oldest, "newest": newest})
         return 0
-    asked = terminal.many(int(found["requests"] or 0), "request")
-    click.echo(f"{terminal.many(len(answers), 'answer')} to {asked}, {_size(sum(item.size for item in stored))}")
-    if answers:
-        click.echo(f"last used between {str(found['oldest'])[:10]} and {str(found['newest'])[:10]}")
+    asked = terminal.many(found.requests, "request")
+    click.echo(f"{terminal.many(found.answers, 'answer')} to {asked}, {_size(found.bytes)}")
+    if oldest and newest:
+        click.echo(f"last used between {oldest[:10]} and {newest[:10]}")
     return 0
 
 
@@ -106,46 +94,26 @@ def prune(folder: Path, unused: int | None, max_size: str | None, everything: bo
     """
     if everything and (unused is not None or max_size is not None):
         raise click.UsageError("--all leaves nothing for --unused and --max-size", click.get_current_context())
-    store = _open(folder)
     limit = 0 if everything else None if max_size is None else _bytes(max_size)
-    age = None if unused is None else unused * DAY
-    stored = list(store.stored())
-    gone = to_remove(stored, time.time(), unused=age, max_bytes=limit)
-    for item in () if dry_run else gone:
-        store.remove(item)
-    answers, size = sum(item.trial is not None for item in gone), sum(item.size for item in gone)
+    options = PruneOptions(None if unused is None else unused * DAY, limit, dry_run)
+    found = prune_answers(open_cache(folder, os.environ), options, time.time())
+    answers, size = sum(item.trial is not None for item in found.gone), sum(item.size for item in found.gone)
     click.echo(f"{'would remove' if dry_run else 'removed'} {terminal.many(answers, 'answer')}, {_size(size)}")
-    left = len(stored) - len(gone), sum(item.size for item in stored) - size
-    click.echo(f"{'would keep' if dry_run else 'kept'} {terminal.many(left[0], 'file')}, {_size(left[1])}")
+    kept = terminal.many(len(found.kept), "file")
+    click.echo(f"{'would keep' if dry_run else 'kept'} {kept}, {_size(sum(item.size for item in found.kept))}")
     return 0
 
 
-def _open(folder: Path) -> ResponseCache:
-    if not folder.is_dir():
-        hint = "`runback-gate run --live --cache FOLDER` makes one"
-        raise InputError("no such folder", hint=hint, location=Location(folder.as_posix()))
-    return ResponseCache(folder, seal_key(os.environ))
-
-
-def _row(store: ResponseCache, item: Stored) -> dict[str, object]:
-    trial = item.trial or 0
-    row: dict[str, object] = {
-        "request": f"sha256:{item.request}",
-        "trial": trial,
-        "used": _time(item.used),
-        "bytes": item.size,
-        "state": "ok",
-        "model": None,
-        "answer": None,
+def _row(item: CachedAnswer) -> dict[str, object]:
+    return {
+        "request": f"sha256:{item.file.request}",
+        "trial": item.trial,
+        "used": _time(item.file.used),
+        "bytes": item.file.size,
+        "state": item.state,
+        "model": item.model,
+        "answer": item.answer,
     }
-    try:
-        found = store.get(f"sha256:{item.request}", trial)
-    except IntegrityError:
-        return {**row, "state": "cut or changed"}
-    if found is None:
-        return {**row, "state": "not sealed with this key"}
-    asked = store.request(f"sha256:{item.request}")
-    return {**row, "model": asked.model if asked else found[0].model, "answer": summarize(found[0])}
 
 
 def _time(seconds: float) -> str:

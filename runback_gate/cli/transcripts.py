@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
+from runback_gate.app.import_runs import MAX_NAME, ImportOptions, import_transcript, is_name
 from runback_gate.app.paths import slug
 from runback_gate.canonical import parse_json
-from runback_gate.capture.runs import write_run
-from runback_gate.capture.transcript import MAX_TRANSCRIPT_BYTES, read_transcripts
+from runback_gate.capture.transcript import MAX_TRANSCRIPT_BYTES
 from runback_gate.cli import terminal
 from runback_gate.cli.files import RUNS, STDIN, read_file, write_file
 from runback_gate.cli.groups import Commands
@@ -20,7 +20,6 @@ from runback_gate.report.text import terminal as inert
 from runback_gate.step import tools_from_json
 
 MAX_TOOLS_BYTES = 8 << 20
-MAX_NAME = 256
 
 
 @click.group("import", cls=Commands)
@@ -52,24 +51,23 @@ def transcript(file: Path, agent: str, tools: Path | None, model: str | None, ou
     Each conversation becomes a run, each turn of the assistant a step.
     """
     for option, value in (("--agent", agent), ("--model", model)):
-        if value is not None and not (value.strip() and value.isprintable() and len(value) <= MAX_NAME):
+        if value is not None and not is_name(value):
             raise click.BadParameter(f"a printable name of at most {MAX_NAME} characters", param_hint=option)
     known = None
     if tools is not None:
         name = tools.as_posix()
         known = tools_from_json(parse_json(read_file(tools, MAX_TOOLS_BYTES), path=name), name)
     data = read_file(file, MAX_TRANSCRIPT_BYTES)
-    runs = read_transcripts(data, path=_name(file, data), agent=agent, tools=known, model=model)
-    for run in runs:
-        write_file(out / f"{run.id}.jsonl", write_run(run, secrets.token_bytes))
-    steps = sum(len(run.steps) for run in runs)
+    found = import_transcript(data, _name(file, data), ImportOptions(agent, known, model), secrets.token_bytes)
+    for name, lines in found.files.items():
+        write_file(out / name, lines)
     if as_json:
-        rows = [{"run": run.id, "steps": len(run.steps), "labels": run.labels} for run in runs]
-        terminal.print_json({"runs": rows, "steps": steps})
+        rows = [{"run": run.id, "steps": len(run.steps), "labels": run.labels} for run in found.runs]
+        terminal.print_json({"runs": rows, "steps": found.steps})
         return 0
-    counts = f"{terminal.many(len(runs), 'run')}, {terminal.many(steps, 'step')}"
+    counts = f"{terminal.many(len(found.runs), 'run')}, {terminal.many(found.steps, 'step')}"
     click.echo(inert(f"{counts} of {agent} in {out.as_posix()}/"))
-    if first := next((run for run in runs if run.steps), None):
+    if first := next((run for run in found.runs if run.steps), None):
         place = shlex.quote((out / f"{first.id}.jsonl").as_posix())
         # A word that begins the file name, so that no agent name needs quotes here.
         more = f"dataset add {place} 0 --dataset datasets/{slug(agent)}.yaml"

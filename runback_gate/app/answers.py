@@ -1,0 +1,123 @@
+"""`cache list | stats | prune`: the cached answers of models.
+
+In: a `ResponseCache`. Out: what lies in it, and what of it can go.
+
+    cache = open_cache(Path(".runback/responses"), environ)
+    list_answers(cache)
+    prune_answers(cache, PruneOptions(unused=30 * DAY), now).gone
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from runback_gate.errors import InputError, IntegrityError, Location
+from runback_gate.replay.cache import ResponseCache, Stored, seal_key
+from runback_gate.replay.prune import to_remove
+from runback_gate.summary import summarize
+
+State = Literal["ok", "cut or changed", "not sealed with this key"]
+
+
+@dataclass(frozen=True, slots=True)
+class CachedAnswer:
+    """An answer of a cache."""
+
+    file: Stored
+    trial: int
+    state: State
+    model: str | None = None
+    """Who answered; None where nobody says, or where the answer does not count."""
+    answer: str | None = None
+    """What it said, on one line; None where it does not count."""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheCounts:
+    """How much lies in a cache."""
+
+    answers: int
+    requests: int
+    """Different requests that they answer."""
+    bytes: int
+    """Of all files, requests included."""
+    oldest: float | None
+    """When the answer was last used that was not used for longest, in seconds since 1970."""
+    newest: float | None
+    """The same of the one that was used last."""
+
+
+@dataclass(frozen=True, slots=True)
+class PruneOptions:
+    """What of a cache is not kept. Without a limit only goes what no answer needs."""
+
+    unused: float | None = None
+    """Seconds for which nobody used it."""
+    max_bytes: int | None = None
+    """Then what was used longest ago, until so many bytes are kept."""
+    dry_run: bool = False
+    """Remove nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What went, or would go."""
+
+    gone: tuple[Stored, ...]
+    kept: tuple[Stored, ...]
+
+
+def open_cache(folder: Path, environ: Mapping[str, str]) -> ResponseCache:
+    """The cache that lies in a folder; `environ` holds the key of its seals.
+
+    Raises:
+        InputError: there is no such folder.
+    """
+    if not folder.is_dir():
+        hint = "`runback-gate run --live --cache FOLDER` makes one"
+        raise InputError("no such folder", hint=hint, location=Location(folder.as_posix()))
+    return ResponseCache(folder, seal_key(environ))
+
+
+def list_answers(cache: ResponseCache) -> list[CachedAnswer]:
+    """Every answer, also one that does not count, by the digest of its request."""
+    return [_answer(cache, item, item.trial) for item in cache.stored() if item.trial is not None]
+
+
+def count_answers(cache: ResponseCache) -> CacheCounts:
+    """How much lies in a cache."""
+    stored = list(cache.stored())
+    answers = [item for item in stored if item.trial is not None]
+    used = [item.used for item in answers]
+    return CacheCounts(
+        answers=len(answers),
+        requests=len({item.request for item in answers}),
+        bytes=sum(item.size for item in stored),
+        oldest=min(used, default=None),
+        newest=max(used, default=None),
+    )
+
+
+def prune_answers(cache: ResponseCache, options: PruneOptions, now: float) -> Pruned:
+    """Remove answers; `now` is the time in seconds since 1970."""
+    stored = list(cache.stored())
+    gone = to_remove(stored, now, unused=options.unused, max_bytes=options.max_bytes)
+    for item in () if options.dry_run else gone:
+        cache.remove(item)
+    paths = {item.path for item in gone}
+    return Pruned(tuple(gone), tuple(item for item in stored if item.path not in paths))
+
+
+def _answer(cache: ResponseCache, item: Stored, trial: int) -> CachedAnswer:
+    request = f"sha256:{item.request}"
+    try:
+        found = cache.get(request, trial)
+    except IntegrityError:
+        return CachedAnswer(item, trial, "cut or changed")
+    if found is None:
+        return CachedAnswer(item, trial, "not sealed with this key")
+    asked = cache.request(request)
+    return CachedAnswer(item, trial, "ok", asked.model if asked else found[0].model, summarize(found[0]))
