@@ -21,9 +21,13 @@ import math
 import re
 from typing import Any, TypeAlias, cast
 
-import orjson
-
 from runback_gate.errors import DocumentError, Location
+
+orjson: Any
+try:
+    import orjson
+except ImportError:  # a recorder runs in the environment of somebody's agent, which may lack it
+    orjson = None
 
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 
@@ -52,7 +56,6 @@ _CONTAINERS = frozenset((dict, list, tuple))
 _ATOMS = frozenset((str, int, bool, type(None)))
 _MARKS = {DECIMAL: float, INTEGER: int}
 _PLAIN = _CONTAINERS | _ATOMS | {float}
-_SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 
 
 class _RefusedError(Exception):
@@ -74,7 +77,7 @@ def canonical_bytes(value: JsonValue) -> bytes:
     """
     try:
         data = _sorted_bytes(value)
-        return orjson.dumps(_reduced(value)) if data is None else data
+        return plain_bytes(_reduced(value)) if data is None else data
     except _RefusedError as refused:
         place = "".join(f"[{json.dumps(part)}]" for part in reversed(refused.path))
         at = f", at {place[:200]}" if place else ""
@@ -91,8 +94,8 @@ def parse_canonical(data: bytes, *, path: str | None = None) -> JsonValue:
     """
     where = Location(path) if path else None
     try:
-        value = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
+        value = _strict_loads(data)
+    except json.JSONDecodeError as error:
         raise DocumentError(f"not valid JSON: {error.msg}", location=where) from error
     try:
         if b'"$decimal"' in data or b'"$integer"' in data:
@@ -123,12 +126,12 @@ def parse_json(data: bytes | str, *, path: str, max_bytes: int = MAX_JSON_BYTES)
     text = data if isinstance(data, str) else _decoded(data, path)
     try:
         # The strict reader first: the lenient one below would let NaN, overflow and lone surrogates pass.
-        orjson.loads(text)
+        _strict_loads(text)
         if isinstance(data, str) and len(text.encode()) > max_bytes:
             raise _too_large(path, max_bytes)
         value = json.loads(text, object_pairs_hook=_unique)
         _survey(value)
-    except orjson.JSONDecodeError as error:
+    except json.JSONDecodeError as error:
         place = Location(path, error.lineno, error.colno)
         raise DocumentError(f"not valid JSON: {error.msg}", location=place) from error
     except RecursionError as error:
@@ -145,10 +148,11 @@ def plain_bytes(value: object) -> bytes:
         TypeError: for what is no JSON.
     """
     try:
-        return orjson.dumps(value)
+        if orjson is not None:
+            return cast("bytes", orjson.dumps(value))
     except TypeError:
-        # It refuses integers beyond 64 bits.
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        pass  # It refuses integers beyond 64 bits.
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
 def digest(value: JsonValue) -> str:
@@ -208,16 +212,48 @@ def _survey(value: object, limit: int = MAX_DEPTH) -> tuple[set[type], set[objec
 def _sorted_bytes(value: JsonValue) -> bytes | None:
     """Let orjson do it all where its order and its forms are those of RFC 8785, else give None."""
     kinds, keys = _survey(value)
-    if not kinds <= _PLAIN or not keys.isdisjoint(_MARKS):
+    if orjson is None or not kinds <= _PLAIN or not keys.isdisjoint(_MARKS):
         return None
     try:
         # orjson sorts by code point; UTF-16 order is the same for ASCII.
         if all(map(str.isascii, cast("set[str]", keys))):
-            return orjson.dumps(_tagged(value) if float in kinds else value, option=_SORTED)
+            options = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
+            return cast("bytes", orjson.dumps(_tagged(value) if float in kinds else value, option=options))
     except (TypeError, _RefusedError):
         # A key that is no text, a number out of range or a text that is none: the caller's walk finds out which.
         return None
     return None
+
+
+def _strict_loads(data: bytes | str) -> Any:
+    """What orjson reads, also where it is not installed.
+
+    Raises:
+        JSONDecodeError: not RFC 8259 JSON, a number beyond a double, or text with a lone surrogate.
+    """
+    if orjson is not None:
+        return orjson.loads(data)
+    try:
+        text = data if isinstance(data, str) else data.decode()
+        value = json.loads(text, parse_constant=_out_of_range, parse_float=_in_range, parse_int=_in_range)
+        if not text.isascii() or "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeError as error:
+        raise json.JSONDecodeError("text that is no UTF-8", "", 0) from error
+    except RecursionError as error:
+        raise json.JSONDecodeError("recursion limit reached", "", 0) from error
+    return value
+
+
+def _in_range(digits: str) -> int | float:
+    value = float(digits)
+    if not math.isfinite(value):
+        _out_of_range(digits)
+    return int(digits) if digits.lstrip("-").isdigit() else value
+
+
+def _out_of_range(digits: str) -> float:
+    raise json.JSONDecodeError("number out of range", digits, 0)
 
 
 def _tagged(value: Any) -> Any:
