@@ -300,6 +300,10 @@ class Run:
     """What ended it."""
     output: JsonValue = None
     """What it was finished with."""
+    at: str | None = None
+    """RFC 3339 time of its start."""
+    redaction: dict[str, Any] = field(default_factory=dict)
+    """How it was redacted: `level`, `ruleset` (digest), `key` (id of the key of the pseudonyms), `counts` by rule."""
 
 
 _PLACEHOLDERS = {"image": "[image]", "audio": "[audio]", "file": "[file]"}

@@ -9,7 +9,7 @@ import pytest
 
 from runback_gate.app.samples import sample_run
 from runback_gate.canonical import digest_bytes, parse_canonical
-from runback_gate.capture.runs import read_run, write_run
+from runback_gate.capture.runs import read_run
 from runback_gate.dataset.recordings import recording
 from runback_gate.replay.cache import ResponseCache, answer_entry, answer_name
 from runback_gate.report.model import read_report
@@ -27,7 +27,6 @@ def written() -> None:
     run = sample_run()
     target = SPECIMENS / answer_name(REQUEST, 0)
     target.parent.mkdir(parents=True, exist_ok=True)
-    (SPECIMENS / "run.jsonl").write_bytes(write_run(run, lambda size: b"s" * size))
     (SPECIMENS / "recording.json").write_bytes(recording(run.steps[0], "datasets/d.yaml")[2])
     target.write_bytes(answer_entry(REQUEST, 0, run.steps[0].response))
 

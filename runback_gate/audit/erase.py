@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
+from runback_gate.audit.conversation import Conversations
 from runback_gate.audit.frame import OWN, REPORT, RUN
 from runback_gate.audit.record import texts
 from runback_gate.canonical import JsonValue, canonical_bytes, parse_canonical
@@ -148,11 +149,15 @@ def _named(lines: Lines, selectors: Sequence[Selector]) -> set[tuple[str, str]]:
     paths = [item for item in selectors if not item.digits]
     open_paths = set(paths)
     found: set[tuple[str, str]] = set()
+    said: dict[str, Conversations] = {}
     for run, event, step, value in _events(lines) if paths else ():
+        if step is not None:
+            said.setdefault(run, Conversations()).add(value)
         for path in paths:
             # A run file that is no record has one run, whatever it was called.
             if path.number == (step if path.step else event) and (not run or path.run in (None, run)):
-                names = _at(value.get(path.name), path)
+                whole = path.name == "messages" and step is not None
+                names = _at(cast("JsonValue", said[run].ids(step or 0)) if whole else value.get(path.name), path)
                 found.update((run, name) for name in names)
                 if names:
                     open_paths.discard(path)
@@ -197,11 +202,20 @@ def _complete(selectors: Sequence[Selector], matched: set[tuple[str, str]]) -> N
 
 
 def _uses(lines: Lines, found: dict[tuple[str, str], Erasable]) -> None:
-    """Note at each value the events that name it."""
+    """Note at each value the events that name it, and the steps whose conversation it is part of."""
+    said: dict[str, tuple[Conversations, list[dict[int, str]]]] = {}
     for run, event, step, value in _events(lines) if found else ():
         label = f"event {event}" if step is None else f"event {event} (step {step})"
+        if step is not None:
+            conversations, places = said.setdefault(run, (Conversations(), []))
+            before, keep = conversations.add(value)
+            kept = {} if before is None else {at: name for at, name in places[before].items() if at < keep}
+            more = enumerate(cast("list[str]", value.get("messages") or []), keep)
+            places.append({**kept, **{at: name for at, name in more if (run, name) in found}})
+            for at, name in places[-1].items():
+                found[run, name].used.append(f"{label} messages[{at}]")
         for key, item in value.items():
-            if key == "prev":
+            if key == "prev" or (key == "messages" and step is not None):
                 continue
             many = isinstance(item, list)
             for place, part in enumerate(cast("list[JsonValue]", item) if many else [item]):

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from runback_gate.audit.checkpoint import Checkpoint, is_origin
+from runback_gate.audit.conversation import Conversations
 from runback_gate.audit.frame import (
     OWN,
     PAYLOAD_TYPE,
@@ -160,13 +161,22 @@ def _carried(line: bytes, part: Part) -> None:
 
 
 def _named(part: Part) -> frozenset[str]:
-    """The ids that stand in the disclosed events of a run: what an event names is a text in it."""
+    """The ids that the disclosed events of a run name, and those of the conversation that each continues.
+
+    What an event names is a text in it.
+    """
     found: set[str] = set()
-    wanted, number = set(part.disclosed or ()), 0
+    wanted, number, steps = set(part.disclosed or ()), 0, 0
+    conversations = Conversations()
     for line in part.lines():
         if not line.startswith(VALUE_PREFIX):
+            event = parse_canonical(line[:-1])
+            if isinstance(event, dict) and event.get("type") == "model":
+                conversations.add(event)
+                found.update(conversations.ids(steps) if number in wanted else ())
+                steps += 1
             if number in wanted:
-                found.update(texts(parse_canonical(line[:-1])))
+                found.update(texts(event))
                 wanted.discard(number)
             number += 1
     if wanted:

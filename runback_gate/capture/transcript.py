@@ -17,6 +17,7 @@ from pathlib import PurePosixPath
 from typing import Any, cast
 
 from runback_gate.canonical import JsonValue, canonical_bytes, digest_bytes, parse_json
+from runback_gate.capture.runs import Turn, Turns
 from runback_gate.errors import DocumentError, InputError, Location
 from runback_gate.step import (
     Message,
@@ -108,28 +109,30 @@ def _run(
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", PurePosixPath(place.path).stem).strip("-.") or "run"
     run_id = f"{stem}-{number:04d}-{digest_bytes(canonical_bytes(said))[7:15]}"
     labels = {key: item for key, item in record.items() if key not in ("messages", "tools", "model")}
-    return Run(run_id, agent, tuple(_steps(messages, run_id, agent, named, tools or (), tuple(unknown))), labels)
+    turns = Turns(_turns(messages, run_id, agent, named, tools or (), tuple(unknown)))
+    return Run(run_id, agent, turns, labels)
 
 
-def _steps(
+def _turns(
     messages: list[Message],
     run: str,
     agent: str,
     model: str | None,
     tools: tuple[Tool, ...],
     unknown: tuple[RequestField, ...],
-) -> Iterator[Step]:
+) -> Iterator[Turn]:
     start = 1 if messages[0].role in ("system", "developer") else 0
     system = messages[0].content if start else None
     if system is None:
         unknown = (*unknown, "system")
-    turn = 0
+    turn, before = 0, start
     for index, message in enumerate(messages[start:], start):
         if message.role == "assistant":
-            request = Request(model=model, system=system, messages=tuple(messages[start:index]), tools=tools)
+            request = Request(model=model, system=system, messages=tuple(messages[before:index]), tools=tools)
             response = Response(text=message.content, tool_calls=message.tool_calls, error=message.error)
-            yield Step(agent, request, response, Source(run=run, event=turn, grade="semantic", unknown=unknown))
-            turn += 1
+            step = Step(agent, request, response, Source(run=run, event=turn, grade="semantic", unknown=unknown))
+            yield Turn(step, turn - 1 if turn else None, before - start)
+            turn, before = turn + 1, index
 
 
 def _message(value: JsonValue, place: Location, index: int) -> Message:

@@ -15,7 +15,7 @@ from runback_gate.audit.proof import is_proof, verify_proof
 from runback_gate.audit.record import Part, export
 from runback_gate.audit.verify import verify_record
 from runback_gate.canonical import parse_canonical
-from runback_gate.capture.runs import FORMAT
+from runback_gate.capture.runs import FORMAT, FORMAT_V1
 from runback_gate.chain import VALUE_PREFIX
 from runback_gate.cli import terminal
 from runback_gate.cli.erase import erase
@@ -123,10 +123,14 @@ def _run_id(path: Path) -> str:
                 event = parse_canonical(line[:-1])
             except DocumentError:
                 break
-            if isinstance(event, dict) and event.get("format") == FORMAT and isinstance(event.get("run"), str):
+            if (
+                isinstance(event, dict)
+                and event.get("format") in (FORMAT, FORMAT_V1)
+                and isinstance(event.get("run"), str)
+            ):
                 return str(event["run"])
             break
-    raise InputError(f"not a {FORMAT} file", hint=MAKE_RUNS, location=Location(path.as_posix()))
+    raise InputError("not a run file", hint=MAKE_RUNS, location=Location(path.as_posix()))
 
 
 def _withholding(parts: list[Part], disclose: Iterable[str]) -> list[Part]:

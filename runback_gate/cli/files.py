@@ -16,9 +16,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from runback_gate.capture.runs import FORMAT, MAX_RUN_BYTES, read_run
+import click
+
+from runback_gate.capture.runs import MAX_RUN_BYTES, read_run
 from runback_gate.documents import nearest, quoted, suggestion, write_parts
 from runback_gate.errors import InputError, IntegrityError, Location, WriteError
+from runback_gate.report.text import line
 from runback_gate.step import Run
 
 RUNS = Path("runs")
@@ -26,6 +29,8 @@ STDIN = Path("-")
 MAX_LINE_BYTES = 64 << 20
 VALUE_LINE = b'{"id":"sha256:'
 """How the lines of a run begin that come before its first event."""
+RUN_FORMAT = b"runback.run/"
+"""What the first event of a run of any version says."""
 MAKE_RUNS = "make runs with `runback-gate import transcript`"
 
 
@@ -171,19 +176,23 @@ def find_run(name: str) -> Run:
 
 
 def load_run(path: Path, *, hint: str | None = None) -> Run:
-    """The run of a file.
+    """The run of a file. One that was truncated is read as far as it is whole, and a note on standard error says so.
 
     Raises:
         InputError: not there (with the hint), or not a run that verifies.
     """
     data = read_file(path, MAX_RUN_BYTES, hint=hint)
     try:
-        return read_run(data, path.as_posix())
+        run = read_run(data, path.as_posix(), truncated=True)
     except IntegrityError as error:
         # A file that never was a run is no sign of tampering.
-        if data and FORMAT.encode() not in data and not data.startswith(VALUE_LINE):
-            raise InputError(f"not a {FORMAT} file", hint=MAKE_RUNS, location=Location(path.as_posix())) from error
+        if data and RUN_FORMAT not in data and not data.startswith(VALUE_LINE):
+            raise InputError("not a run file", hint=MAKE_RUNS, location=Location(path.as_posix())) from error
         raise
+    if run.status == "truncated":
+        whole = f"{len(run.steps):,} step{'' if len(run.steps) == 1 else 's'} before that can be read"
+        click.echo(line(f"note: {path.as_posix()}: truncated: the recorder did not get to its end; {whole}"), err=True)
+    return run
 
 
 def load_runs(path: Path) -> Iterator[Run]:

@@ -97,7 +97,7 @@ def test_missing_values_are_found() -> None:
 
 def test_other_files_are_refused() -> None:
     """An empty file, another chain, a run of another format."""
-    other = write_run(dataclasses.replace(conversation(), steps=()), salt).replace(b"runback.run/v1", b"runback.run/v9")
+    other = write_run(dataclasses.replace(conversation(), steps=()), salt).replace(b"runback.run/v2", b"runback.run/v9")
     for data in (b"", b"\n", b"{}\n", json.dumps({"a": 1}).encode(), other):
         with pytest.raises(RunbackError):
             read_run(data, "r.jsonl")
@@ -139,10 +139,11 @@ def test_rewriting_changes_nothing_by_itself() -> None:
     assert rewritten({}) == write_run(conversation(), salt)
 
 
-def test_other_events_are_passed_over() -> None:
-    """Notes and tool events do not make steps; they are part of what was verified."""
-    data = rewritten({(3, "type"): "note", (10, "steps"): 8})
-    assert len(read_run(data, "r.jsonl").steps) == 8
+@pytest.mark.parametrize("change", [{(3, "type"): "decision"}, {(3, "colour"): 1}, {(0, "colour"): 1}], ids=str)
+def test_what_is_not_known_is_refused(change: dict[tuple[int, str], Any]) -> None:
+    """An event or field of a newer version may decide something: it is not passed over."""
+    with pytest.raises(InputError, match="unknown"):
+        read_run(rewritten(change), "r.jsonl")
 
 
 @pytest.mark.parametrize(
@@ -151,6 +152,16 @@ def test_other_events_are_passed_over() -> None:
         ((0, "run"), 5),
         ((0, "agent"), ["a"]),
         ((0, "labels"), {}),
+        ((0, "parent"), 5),
+        ((0, "redaction"), 5),
+        ((2, "continues"), 5),
+        ((2, "continues"), {"step": 0, "keep": True}),
+        ((2, "continues"), {"step": 0, "keep": 2}),
+        ((2, "continues"), {"step": 1, "keep": 1}),
+        ((2, "continues"), {"step": -1, "keep": 0}),
+        ((2, "blobs"), {"sha256:5": 5}),
+        ((10, "status"), "fine"),
+        ((10, "redacted"), 5),
         ((1, "model"), 5),
         ((1, "system"), []),
         ((1, "messages"), 5),

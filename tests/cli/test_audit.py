@@ -129,9 +129,9 @@ def test_the_key_may_come_from_the_environment(command: Command, made: Path, mon
     [
         (("export", "nothing", "--out", "x.jsonl"), "runs/nothing.jsonl: no such file"),
         (("export", "runback.yaml", "--out", "x.jsonl"), "runs/runback.yaml.jsonl: no such file"),
-        (("export", "me.pub.jsonl", "--out", "x.jsonl"), "me.pub.jsonl: not a runback.run/v1 file"),
-        (("export", "other.jsonl", "--out", "x.jsonl"), "other.jsonl: not a runback.run/v1 file"),
-        (("export", "empty.jsonl", "--out", "x.jsonl"), "empty.jsonl: not a runback.run/v1 file"),
+        (("export", "me.pub.jsonl", "--out", "x.jsonl"), "me.pub.jsonl: not a run file"),
+        (("export", "other.jsonl", "--out", "x.jsonl"), "other.jsonl: not a run file"),
+        (("export", "empty.jsonl", "--out", "x.jsonl"), "empty.jsonl: not a run file"),
         (("export", "empty.json", "--out", "x.jsonl"), "empty.json:1:1: not valid JSON"),
         (("export", RUN, "--out", "x.jsonl", "--key", "me.pub"), "me.pub: not a private key in PKCS#8"),
         (("export", RUN, "--out", "x.jsonl", "--origin", "a\nb"), "an origin has 1 to 200 printable ASCII"),

@@ -151,7 +151,7 @@ def test_hostile_text_stays_inert(command: Command) -> None:
     [
         ("policies", "nowhere", "nowhere: no such file (make runs with `runback-gate import transcript`)"),
         ("policies", "agents", "agents: no recorded step (make runs with `runback-gate import transcript`)"),
-        ("policies", "runback.yaml", "runback.yaml: not a runback.run/v1 file (make runs with"),
+        ("policies", "runback.yaml", "runback.yaml: not a run file (make runs with"),
         ("nowhere", "runs", "nowhere: no such file or folder"),
         ("n" * 300, "runs", f"{'n' * 300}: cannot be read: File name too long"),
         ("runs", "runs", "runs: no policy (a policy is a YAML file with `kind: Policy`)"),

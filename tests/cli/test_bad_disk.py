@@ -24,7 +24,7 @@ DATASET = "datasets/support.yaml"
         ("short", "not a whole runback.run/v1 file"),
         ("head", "is torn: the file ends inside it"),
         ("empty", "no event line"),
-        ("binary", "not a runback.run/v1 file (make runs with `runback-gate import transcript`)"),
+        ("binary", "not a run file (make runs with `runback-gate import transcript`)"),
         ("value", "holds a value that does not match its id"),
         ("event", "was changed"),
         ("swapped", ""),

@@ -196,7 +196,7 @@ def test_a_check_that_does_not_compile(refused: Refused, check: str, parts: list
         (["runs/", "0", "--dataset", "d.yaml"], "runs: a folder (name a file)"),
         (
             ["datasets/hand.yaml/", "0", "--dataset", "d.yaml"],
-            "datasets/hand.yaml: not a runback.run/v1 file (make runs with `runback-gate import transcript`)",
+            "datasets/hand.yaml: not a run file (make runs with `runback-gate import transcript`)",
         ),
         (["r1", "0", "--dataset", "../d.yaml"], "../d.yaml: leads out of the folder of the gate"),
         (["r1", "0", "--dataset", "/tmp/d.yaml"], "/tmp/d.yaml: leads out of the folder of the gate"),

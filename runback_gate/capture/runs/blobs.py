@@ -1,0 +1,70 @@
+"""Large parts of messages and answers (images, audio, files) as values of their own, named by digest.
+
+In: the JSON of a message or answer. Out: the same, with the bytes of each large part in a value line; and back.
+
+    lean = take_out(to_json(message), store, blobs)     # {"kind": "image", "blob": "sha256:…", "size": 48211}
+    whole = put_back(lean, {"sha256:…": "iVBORw0…"})
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from runback_gate.canonical import JsonValue, digest_bytes
+from runback_gate.errors import IntegrityError
+
+INLINE = 4096
+"""Longest base64 text that stands in its message."""
+
+
+def take_out(value: JsonValue, store: Callable[[JsonValue], str], blobs: dict[str, str]) -> JsonValue:
+    """The value without the bytes of its large parts; `blobs` gets the id of the value line of each, by digest."""
+    parts: Any = value.get("parts") if isinstance(value, dict) else None
+    if not isinstance(value, dict) or not any(len(part.get("data", "")) > INLINE for part in parts or ()):
+        return value
+    return {**value, "parts": [_lean(part, store, blobs) for part in parts]}
+
+
+def _lean(part: dict[str, Any], store: Callable[[JsonValue], str], blobs: dict[str, str]) -> JsonValue:
+    text = part.get("data", "")
+    if len(text) <= INLINE or "blob" in part or "size" in part:
+        return part
+    data = _decoded(text)
+    if data is None:
+        return part
+    digest = digest_bytes(data)
+    blobs[digest] = store(text)
+    return {**{key: item for key, item in part.items() if key != "data"}, "blob": digest, "size": len(data)}
+
+
+def put_back(value: JsonValue, blobs: Mapping[str, str]) -> JsonValue:
+    """The value with the bytes of those parts whose base64 text is given by their digest.
+
+    Raises:
+        IntegrityError: a text is not that of its digest.
+    """
+    if not blobs or not isinstance(value, dict) or not isinstance(value.get("parts"), list):
+        return value
+    return {**value, "parts": [_whole(part, blobs) for part in cast("list[Any]", value["parts"])]}
+
+
+def _whole(part: Any, blobs: Mapping[str, str]) -> JsonValue:
+    text = blobs.get(part.get("blob", ""))
+    if text is None:
+        return cast("JsonValue", part)
+    data = _decoded(text)
+    if data is None or digest_bytes(data) != part["blob"] or len(data) != part.get("size"):
+        raise IntegrityError("the bytes of a part are not those that it names")
+    return {**{key: item for key, item in part.items() if key not in ("blob", "size")}, "data": text}
+
+
+def _decoded(text: str) -> bytes | None:
+    """The bytes of a base64 text; None when they do not give this text again."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return data if base64.b64encode(data).decode() == text else None

@@ -1,0 +1,275 @@
+"""Reads run files of both versions; every line is verified before anything is believed.
+
+In: the bytes of a run file. Out: its `Run`, whose steps are made when they are asked for.
+
+    run = read_run(data, "runs/airline-0001.jsonl")
+
+A step that names a value which was erased, or is withheld, is read as `view-only`: the rest can be seen, and nothing
+judges it. What is gone stands as `[erased …]` with time and reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, Final, TypeVar, cast
+
+from runback_gate.canonical import JsonValue, parse_canonical
+from runback_gate.capture.runs.blobs import put_back
+from runback_gate.capture.runs.turns import Turn, Turns
+from runback_gate.capture.runs.writer import FORMAT, FORMAT_V1
+from runback_gate.chain import check_value_line, erasure, locate, value_state, verify
+from runback_gate.errors import InputError, IntegrityError, Location, RunbackError
+from runback_gate.step import Message, Note, Request, Response, Run, Source, Step, Tool, ToolRun, from_json
+
+T = TypeVar("T")
+
+MAX_RUN_BYTES = 256 << 20
+
+_IDS: Final = ("system", "system_message", "tools", "parameters", "extra", "variables", "response")
+"""The fields of a model event that name one value."""
+_NOTES: Final = ("note", "prompt", "dropped", "withheld")
+_FIELDS: Final = {
+    "run.start": {"format", "run", "agent", "at", "parent", "labels", "redaction"},
+    "model": {"agent", "model", "continues", "messages", "source", "blobs", *_IDS},
+    "tool": {"step", "call", "name", "call_id", "arguments", "result", "error", "at", "duration_ms"},
+    **{kind: {"value"} for kind in _NOTES},
+    "run.end": {"steps", "status", "error", "output", "redacted"},
+}
+"""The fields of each event of version 2, without `type` and `prev`."""
+
+
+def read_run(data: bytes, path: str, *, truncated: bool = False) -> Run:
+    """Read a run file.
+
+    Args:
+        data: its bytes.
+        path: how errors name it.
+        truncated: whether a run is read whose recorder did not get to its end, as after `kill -9`: all whole events
+            count, and its status is `truncated`.
+
+    Raises:
+        IntegrityError: a line was changed or is missing, or the file was cut and `truncated` is not given.
+        InputError: not a run file.
+    """
+    if truncated:
+        data = data[: data.rfind(b"\n") + 1]
+    lines = data.splitlines(keepends=True)
+    chained = [line for line in lines if not _is_value(line)]
+    try:
+        verify(chained)
+        values, gone = _values(line for line in lines if _is_value(line))
+        events = [cast("dict[str, Any]", parse_canonical(line[:-1])) for line in chained]
+        run = _Reader(values, gone).run(events)
+        if run.status == "truncated" and not truncated:
+            hint = "its recorder was killed, or still runs; `runs show` reads it"
+            raise IntegrityError("the run was truncated: it has no end", hint=hint)
+    except RunbackError as error:
+        # Only now every line is looked at in its place: a file that verifies need not pay for it.
+        found = locate(lines)
+        if found is not None:
+            hint = "restore the file, or record or import the run again"
+            raise IntegrityError(found.message, hint=hint, location=Location(path, found.line)) from error
+        raise type(error)(error.message, hint=error.hint, location=Location(path)) from error
+    except KeyError as error:
+        raise IntegrityError(f"a value or field is missing: {error}", location=Location(path)) from error
+    except (TypeError, AttributeError, ValueError) as error:
+        # The chain holds, so another program wrote it.
+        raise InputError("a field is of another type than the format has", location=Location(path)) from error
+    return run
+
+
+def _is_value(line: bytes) -> bool:
+    return line.startswith(b'{"id":')
+
+
+def _values(lines: Iterable[bytes]) -> tuple[dict[str, JsonValue], dict[str, str]]:
+    """The values by id, and of those that are gone what stands in their place."""
+    values: dict[str, JsonValue] = {}
+    gone: dict[str, str] = {}
+    for line in lines:
+        state = None if line.startswith(b'","salt":', 78) else value_state(line)
+        if state is None:
+            name, value = check_value_line(line)
+            values[name] = value
+        elif state == "withheld":
+            gone[line[7:78].decode()] = "[withheld]"
+        else:
+            at, reason = erasure(line)
+            gone[line[7:78].decode()] = "[erased]" if at is None else f"[erased {at}: {reason}]"
+    return values, gone
+
+
+def _checked(value: Any, kind: type[T]) -> T:
+    if not isinstance(value, kind):
+        raise TypeError(kind.__name__)
+    return value
+
+
+class _Reader:
+    """Builds one run; each value is read once however many events name it."""
+
+    def __init__(self, values: dict[str, JsonValue], gone: dict[str, str]) -> None:
+        self._values: dict[str, JsonValue] = {**values, **gone}
+        self._gone = gone
+        self._read: dict[tuple[type, str], Any] = {}
+        self._agent = ""
+        self._turns: list[Turn] = []
+        self._first_gone: list[float] = []
+        """Of the conversation of each step: the first message that is gone."""
+        self._before: list[str] = []
+        """Version 1: the conversation of the last step, whole."""
+        self._tools: list[ToolRun] = []
+        self._notes: list[Note] = []
+
+    def run(self, events: list[dict[str, Any]]) -> Run:
+        start = events[0] if events else {}
+        if start.get("type") != "run.start" or start.get("format") not in (FORMAT, FORMAT_V1):
+            raise IntegrityError(f"not a {FORMAT} file", hint="it begins with run.start")
+        self._agent = _checked(start["agent"], str)
+        end = events[-1] if events[-1].get("type") == "run.end" else {"steps": None, "status": "truncated"}
+        middle = events[1:-1] if "type" in end else events[1:]
+        if start["format"] == FORMAT_V1:
+            self._events_v1(middle)
+        else:
+            self._events(start, middle, end)
+        # The chain says nothing of its last line, so the line itself says how long the run was.
+        if end["steps"] not in (None, len(self._turns)) or (start["format"] == FORMAT_V1 and len(end) > 3):
+            raise IntegrityError("the last line does not fit the run", hint="the file was changed")
+        return self._whole(start, end)
+
+    def _whole(self, start: dict[str, Any], end: dict[str, Any]) -> Run:
+        if end.get("status") not in (None, "ok", "error", "truncated"):
+            raise InputError(f"unknown status {str(end['status'])[:40]!r}")
+        redaction = {**_checked(start.get("redaction", {}), dict)}
+        if "redacted" in end:
+            redaction["counts"] = _checked(end["redacted"], dict)
+        return Run(
+            _checked(start["run"], str),
+            self._agent,
+            Turns(self._turns),
+            self._mapping(start, "labels") or {},
+            parent=_checked(start.get("parent", ""), str) or None,
+            tool_runs=tuple(self._tools),
+            notes=tuple(self._notes),
+            status=end.get("status"),
+            error=self._text(end, "error"),
+            output=self._values[end["output"]] if "output" in end else None,
+            at=_checked(start.get("at", ""), str) or None,
+            redaction=redaction,
+        )
+
+    def _events_v1(self, events: list[dict[str, Any]]) -> None:
+        """Version 1 names the whole conversation in each event, and passes over the events that it does not know."""
+        for event in events:
+            if event["type"] == "model":
+                messages, before = _checked(event["messages"], list), self._before
+                self._before = messages
+                if before and messages[: len(before)] == before:
+                    more = messages[len(before) :]
+                    continues = {"step": len(self._turns) - 1, "keep": len(before)}
+                    event = {**event, "messages": more, "continues": continues}
+                self._model(event)
+
+    def _events(self, start: dict[str, Any], events: list[dict[str, Any]], end: dict[str, Any]) -> None:
+        for event in (start, *events, *([end] if "type" in end else [])):
+            kind = _checked(event["type"], str)
+            # An event or field that is not known may decide something.
+            if kind not in _FIELDS:
+                raise InputError(f"unknown event {kind[:40]!r}", hint="a newer version wrote the file")
+            if unknown := sorted(event.keys() - _FIELDS[kind] - {"type", "prev"}):
+                raise InputError(f"unknown field {unknown[0][:40]!r} of {kind}", hint="a newer version wrote the file")
+        for event in events:
+            kind = event["type"]
+            if kind == "model":
+                self._model(event)
+            elif kind == "tool":
+                self._tools.append(self._tool(event))
+            elif kind in _NOTES:
+                value = self._mapping(event, "value")
+                value = {"gone": self._gone[event["value"]]} if value is None else value
+                self._notes.append(Note(kind, len(self._turns), value))
+            else:
+                raise IntegrityError(f"{kind} stands inside of the run", hint="the file was changed")
+
+    def _model(self, event: dict[str, Any]) -> None:
+        blobs = {digest: self._values[name] for digest, name in event.get("blobs", {}).items() if self._held(name)}
+        texts = {digest: _checked(text, str) for digest, text in blobs.items()}
+        continues, keep = _continues(event)
+        message = self._value(Message, event["system_message"], texts) if "system_message" in event else None
+        request = Request(
+            model=_checked(event["model"], str) if "model" in event else None,
+            system=self._text(event, "system") if message is None or "system" in event else message.content,
+            messages=tuple(self._value(Message, name, texts) for name in event["messages"]),
+            tools=self._tool_list(event),
+            parameters=self._mapping(event, "parameters") or {},
+            system_message=message,
+            extra=self._mapping(event, "extra") or {},
+        )
+        source = from_json(Source, event["source"], "source")
+        if self._misses(event, continues, keep):
+            source = replace(source, grade="view-only")
+        step = Step(
+            agent=_checked(event.get("agent", self._agent), str),
+            request=request,
+            response=self._value(Response, event["response"], texts),
+            source=source,
+            variables=self._mapping(event, "variables"),
+        )
+        self._turns.append(Turn(step, continues, keep))
+
+    def _misses(self, event: dict[str, Any], continues: int | None, keep: int) -> bool:
+        """Whether a value of the step is gone: one that its event names, or a message that it keeps."""
+        kept = self._first_gone[continues] if continues is not None and 0 <= continues < len(self._turns) else keep
+        first = next((keep + at for at, name in enumerate(event["messages"]) if name in self._gone), float("inf"))
+        self._first_gone.append(kept if continues is not None and kept < keep else first)
+        named = (*(event[field] for field in _IDS if field in event), *event.get("blobs", {}).values())
+        return self._first_gone[-1] < float("inf") or any(name in self._gone for name in named)
+
+    def _tool(self, event: dict[str, Any]) -> ToolRun:
+        fields: dict[str, Any] = {
+            key: event[key] for key in ("step", "call", "name", "at", "duration_ms") if key in event
+        }
+        fields |= {key: self._text(event, key) for key in ("arguments", "result", "error") if key in event}
+        fields |= {"id": event["call_id"]} if "call_id" in event else {}
+        return from_json(ToolRun, fields, "tool")
+
+    def _held(self, name: str) -> bool:
+        return name not in self._gone
+
+    def _text(self, event: dict[str, Any], field: str) -> str | None:
+        return _checked(self._values[event[field]], str) if field in event else None
+
+    def _mapping(self, event: dict[str, Any], field: str) -> dict[str, Any] | None:
+        if event.get(field) in self._gone:
+            return None
+        return _checked(self._values[event[field]], dict) if field in event else None
+
+    def _tool_list(self, event: dict[str, Any]) -> tuple[Tool, ...]:
+        if "tools" not in event or event["tools"] in self._gone:
+            return ()
+        name = event["tools"]
+        if (tuple, name) not in self._read:
+            items = cast("list[JsonValue]", self._values[name])
+            self._read[tuple, name] = tuple(from_json(Tool, item, "tool") for item in items)
+        return cast("tuple[Tool, ...]", self._read[tuple, name])
+
+    def _value(self, kind: type, name: str, blobs: dict[str, str]) -> Any:
+        if name in self._gone:
+            text = self._gone[name]
+            return Message("user", text) if kind is Message else Response(text)
+        if blobs:
+            # Not kept: another event may have other bytes for the same digest only if it was tampered with.
+            return from_json(kind, put_back(self._values[name], blobs), kind.__name__.lower())
+        if (kind, name) not in self._read:
+            self._read[kind, name] = from_json(kind, self._values[name], kind.__name__.lower())
+        return self._read[kind, name]
+
+
+def _continues(event: dict[str, Any]) -> tuple[int | None, int]:
+    if "continues" not in event:
+        return None, 0
+    step, keep = event["continues"]["step"], event["continues"]["keep"]
+    if type(step) is not int or type(keep) is not int or len(event["continues"]) != 2:
+        raise TypeError("continues")
+    return step, keep

@@ -1,0 +1,152 @@
+"""The steps of a run as turns: each holds what it adds to the conversation that it continues.
+
+In: steps with their whole conversations, in order. Out: `Turn`s, and `Turns`, a sequence of steps that is made of them.
+
+    conversations = Conversations()
+    turns = Turns(conversations.turn(step) for step in steps)
+    turns[7].request.messages        # made when it is asked for
+
+N steps of one conversation repeat O(N²) messages; their turns hold each message once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import overload
+
+from runback_gate.canonical import canonical_bytes, sha256
+from runback_gate.errors import InputError
+from runback_gate.step import Message, Step, to_json
+
+_RECENT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A step by its difference to an earlier one."""
+
+    step: Step
+    """The step, but for its conversation: `request.messages` holds only what it adds."""
+    continues: int | None = None
+    """The earlier step whose conversation it continues, from 0; None when it begins one."""
+    keep: int = 0
+    """How many messages of that conversation it keeps, from the first."""
+
+
+class Turns(Sequence[Step]):
+    """Steps, made of turns as they are asked for; going through them in order costs no more than copying them.
+
+    Raises:
+        InputError: a turn continues one that does not come before it, or keeps more than was said.
+    """
+
+    def __init__(self, turns: Iterable[Turn]) -> None:
+        self.turns = tuple(turns)
+        self._recent: dict[int, tuple[Message, ...]] = {}
+        lengths: list[int] = []
+        for number, turn in enumerate(self.turns):
+            before = 0 if turn.continues is None else turn.continues
+            most = lengths[before] if turn.continues is not None and 0 <= before < number else 0
+            if not 0 <= turn.keep <= most or not 0 <= before <= max(number - 1, 0):
+                raise InputError(f"step {number} continues what was not said before it")
+            lengths.append(turn.keep + len(turn.step.request.messages))
+
+    def __len__(self) -> int:
+        return len(self.turns)
+
+    @overload
+    def __getitem__(self, index: int) -> Step: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Step, ...]: ...
+    def __getitem__(self, index: int | slice) -> Step | tuple[Step, ...]:
+        if isinstance(index, slice):
+            return tuple(self._step(number) for number in range(len(self.turns))[index])
+        return self._step(range(len(self.turns))[index])
+
+    def __iter__(self) -> Iterator[Step]:
+        return map(self._step, range(len(self.turns)))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, (tuple, Turns)):
+            return NotImplemented
+        return len(self) == len(other) and all(a == b for a, b in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} steps>"
+
+    def _step(self, number: int) -> Step:
+        step = self.turns[number].step
+        messages = self._messages(number)
+        return step if messages == () else replace(step, request=replace(step.request, messages=messages))
+
+    def _messages(self, number: int) -> tuple[Message, ...]:
+        """The whole conversation of a step; the last ones stay at hand, since the next step continues one of them."""
+        path, at = [], number
+        while at not in self._recent:
+            path.append(at)
+            before = self.turns[at].continues
+            if before is None:
+                break
+            at = before
+        said = list(self._recent.get(at, ()))
+        for item in reversed(path):
+            del said[self.turns[item].keep :]
+            said.extend(self.turns[item].step.request.messages)
+        found = tuple(said)
+        self._recent[number] = found
+        if len(self._recent) > _RECENT:
+            self._recent.pop(next(iter(self._recent)), None)
+        return found
+
+
+class Conversations:
+    """Finds the conversation that a step continues: of all before it, one that shares the longest beginning.
+
+    `remember` keeps the messages, so that a message that several steps hold as one object is looked at once.
+    """
+
+    def __init__(self, *, remember: bool = False) -> None:
+        # A trie: a node stands for a beginning of a conversation, and knows the step that was the first to have it.
+        self._nodes: dict[tuple[int, bytes], int] = {}
+        self._steps: list[int] = [-1]
+        self._known: dict[int, tuple[Message, bytes]] | None = {} if remember else None
+        self._count = 0
+
+    def turn(self, step: Step) -> Turn:
+        """The turn of the next step."""
+        messages = step.request.messages
+        keys = [self._key(message) for message in messages]
+        node = keep = 0
+        while keep < len(keys) and (found := self._nodes.get((node, keys[keep]))):
+            node, keep = found, keep + 1
+        before = self._steps[node]
+        for key in keys[keep:]:
+            self._nodes[node, key] = node = len(self._steps)
+            self._steps.append(self._count)
+        self._count += 1
+        if not keep:
+            return Turn(step)
+        return Turn(replace(step, request=replace(step.request, messages=messages[keep:])), before, keep)
+
+    def _key(self, message: Message) -> bytes:
+        if self._known is None:
+            return _digest(message)
+        # The message stays referred to: another object must not get its id.
+        known = self._known.get(id(message)) or (message, _digest(message))
+        self._known[id(message)] = known
+        return known[1]
+
+
+def turns_of(steps: Sequence[Step]) -> tuple[Turn, ...]:
+    """The turns of steps in order."""
+    if isinstance(steps, Turns):
+        return steps.turns
+    conversations = Conversations(remember=True)
+    return tuple(conversations.turn(step) for step in steps)
+
+
+def _digest(message: Message) -> bytes:
+    return sha256(canonical_bytes(to_json(message))).digest()

@@ -1,0 +1,143 @@
+"""Writes run files: the lines of each event as it comes, the values that it names before it.
+
+In: a run, or its steps, tool runs and notes one by one. Out: the bytes to append.
+
+    writer = RunWriter(secrets.token_bytes)
+    file.write(writer.start(Run("r1", "support", ())))
+    file.write(writer.turn(conversations.turn(step)))
+    file.write(writer.end(Run("r1", "support", (), status="ok")))
+
+A file that was cut after any line is whole before it: what an event names stands above it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from runback_gate.canonical import JsonValue, canonical_bytes, sha256
+from runback_gate.capture.runs.blobs import take_out
+from runback_gate.capture.runs.turns import Turn, turns_of
+from runback_gate.chain import SALT_BYTES, append, value_line
+from runback_gate.step import Note, Run, ToolRun, to_json
+
+FORMAT: Final = "runback.run/v2"
+FORMAT_V1: Final = "runback.run/v1"
+
+Salt = Callable[[int], bytes]
+"""Gives n random bytes; without it a short value could be guessed from its id."""
+
+
+class RunWriter:
+    """The lines of one run. The same value in the same run is stored once."""
+
+    def __init__(self, salt: Salt) -> None:
+        self._salt = salt
+        self._ids: dict[bytes, str] = {}
+        self._values: list[bytes] = []
+        self._head: str | None = None
+        self._agent = ""
+        self.steps = 0
+        """How many steps were written."""
+
+    def start(self, run: Run) -> bytes:
+        """The first event; of the run it takes what is known at its start."""
+        self._agent = run.agent
+        redaction = {key: item for key, item in run.redaction.items() if key != "counts"}
+        return self._lines(
+            "run.start",
+            format=FORMAT,
+            run=run.id,
+            agent=run.agent,
+            at=run.at,
+            parent=run.parent,
+            labels=self._store(run.labels or None),
+            redaction=redaction or None,
+        )
+
+    def turn(self, turn: Turn) -> bytes:
+        """A model event."""
+        step, request = turn.step, turn.step.request
+        blobs: dict[str, str] = {}
+        message = request.system_message
+        said = None if message is not None and message.content == request.system else request.system
+        self.steps += 1
+        return self._lines(
+            "model",
+            agent=None if step.agent == self._agent else step.agent,
+            model=request.model,
+            continues=None if turn.continues is None else {"step": turn.continues, "keep": turn.keep},
+            messages=[self._id(take_out(to_json(message), self._id, blobs)) for message in request.messages],
+            system=self._store(said),
+            system_message=None if message is None else self._id(take_out(to_json(message), self._id, blobs)),
+            tools=self._store(to_json(request.tools) or None),
+            parameters=self._store(request.parameters or None),
+            extra=self._store(request.extra or None),
+            variables=self._store(step.variables),
+            response=self._id(take_out(to_json(step.response), self._id, blobs)),
+            source=to_json(step.source),
+            blobs=blobs or None,
+        )
+
+    def tool(self, run: ToolRun) -> bytes:
+        """A tool event."""
+        return self._lines(
+            "tool",
+            step=run.step,
+            call=run.call,
+            name=run.name,
+            call_id=run.id or None,
+            arguments=self._store(run.arguments or None),
+            result=self._store(run.result),
+            error=self._store(run.error),
+            at=run.at,
+            duration_ms=run.duration_ms,
+        )
+
+    def note(self, note: Note) -> bytes:
+        """An event of the kind of the note, where it comes."""
+        return self._lines(note.kind, value=self._id(note.value))
+
+    def end(self, run: Run) -> bytes:
+        """The last event; of the run it takes what is known at its end."""
+        return self._lines(
+            "run.end",
+            steps=self.steps,
+            status=run.status,
+            error=self._store(run.error),
+            output=self._store(run.output),
+            redacted=run.redaction.get("counts") or None,
+        )
+
+    def _lines(self, kind: str, **fields: Any) -> bytes:
+        event = {"type": kind, **{key: item for key, item in fields.items() if item is not None}}
+        line, self._head = append(self._head, event)
+        values, self._values = self._values, []
+        return b"".join((*values, line))
+
+    def _store(self, value: JsonValue) -> str | None:
+        return None if value is None else self._id(value)
+
+    def _id(self, value: JsonValue) -> str:
+        key = sha256(canonical_bytes(value)).digest()
+        if key not in self._ids:
+            line, self._ids[key] = value_line(self._salt(SALT_BYTES), value)
+            self._values.append(line)
+        return self._ids[key]
+
+
+def write_run(run: Run, salt: Salt) -> bytes:
+    """The bytes of a run file."""
+    writer = RunWriter(salt)
+    lines = [writer.start(run)]
+    tools, notes = iter(run.tool_runs), iter(run.notes)
+    tool, note = next(tools, None), next(notes, None)
+    for turn in (*turns_of(run.steps), None):
+        while note is not None and (turn is None or note.step <= writer.steps):
+            lines.append(writer.note(note))
+            note = next(notes, None)
+        while tool is not None and (turn is None or tool.step < writer.steps):
+            lines.append(writer.tool(tool))
+            tool = next(tools, None)
+        lines.append(writer.end(run) if turn is None else writer.turn(turn))
+    return b"".join(lines)
