@@ -20,7 +20,7 @@ spec:
 IGNORED = """\
 # what runback-gate makes anew, and what holds raw conversations
 .runback/
-runs/
+/runs/
 """
 
 AGENT = """\

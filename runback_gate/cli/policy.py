@@ -16,7 +16,7 @@ from runback_gate.cli.files import MAKE_RUNS, find_run, load_runs
 from runback_gate.cli.groups import Commands
 from runback_gate.cli.policy_diff import diff
 from runback_gate.cli.policy_mutate import mutation_json, mutation_lines
-from runback_gate.cli.policy_paths import PATHS, policy_roots
+from runback_gate.cli.policy_paths import PATHS, ROOT, policy_roots
 from runback_gate.documents import cut
 from runback_gate.errors import InputError, Location
 from runback_gate.report.text import terminal as inert
@@ -35,8 +35,9 @@ def policy() -> None:
 
 @policy.command()
 @PATHS
+@ROOT
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def lint(paths: tuple[str, ...], as_json: bool) -> int:
+def lint(paths: tuple[str, ...], root: Path | None, as_json: bool) -> int:
     """Check names, fields, types and patterns of every expression.
 
     Without a FILE or FOLDER the policies of the gate here are checked.
@@ -45,7 +46,7 @@ def lint(paths: tuple[str, ...], as_json: bool) -> int:
     """
     from runback_gate.app.policy_lint import lint_policies  # noqa: PLC0415  loads the type checker
 
-    found = lint_policies(load_policy_files(policy_roots(paths)))
+    found = lint_policies(load_policy_files(policy_roots(paths, root)))
     if as_json:
         rows = [
             {"level": item.level, "place": str(item.location), "message": item.message, "hint": item.hint}
@@ -67,6 +68,7 @@ def lint(paths: tuple[str, ...], as_json: bool) -> int:
 
 @policy.command("test", short_help="Run policy tests on both CEL engines.")
 @PATHS
+@ROOT
 @click.option("--mutate", is_flag=True, help="Then put small faults into the policies, and name those nobody notices.")
 @click.option(
     "--runs",
@@ -78,7 +80,9 @@ def lint(paths: tuple[str, ...], as_json: bool) -> int:
     "--survivors", type=click.IntRange(min=0), default=0, metavar="N", help="Faults that may go unnoticed (0)."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def test_(paths: tuple[str, ...], mutate: bool, runs: Path | None, survivors: int, as_json: bool) -> int:
+def test_(
+    paths: tuple[str, ...], root: Path | None, mutate: bool, runs: Path | None, survivors: int, as_json: bool
+) -> int:
     """Run policy tests on both CEL engines and show what each validation was seen to say.
 
     Without a FILE or FOLDER the tests of the gate here are run. With --mutate a comparison, an operator, a negation, a
@@ -91,9 +95,10 @@ def test_(paths: tuple[str, ...], mutate: bool, runs: Path | None, survivors: in
 
     if not mutate and (runs or survivors):
         raise click.UsageError("--runs and --survivors go with --mutate", click.get_current_context())
-    files = load_policy_files(policy_roots(paths))
+    files = load_policy_files(policy_roots(paths, root))
     found = run_policy_tests(files)
-    tried = _mutated(files, runs, gate=not paths, quiet=as_json) if mutate and not found.deviations else None
+    gate = None if paths else root or Path()
+    tried = _mutated(files, runs, gate, quiet=as_json) if mutate and not found.deviations else None
     if as_json:
         more = {} if tried is None else {"mutation": mutation_json(tried, files)}
         terminal.print_json({**_conformance_json(found), **more})
@@ -104,13 +109,13 @@ def test_(paths: tuple[str, ...], mutate: bool, runs: Path | None, survivors: in
     return 1 if found.deviations or unnoticed > survivors else 0
 
 
-def _mutated(files: PolicyFiles, runs: Path | None, *, gate: bool, quiet: bool) -> Mutation:
-    """Try every fault on the tests, then on the steps of `runs`, or on the recordings of the gate here when `gate`."""
+def _mutated(files: PolicyFiles, runs: Path | None, gate: Path | None, *, quiet: bool) -> Mutation:
+    """Try every fault on the tests, then on the steps of `runs`, or on the recordings of a gate where there is one."""
     from runback_gate.app.policy_tests import mutate_policies  # noqa: PLC0415
     from runback_gate.app.recorded import recorded_steps  # noqa: PLC0415
 
-    there = None if runs is None else load_runs(runs)
-    steps = recorded_steps(Path(), day=terminal.today(), runs=there) if runs is not None or gate else ()
+    there = load_runs(runs) if runs is not None else () if gate is None else None
+    steps = recorded_steps(gate or Path(), day=terminal.today(), runs=there)
     with terminal.progress(quiet=quiet, noun="fault") as progress:
         found = mutate_policies(files, steps, progress)
     if runs is not None and not found.steps:
@@ -161,15 +166,16 @@ def _conformance_lines(found: Conformance) -> Iterator[str]:
 @click.option(
     "--policies", multiple=True, metavar="FILE|FOLDER", help="Where the policies are (those of the gate here)."
 )
+@ROOT
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def explain(rule: str, run: str, step: int, policies: tuple[str, ...], as_json: bool) -> int:
+def explain(rule: str, run: str, step: int, policies: tuple[str, ...], root: Path | None, as_json: bool) -> int:
     """Show every sub-expression of a VALIDATION with its value for one STEP (from 0) of a RUN (a file, or an id in
     runs/).
     """
     from runback_gate.app.explain import explain_step  # noqa: PLC0415  loads the engine
     from runback_gate.app.recorded import recorded_step  # noqa: PLC0415
 
-    files = load_policy_files(policy_roots(policies), with_tests=False)
+    files = load_policy_files(policy_roots(policies, root), with_tests=False)
     explained = explain_step(files.policies, rule, recorded_step(find_run(run), step))
     if as_json:
         terminal.print_json([_explanation_json(item) for item in explained])

@@ -44,6 +44,8 @@ class Outcome:
     annotations: tuple[Annotation, ...]
     notable: bool
     """Whether a person should be told who did not ask."""
+    report: Report | None = None
+    """What it was read from; None where nothing was judged."""
 
     @property
     def conclusion(self) -> Literal["success", "failure"]:
@@ -63,6 +65,7 @@ def judged(report: Report, *, folder: str = "") -> Outcome:
         markdown=lambda limit: markdown.render(report, max_bytes=limit),
         annotations=tuple(remarks(report, folder=folder)),
         notable=not quiet,
+        report=report,
     )
 
 

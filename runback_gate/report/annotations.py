@@ -9,7 +9,7 @@ never more than GitHub keeps of one step, where what is left out is counted in o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal
@@ -61,18 +61,31 @@ def render(report: Report, *, folder: str = "") -> str:
 
     `folder` is that of the gate below the root of the repository, from which GitHub counts paths.
     """
+    return _shown(_all(report, folder))
+
+
+def commands(items: Iterable[Annotation]) -> str:
+    """The same of remarks that are made already."""
+    return _shown((item.level, partial(_itself, item)) for item in items)
+
+
+def _itself(item: Annotation) -> Annotation:
+    return item
+
+
+def _shown(items: Iterable[tuple[Level, Callable[[], Annotation]]]) -> str:
     shown: dict[Level, list[Annotation]] = {"error": [], "warning": [], "notice": []}
     left = 0
     # One notice is kept for saying what was left out.
     room: dict[Level, int] = {"error": MAX_PER_LEVEL, "warning": MAX_PER_LEVEL, "notice": MAX_PER_LEVEL - 1}
-    for level, make in _all(report, folder):
+    for level, make in items:
         if len(shown[level]) < room[level]:
             shown[level].append(make())
         else:
             left += 1
     if left:
         shown["notice"].append(Annotation("notice", None, _TITLE, f"{left:,} more stand in the report"))
-    return "".join(f"{command(item)}\n" for items in shown.values() for item in items)
+    return "".join(f"{command(item)}\n" for level in shown.values() for item in level)
 
 
 def command(item: Annotation) -> str:

@@ -69,6 +69,20 @@ def test_lint_of_another_folder(gate: Path) -> None:
     assert (result.code, result.out.split(": ")[0]) == (2, "../policies/two.yaml:10:11")
 
 
+def test_the_gate_of_another_folder(command: Command, refused: Refused) -> None:
+    """With --root the policies of another gate are checked, tested and explained; its files are named from here."""
+    assert command("init", "--root", "services/support").code == 0
+    assert command("policy", "lint", "--root", "services/support").out == "1 policy, 0 errors, 0 warnings\n"
+    assert command("policy", "test", "--mutate", "--survivors", "99", "--root", "services/support").code == 0
+    recorded("r", pays(500))
+    assert command("policy", "explain", "refunds.limit", "r", "0", "--root", "services/support").code == 0
+    write("services/support/policies/two.yaml", TWO)
+    lines = command("policy", "lint", "--root", "services/support").out.splitlines()
+    assert lines[0].startswith("services/support/policies/two.yaml:10:11: error: two.typo")
+    assert "no gate here" in refused("policy", "lint")
+    assert "--root and policies were named" in refused("policy", "lint", "services", "--root", "services/support")
+
+
 @pytest.mark.usefixtures("gate")
 def test_warnings_do_not_fail(command: Command) -> None:
     """What is only risky is named with its remedy, and exits 0."""

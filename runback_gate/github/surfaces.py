@@ -1,0 +1,173 @@
+"""Where a job tells what came of it: each surface is handed the outcome, and each may fail alone.
+
+In: an `Outcome`. Out: a check run, a comment, annotations, a summary. What could not be written is noted in `Told`,
+which the surfaces that come later show.
+
+    told = Told()
+    surfaces = [*pull_surfaces(api, event, wanted, told), Annotations(print, told), Summary(append, told)]
+    for surface in surfaces:
+        surface.publish(outcome)
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from runback_gate.errors import GitHubError
+from runback_gate.github.api import Api
+from runback_gate.github.check import Check, cancel_check, finish_check, start_check
+from runback_gate.github.comment import publish_comment
+from runback_gate.github.event import Event
+from runback_gate.github.outcome import Outcome
+from runback_gate.report.annotations import commands
+from runback_gate.report.text import command_data, markdown, terminal
+
+MAX_SUMMARY = 1_000_000
+"""Bytes of one step's summary. GitHub takes 1 MiB and drops the whole of what is longer."""
+
+Write = Callable[[str], object]
+
+
+@dataclass(slots=True)
+class Told:
+    """What the surfaces so far have told."""
+
+    notes: list[str] = field(default_factory=list)
+    """What could not be written, in words."""
+    check_url: str | None = None
+    """Page of the check run with the outcome; None where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which surfaces of a pull request are wanted, and how they are known."""
+
+    name: str
+    """Of the check."""
+    key: str
+    """Of the gate, among those of a repository."""
+    check: bool = True
+    comment: bool = True
+
+
+class Surface:
+    """A place where an outcome is told."""
+
+    def start(self) -> None:
+        """Tell that the gate is judging."""
+
+    def publish(self, outcome: Outcome) -> None:
+        """Tell what came of it; never raises for what GitHub does."""
+        raise NotImplementedError
+
+    def cancel(self) -> None:
+        """Tell that the job was cancelled before there was an outcome."""
+
+
+def pull_surfaces(api: Api, event: Event, wanted: Wanted, told: Told) -> list[Surface]:
+    """The surfaces that are written through the API."""
+    check = [CheckRun(api, event, wanted, told)] if wanted.check else []
+    comment = [PullComment(api, event, wanted, told)] if wanted.comment else []
+    return [*check, *comment]
+
+
+class CheckRun(Surface):
+    """The check run on the head, with the annotations."""
+
+    def __init__(self, api: Api, event: Event, wanted: Wanted, told: Told) -> None:
+        self._api, self._event, self._wanted, self._told = api, event, wanted, told
+        self._check: Check | None = None
+
+    def start(self) -> None:
+        """Find or make the check run, which is in progress then."""
+        try:
+            self._check = start_check(self._api, self._event, name=self._wanted.name, key=self._wanted.key)
+        except GitHubError as error:
+            self._told.notes.append(_missing("check run", self._event, error))
+
+    def publish(self, outcome: Outcome) -> None:
+        """Set the conclusion and add the annotations."""
+        if self._check is None:
+            return
+        try:
+            finish_check(self._api, self._check, outcome, _footer(self._event, ""))
+        except GitHubError as error:
+            self._told.notes.append(_missing("check run", self._event, error))
+        else:
+            self._told.check_url = self._check.url
+
+    def cancel(self) -> None:
+        """End the check run, so that it is not for ever in progress."""
+        if self._check is not None:
+            with contextlib.suppress(GitHubError):
+                cancel_check(self._api, self._check)
+
+
+class PullComment(Surface):
+    """The comment on the pull request."""
+
+    def __init__(self, api: Api, event: Event, wanted: Wanted, told: Told) -> None:
+        self._api, self._event, self._wanted, self._told = api, event, wanted, told
+
+    def publish(self, outcome: Outcome) -> None:
+        """Write the comment, or write it anew."""
+        footer = _footer(self._event, self._told.check_url or "")
+        try:
+            publish_comment(self._api, self._event, outcome, key=self._wanted.key, footer=footer)
+        except GitHubError as error:
+            self._told.notes.append(_missing("comment", self._event, error))
+
+
+class Annotations(Surface):
+    """Annotations as commands in the log of the job, where no check run carries them."""
+
+    def __init__(self, write: Write, told: Told) -> None:
+        self._write, self._told = write, told
+
+    def publish(self, outcome: Outcome) -> None:
+        """Write the commands, one a line."""
+        if self._told.check_url is None:
+            self._write(commands(outcome.annotations))
+
+
+class Notes(Surface):
+    """What could not be written, as warnings in the log of the job."""
+
+    def __init__(self, write: Write, told: Told) -> None:
+        self._write, self._told = write, told
+
+    def publish(self, outcome: Outcome) -> None:  # noqa: ARG002  they say what came of the others
+        """Write one command for each note."""
+        for note in self._told.notes:
+            self._write(f"::warning title=Runback gate::{command_data(note)}\n")
+
+
+class Summary(Surface):
+    """The page of the job."""
+
+    def __init__(self, write: Write, told: Told) -> None:
+        self._write, self._told = write, told
+
+    def publish(self, outcome: Outcome) -> None:
+        """Write the outcome, and what could not be written elsewhere."""
+        notes = "".join(f"\n> {markdown(note)}\n" for note in self._told.notes)
+        self._write(outcome.markdown(MAX_SUMMARY - len(notes.encode())) + notes)
+
+
+def _missing(what: str, event: Event, error: GitHubError) -> str:
+    """Why something was not written, in one line."""
+    if event.fork and error.status == 403:
+        return (
+            f"No {what}: the token of a pull request from a fork may only read. The verdict is the exit code of this "
+            "job; its summary and its annotations say the rest."
+        )
+    return f"No {what}: {terminal(str(error))}"
+
+
+def _footer(event: Event, url: str) -> str:
+    links = [f"head `{event.head[:7]}`", f"[job]({event.run_url})"]
+    if url:
+        links.append(f"[all rows]({url})")
+    return f"\n{' · '.join(links)}\n"
