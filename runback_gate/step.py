@@ -346,7 +346,9 @@ def tools_from_json(value: JsonValue, what: str) -> tuple[Tool, ...]:
         for item in value
     ]
     tools = tuple(from_json(Tool, item, f"{what}: tool {number}") for number, item in enumerate(bare, 1))
-    names = [tool.name for tool in tools]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise InputError(f"{what}: two tools are named {twice!r}")
+    seen: set[str] = set()
+    for tool in tools:
+        if tool.name in seen:
+            raise InputError(f"{what}: two tools are named {tool.name!r}")
+        seen.add(tool.name)
     return tools

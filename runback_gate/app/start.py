@@ -20,7 +20,7 @@ from runback_gate.canonical import JsonValue
 from runback_gate.dataset.document import dataset_from
 from runback_gate.dataset.edit import append_case, new_dataset
 from runback_gate.dataset.recordings import recording
-from runback_gate.documents import parse_document
+from runback_gate.documents import is_text, parse_document
 from runback_gate.errors import DocumentError, InputError
 from runback_gate.schema import schema_id, validate
 from runback_gate.step import Run, to_json
@@ -95,7 +95,7 @@ def _agent_files(run: Run, name: str) -> dict[str, bytes]:
 
 def _word(name: str) -> str:
     """A slug as YAML text: in quotes where it would read as something else, to us or to an older reader."""
-    plain = name[0].isalpha() and name not in ("true", "false", "null", "yes", "no", "on", "off", "y", "n")
+    plain = name[0].isalpha() and is_text(name) and name not in ("y", "n")
     return name if plain else json.dumps(name)
 
 

@@ -12,11 +12,10 @@ import re
 from typing import Any
 
 from runback_gate.canonical import JsonValue
-from runback_gate.documents import Document, parse_document
+from runback_gate.documents import Document, is_text, parse_document
 from runback_gate.errors import InputError
 
 _PLAIN = re.compile(r"[A-Za-z]([A-Za-z0-9 _./'()-]*[A-Za-z0-9.)])?|sha256:[0-9a-f]{64}")
-_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off"})
 
 
 def append_case(document: Document, case: dict[str, JsonValue]) -> str:
@@ -80,7 +79,7 @@ def _flow(value: JsonValue, *, top: bool = False) -> str:
 
 
 def _scalar(text: str) -> str:
-    plain = _PLAIN.fullmatch(text) and text.lower() not in _WORDS
+    plain = _PLAIN.fullmatch(text) and is_text(text)
     # A JSON string is a YAML double-quoted scalar, save for the characters that YAML wants escaped.
     return (
         text

@@ -14,6 +14,7 @@ from runback_gate.documents.document import Document, Pointer, SequenceEnd
 from runback_gate.documents.files import expand, read_document, safe_read, write_atomic, write_parts
 from runback_gate.documents.names import API_VERSION, check_kind, cut, nearest, quoted, suggestion
 from runback_gate.documents.parser import MAX_BYTES, parse_document
+from runback_gate.documents.scalars import is_text
 
 __all__ = [
     "API_VERSION",
@@ -24,6 +25,7 @@ __all__ = [
     "check_kind",
     "cut",
     "expand",
+    "is_text",
     "nearest",
     "parse_document",
     "quoted",

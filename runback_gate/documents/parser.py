@@ -4,15 +4,16 @@ In: the bytes of a file. Out: a `Document`, or a `DocumentError` with line, colu
 
     parse_document(b"spec: {limit: 100}", "policies/refunds.yaml").value      # {"spec": {"limit": 100}}
 
-YAML is read as JSON in another spelling: no anchors, aliases, tags or merge keys, no duplicate keys, one document. A
-plain scalar is `true`, `false`, `null`, `~`, empty or a JSON number; all else is text, so `no`, `012` and `12:30` are.
+YAML is read as JSON in another spelling: no anchors, aliases, tags or merge keys, no duplicate keys, one
+document. A plain scalar is `true`, `false`, `null`, `~`, empty, a JSON number or text; what other readers take for a
+number, a boolean, null or a date, such as `012`, `no` and `12:30`, is an error (`scalars`).
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any, NoReturn, cast
 
 import yaml
@@ -26,9 +27,10 @@ from yaml.events import (
     SequenceStartEvent,
 )
 
-from runback_gate.canonical import MAX_INTEGER_BITS, JsonValue
+from runback_gate.canonical import JsonValue
 from runback_gate.documents.document import Document
 from runback_gate.documents.names import quoted
+from runback_gate.documents.scalars import ScalarError, plain_value
 from runback_gate.errors import DocumentError, Location
 
 MAX_BYTES = 1 << 20
@@ -37,19 +39,32 @@ MAX_DEPTH = 64
 """Largest number of lists and mappings that may lie inside each other."""
 MAX_EVENTS = 200_000
 """Largest number of scalars, keys, and ends of lists and mappings."""
+MAX_DIRECTIVES = 16
+"""Largest number of lines that begin with `%`."""
 
-_MAX_DIGITS = 310
-_CONSTANTS: dict[str, bool | None] = {"": None, "~": None, "null": None, "true": True, "false": False}
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+_MAX_LINES, _MAX_LINE = 64, 4096
+
 # Control characters, surrogates, byte order marks, and every line end but LF and CRLF: libyaml counts lines by them,
 # editors do not, and a reviewer does not see them.
 _STRANGE = re.compile(
     "[^\\t\\n\\r -~\\u00a0-\\u2027\\u202a-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]|\\r(?!\\n)"
 )
+_DIRECTIVE = re.compile("^%", re.MULTILINE)
+_KEY = re.compile(r"""(?:^|[ \t{,])["']?([A-Za-z]\w*)["']?:[ \t]+(?![|>])""")
+_EXPRESSIONS = ("expression", "messageExpression", "cel")
 _REMEDIES = {
     "\ufeff": "save the file as UTF-8 without a byte order mark",
     "\r": "end lines with LF or CRLF",
 }
+
+
+class _RefusedError(Exception):
+    """An event that is no part of our YAML."""
+
+    def __init__(self, message: str, hint: str, mark: Any) -> None:
+        super().__init__(message)
+        self.hint = hint
+        self.mark = mark
 
 
 def parse_document(text: str | bytes, path: str) -> Document:
@@ -68,14 +83,21 @@ def parse_document(text: str | bytes, path: str) -> Document:
         written = f'in double quotes it is written "\\u{code:04x}"' if not 0xD800 <= code < 0xE000 else "write it whole"
         hint = _REMEDIES.get(strange[0], written)
         raise DocumentError(f"the character U+{code:04X} may not stand in YAML", hint=hint, location=place)
+    # libyaml holds each directive against all earlier ones before it says a word.
+    if directive := next(islice(_DIRECTIVE.finditer(text), MAX_DIRECTIVES, None), None):
+        place = _place(text[: directive.start()], path)
+        raise DocumentError(f"more than {MAX_DIRECTIVES} directives", hint="no file of ours needs any", location=place)
     events: list[Any] = []
     try:
         value = _compose(events, yaml.parse(text, yaml.CSafeLoader), path)
     except yaml.MarkedYAMLError as error:
         mark = cast("Any", error.problem_mark or error.context_mark)
         problem = error.problem or "it cannot be read"
-        remedy = _hint(problem, text[mark.index : mark.index + 1])
+        remedy = _expression_hint(text, mark) or _hint(problem, text[mark.index : mark.index + 1])
         raise _fault(f"not valid YAML: {problem}", mark, path, remedy) from error
+    except _RefusedError as refused:
+        hint = _expression_hint(text, refused.mark) or refused.hint
+        raise _fault(str(refused), refused.mark, path, hint) from refused
     if value is None:
         raise DocumentError("the file is empty", hint="begin with apiVersion and kind", location=Location(path))
     return Document(path, data, value, events)
@@ -96,24 +118,27 @@ def _compose(kept: list[Any], events: Iterable[Any], path: str) -> JsonValue:
         if kind is ScalarEvent:
             value = event.value
             if event.tag is not None or event.anchor is not None or number > MAX_EVENTS:
-                _refuse(event, number, path)
+                _refuse(event, number)
             if key is None and type(here) is dict:
                 key = _key(event, here, path)
                 continue
             if not event.style:
-                value = _plain(event, path)
+                try:
+                    value = plain_value(value)
+                except ScalarError as error:
+                    raise _fault(str(error), event.start_mark, path, error.hint) from error
         elif kind is MappingStartEvent or kind is SequenceStartEvent:
             value = {} if kind is MappingStartEvent else []
             is_key = key is None and type(here) is dict
             if event.tag is not None or event.anchor is not None or is_key or len(around) >= MAX_DEPTH:
-                _refuse(event, number, path, is_key=is_key)
+                _refuse(event, number, is_key=is_key)
         elif kind is MappingEndEvent or kind is SequenceEndEvent:
             here = around.pop()
             if number > MAX_EVENTS:
-                _refuse(event, number, path)
+                _refuse(event, number)
             continue
         elif kind is AliasEvent or (kind is DocumentStartEvent and root):
-            _refuse(event, number, path)
+            _refuse(event, number)
         else:
             continue
         if key is None:
@@ -138,25 +163,7 @@ def _key(event: Any, here: dict[str, Any], path: str) -> str:
     return key
 
 
-def _plain(event: Any, path: str) -> JsonValue:
-    """Give the value of a scalar without quotes."""
-    text: str = event.value
-    if text in _CONSTANTS:
-        return _CONSTANTS[text]
-    number = _NUMBER.fullmatch(text)
-    if number is None:
-        return text
-    if number[1] or number[2]:
-        value = float(text)
-        if math.isfinite(value):
-            return value
-    # The length first: to read a million digits is slow, and Python refuses more than 4,300.
-    elif len(text) <= _MAX_DIGITS and int(text).bit_length() <= MAX_INTEGER_BITS:
-        return int(text)
-    raise _fault("a number out of range", event.start_mark, path, "put it in quotes")
-
-
-def _refuse(event: Any, number: int, path: str, *, is_key: bool = False) -> NoReturn:
+def _refuse(event: Any, number: int, *, is_key: bool = False) -> NoReturn:
     """Say which rule an event broke."""
     if isinstance(event, AliasEvent) or getattr(event, "anchor", None) is not None:
         message, hint = "anchors and aliases are not allowed", "text that begins with & or * stands in quotes"
@@ -170,7 +177,19 @@ def _refuse(event: Any, number: int, path: str, *, is_key: bool = False) -> NoRe
         message, hint = f"more than {MAX_EVENTS:,} parts", "split the file"
     else:
         message, hint = f"nested deeper than {MAX_DEPTH} levels", "flatten it"
-    raise _fault(message, event.start_mark, path, hint)
+    raise _RefusedError(message, hint, event.start_mark)
+
+
+def _expression_hint(text: str, mark: Any) -> str | None:
+    """The hint where what YAML stumbled over is a CEL expression."""
+    lines = text[: mark.index].split("\n")[-_MAX_LINES:]
+    lines[-1] += text[mark.index :].split("\n", 1)[0]
+    for line in reversed(lines):
+        if keys := _KEY.findall(line[:_MAX_LINE]):
+            name = next((key for key in keys if key in _EXPRESSIONS), None)
+            hint = f"this is CEL: write `{name}: |` and the expression on the next line, or the whole of it in quotes"
+            return hint if name else None
+    return None
 
 
 def _hint(problem: str, character: str) -> str | None:

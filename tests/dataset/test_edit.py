@@ -171,7 +171,7 @@ def test_files_that_cannot_be_added_to(spec: str, message: str) -> None:
     [
         {"contains": "\ud800"},
         {"cel": float("nan")},
-        {"cel": 2**60},
+        {"cel": 2**1024},
         {"k" * 2000: 1},
         {"toolCalled": json.loads("[" * 80 + "]" * 80)},
     ],

@@ -19,7 +19,7 @@ POLICY = """\
 apiVersion: runback.dev/v1
 kind: Policy
 spec:
-  ünï: [1, -2.5, 1E2, true, false, null, ~, no, 012, 0x1F, 12:30, 2026-11-23, .inf, +1, "1", 'true']
+  ünï: [1, -2.5, 1E2, true, false, null, ~, n, 1.2.3, 1-2, "1", 'true', "no", '1_000']
   nested:
     - - deep: {a: "\\u00e9\\0", b: }
   'empty': ''
