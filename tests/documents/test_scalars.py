@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import pytest
 import yaml
@@ -77,7 +78,7 @@ def test_a_lookalike_is_a_value_or_an_error(text: str) -> None:
 @given(LOOKALIKES | st.text(max_size=12) | st.from_regex(re.compile(r"[-+.\w:,]{1,12}", re.ASCII), fullmatch=True))
 def test_text_is_text_to_other_readers_too(text: str) -> None:
     """What we take for text, PyYAML's resolver of YAML 1.1 takes for text as well."""
-    loader = yaml.SafeLoader("")
+    loader: Any = yaml.SafeLoader("")
     if is_text(text) and text not in ("=", "<<"):
         assert loader.resolve(yaml.ScalarNode, text, (True, False)) == "tag:yaml.org,2002:str"
 
