@@ -3,67 +3,78 @@
 In: the files of the base, the gate of the head, and the approval that somebody gave. Out: the gate of the base as it
 was with what the head takes away from it, and what a report says of both.
 
-    base, context = hold_against(Against(BaseFolder(folder, "main", commit)), plan)
-    run_gate(plan, engine, live, base=base)
+    with held_against(Against(BaseFiles("main", commit, lay_out)), plan) as (base, context):
+        run_gate(plan, engine, live, base=base)
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from runback_gate.errors import InputError
 from runback_gate.gate.base import Base
-from runback_gate.gate.config import GATE_FILE
 from runback_gate.gate.plan import Plan, load_plan
 from runback_gate.gate.weakening import find_weakenings, refusal
 from runback_gate.report.build import Context
 from runback_gate.report.model import Notice, Revision
+from runback_gate.revision.selection import check_gate_file
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
-class BaseFolder:
+class BaseFiles:
     """The files of a base, and what to call it."""
 
-    path: Path
     name: str
     """As a person calls it: a branch, a tag, a folder."""
     commit: str
     """Id of the commit; empty for a folder that is no revision."""
+    lay_out: Callable[[], AbstractContextManager[Path]]
+    """Gives the folder of the gate, for as long as the `with`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Against:
     """What a run is held against; nothing for one revision alone."""
 
-    base: BaseFolder | None = None
+    base: BaseFiles | None = None
     approve: str | None = None
     """Commit for which somebody accepted what the head loosens."""
     head: str | None = None
     """Commit that is judged; None where it is not known, or where the files differ from it."""
+    notices: tuple[Notice, ...] = ()
+    """What the report says of the two."""
+    unlike: str = ""
+    """Files in which the working tree differs from its commit, in words."""
 
 
-def hold_against(against: Against, plan: Plan) -> tuple[Base | None, Context]:
-    """What the head is held against, and what the report says of it.
+@contextmanager
+def held_against(against: Against, plan: Plan) -> Iterator[tuple[Base | None, Context]]:
+    """What the head is held against, and what the report says of it. The base is there for as long as the `with`.
 
     Args:
         against: the base, the approval and the commit of the head.
         plan: the gate of the head, without filters: what a filter leaves out is no weakening.
 
     Raises:
-        InputError: a gate of the base that cannot be read, or an approval that names no commit.
+        InputError: a gate that cannot be read, or an approval that names no commit.
     """
-    commit = against.head
-    judged = None if commit is None else Revision(commit[:7], commit)
+    head = None if against.head is None else Revision(against.head[:7], against.head)
     if against.base is None:
-        return None, Context(head=judged)
-    approval, void = _approval(against.approve, commit)
-    revision = Revision(against.base.name, against.base.commit)
-    base, theirs, notices = _base(against.base.path, str(revision), plan, approval)
-    return base, Context(base=revision, base_plan=theirs, head=judged, notices=(*void, *notices))
+        yield None, Context(head=head, notices=against.notices)
+        return
+    check_gate_file(plan.root)
+    approval, void = _approval(against)
+    with ExitStack() as stack:
+        base, theirs, notices = _base(stack, against.base, plan, approval)
+        revision = Revision(against.base.name, against.base.commit)
+        notices = (*against.notices, *void, *notices)
+        yield base, Context(base=revision, base_plan=theirs, head=head, notices=notices)
 
 
 def is_commit(text: str) -> bool:
@@ -71,8 +82,12 @@ def is_commit(text: str) -> bool:
     return _COMMIT.fullmatch(text) is not None
 
 
-def _approval(given: str | None, commit: str | None) -> tuple[str | None, tuple[Notice, ...]]:
+def _approval(against: Against) -> tuple[str | None, tuple[Notice, ...]]:
     """The approval as far as it holds. One of an earlier push is void, which is no fault of who runs the gate."""
+    given, commit = against.approve, against.head
+    if given is not None and against.unlike:
+        hint = "commit what belongs to the change, or name the commit with --head"
+        raise InputError(f"approve: the working tree differs from its commit: {against.unlike}", hint=hint)
     why = None if given is None else refusal(given, commit)
     if why is None:
         return given, ()
@@ -81,17 +96,23 @@ def _approval(given: str | None, commit: str | None) -> tuple[str | None, tuple[
     return None, (Notice(f"not approved: {why}"),)
 
 
-def _base(folder: Path, name: str, plan: Plan, approve: str | None) -> tuple[Base, Plan | None, tuple[Notice, ...]]:
+def _base(
+    stack: ExitStack, files: BaseFiles, plan: Plan, approve: str | None
+) -> tuple[Base, Plan | None, tuple[Notice, ...]]:
     """The gate of the base, and what a report says of it."""
-    if not (folder / GATE_FILE).exists():
-        notice = Notice(f"the base {name} has no gate: the rules of the change judge alone")
-        return Base(None), None, (notice,)
+    name, theirs = str(Revision(files.name, files.commit)), None
+    approved = f"; approved for {approve[:7]}" if approve else ""
     try:
-        theirs = load_plan(folder, day=plan.day)
+        folder = stack.enter_context(files.lay_out())
+        if check_gate_file(folder):
+            theirs = load_plan(folder, day=plan.day)
     except InputError as error:
         if approve is None:
             message = f"the gate of the base {name} cannot be read: {error.message}"
             raise type(error)(message, hint=error.hint, location=error.location) from error
-        notice = Notice(f"the gate of the base {name} cannot be read ({error.message}); approved for {approve[:7]}")
-        return Base(None), None, (notice,)
+        notice = Notice(f"the gate of the base {name} cannot be read ({error.message}){approved}")
+        return Base(None, approval=approve), None, (notice,)
+    if theirs is None:
+        notice = Notice(f"the base {name} has no gate: the rules of the change judge alone{approved}")
+        return Base(None, approval=approve or ""), None, (notice,)
     return Base(theirs, find_weakenings(theirs, plan), approve or ""), theirs, ()

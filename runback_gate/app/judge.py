@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import cast
 
 from runback_gate import __version__
-from runback_gate.app.against import Against, hold_against
+from runback_gate.app.against import Against, held_against
 from runback_gate.app.live import LiveOptions, World, open_live
 from runback_gate.app.policies import with_lint_messages
 from runback_gate.app.progress import SILENT, Progress
+from runback_gate.app.sides import Sides
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.gate.base import Base
 from runback_gate.gate.config import Gate
@@ -28,6 +29,9 @@ from runback_gate.replay.live import Halt
 from runback_gate.replay.spend import Limits
 from runback_gate.report.build import build_report
 from runback_gate.report.model import Incomplete, Notice, Report
+
+_WORSE = (0, 2, 1)
+"""Exit codes from good to bad, as verdicts are: a breach outranks what nobody could judge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,24 +90,49 @@ def judge(
     plan = dataclasses.replace(plan, more=more)
     # A filter leaves part of the head out, which weakens nothing: the base is held against all of it.
     filtered = options.agent is not None or options.dataset is not None
-    base, context = hold_against(against, load_plan(root, day=options.day) if filtered and against.base else plan)
-    theirs = context.base_plan.policies if context.base_plan else ()
+    whole = load_plan(root, day=options.day) if filtered and against.base else plan
     engine = CppEngine()
-    with with_lint_messages([*plan.policies, *theirs]):
-        if base is not None and base.plan is not None:
-            base = dataclasses.replace(base, plan=dataclasses.replace(base.plan, more=more))
-        gate = _asking_gate(plan, base)
-        live = open_live(gate, options.live, cache=options.cache, world=world, progress=progress, stop=stop)
-        result = run_gate(plan, engine, live, progress, base=base, shard=options.shard)
-    context = dataclasses.replace(
-        context,
-        shard=options.shard,
-        notices=(*context.notices, *map(Notice, sorted(live.notes))),
-        spend=live.spend(),
-        incomplete=cast("Incomplete", live.halt.reason),
-    )
-    report = build_report(plan, result, engine, version=__version__, context=context)
+    with held_against(against, whole) as (base, context):
+        theirs = context.base_plan.policies if context.base_plan else ()
+        with with_lint_messages([*plan.policies, *theirs]):
+            if base is not None and base.plan is not None:
+                base = dataclasses.replace(base, plan=dataclasses.replace(base.plan, more=more))
+            gate = _asking_gate(plan, base)
+            live = open_live(gate, options.live, cache=options.cache, world=world, progress=progress, stop=stop)
+            result = run_gate(plan, engine, live, progress, base=base, shard=options.shard)
+        context = dataclasses.replace(
+            context,
+            shard=options.shard,
+            notices=(*context.notices, *map(Notice, sorted(live.notes))),
+            spend=live.spend(),
+            incomplete=cast("Incomplete", live.halt.reason),
+        )
+        report = build_report(plan, result, engine, version=__version__, context=context)
     return Judged(report, live.estimate, live.settings.limits, live.halt.reason)
+
+
+def judge_sides(
+    sides: Sides,
+    options: JudgeOptions,
+    *,
+    world: World,
+    stop: Halt | None = None,
+    progress: Progress = SILENT,
+) -> Judged:
+    """Judge a commit, and where the working tree differs from it that too; arguments as `judge`.
+
+    The worse of the two counts. What lies in a working tree is what a person works on: it may make a verdict worse, and
+    cannot stand in for what is committed.
+    """
+
+    def judged(one: Sides) -> Judged:
+        against = dataclasses.replace(options, against=one.against)
+        return judge(one.head, against, world=world, stop=stop, progress=progress)
+
+    committed = judged(sides)
+    if sides.working is None:
+        return committed
+    return max(judged(sides.working), committed, key=lambda found: _WORSE.index(found.report.exit_code))
 
 
 def _asking_gate(plan: Plan, base: Base | None) -> Gate | None:

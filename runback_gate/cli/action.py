@@ -14,7 +14,6 @@ import signal
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -25,7 +24,6 @@ import click
 from runback_gate.app.paths import slug
 from runback_gate.cli.files import read_file, write_file, write_lines
 from runback_gate.cli.runner import MAX_SUMMARY, Inputs, Runner, open_runner, read_inputs
-from runback_gate.cli.snapshot import snapshot
 from runback_gate.cli.terminal import progress, say, today, unicode
 from runback_gate.documents import expand, safe_read
 from runback_gate.errors import GitHubError, InputError, RunbackError, WriteError
@@ -37,7 +35,6 @@ if TYPE_CHECKING:
     from runback_gate.github.check import Check
     from runback_gate.github.event import Event
     from runback_gate.github.outcome import Outcome
-    from runback_gate.github.pull import Sides
     from runback_gate.report.model import Report, Revision
 
 _FORMS = {"sarif": "report.sarif", "markdown": "report.md"}
@@ -120,31 +117,30 @@ class _Job:
         return event, report, judged(report, folder=folder)
 
     def _report(self, api: Api | None, event: Event) -> tuple[Event, Report]:
-        """Find the two sides, lay out what is not in the workspace, and judge; or read what the parts judged."""
-        from runback_gate.app.against import Against, BaseFolder  # noqa: PLC0415
+        """Find the two sides, lay out what the gate can name, and judge; or read what the parts judged."""
+        from runback_gate.app.against import Against, BaseFiles  # noqa: PLC0415
+        from runback_gate.github.pull import find_commits  # noqa: PLC0415
+        from runback_gate.github.tree import GitHubTree  # noqa: PLC0415
         from runback_gate.report.model import Revision  # noqa: PLC0415
+        from runback_gate.revision.layout import laid_out  # noqa: PLC0415
+        from runback_gate.revision.selection import select  # noqa: PLC0415
 
         inputs = self.inputs
-        with contextlib.ExitStack() as stack:
-            root, against = self.workspace / inputs.root, Against(head=event.head)
-            if inputs.merge and event.trusted:
-                hint = "judge the whole of it in this job"
-                raise InputError(f"on `{event.name}` reports of other jobs are not trusted", hint=hint)
-            if event.base is not None or event.trusted:
-                sides = self._sides(api, event)
-                event = sides.event
-                revision = Revision(event.base_branch or sides.base[:7], sides.base)
-                if inputs.merge:
-                    return event, self._merged(event, revision)
-                if event.trusted:
-                    root = stack.enter_context(self._snapshot(api, sides.tree, also=inputs.agent))
-                else:
-                    self._checked_out(event)
-                base = stack.enter_context(self._snapshot(api, sides.base))
-                against = Against(BaseFolder(base, revision.name, revision.commit), inputs.approve, event.head)
-            elif inputs.merge:
-                return event, self._merged(event, None)
-            return event, self._judged(root, against)
+        if inputs.merge and event.trusted:
+            hint = "judge the whole of it in this job"
+            raise InputError(f"on `{event.name}` reports of other jobs are not trusted", hint=hint)
+        if api is None:
+            raise InputError("without a token the commit cannot be read", hint="give the input `token`")
+        commits = find_commits(api, event)
+        event, base = commits.event, None
+        if commits.base is not None:
+            before = GitHubTree(api, commits.base, inputs.root, self.workspace)
+            base = BaseFiles(event.base_branch or commits.base[:7], commits.base, lambda: laid_out(before))
+        if inputs.merge:
+            return event, self._merged(event, Revision(base.name, base.commit) if base else None)
+        tree = GitHubTree(api, commits.head, inputs.root, self.workspace)
+        with laid_out(tree, select(tree, also=inputs.agent).entries) as folder:
+            return event, self._judged(folder, Against(base, inputs.approve, event.head))
 
     def _judged(self, root: Path, against: Against) -> Report:
         from runback_gate.app.judge import JudgeOptions, judge  # noqa: PLC0415
@@ -155,17 +151,6 @@ class _Job:
         options = JudgeOptions(today(), inputs.agent, inputs.dataset, self._cache(), inputs.shard, live, against)
         with progress(quiet=False) as shown:
             return judge(root, options, world=World(os.environ, real_world()), progress=shown).report
-
-    def _sides(self, api: Api | None, event: Event) -> Sides:
-        from runback_gate.github.pull import find_sides  # noqa: PLC0415
-
-        if api is None:
-            raise InputError("without a token the base cannot be read", hint="give the input `token`")
-        return find_sides(api, event)
-
-    def _snapshot(self, api: Api | None, commit: str, *, also: str | None = None) -> AbstractContextManager[Path]:
-        assert api is not None  # noqa: S101  `_sides` saw to it
-        return snapshot(api, commit, self.inputs.root, self.workspace, also=also)
 
     def _merged(self, event: Event, base: Revision | None) -> Report:
         """The report of all parts, which must be of this very commit and base."""
@@ -179,18 +164,6 @@ class _Job:
             message = f"the parts are of {report.head} against {report.base}, not of {event.head[:7]} against {base}"
             raise InputError(message, hint="merge the parts that this run of the workflow judged")
         return report
-
-    def _checked_out(self, event: Event) -> None:
-        """Refuse to judge something else than the commit in question."""
-        try:
-            head = safe_read(self.workspace, ".git/HEAD", 4096).decode("ascii", "replace").strip()
-            if head.startswith("ref: "):
-                head = safe_read(self.workspace, f".git/{head[5:]}", 4096).decode("ascii", "replace").strip()
-        except InputError as error:
-            raise InputError("the workspace is no checkout", hint="check the pull request out first") from error
-        if head not in (event.sha, event.head):
-            message = f"the workspace holds {head[:7]}, neither the pull request nor its merge"
-            raise InputError(message, hint="check out the commit that started the workflow, which is the default")
 
     def _cache(self) -> Path | None:
         return Path(os.environ.get("HOME", "/")) / self.inputs.cache if self.inputs.cache else None

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from runback_gate.cli import terminal
 from runback_gate.cli.files import MAKE_RUNS, load_runs
-from runback_gate.cli.revision import folder_of
 from runback_gate.errors import InputError
 from runback_gate.gate.config import GATE_FILE
+from runback_gate.revision.snapshot import folder_of
 
 if TYPE_CHECKING:
     from runback_gate.app.policy_diff import PolicyDiff, PolicySide
 
 MAX_LISTED = 10_000
 """Flips of each validation and kind that `--json` lists."""
-
-
-_WILD = re.compile(r"[*?[]")
 
 
 @click.command(short_help="What a change of policies does to recorded steps.")
@@ -98,19 +94,15 @@ def _side(root: Path, given: str) -> PolicySide:
     Raises:
         InputError: no such folder or revision, no policy in a folder, or a malformed file.
     """
-    from runback_gate.app.policy_diff import PolicySide, naming_side, policy_patterns, read_policies  # noqa: PLC0415
+    from runback_gate.app.policy_diff import PolicySide, read_policies  # noqa: PLC0415
 
-    with folder_of(root, given, only=(GATE_FILE,)) as gate:
+    with folder_of(root, given, fields=("policies",)) as gate:
         if gate.commit is None:
             return read_policies(gate.path, given, gate.path)
         title = f"{given}@{gate.title}"
         if not (gate.path / GATE_FILE).exists():
             return PolicySide((), title, None)
-        with naming_side(title, None):
-            only = (GATE_FILE, *map(_fixed, policy_patterns(gate.path)))
-    # Of a large repository only the folders of the policies are laid out.
-    with folder_of(root, gate.commit, only=() if "" in only else only) as files:
-        return read_policies(files.path, title, None)
+        return read_policies(gate.path, title, None)
 
 
 def _folder_first(given: str) -> str:
@@ -119,13 +111,6 @@ def _folder_first(given: str) -> str:
         return f"./{given}" if given and not given.startswith(("/", ".")) and Path(given).is_dir() else given
     except (OSError, ValueError):
         return given
-
-
-def _fixed(pattern: str) -> str:
-    """The folders of a pattern before its first wild part; empty for the root."""
-    parts = PurePosixPath(pattern).parts
-    wild = next((index for index, part in enumerate(parts) if _WILD.search(part)), len(parts))
-    return "/".join(parts[:wild])
 
 
 def _print(found: PolicyDiff, *, form: str, show: int) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +17,6 @@ from runback_gate.cli.output import Output, output_options, publish
 from runback_gate.errors import InputError
 
 if TYPE_CHECKING:
-    from runback_gate.app.against import Against
     from runback_gate.app.judge import Judged
 
 
@@ -62,7 +59,7 @@ class Shard(click.ParamType[tuple[int, int]]):
 @click.option("--date", metavar="YYYY-MM-DD", help="Day that waivers are held against (today, UTC).")
 @click.option("--base", metavar="DIR|REF", help="Hold it against this folder or git revision: its rules judge as well.")
 @click.option("--approve", metavar="SHA", help="Accept what is loosened, for this very commit alone.")
-@click.option("--head", metavar="SHA", help="Commit that is judged (that of a clean working tree).")
+@click.option("--head", metavar="SHA", help="Commit that is judged (the one that is checked out).")
 @click.option(
     "--shard", type=Shard(), default="1/1", help="Judge this part of the cases alone; `merge` joins the parts."
 )
@@ -89,8 +86,9 @@ def run(
 
     Exit codes: 0 pass, 1 fail, 2 could not judge (a row is undecided, no case was there, or the input is wrong).
     """
-    from runback_gate.app.judge import JudgeOptions, judge  # noqa: PLC0415  `--help` does without the engine
+    from runback_gate.app.judge import JudgeOptions, judge_sides  # noqa: PLC0415  `--help` does without the engine
     from runback_gate.app.live import World  # noqa: PLC0415
+    from runback_gate.app.sides import open_sides  # noqa: PLC0415
     from runback_gate.replay.providers import real_world  # noqa: PLC0415
 
     live = live_options_from(asked)
@@ -99,34 +97,14 @@ def run(
     begun = time.monotonic()
     with (
         interruptible() as stop,
-        _against(root, base, approve=approve, head=head) as against,
+        open_sides(root, base=base, head=head, approve=approve, also=agent) as sides,
         terminal.progress(quiet=quiet) as progress,
     ):
-        options = JudgeOptions(_day(date), agent, dataset, cache, shard, live, against)
-        judged = judge(root, options, world=World(os.environ, real_world()), stop=stop, progress=progress)
+        options = JudgeOptions(_day(date), agent, dataset, cache, shard, live)
+        judged = judge_sides(sides, options, world=World(os.environ, real_world()), stop=stop, progress=progress)
     if live.plan:
         return _show_plan(judged, as_json=output.as_json)
     return publish(judged.report, folder, output, seconds=time.monotonic() - begun)
-
-
-@contextlib.contextmanager
-def _against(root: Path, base: str | None, *, approve: str | None, head: str | None) -> Iterator[Against]:
-    """What the options name: the files of the base are there as long as the `with`."""
-    from runback_gate.app.against import Against, BaseFolder, is_commit  # noqa: PLC0415
-
-    if base is None and approve is not None:
-        raise InputError("--approve: there is nothing to approve without a base", hint="add --base")
-    if head is not None and not is_commit(head):
-        raise InputError(f"--head {head[:80]}: not a commit id", hint="40 or 64 lower-case hexadecimal digits")
-    if base is None:
-        yield Against(head=head)
-        return
-    from runback_gate.cli.revision import clean_commit, folder_of  # noqa: PLC0415  one revision does without git
-
-    # Which commit lies here takes time to tell, and only an approval hangs on it.
-    judged = clean_commit(root) if head is None and approve is not None else head
-    with folder_of(root, base) as snapshot:
-        yield Against(BaseFolder(snapshot.path, snapshot.name, snapshot.commit or ""), approve, judged)
 
 
 def _show_plan(judged: Judged, *, as_json: bool) -> int:

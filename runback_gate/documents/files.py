@@ -167,6 +167,9 @@ def _inside(root: Path, name: str) -> Path:
         raise PathError("not a file name", hint="use printable UTF-8", location=place) from error
     if path != base and not path.startswith(base.rstrip("/") + "/"):
         raise PathError("leads out of the root through a symbolic link", hint="copy what it points to", location=place)
+    # What git keeps there is no file of a commit, and may hold the token of a job.
+    if ".git" in path.removeprefix(base).split("/"):
+        raise PathError("leads into .git", hint="name a file that is part of a commit", location=place)
     return Path(path)
 
 

@@ -23,6 +23,8 @@ from runback_gate.agent import Agent
 from runback_gate.analysis.effect import PolicyEffect, compare_policies
 from runback_gate.cel.engine import Engine
 from runback_gate.dataset.document import Case, Trials
+from runback_gate.errors import Location
+from runback_gate.gate.config import GATE_FILE
 from runback_gate.gate.duties import duty_row, waiver_rows
 from runback_gate.gate.judge import Judging, Rules, Work, judge_case, severity
 from runback_gate.gate.plan import Plan
@@ -33,6 +35,8 @@ from runback_gate.replay.evidence import Evidence
 if TYPE_CHECKING:
     from runback_gate.gate.weakening import Weakening
 
+_NO_GATE = "the base has no gate, so the change alone says what is right: approve this head, or name another base"
+
 MAX_FLIPS = 20
 """Flips of each validation and kind that a report lists; all are counted."""
 
@@ -42,7 +46,8 @@ class Base:
     """The revision that a change is held against."""
 
     plan: Plan | None
-    """What it gates, and how; None when it has no gate yet: then every case is new and the head's rules judge alone."""
+    """What it gates, and how; None when it has no gate that can be read: then the head's rules judge alone, and that is
+    undecided until a person approved it."""
     weakenings: tuple[Weakening, ...] = ()
     """What the head takes away from it."""
     approval: str = ""
@@ -147,10 +152,12 @@ class Comparison:
         return compare_policies(base.policies, head.policies, engine, steps, limit=MAX_FLIPS)
 
     def weakened(self) -> list[Row]:
-        """A row for each thing that the head takes away: red, or waived by an approval."""
-        verdict = Verdict.WAIVED if self.approved else Verdict.FAIL
+        """A row for each thing that the head takes away, and for a base without a gate; an approval waives them."""
         waivers = (f"approved for {self.change.approval}",) if self.approved else ()
-        said: dict[str, Any] = {"verdict": verdict, "waivers": waivers}
+        said: dict[str, Any] = {"verdict": Verdict.WAIVED if self.approved else Verdict.FAIL, "waivers": waivers}
+        if self.base is None:
+            said["verdict"] = Verdict.WAIVED if self.approved else Verdict.UNDECIDED
+            return [duty_row("weakening", GATE_FILE, _NO_GATE, Location(GATE_FILE), note="base-without-gate", **said)]
         return [
             duty_row("weakening", item.subject, item.message, item.location, note=_note(item), **said)
             for item in self.change.weakenings

@@ -1,56 +1,111 @@
-"""Which commits are held against each other: the merge that would land, and the base that it would land on.
+"""Which commits are held against each other: what would land, and what it would land on.
 
-In: an `Event`. Out: the event with its pull request and base known, and the commit whose files are judged.
+In: an `Event`. Out: the event with its pull request and base known, and two commits.
 
-    sides = find_sides(api, event)
-    sides.tree, sides.base                  # commits
+    commits = find_commits(api, event)
+    commits.head, commits.base
 
 A pull request is judged as GitHub would merge it, so that what the base gained in the meantime does not look as if the
-change took it away.
+change took it away. Without a merge, and on a branch, it is held against the commit at which it began. The default
+branch alone has no base: it speaks for itself.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
 
 from runback_gate.errors import GitHubError, InputError
 from runback_gate.github.api import TRIES, Api, Fields, fields, number, words
 from runback_gate.github.event import Event, check_sha
 
+MAX_BEHIND: Final = 1000
+"""Commits that a base may have gained since a change began."""
+
 
 @dataclass(frozen=True, slots=True)
-class Sides:
+class Commits:
     """What a job holds against each other."""
 
     event: Event
-    """With its pull request, where it has one."""
-    tree: str
+    """With its pull request, where it has one, and the base that counts."""
+    head: str
     """The commit whose files are judged."""
-    base: str
-    """The commit whose files judge."""
+    base: str | None
+    """The commit whose files judge as well; None on the default branch."""
 
 
-def find_sides(api: Api, event: Event) -> Sides:
-    """The two sides of a job that has a base, or is to look it up.
+def find_commits(api: Api, event: Event) -> Commits:
+    """The two sides of a job.
 
     Raises:
-        InputError: the pull request is closed, was pushed to since, or cannot be merged.
+        InputError: the pull request is closed, was pushed to since, or cannot be merged; or a change that did not
+            begin at a state of its base.
         GitHubError: GitHub does not tell.
     """
     if event.trusted:
         return _looked_up(api, event)
-    if event.name == "pull_request" and event.sha != event.head:
-        # Newer than what the event says when the base moved on before the merge was made.
-        parents = _parents(api, event.sha)
-        if len(parents) == 2 and parents[1] == event.head:
-            return Sides(event, event.sha, parents[0])
-    if event.base is None:
-        raise InputError(f"on `{event.name}` nothing is merged, so there is no base")
-    return Sides(event, event.sha, event.base)
+    if event.about == "branch":
+        return _on_branch(api, event)
+    assert event.base is not None  # noqa: S101  every other event names one
+    if event.about == "queue" and event.sha == event.head:
+        return Commits(event, event.sha, event.base)
+    if event.sha == event.head:
+        return _begun(api, event, event.base)
+    # Newer than what the event says when the base moved on before the merge was made.
+    parents = _parents(api, event.sha)
+    if len(parents) == 2 and parents[1] == event.head:
+        return Commits(event, event.sha, parents[0])
+    message = f"{event.sha[:7]} is neither the head {event.head[:7]} nor its merge into the base"
+    raise InputError(message, hint="start the job when the pull request is opened or pushed to")
 
 
-def _looked_up(api: Api, event: Event) -> Sides:
+def _on_branch(api: Api, event: Event) -> Commits:
+    """A branch or a tag. Its check would stand on the head of a pull request too, so it is held against the default."""
+    default = event.default_branch or words(fields(api.get(f"/repos/{api.repository}"), "repository"), "default_branch")
+    if not default:
+        raise GitHubError("GitHub does not tell the default branch")
+    if event.ref == f"refs/heads/{default}":
+        return Commits(event, event.sha, None)
+    return _begun(api, dataclasses.replace(event, base_branch=default), default)
+
+
+def _begun(api: Api, event: Event, base: str) -> Commits:
+    """A head without a merge, and the commit at which it began: a state that the base, a branch or commit, was at."""
+    path = f"compare/{quote(base, safe='')}...{event.sha}"
+    compared = fields(api.get(path, per_page=1), path)
+    tip, found = (
+        check_sha(words(compared, name, "sha"), f"{path}: {name}") for name in ("base_commit", "merge_base_commit")
+    )
+    if found != tip and found not in _states(api, found, tip):
+        message = f"{event.sha[:7]} begins at {found[:7]}, which was not lately the state of {event.base_branch}"
+        raise InputError(message, hint="merge the base into the change")
+    return Commits(dataclasses.replace(event, base=found), event.sha, found)
+
+
+def _states(api: Api, since: str, tip: str) -> set[str]:
+    """What a branch was at, back to and with `since`: first parents, as the others came in by a merge."""
+    compared = fields(api.get(f"compare/{since}...{tip}", per_page=1), "compare")
+    if number(compared, "total_commits") > MAX_BEHIND:
+        return set()
+    parents = {
+        words(item, "sha"): _first_parent(item) for item in api.pages(f"compare/{since}...{tip}", inside="commits")
+    }
+    states, here = {tip}, tip
+    while here in parents:
+        here = parents[here]
+        states.add(here)
+    return states
+
+
+def _first_parent(commit: Fields) -> str:
+    parents = commit.get("parents")
+    return words(fields(parents[0], "commits"), "sha") if isinstance(parents, list) and parents else ""
+
+
+def _looked_up(api: Api, event: Event) -> Commits:
     """The head of a job that runs with the rights of the base: not checked out, so it is looked up."""
     number_ = event.pull if event.pull is not None else _find_pull(api, event)
     for tried in range(TRIES):
@@ -65,7 +120,7 @@ def _looked_up(api: Api, event: Event) -> Sides:
         if len(parents) == 2 and parents[1] == event.head:
             branch = words(pull, "base", "ref")
             found = dataclasses.replace(event, pull=number_, base=parents[0], base_branch=branch)
-            return Sides(found, merge, parents[0])
+            return Commits(found, merge, parents[0])
         if pull.get("mergeable") is False:
             raise InputError(f"pull request {number_} cannot be merged", hint="resolve its conflicts with the base")
         # GitHub makes the merge in the background, and says null until it did.

@@ -1,83 +1,95 @@
 """The files of a commit, read through the API: nothing is checked out, and nothing that a change brings is run.
 
-In: a commit, the folder of the gate. Out: what is there, and the bytes of one file.
+In: a commit and the folder of the gate. Out: a `Tree`.
 
-    for entry in list_tree(api, event.base, "services/support"):
-        data = read_blob(api, entry)
+    with laid_out(GitHubTree(api, sides.base, "services/support", workspace)) as folder:
+        load_plan(folder, day=day)
+
+A file that lies in the workspace with the same bytes is taken from there, so that a pull request costs as many requests
+as it changes files. Whatever else lies there plays no part.
 """
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from pathlib import Path
+from typing import Final
 
 from runback_gate.canonical import git_blob_id
-from runback_gate.errors import GitHubError, InputError, Location, PathError
+from runback_gate.documents import safe_read
+from runback_gate.errors import DocumentError, GitHubError, InputError
 from runback_gate.github.api import Api, Fields, fields, number, words
+from runback_gate.revision.tree import Entry, find_folder, make_entry
 
-MAX_FILE_BYTES: Final = 16 << 20
-"""Of one file; no file of a gate may be larger than half of it."""
-
-_KINDS: Final[dict[str, Literal["file", "link", "submodule"]]] = {
-    "100644": "file",
-    "100755": "file",
-    # Written by git long ago, and still read.
-    "100664": "file",
-    "120000": "link",
-    "160000": "submodule",
-}
+MAX_FETCHED: Final = 900
+"""Files that are fetched one by one. A job's token has 1,000 requests an hour for a repository."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A file, link or submodule of a commit."""
+class GitHubTree:
+    """The files of a commit that GitHub holds."""
 
-    path: str
-    """From the folder that was listed."""
-    kind: Literal["file", "link", "submodule"]
-    blob: str
-    """The name that git gives to its bytes."""
-    size: int
-    """Bytes; 0 for a submodule."""
+    api: Api
+    commit: str
+    folder: str = ""
+    """Of the gate, from the root of the repository; empty for the root itself."""
+    workspace: Path | None = None
+    """Where the job's checkout lies; None without one."""
 
+    def entries(self) -> tuple[Entry, ...]:
+        """Every file, link and submodule below the folder; see `Tree`.
 
-def list_tree(api: Api, commit: str, folder: str = "") -> tuple[Entry, ...]:
-    """Everything below a folder of a commit; nothing where the commit has no such folder.
-
-    Raises:
-        GitHubError: the commit is not there, or GitHub does not list all of it.
-        PathError: a name that would lead out of the folder.
-    """
-    tree = commit
-    for part in filter(None, folder.split("/")):
-        below = fields(api.get(f"git/trees/{tree}"), "git/trees")
-        found = next((item for item in _items(below) if words(item, "path") == part), None)
-        if found is None or words(found, "type") != "tree":
+        Raises:
+            GitHubError: the commit is not there, or GitHub does not list all of it.
+        """
+        tree = find_folder(self.commit, self.folder, self._listing)
+        if tree is None:
             return ()
-        tree = _name(found)
-    listed = fields(api.get(f"git/trees/{tree}", recursive=1), "git/trees")
-    if listed.get("truncated") is not False:
-        hint = "put the gate into a folder of its own, and name it with the input `root`"
-        raise GitHubError(f"commit {commit[:7]} has more files than GitHub lists", hint=hint)
-    return tuple(_entry(item) for item in _items(listed) if words(item, "type") != "tree")
+        listed = fields(self.api.get(f"git/trees/{tree}", recursive=1), "git/trees")
+        if listed.get("truncated") is not False:
+            hint = "put the gate into a folder of its own, and name it with the input `root`"
+            raise GitHubError(f"commit {self.commit[:7]} has more files than GitHub lists", hint=hint)
+        return tuple(entry for entry in map(_entry, _items(listed)) if entry.kind != "folder")
 
+    def read(self, entries: Sequence[Entry]) -> Iterator[bytes]:
+        """The content of files and links; see `Tree`.
 
-def read_blob(api: Api, entry: Entry) -> bytes:
-    """The bytes of a file or link, held against the name that git gives them.
+        Raises:
+            GitHubError: not there, not what was asked for, or too many requests.
+        """
+        missing = sum(self._local(entry) is None for entry in entries)
+        if missing > MAX_FETCHED:
+            hint = "check the commit out in the workspace, so that what is alike is not fetched"
+            raise GitHubError(f"{missing:,} files of {self.commit[:7]} would be fetched", hint=hint)
+        for entry in entries:
+            data = self._local(entry)
+            yield self._fetched(entry) if data is None else data
 
-    Raises:
-        GitHubError: not there, or not what was asked for.
-    """
-    value = fields(api.get(f"git/blobs/{entry.blob}"), "git/blobs")
-    try:
-        # The lines of the answer end after 60 characters.
-        data = base64.b64decode(words(value, "content").replace("\n", ""), validate=True)
-    except ValueError as error:
-        raise GitHubError(f"{entry.path}: its content came in another form") from error
-    if words(value, "encoding") != "base64" or git_blob_id(data, like=entry.blob) != entry.blob:
-        raise GitHubError(f"{entry.path}: other bytes came than were asked for")
-    return data
+    def _listing(self, tree: str) -> list[Entry]:
+        return [_entry(item) for item in _items(fields(self.api.get(f"git/trees/{tree}"), "git/trees"))]
+
+    def _local(self, entry: Entry) -> bytes | None:
+        """The bytes of a file, where the workspace has them."""
+        if self.workspace is None or entry.kind != "file":
+            return None
+        try:
+            data = safe_read(self.workspace / self.folder, entry.path, entry.size)
+        except (InputError, DocumentError):
+            return None
+        return data if git_blob_id(data, like=entry.object) == entry.object else None
+
+    def _fetched(self, entry: Entry) -> bytes:
+        value = fields(self.api.get(f"git/blobs/{entry.object}"), "git/blobs")
+        try:
+            # The lines of the answer end after 60 characters.
+            data = base64.b64decode(words(value, "content").replace("\n", ""), validate=True)
+        except ValueError as error:
+            raise GitHubError(f"{entry.path}: its content came in another form") from error
+        if words(value, "encoding") != "base64" or git_blob_id(data, like=entry.object) != entry.object:
+            raise GitHubError(f"{entry.path}: other bytes came than were asked for")
+        return data
 
 
 def _items(value: Fields) -> list[Fields]:
@@ -88,18 +100,5 @@ def _items(value: Fields) -> list[Fields]:
 
 
 def _entry(item: Fields) -> Entry:
-    path = words(item, "path")
-    # Git writes no such name into a tree, but it reads what another program wrote.
-    if not path or not {"", ".", ".."}.isdisjoint(path.split("/")) or "\0" in path:
-        raise PathError("a file of the commit leads out of its folder", location=Location(repr(path)[:200]))
-    kind = _KINDS.get(words(item, "mode"))
-    if kind is None:
-        raise InputError("neither a file, a link nor a submodule", location=Location(path))
-    return Entry(path, kind, _name(item), 0 if kind == "submodule" else number(item, "size"))
-
-
-def _name(item: Fields) -> str:
-    name = words(item, "sha")
-    if len(name) not in (40, 64) or not set(name) <= set("0123456789abcdef"):
-        raise GitHubError("git/trees: an entry has no name")
-    return name
+    size = number(item, "size") if words(item, "type") == "blob" else 0
+    return make_entry(words(item, "path"), words(item, "mode"), words(item, "sha"), size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -60,6 +61,7 @@ def job(gate: Path, command: Command, hub: FakeGitHub, repository: Repository, m
         variables = {
             **ENVIRON,
             "GITHUB_SHA": head,
+            "GITHUB_REF": "refs/heads/main",
             "GITHUB_API_URL": hub.url,
             "GITHUB_EVENT_PATH": str(runner / "event.json"),
             "GITHUB_WORKSPACE": str(gate),
@@ -140,14 +142,30 @@ def test_a_fork(job: Job, gate: Path, hub: FakeGitHub, outputs: Callable[[], dic
 
 
 def test_no_token(job: Job, hub: FakeGitHub) -> None:
-    """Without a token nothing is asked of GitHub: a push is judged, a pull request is not, for lack of its base."""
-    result = job(token="", GITHUB_EVENT_NAME="push")
-    assert result.code == 0
-    assert "No token was given" in result.out
-    result = job(token="")
-    assert result.code == 2
-    assert "without a token the base cannot be read" in result.out
+    """Without a token nothing is asked of GitHub, so no commit can be read and nothing is judged."""
+    for event in ("push", "pull_request"):
+        result = job(token="", GITHUB_EVENT_NAME=event)
+        assert result.code == 2
+        assert "No token was given" in result.out
+        assert "without a token the commit cannot be read" in result.out
     assert hub.log == []
+
+
+def test_the_default_branch(job: Job, gate: Path) -> None:
+    """A push to the default branch is judged by its own rules."""
+    change(gate / "policies/refunds.yaml", "limit: 100", "limit: 500")
+    assert job(GITHUB_EVENT_NAME="push").code == 0
+
+
+@pytest.mark.parametrize("event", ["push", "workflow_dispatch", "deployment", "create"])
+def test_another_branch(job: Job, gate: Path, hub: FakeGitHub, repository: Repository, event: str) -> None:
+    """Any other branch is held against the default branch: its check would stand on the head of a pull request."""
+    repository.git("checkout", "--quiet", "-b", "topic")
+    change(gate / "policies/refunds.yaml", "limit: 100", "limit: 500")
+    result = job(GITHUB_EVENT_NAME=event, GITHUB_REF="refs/heads/topic")
+    assert result.code == 1
+    (check,) = hub.checks.values()
+    assert check["output"]["title"].startswith("1 weakening")
 
 
 def test_neither_check_nor_comment(job: Job, hub: FakeGitHub) -> None:
@@ -156,29 +174,31 @@ def test_neither_check_nor_comment(job: Job, hub: FakeGitHub) -> None:
     assert (hub.checks, hub.comments) == ({}, {})
 
 
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        ("2" * 40, "the workspace holds 2222222, neither the pull request nor its merge"),
-        ("ref: refs/heads/none", "the workspace is no checkout"),
-        ("ref: ../../etc/passwd", "the workspace is no checkout"),
-        ("\xff", "the workspace holds"),
-    ],
-)
-def test_the_wrong_checkout(job: Job, gate: Path, repository: Repository, content: str, words: str) -> None:
-    """A workspace that holds something else than the commit in question is not judged in its name."""
+@pytest.mark.parametrize("what", ["another commit", "files that are edited", "nothing", "no repository", "packed refs"])
+def test_the_commit_is_judged_whatever_lies_in_the_workspace(
+    job: Job, gate: Path, hub: FakeGitHub, repository: Repository, tmp_path: Path, what: str
+) -> None:
+    """A checkout saves requests and decides nothing."""
+    base = repository.git("rev-parse", "HEAD")
+    change(gate / "policies/refunds.yaml", "limit: 100", "limit: 500")
     head = repository.commit("head")
-    (gate / ".git/HEAD").write_text(content, "latin-1")
-    result = job(head=head)
-    assert result.code == 2
-    assert words in result.out
-
-
-def test_a_checkout_of_a_branch(job: Job, repository: Repository) -> None:
-    """A checkout of the head by the name of its branch is one of the head."""
-    head = repository.commit("head")
-    repository.git("checkout", "--quiet", "-B", "topic", head)
-    assert job(head=head).code == 0
+    shutil.copytree(gate, tmp_path / "kept")
+    hub.git = tmp_path / "kept"
+    if what == "another commit":
+        repository.checkout(base)
+    elif what == "files that are edited":
+        change(gate / "policies/refunds.yaml", "limit: 500", "limit: 100")
+    elif what == "nothing":
+        for name in ("agents", "datasets", "policies", ".git"):
+            shutil.rmtree(gate / name)
+    elif what == "no repository":
+        shutil.rmtree(gate / ".git")
+    else:
+        repository.git("checkout", "--quiet", "-b", "topic")
+        repository.git("pack-refs", "--all")
+    assert job(head=head).code == 1
+    (check,) = hub.checks.values()
+    assert check["output"]["title"].startswith("1 weakening")
 
 
 def test_an_outage_does_not_change_the_verdict(
@@ -279,7 +299,8 @@ def test_a_gate_in_a_folder(job: Job, gate: Path, hub: FakeGitHub) -> None:
     (check,) = hub.checks.values()
     assert (check["name"], check["external_id"]) == ("Support gate", "runback-gate:support-gate:7")
     paths = {item["path"] for item in hub.annotations[check["id"]]}
-    assert paths == {f"services/support/{name}" for name in ("datasets/support.yaml", "policies/refunds.yaml")}
+    names = ("datasets/support.yaml", "policies/refunds.yaml", "runback.yaml")
+    assert paths == {f"services/support/{name}" for name in names}
 
 
 def test_the_log_holds_no_command_of_a_model(job: Job) -> None:

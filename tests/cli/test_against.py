@@ -99,17 +99,16 @@ def test_what_is_loosened_needs_an_approval_of_this_commit(command: Command, dem
 
 
 def test_an_approval_is_for_what_lies_here(command: Command, refused: Refused, demo: Path) -> None:
-    """Files that differ from the commit were not seen by whoever approved it, unless the commit is stated."""
+    """Files that differ from the commit were not seen by whoever approved it, unless the commit is named."""
     commit = git("rev-parse", "HEAD")
     assert command("run", "--base", "base", "--approve", commit).code == 0
     write(demo / "agents/notes.md", "not committed")
-    assert "no commit id" in refused("run", "--base", "base", "--approve", commit)
-    (demo / "agents/notes.md").unlink()
-    other = "9" * 40
-    assert command("run", "--base", "base", "--head", other, "--approve", other).code == 0
+    assert "differs from its commit: agents/notes.md" in refused("run", "--base", "base", "--approve", commit)
+    assert command("run", "--base", "base", "--head", commit, "--approve", commit).code == 0
     found = report()
     assert found.head is not None
-    assert found.head.commit == other
+    assert found.head.commit == commit
+    assert "no revision is named" in refused("run", "--base", "base", "--head", "9" * 40)
 
 
 def test_no_filter_of_the_repository_is_run(command: Command, refused: Refused, demo: Path) -> None:
@@ -118,11 +117,45 @@ def test_no_filter_of_the_repository_is_run(command: Command, refused: Refused, 
     git("config", "filter.evil.clean", "touch caught; git cat-file blob HEAD:policies/refunds.yaml")
     write(demo / ".git/info/attributes", "policies/* filter=evil\n")
     change(demo / "policies/refunds.yaml", "limit: 100", "limit: 500")
-    assert "no commit id" in refused("run", "--base", "base", "--approve", commit)
+    assert "policies/refunds.yaml" in refused("run", "--base", "base", "--approve", commit)
     change(demo / "policies/refunds.yaml", "limit: 500", "limit: 100")
     os.utime(demo / "policies/refunds.yaml", (1, 1))
     assert command("run", "--base", "base", "--approve", commit).code == 0
     assert not (demo / "caught").exists()
+
+
+def test_the_working_tree_cannot_stand_in_for_the_commit(command: Command, demo: Path) -> None:
+    """A commit that loosens is red whatever lies in the working tree, and a working tree that loosens is red too."""
+    change(demo / "policies/refunds.yaml", "limit: 100", "limit: 500")
+    git("commit", "-qam", "looser")
+    change(demo / "policies/refunds.yaml", "limit: 500", "limit: 100")
+    result = command("run", "--base", "base")
+    assert result.code == 1
+    assert "the working tree differs from it: policies/refunds.yaml" in " ".join(result.out.split())
+    git("reset", "-q", "--hard", "base")
+    change(demo / "policies/refunds.yaml", "limit: 100", "limit: 500")
+    result = command("run", "--base", "base")
+    assert result.code == 1
+    assert "judged is the working tree" in result.out
+    assert report().head is None
+
+
+def test_a_base_that_moved_on(command: Command, demo: Path) -> None:
+    """What the base gained since is not held against a change that has none of it, and the report says so."""
+    git("checkout", "-q", "-b", "topic")
+    write(demo / "README.md", "x")
+    git("add", "-A")
+    git("commit", "-qm", "head")
+    git("checkout", "-q", "-b", "later", "base")
+    shutil.copy(demo / "policies/refunds.yaml", demo / "policies/more.yaml")
+    change(demo / "policies/more.yaml", "name: refunds", "name: more")
+    change(demo / "policies/more.yaml", "refunds.", "more.")
+    git("add", "-A")
+    git("commit", "-qm", "the base gains a policy")
+    git("checkout", "-q", "topic")
+    result = command("run", "--base", "later")
+    assert result.code == 0, result
+    assert "what 1 commit of later did since is not judged" in " ".join(result.out.split())
 
 
 @pytest.mark.parametrize("approval", ["", "9ac3e11", "9" * 39, "9" * 41, "A" * 40, "main", "*"])
@@ -144,16 +177,55 @@ def test_words_that_fit_nothing(refused: Refused, demo: Path) -> None:
 
 
 def test_a_base_without_a_gate(command: Command, demo: Path) -> None:
-    """The first gate of a repository is judged by itself, and the report says so."""
+    """The first gate of a repository has nothing but itself to go by: undecided, until a person approves this head."""
     git("rm", "-q", "runback.yaml")
     git("commit", "-qm", "no gate")
     git("tag", "empty")
-    git("checkout", "-q", "base")
+    git("checkout", "-q", "base", "--", "runback.yaml")
+    git("commit", "-qm", "a gate")
     result = command("run", "--base", "empty")
-    assert result.code == 0
+    assert result.code == 2
     assert "has no gate: the rules of the change judge alone" in result.out
-    assert {row.status for row in report().rows} == {"new"}
+    assert [row.verdict for row in report().rows if row.kind == "weakening"] == ["UNDECIDED"]
+    assert {row.status for row in report().rows if row.kind == "case"} == {"new"}
+    head = git("rev-parse", "HEAD")
+    assert command("run", "--base", "empty", "--approve", git("rev-parse", "base")).code == 2
+    result = command("run", "--base", "empty", "--approve", head)
+    assert result.code == 0
+    assert f"approved for {head}" in " ".join(result.out.split())
     assert demo.is_dir()
+
+
+@pytest.mark.parametrize("place", ["link", "folder", "submodule"])
+@pytest.mark.parametrize("side", ["base", "head"])
+def test_what_is_no_gate_file_is_no_gate_that_is_missing(
+    refused: Refused, command: Command, demo: Path, place: str, side: str
+) -> None:
+    """Something else in the place of runback.yaml is refused on either side; a base of that kind takes an approval."""
+    good = (demo / "runback.yaml").read_bytes()
+    git("rm", "-q", "runback.yaml")
+    if place == "link":
+        write(demo / "conf/gate.yaml", good)
+        (demo / "runback.yaml").symlink_to("conf/gate.yaml")
+    elif place == "folder":
+        write(demo / "runback.yaml/gate.yaml", good)
+    else:
+        git("update-index", "--add", "--cacheinfo", f"160000,{git('rev-parse', 'base')},runback.yaml")
+    if place != "submodule":
+        git("add", "-A")
+    git("commit", "-qm", "something else")
+    git("tag", "other")
+    if side == "head":
+        assert f"a {place}, not a file" in refused("run", "--base", "base")
+        return
+    git("rm", "-rq", "--cached", "runback.yaml")
+    shutil.rmtree(demo / "runback.yaml", ignore_errors=True)
+    (demo / "runback.yaml").unlink(missing_ok=True)
+    write(demo / "runback.yaml", good)
+    git("add", "-A")
+    git("commit", "-qm", "put right")
+    assert f"a {place}, not a file" in refused("run", "--base", "other")
+    assert command("run", "--base", "other", "--approve", git("rev-parse", "HEAD")).code == 0
 
 
 def test_a_base_that_cannot_be_read(command: Command, refused: Refused, demo: Path) -> None:

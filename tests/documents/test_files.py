@@ -33,7 +33,7 @@ def root(tmp_path: Path) -> Path:
         "policies/a.yaml",
         "policies/deep/er/c.yaml",
         "policies/.hidden.yaml",
-        ".git/x.yaml",
+        ".gate/x.yaml",
     ):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(f"name: {name}\n")
@@ -146,7 +146,7 @@ def test_what_cannot_be_read_or_listed_is_an_error(root: Path) -> None:
         (["**/" * 40 + "*.yaml"], ("policies/a.yaml", "policies/b.yaml", "policies/deep/er/c.yaml")),
         (["p*/[ab].yaml"], ("policies/a.yaml", "policies/b.yaml")),
         (["policies/.*.yaml"], ("policies/.hidden.yaml",)),
-        ([".g*/x.yaml"], (".git/x.yaml",)),
+        ([".g*/x.yaml"], (".gate/x.yaml",)),
         (["policies/*"], ("policies/a.yaml", "policies/b.yaml")),
         (["POLICIES/*.yaml", "absent/*.yaml", "policies/a.yaml/*", "*.json", "absent/**"], ()),
         ([], ()),
@@ -274,3 +274,16 @@ def test_leftovers_of_a_crash_do_not_stop_a_write(tmp_path: Path) -> None:
     with pytest.raises(WriteError, match="full of temporary files"):
         write_atomic(tmp_path / "a", b"newer")
     assert (tmp_path / "a").read_bytes() == b"new"
+
+
+def test_nothing_is_read_from_git(tmp_path: Path) -> None:
+    """What git keeps may hold the token of a job: neither a name nor a link leads there, from any folder."""
+    for folder in (tmp_path, tmp_path / "sub"):
+        (folder / ".git").mkdir(parents=True)
+        (folder / ".git/config").write_text("secret")
+    (tmp_path / "prompt.md").symlink_to(".git/config")
+    (tmp_path / "folder").symlink_to(".git")
+    (tmp_path / "sub/prompt.md").symlink_to("../prompt.md")
+    for name in (".git/config", "prompt.md", "folder/config", "sub/.git/config", "sub/prompt.md"):
+        with pytest.raises(PathError, match=r"leads into \.git"):
+            safe_read(tmp_path, name)

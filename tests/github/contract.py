@@ -111,7 +111,7 @@ def _request(method: str, path: str, query: dict[str, str], headers: dict[str, s
     from openapi_core.testing import MockRequest  # noqa: PLC0415
 
     # A path parameter matches one segment of the description.
-    path = re.sub(r"(/contents/)(.+)$", lambda found: found[1] + found[2].replace("/", "%2F"), path)
+    path = re.sub(r"(/(?:contents|compare)/)(.+)$", lambda found: found[1] + found[2].replace("/", "%2F"), path)
     return MockRequest(
         HOST, method.lower(), path, args=query, headers=headers, data=raw or None, content_type="application/json"
     )

@@ -102,6 +102,7 @@ class FakeGitHub:
         self.pulls: dict[int, dict[str, Any]] = {}
         self.attestations: dict[int, dict[str, Any]] = {}
         self.truncated = False
+        self.default_branch = "main"
         self.before: Callable[[str, str], None] = lambda _method, _path: None
         """Called with method and path before a request is answered."""
         self.raw: bytes | None = None
@@ -207,6 +208,10 @@ class FakeGitHub:
         return (status, *self._paged(path, query, value)) if method == "GET" else (status, value, {})
 
     def _paged(self, path: str, query: dict[str, str], value: Any) -> tuple[Any, dict[str, str]]:
+        if isinstance(value, dict) and "total_commits" in value:
+            size, page = min(int(query.get("per_page", 30)), 100), int(query.get("page", 1))
+            more = {"Link": f'<{self.url}{path}?page={page + 1}&per_page={size}>; rel="next"'}
+            return value, (more if page * size < value["total_commits"] else {})
         key = "check_runs" if isinstance(value, dict) and "check_runs" in value else None
         items = value[key] if key else value
         if not isinstance(items, list):
@@ -352,6 +357,32 @@ class FakeGitHub:
             and wanted[1] in (None, f"{str(self.pulls[number]['source']).partition('/')[0]}:{pull['head']['ref']}")
         ]
 
+    def _get_repository(self, _who: Identity, _query: Any, _body: Any) -> Any:
+        base = self.contract.example("full-repository-default-response", self.url)
+        # What the published example has of other repositories lacks what the description requires of them.
+        shown = {key: value for key, value in base.items() if key not in ("parent", "source", "template_repository")}
+        return {**shown, "language": None, "full_name": self.repository, "default_branch": self.default_branch}
+
+    def _compare(self, who: Identity, query: dict[str, str], _body: Any, basehead: str) -> Any:
+        tip, head = (
+            self._git("rev-parse", "--verify", f"{ref}^{{commit}}").decode().strip() for ref in basehead.split("...")
+        )
+        fork = self._git("merge-base", tip, head).decode().strip()
+        commits = self._git("rev-list", "--reverse", f"{fork}..{head}").decode().split()
+        size, page = min(int(query.get("per_page", 30)), 100), int(query.get("page", 1))
+        behind = len(self._git("rev-list", f"{fork}..{tip}").split())
+        return {
+            **self.contract.example("commit-comparison", self.url),
+            "base_commit": self._get_commit(who, {}, None, tip),
+            "merge_base_commit": self._get_commit(who, {}, None, fork),
+            "status": ("diverged" if commits else "behind") if behind else ("ahead" if commits else "identical"),
+            "ahead_by": len(commits),
+            "behind_by": behind,
+            "total_commits": len(commits),
+            "commits": [self._get_commit(who, {}, None, item) for item in commits[(page - 1) * size : page * size]],
+            "files": [],
+        }
+
     def _get_commit(self, _who: Identity, _query: Any, _body: Any, ref: str) -> Any:
         words = self._git("rev-list", "--parents", "-n1", f"{ref}^{{commit}}").decode().split()
         parents = [
@@ -407,6 +438,8 @@ _ROUTES: dict[str, list[tuple[str, Callable[..., Any]]]] = {
         (rf"{_REPO}/issues/(\d+)/comments", FakeGitHub._get_comments),
         (rf"{_REPO}/pulls/(\d+)", FakeGitHub._get_pull),
         (rf"{_REPO}/pulls", FakeGitHub._get_pulls),
+        (rf"{_REPO}", FakeGitHub._get_repository),
+        (rf"{_REPO}/compare/(.+)", FakeGitHub._compare),
         (rf"{_REPO}/commits/([^/]+)", FakeGitHub._get_commit),
         (rf"{_REPO}/git/trees/([^/]+)", FakeGitHub._get_tree),
         (rf"{_REPO}/git/blobs/([^/]+)", FakeGitHub._get_blob),

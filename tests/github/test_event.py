@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runback_gate.errors import InputError
-from runback_gate.github.event import Event, check_sha, read_event
+from runback_gate.github.event import EVENTS, Event, check_sha, read_event
 
 MERGE, HEAD, BASE = "1" * 40, "9ac3e11" + "0" * 33, "4be1f02" + "0" * 33
 ENVIRON = {
     "GITHUB_EVENT_NAME": "pull_request",
     "GITHUB_REPOSITORY": "acme/agent",
     "GITHUB_SHA": MERGE,
+    "GITHUB_REF": "refs/pull/7/merge",
     "GITHUB_API_URL": "https://ghe.example/api/v3/",
     "GITHUB_SERVER_URL": "https://ghe.example",
     "GITHUB_RUN_ID": "77",
@@ -38,6 +39,91 @@ def read(value: object, **environ: str) -> Event:
     return read_event(json.dumps(value).encode(), {**ENVIRON, **environ})
 
 
+DOCUMENTED = {
+    # https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows
+    "branch_protection_rule": "branch",
+    "check_run": "branch",
+    "check_suite": "branch",
+    "create": "branch",
+    "delete": "branch",
+    "deployment": "branch",
+    "deployment_status": "branch",
+    "discussion": "branch",
+    "discussion_comment": "branch",
+    "fork": "branch",
+    "gollum": "branch",
+    "image_version": "branch",
+    "issue_comment": "branch",
+    "issues": "branch",
+    "label": "branch",
+    "merge_group": "queue",
+    "milestone": "branch",
+    "page_build": "branch",
+    "public": "branch",
+    "pull_request": "merge",
+    "pull_request_comment": None,
+    "pull_request_review": "merge",
+    "pull_request_review_comment": "merge",
+    "pull_request_target": "target",
+    "push": "branch",
+    "registry_package": "branch",
+    "release": "branch",
+    "repository_dispatch": "branch",
+    "schedule": "branch",
+    "status": "branch",
+    "watch": "branch",
+    "workflow_call": None,
+    "workflow_dispatch": "branch",
+    "workflow_run": "run",
+    # GitHub Enterprise Server still sends them.
+    "project": "branch",
+    "project_card": "branch",
+    "project_column": "branch",
+}
+"""Every event that GitHub documents, and what it is about; None for a name that no job sees."""
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_every_documented_event(name: str) -> None:
+    """An event is about a change, which has a base, or about a branch, or is refused by its name."""
+    run = {"event": "pull_request", "head_sha": HEAD, "head_branch": "topic", "head_repository": None}
+    group = {"head_sha": HEAD, "base_sha": BASE, "base_ref": "refs/heads/main"}
+    value = {**pull_request(), "workflow_run": run, "merge_group": group}
+    about = DOCUMENTED[name]
+    if about is None:
+        with pytest.raises(InputError, match=f"the event `{name}` is not known"):
+            read(value, GITHUB_EVENT_NAME=name)
+        return
+    event = read(value, GITHUB_EVENT_NAME=name)
+    assert event.about == about
+    assert event.head == (MERGE if about == "branch" else HEAD)
+    assert event.base == (BASE if about in ("merge", "target", "queue") else None)
+    assert event.pull == (7 if about in ("merge", "target") else None)
+    assert event.trusted == (about in ("target", "run"))
+
+
+def test_no_event_is_known_that_is_not_documented() -> None:
+    """The table of the code is that of the documentation."""
+    assert {name: about for name, about in DOCUMENTED.items() if about} == EVENTS
+
+
+@given(st.from_regex(r"[a-z_]{1,50}", fullmatch=True))
+def test_any_other_event_is_refused_by_name(name: str) -> None:
+    """What GitHub may invent is not taken for a push."""
+    if name not in EVENTS:
+        with pytest.raises(InputError, match=f"the event `{name}` is not known"):
+            read(pull_request(), GITHUB_EVENT_NAME=name)
+
+
+def test_a_comment_on_a_pull_request() -> None:
+    """It runs on the default branch, and says none of the pull request's commits."""
+    value = {"issue": {"number": 7, "pull_request": {"url": "x"}}}
+    for name in ("issue_comment", "issues"):
+        with pytest.raises(InputError, match="does not say which commit is meant"):
+            read(value, GITHUB_EVENT_NAME=name)
+    assert read({"issue": {"number": 7}}, GITHUB_EVENT_NAME="issue_comment").about == "branch"
+
+
 @pytest.mark.parametrize("name", ["pull_request", "pull_request_target"])
 def test_a_pull_request(name: str) -> None:
     """A pull request has a head, a base and a number; the root of the API loses its last slash."""
@@ -54,6 +140,8 @@ def test_a_pull_request(name: str) -> None:
         pull=7,
         head_repository="acme/agent",
         head_branch="topic",
+        ref="refs/pull/7/merge",
+        default_branch="",
         private=False,
         run_id="77",
         attempt="2",

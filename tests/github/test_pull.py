@@ -9,8 +9,8 @@ import pytest
 
 from runback_gate.errors import GitHubError, InputError
 from runback_gate.github.api import Api
-from runback_gate.github.event import Event
-from runback_gate.github.pull import find_sides
+from runback_gate.github.event import EVENTS, Event
+from runback_gate.github.pull import find_commits
 from tests.github.fake import FakeGitHub
 from tests.github.repository import Repository
 from tests.github.test_event import pull_request, read
@@ -58,43 +58,94 @@ def trusted(commits: Commits) -> Event:
 
 def test_the_merge_and_its_first_parent(api: Api, commits: Commits) -> None:
     """A pull request is judged as it would land, by the base that it would land on."""
-    sides = find_sides(api, commits.event)
-    assert (sides.tree, sides.base, sides.event) == (commits.merge, commits.base, commits.event)
+    found = find_commits(api, commits.event)
+    assert (found.head, found.base, found.event) == (commits.merge, commits.base, commits.event)
+
+
+def test_a_head_alone(api: Api, commits: Commits) -> None:
+    """A head without its merge is held against the commit at which it began, not against what the base became."""
+    for base in (commits.old, commits.base):
+        found = find_commits(api, dataclasses.replace(commits.event, sha=commits.head, base=base))
+        assert (found.head, found.base, found.event.base) == (commits.head, commits.old, commits.old)
 
 
 def test_a_merge_of_something_else(api: Api, commits: Commits) -> None:
-    """A commit that is no merge of this head does not say what the base is: the event does."""
-    for sha in (commits.base, commits.head):
-        sides = find_sides(api, dataclasses.replace(commits.event, sha=sha))
-        assert (sides.tree, sides.base) == (sha, commits.old)
+    """A commit that is neither the head nor its merge is refused: nobody knows what its base is."""
+    for sha in (commits.base, commits.old):
+        with pytest.raises(InputError, match="is neither the head"):
+            find_commits(api, dataclasses.replace(commits.event, sha=sha))
 
 
 def test_a_merge_group(api: Api, commits: Commits) -> None:
     """A merge queue says its base."""
     value = {"merge_group": {"head_sha": commits.merge, "base_sha": commits.base, "base_ref": "refs/heads/main"}}
     event = read(value, GITHUB_EVENT_NAME="merge_group", GITHUB_SHA=commits.merge)
-    sides = find_sides(api, event)
-    assert (sides.tree, sides.base) == (commits.merge, commits.base)
+    found = find_commits(api, event)
+    assert (found.head, found.base) == (commits.merge, commits.base)
 
 
-def test_nothing_to_merge(api: Api) -> None:
-    """A push has no base."""
-    with pytest.raises(InputError, match="on `push` nothing is merged"):
-        find_sides(api, read({}, GITHUB_EVENT_NAME="push"))
+BRANCH = [name for name, about in EVENTS.items() if about == "branch"]
+
+
+def test_the_default_branch_speaks_for_itself(api: Api, commits: Commits) -> None:
+    """On the default branch there is no base; which one that is the event says, or GitHub."""
+    for name in BRANCH:
+        for value in ({}, {"repository": {"default_branch": "main"}}):
+            event = read(value, GITHUB_EVENT_NAME=name, GITHUB_SHA=commits.base, GITHUB_REF="refs/heads/main")
+            found = find_commits(api, event)
+            assert (found.head, found.base) == (commits.base, None)
+
+
+OTHER = ["refs/tags/main", "refs/heads/main2", "refs/heads/Main", "refs/pull/7/head", "main", ""]
+
+
+def test_any_other_ref_has_a_base(api: Api, hub: FakeGitHub, commits: Commits) -> None:
+    """A check there would stand on the head of a pull request: it is held against the default branch."""
+    assert hub.git is not None
+    Repository(hub.git).git("branch", "--force", "main", commits.base)
+    for name, ref in [*((name, "refs/heads/topic") for name in BRANCH), *(("push", ref) for ref in OTHER)]:
+        event = read({}, GITHUB_EVENT_NAME=name, GITHUB_SHA=commits.head, GITHUB_REF=ref)
+        found = find_commits(api, event)
+        assert (found.head, found.base, found.event.base_branch) == (commits.head, commits.old, "main")
+
+
+def test_a_default_branch_of_any_name(api: Api, hub: FakeGitHub, commits: Commits) -> None:
+    """Its name may hold slashes."""
+    hub.default_branch = "release/2.x"
+    assert hub.git is not None
+    Repository(hub.git).git("branch", "--force", "release/2.x", commits.base)
+    event = read({}, GITHUB_EVENT_NAME="push", GITHUB_SHA=commits.head, GITHUB_REF="refs/heads/main")
+    assert find_commits(api, event).base == commits.old
+
+
+def test_a_half_done_commit_is_no_base(api: Api, hub: FakeGitHub, commits: Commits) -> None:
+    """A change that begins at a commit which came in by a merge would choose a state that its base never had."""
+    assert hub.git is not None
+    repository = Repository(hub.git)
+    repository.checkout(commits.merge)
+    (repository.path / "c").write_text("")
+    tip = repository.commit("later")
+    repository.git("branch", "--force", "main", tip)
+    repository.checkout(commits.head)
+    (repository.path / "d").write_text("")
+    topic = repository.commit("from the middle of a branch that was merged")
+    event = read({}, GITHUB_EVENT_NAME="push", GITHUB_SHA=topic, GITHUB_REF="refs/heads/topic")
+    with pytest.raises(InputError, match="was not lately the state of main"):
+        find_commits(api, event)
 
 
 def test_a_workflow_run(api: Api, commits: Commits) -> None:
     """A trusted job finds the one open pull request of the head, its merge and its base."""
-    sides = find_sides(api, trusted(commits))
-    assert (sides.tree, sides.base) == (commits.merge, commits.base)
-    assert (sides.event.pull, sides.event.base) == (7, commits.base)
+    found = find_commits(api, trusted(commits))
+    assert (found.head, found.base) == (commits.merge, commits.base)
+    assert (found.event.pull, found.event.base) == (7, commits.base)
 
 
 def test_a_pull_request_target(api: Api, commits: Commits) -> None:
     """A trusted job of a pull request looks up its merge, because the runner names the base."""
     event = dataclasses.replace(commits.event, name="pull_request_target", sha=commits.base)
-    sides = find_sides(api, event)
-    assert (sides.tree, sides.base) == (commits.merge, commits.base)
+    found = find_commits(api, event)
+    assert (found.head, found.base) == (commits.merge, commits.base)
 
 
 @pytest.mark.parametrize("change", ["branch", "repository", "commit"])
@@ -103,14 +154,14 @@ def test_no_such_pull_request(api: Api, hub: FakeGitHub, commits: Commits, chang
     changes = {"branch": {"branch": "other"}, "repository": {"source": "eve/else"}, "commit": {"head": commits.old}}
     hub.pulls[7] |= changes[change]
     with pytest.raises(InputError, match="no open pull request has the head"):
-        find_sides(api, trusted(commits))
+        find_commits(api, trusted(commits))
 
 
 def test_two_pull_requests(api: Api, hub: FakeGitHub, commits: Commits) -> None:
     """One head with two pull requests has two bases: nobody knows which is meant."""
     hub.add_pull(8, commits.head, source="eve/agent", merge_commit_sha=commits.merge)
     with pytest.raises(InputError, match="2 open pull requests have the head"):
-        find_sides(api, trusted(commits))
+        find_commits(api, trusted(commits))
 
 
 def test_closed_or_pushed_to(api: Api, hub: FakeGitHub, commits: Commits) -> None:
@@ -118,10 +169,10 @@ def test_closed_or_pushed_to(api: Api, hub: FakeGitHub, commits: Commits) -> Non
     event = dataclasses.replace(commits.event, name="pull_request_target")
     hub.pulls[7] |= {"state": "closed"}
     with pytest.raises(InputError, match="7 is not open"):
-        find_sides(api, event)
+        find_commits(api, event)
     hub.pulls[7] |= {"state": "open", "head": commits.old}
     with pytest.raises(InputError, match="no longer at"):
-        find_sides(api, event)
+        find_commits(api, event)
 
 
 def test_conflicts(api: Api, hub: FakeGitHub, commits: Commits) -> None:
@@ -129,7 +180,7 @@ def test_conflicts(api: Api, hub: FakeGitHub, commits: Commits) -> None:
     event = dataclasses.replace(commits.event, name="pull_request_target")
     hub.pulls[7] |= {"mergeable": False, "merge_commit_sha": commits.base}
     with pytest.raises(InputError, match="cannot be merged"):
-        find_sides(api, event)
+        find_commits(api, event)
 
 
 def test_a_merge_that_is_not_made_yet(api: Api, hub: FakeGitHub, commits: Commits) -> None:
@@ -137,7 +188,7 @@ def test_a_merge_that_is_not_made_yet(api: Api, hub: FakeGitHub, commits: Commit
     event = dataclasses.replace(commits.event, name="pull_request_target")
     hub.pulls[7] |= {"merge_commit_sha": None, "mergeable": None}
     with pytest.raises(GitHubError, match="has not made the merge yet"):
-        find_sides(api, event)
+        find_commits(api, event)
     assert hub.slept == [1.0, 2.0, 4.0]
 
 
@@ -145,4 +196,4 @@ def test_an_answer_without_parents(api: Api, hub: FakeGitHub, commits: Commits) 
     """An answer without parents is no commit."""
     hub.raw = b'{"sha": "x"}'
     with pytest.raises(GitHubError, match="no parents"):
-        find_sides(api, commits.event)
+        find_commits(api, commits.event)

@@ -6,15 +6,38 @@ import contextlib
 import os
 import shutil
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from runback_gate.cli import revision
-from runback_gate.cli.revision import Snapshot, commit_of, folder_of
 from runback_gate.documents import expand, safe_read
 from runback_gate.errors import DocumentError, InputError, PathError
+from runback_gate.revision import git as process
+from runback_gate.revision import layout, repository
+from runback_gate.revision.layout import laid_out
+from runback_gate.revision.repository import find_repository
+from runback_gate.revision.snapshot import Snapshot, revision_in
 from tests.cli.conftest import Git, commit, tree, write
+
+
+@contextlib.contextmanager
+def folder_of(root: Path, given: str) -> Iterator[Snapshot]:
+    """All files of a folder or a revision, with or without a gate."""
+    found = revision_in(root, given)
+    if found is None:
+        yield Snapshot(Path(given), given, None)
+        return
+    files = found.tree(found.commit(given))
+    with laid_out(files, files.entries()) as folder:
+        yield Snapshot(folder, given, files.commit)
+
+
+def commit_of(root: Path, revision: str = "HEAD") -> str:
+    """The commit that a revision names."""
+    found = find_repository(root)
+    assert found is not None
+    return found.commit(revision)
 
 
 def hand_made(git: Git, *entries: tuple[str, str, bytes]) -> str:
@@ -79,13 +102,6 @@ def test_a_subfolder_of_a_repository(here: Path, git: Git) -> None:
         assert tree(base.path) == {}
 
 
-def test_only_some_files(here: Path, git: Git) -> None:
-    """`only` names files and folders."""
-    commit(git, {"runback.yaml": "1", "policies/p.yaml": "2", "policies.md": "3", "big/data": "4"})
-    with folder_of(here, "HEAD", only=("runback.yaml", "policies")) as base:
-        assert sorted(tree(base.path)) == ["policies", "policies/p.yaml", "runback.yaml"]
-
-
 def test_a_folder(here: Path) -> None:
     """Without a repository every name is a folder; it is given as it is and has no commit."""
     write("base/a", "1")
@@ -114,6 +130,8 @@ def test_an_unknown_revision(here: Path, git: Git) -> None:
     """The error names the nearest branch, the one of a remote, or says to fetch."""
     first = commit(git, {"a": "1"})
     git("update-ref", "refs/remotes/origin/trunk", first)
+    git("checkout", "-q", "-b", "topic")
+    commit(git, {"a": "2"})
     assert refused(here, "mian") == "no revision is named 'mian' (did you mean 'main'?)"
     assert refused(here, "trunk") == "no revision is named 'trunk' (did you mean 'origin/trunk'?)"
     fetch = "(fetch it first: a shallow clone holds the last commit only)"
@@ -123,6 +141,21 @@ def test_an_unknown_revision(here: Path, git: Git) -> None:
     for name in ("a\nb", "", "x\0", 2000 * "x"):
         assert refused(here, name).startswith("not a revision: ")
     assert not Path("x").exists()
+
+
+def test_a_hint_never_names_the_change_itself(here: Path, git: Git) -> None:
+    """Neither HEAD by another name, nor the branch that is checked out, at whatever remote and commit."""
+    commit(git, {"a": "1"})
+    git("checkout", "-q", "-b", "topic")
+    pushed = commit(git, {"a": "2"})
+    git("update-ref", "refs/remotes/origin/topic", pushed)
+    git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/topic")
+    head = commit(git, {"a": "3"})
+    git("branch", "-q", "-D", "main")
+    git("update-ref", "refs/tags/v1", head)
+    git("tag", "-a", "-m", "v2", "v2", head)
+    for name in ("origin/main", "origin/topi", "HEAD~9", "topci", "v3", "v1x", "main"):
+        assert refused(here, name).endswith("(fetch it first: a shallow clone holds the last commit only)")
 
 
 def test_an_ambiguous_revision(here: Path, git: Git) -> None:
@@ -136,9 +169,8 @@ def test_an_ambiguous_revision(here: Path, git: Git) -> None:
 
 
 def test_no_repository(here: Path) -> None:
-    """A commit is only to be had in a repository."""
-    with pytest.raises(InputError, match="not in a git repository"):
-        commit_of(here)
+    """Whether there is one is seen without git."""
+    assert find_repository(here) is None
 
 
 def test_no_git(here: Path, git: Git, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,13 +293,13 @@ def test_nothing_is_written_through_a_link(here: Path, git: Git) -> None:
     link = git("hash-object", "-w", "--stdin", data=str(outside).encode())
     inner = git("hash-object", "-t", "tree", "-w", "--literally", "--stdin", data=b"100644 x\0" + bytes.fromhex(blob))
     both = hand_made(git, ("120000", link, b"a"), ("40000", inner, b"a"))
-    assert refused(here, both).startswith("the revision cannot be laid out: ")
+    assert refused(here, both).startswith("the commit cannot be laid out: ")
     twice = hand_made(git, ("100644", blob, b"a"), ("100644", blob, b"a"))
-    assert refused(here, twice).startswith("the revision cannot be laid out: ")
+    assert refused(here, twice).startswith("the commit cannot be laid out: ")
     empty = git("hash-object", "-w", "--stdin", data=b"")
-    assert refused(here, hand_made(git, ("120000", empty, b"a"))).startswith("the revision cannot be laid out: ")
+    assert refused(here, hand_made(git, ("120000", empty, b"a"))).startswith("the commit cannot be laid out: ")
     nul = git("hash-object", "-w", "--stdin", data=b"a\0b")
-    assert refused(here, hand_made(git, ("120000", nul, b"a"))).startswith("the revision cannot be laid out: ")
+    assert refused(here, hand_made(git, ("120000", nul, b"a"))).startswith("the commit cannot be laid out: ")
     assert tree(outside) == {}
 
 
@@ -293,7 +325,7 @@ def test_a_submodule_is_not_taken_for_absent(here: Path, git: Git) -> None:
 
 def test_a_large_file_is_not_read(here: Path, git: Git, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is laid out in its size without its content, so that its reader names it as too large."""
-    monkeypatch.setattr(revision, "MAX_FILE_BYTES", 1 << 20)
+    monkeypatch.setattr("runback_gate.revision.tree.MAX_FILE_BYTES", 1 << 20)
     commit(git, {"a.yaml": "x" * ((1 << 20) + 1), "b.yaml": "1"})
     with folder_of(here, "HEAD") as base:
         assert safe_read(base.path, "b.yaml") == b"1"
@@ -306,11 +338,11 @@ def test_a_large_revision(here: Path, git: Git, monkeypatch: pytest.MonkeyPatch)
     """Too many files, and too many bytes, are refused."""
     commit(git, {"a": "1", "b": "2", "c": "3"})
     with monkeypatch.context() as limits:
-        limits.setattr(revision, "MAX_FILES", 2)
+        limits.setattr(repository, "MAX_FILES", 2)
         assert "more than 2 files" in refused(here, "HEAD")
-        limits.setattr(revision, "MAX_LISTING", 20)
-        assert "more than 2 files" in refused(here, "HEAD")
-    monkeypatch.setattr(revision, "MAX_BYTES", 2)
+        limits.setattr(process, "MAX_LISTING", 20)
+        assert "more than 200,000 files" in refused(here, "HEAD")
+    monkeypatch.setattr(layout, "MAX_BYTES", 2)
     assert "more than 0 MiB" in refused(here, "HEAD")
 
 
@@ -319,7 +351,7 @@ def test_a_slow_git(here: Path, git: Git, monkeypatch: pytest.MonkeyPatch) -> No
     commit(git, {"a": "1"})
     slow = write("bin/git", "#!/bin/sh\nexec sleep 60\n")
     slow.chmod(slow.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setattr(revision, "MAX_SECONDS", 0.01)
+    monkeypatch.setattr(process, "MAX_SECONDS", 0.01)
     monkeypatch.setenv("PATH", f"{here / 'bin'}{os.pathsep}{os.environ['PATH']}")
     assert "took too long" in refused(here, "main")
 

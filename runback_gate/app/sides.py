@@ -1,0 +1,109 @@
+"""What is judged, and what it is held against.
+
+In: the folder of a gate, and what somebody gave as base and head. Out: `Sides`, whose files are there for the `with`.
+
+    with open_sides(root, base="origin/main") as sides:
+        judge_sides(sides, options, world=world)
+
+Against a revision both sides are commits and are read in one way, from their objects. A working tree that differs is
+named and judged as well, and never approved. The base is the commit at which the head began, so that what was added
+since does not look as if the head took it away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from runback_gate.app.against import Against, BaseFiles, is_commit
+from runback_gate.errors import InputError
+from runback_gate.report.model import Notice
+from runback_gate.revision.layout import laid_out
+from runback_gate.revision.repository import Repository, find_repository
+from runback_gate.revision.selection import select
+from runback_gate.revision.snapshot import differences, revision_in
+
+_SHOWN = 3
+"""Names of files in a notice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """A head, and what it is held against."""
+
+    head: Path
+    """The folder of the gate that is judged."""
+    against: Against
+    working: Sides | None = None
+    """The same for the working tree, where that is not the commit that is judged."""
+
+
+@contextlib.contextmanager
+def open_sides(
+    root: Path, *, base: str | None = None, head: str | None = None, approve: str | None = None, also: str | None = None
+) -> Iterator[Sides]:
+    """The two sides of a run.
+
+    Args:
+        root: the folder of the gate.
+        base: a folder or a git revision; None for a head alone.
+        head: full id of the commit that is judged. None for the one that the working tree is at or, without a revision
+            as base, for the working tree itself.
+        approve: commit for which somebody accepted what the head loosens.
+        also: path of another file that will be asked for.
+
+    Raises:
+        InputError: no such folder, revision or commit, or no common history.
+    """
+    if base is None and approve is not None:
+        raise InputError("--approve: there is nothing to approve without a base", hint="add --base")
+    if head is not None and not is_commit(head):
+        raise InputError(f"--head {head[:80]}: not a commit id", hint="40 or 64 lower-case hexadecimal digits")
+    repository = None if base is None else revision_in(root, base)
+    if base is not None and repository is not None:
+        with _two_commits(root, repository, base, head, approve, also) as sides:
+            yield sides
+        return
+    files = None if base is None else BaseFiles(base, "", lambda: contextlib.nullcontext(Path(base)))
+    repository = find_repository(root) if head or approve else None
+    if repository is None:
+        yield Sides(root, Against(files, approve, head))
+    elif head is not None:
+        tree = repository.tree(repository.commit(head))
+        with laid_out(tree, select(tree, also=also).entries) as folder:
+            yield Sides(folder, Against(files, approve, tree.commit))
+    else:
+        tree = repository.tree(repository.commit("HEAD"))
+        unlike = _names(differences(root, repository, select(tree, also=also)))
+        yield Sides(root, Against(files, approve, None if unlike else tree.commit, unlike=unlike))
+
+
+@contextlib.contextmanager
+def _two_commits(
+    root: Path, repository: Repository, base: str, head: str | None, approve: str | None, also: str | None
+) -> Iterator[Sides]:
+    commit = repository.commit(head or "HEAD")
+    fork = repository.fork(repository.commit(base), commit)
+    files = BaseFiles(base, fork.commit, lambda: laid_out(repository.tree(fork.commit)))
+    notices: tuple[Notice, ...] = ()
+    if fork.behind:
+        gained = "1 commit" if fork.behind == 1 else f"{fork.behind:,} commits"
+        begun = f"held against {fork.commit[:7]}, where the change begins"
+        notices = (Notice(f"{begun}: what {gained} of {base} did since is not judged"),)
+    tree = repository.tree(commit)
+    selection = select(tree, also=also)
+    unlike = "" if head else _names(differences(root, repository, selection))
+    working = None
+    if unlike:
+        said = Notice(f"judged is the working tree, which differs from {commit[:7]}: {unlike}")
+        working = Sides(root, Against(files, approve, None, (*notices, said), unlike))
+        notices = (*notices, Notice(f"judged is {commit[:7]}; the working tree differs from it: {unlike}"))
+    with laid_out(tree, selection.entries) as folder:
+        yield Sides(folder, Against(files, approve, commit, notices, unlike), working)
+
+
+def _names(paths: list[str]) -> str:
+    shown = ", ".join(paths[:_SHOWN])
+    return f"{shown} and {len(paths) - _SHOWN:,} more" if len(paths) > _SHOWN else shown

@@ -1,0 +1,134 @@
+"""What of a commit a gate can name: nothing else is laid out, fetched or compared.
+
+In: a `Tree`. Out: its entries that matter, and the folders where they lie.
+
+    select(tree).entries                    # runback.yaml, agents/…, datasets/…, policies/…
+
+`runback.yaml` is a file. A link, a submodule or a folder of that name is refused and not taken for a gate that is
+missing: the next change would be held against nothing.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Final, NamedTuple
+
+from runback_gate.documents import parse_document
+from runback_gate.errors import Location, PathError, RunbackError
+from runback_gate.gate.config import GATE_FILE
+from runback_gate.revision.tree import Entry, Tree
+
+FIELDS: Final = ("agents", "datasets", "policies", "waivers")
+"""Fields of `spec` that hold patterns."""
+_WILD: Final = frozenset("*?[")
+
+
+class Selection(NamedTuple):
+    """What a gate can name."""
+
+    entries: tuple[Entry, ...]
+    folders: tuple[str, ...] | None
+    """Where its files lie, from the folder of the gate; None where all folders may be meant."""
+
+
+def select(tree: Tree, *, also: str | None = None, fields: Sequence[str] = FIELDS) -> Selection:
+    """What the gate of a tree can name; nothing where it has no gate.
+
+    Args:
+        tree: the commit.
+        also: path of another file that will be asked for.
+        fields: the lists of patterns that count.
+
+    Raises:
+        PathError: `runback.yaml` is no file, or a pattern of it leads into a submodule.
+    """
+    entries = tuple(tree.entries())
+    gate = next((entry for entry in entries if concerns(entry.path, (GATE_FILE,))), None)
+    if gate is None:
+        return Selection((), ())
+    if gate.path != GATE_FILE or gate.kind != "file":
+        raise _no_file("folder" if gate.path != GATE_FILE else gate.kind)
+    if not gate.is_read:
+        return Selection((gate,), ())
+    patterns = _patterns(next(tree.read([gate])), fields)
+    _refuse_submodules(entries, patterns or ())
+    folders = None if patterns is None else _folders(patterns)
+    if folders is not None and also:
+        folders.append(PurePosixPath(also).parent.as_posix())
+    if folders is None or "." in folders:
+        return Selection(entries, None)
+    found = tuple(entry for entry in entries if concerns(entry.path, (GATE_FILE, *folders)))
+    # Where a link leads is not known before it is followed.
+    return Selection(entries if any(entry.kind == "link" for entry in found) else found, tuple(folders))
+
+
+def check_gate_file(folder: Path) -> bool:
+    """Whether a folder has a gate, by the rule that holds for commits.
+
+    Raises:
+        PathError: `runback.yaml` is no file.
+    """
+    path = folder / GATE_FILE
+    if path.is_symlink() or path.is_dir():
+        raise _no_file("link" if path.is_symlink() else "folder")
+    return path.exists()
+
+
+def _no_file(kind: str) -> PathError:
+    """What is said of something else than a file in the place of `runback.yaml`."""
+    hint = "put the file itself there: a change could choose what lies behind"
+    return PathError(f"a {kind}, not a file", hint=hint, location=Location(GATE_FILE))
+
+
+def concerns(path: str, folders: Sequence[str]) -> bool:
+    """Whether a path is, or lies below, one of the folders."""
+    return any(path == folder or path.startswith(f"{folder}/") for folder in folders)
+
+
+def _patterns(data: bytes, fields: Sequence[str]) -> list[str] | None:
+    """The patterns of a gate; None where it cannot be read. Faults are told when it is judged."""
+    try:
+        spec = parse_document(data, GATE_FILE).value
+    except RunbackError:
+        return None
+    spec = spec.get("spec") if isinstance(spec, dict) else None
+    if not isinstance(spec, dict):
+        return None
+    found = [spec.get(field) for field in fields]
+    return [str(pattern) for patterns in found if isinstance(patterns, list) for pattern in patterns]
+
+
+def _folders(patterns: Sequence[str]) -> list[str] | None:
+    """The folders that patterns name before their first wild part; None where all may be meant."""
+    folders = []
+    for pattern in patterns:
+        parts = PurePosixPath(pattern).parts
+        fixed = [part for part in parts[:-1] if _WILD.isdisjoint(part)]
+        if not fixed or parts[: len(fixed)] != tuple(fixed):
+            return None
+        folders.append("/".join(fixed))
+    return folders
+
+
+def _refuse_submodules(entries: Sequence[Entry], patterns: Sequence[str]) -> None:
+    """The files of a submodule are in another repository: they must not be taken for absent."""
+    for entry in entries:
+        if entry.kind == "submodule" and any(_leads_into(pattern, entry.path) for pattern in patterns):
+            hint = "keep the files of a gate in its own repository"
+            raise PathError("a submodule: its files are not in this commit", hint=hint, location=Location(entry.path))
+
+
+def _leads_into(pattern: str, folder: str) -> bool:
+    """Whether a pattern may name something below a folder."""
+    wild, names = PurePosixPath(pattern).parts, PurePosixPath(folder).parts
+    for index, name in enumerate(names):
+        if index >= len(wild) - 1:
+            # What is left stands for files; `**` stands for folders too.
+            return index == len(wild) - 1 and wild[index] == "**"
+        if wild[index] == "**":
+            return True
+        if not fnmatch.fnmatchcase(name, wild[index]) or (name.startswith(".") and not wild[index].startswith(".")):
+            return False
+    return True
