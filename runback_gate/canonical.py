@@ -165,7 +165,7 @@ def digest_bytes(data: bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-def exact_bytes(value: JsonValue) -> bytes:
+def exact_bytes(value: object) -> bytes:
     """JSON with sorted keys in which 1, 1.0 and true all differ: what rules, params and checks are compared by.
 
     An engine tells an int from a double, so for a rule they are not the same, as they are in `canonical_bytes`.

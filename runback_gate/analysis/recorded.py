@@ -15,7 +15,7 @@ from runback_gate.canonical import JsonValue
 from runback_gate.cel.engine import Engine
 from runback_gate.policy.context import agent_facts, bindings, case_facts
 from runback_gate.policy.evaluate import BoundStep, StepUnderTest
-from runback_gate.step import Run, Step
+from runback_gate.step import Response, Run, Step
 
 VIEW_ONLY = "the recording is view-only: it can be read, not judged"
 
@@ -27,7 +27,7 @@ class RecordedStep:
     run: str
     """Id of the run; of a case `DATASET/CASE`."""
     step: int | str
-    """Index in the run from 0; of a case the digest of its recording."""
+    """Index in the run from 0; of a case the digest of its recording, or of its new answer."""
     content: Step
     tags: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -35,6 +35,8 @@ class RecordedStep:
     dataset: str = ""
     case: str = ""
     """Id of the case; a step of a run has none and is `RUN/EVENT`."""
+    baseline: Response | None = None
+    """What was recorded, where the answer is another one; None where it is the recorded one itself."""
 
     def data(self) -> dict[str, JsonValue]:
         """What expressions see: the step as it was."""
@@ -43,7 +45,7 @@ class RecordedStep:
         return bindings(
             step.request,
             step.response,
-            baseline=step.response,
+            baseline=self.baseline or step.response,
             case=case,
             agent=agent_facts(step.agent, self.labels),
             unknown=source.unknown,

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runback_gate.errors import InputError
-from runback_gate.gate.base import Base
+from runback_gate.gate.contest import Base
 from runback_gate.gate.plan import Plan, load_plan
 from runback_gate.gate.weakening import find_weakenings, refusal
 from runback_gate.report.build import Context

@@ -20,8 +20,8 @@ from runback_gate.app.policies import with_lint_messages
 from runback_gate.app.progress import SILENT, Progress
 from runback_gate.app.sides import Sides
 from runback_gate.cel.cpp_engine import CppEngine
-from runback_gate.gate.base import Base
 from runback_gate.gate.config import Gate
+from runback_gate.gate.contest import Base
 from runback_gate.gate.plan import Plan, load_plan
 from runback_gate.gate.run import run_gate
 from runback_gate.replay.estimate import Estimate

@@ -13,17 +13,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from runback_gate.documents import cut
+from runback_gate.name_pattern import covers
 from runback_gate.policy.document import ACTIONS, Expression, Policy, Validation
 
 Direction = Literal["", "stricter", "looser", "mixed"]
 Pointer = tuple[str | int, ...]
 
 _SHOWN = 60
-_MANY = "\0" * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +189,3 @@ def _match_direction(
     narrower = bool(head) and (not base or not all(any(covers(wide, one) for wide in head) for one in base))
     wider = bool(base) and (not head or not all(any(covers(wide, one) for wide in base) for one in head))
     return "mixed" if narrower and wider else "looser" if narrower else "stricter" if wider else ""
-
-
-def covers(wide: str, narrow: str) -> bool:
-    """Whether a pattern of agent names takes every name that another one takes; in doubt it does not."""
-    pattern = wide.replace("[", "[[]")
-    # A run of any characters is tried empty and longer than any pattern.
-    return all(fnmatchcase(narrow.replace("*", run).replace("?", "\0"), pattern) for run in ("", _MANY))

@@ -105,6 +105,11 @@ class Check(Model):
         return next(iter(self.model_fields_set))
 
     @property
+    def implied(self) -> str:
+        """The incomplete answer that the check asks for: `length` for `finishReason: length`; else empty."""
+        return "length" if self.finishReason == "length" else ""
+
+    @property
     def title(self) -> str:
         """The check on one line, for tables: `toolCalled escalate`."""
         value = getattr(self, self.kind)

@@ -78,9 +78,16 @@ class DatasetMetadata(Model):
     annotations: dict[str, str] = Field(default_factory=dict)
 
 
+Incomplete = Literal["length", "empty"]
+"""How an answer may be less than whole: cut off at the limit of tokens, or without text, call and refusal."""
+
+
 class DatasetSpec(Model):
     """The cases."""
 
+    allow: list[Incomplete] = Field(
+        default_factory=list, description="Incomplete answers that are judged all the same: length, empty."
+    )
     trials: Trials | None = Field(None, description="k of n for every case that does not say its own.")
     cases: list[CaseSpec] = Field(min_length=1, description="At least one: an empty dataset judges nothing.")
 
@@ -119,6 +126,8 @@ class Case:
     tags: tuple[str, ...]
     checks: tuple[CaseCheck, ...]
     trials: Trials | None
+    allow: frozenset[str]
+    """Incomplete answers that are judged all the same, those that a check asks for included."""
     step: str | None
     """Digest of the recording, or None for a conversation written by hand."""
     messages: tuple[dict[str, Any], ...]
@@ -171,6 +180,7 @@ def dataset_from(document: Document) -> Dataset:
                 tags=tuple(spec.tags),
                 checks=checks,
                 trials=spec.trials or model.spec.trials,
+                allow=frozenset((*model.spec.allow, *(check.implied for check in spec.checks if check.implied))),
                 step=spec.step,
                 messages=tuple(spec.messages or ()),
                 location=document.mark(pointer),

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from runback_gate.canonical import digest_bytes
-from runback_gate.dataset.document import Trials
+from runback_gate.dataset.document import Incomplete, Trials
 from runback_gate.documents import Document, check_kind, expand, read_document
 from runback_gate.errors import DocumentError, InputError
 from runback_gate.replay.prices import Price
@@ -102,6 +102,10 @@ class GateSpec(Model):
         "regressions",
         description="Whether a row that is red on the base already blocks. Without a base every red row blocks.",
     )
+    allow: list[Incomplete] = Field(
+        default_factory=list,
+        description="Incomplete answers that are judged all the same: length (cut off), empty (nothing said).",
+    )
     budget: Budget = Field(default_factory=Budget)
     providers: dict[str, Provider] = Field(default_factory=dict)
 
@@ -126,6 +130,7 @@ class Gate:
     waivers: tuple[str, ...]
     trials: Trials
     block: Literal["regressions", "all"]
+    allow: tuple[Incomplete, ...]
     budget: Budget
     providers: dict[str, Provider]
     document: Document = field(repr=False, compare=False)
@@ -163,6 +168,7 @@ def load_gate(root: Path, name: str = GATE_FILE) -> Gate:
         waivers=tuple(spec.waivers),
         trials=spec.trials,
         block=spec.block,
+        allow=tuple(spec.allow),
         budget=spec.budget,
         providers=spec.providers,
         document=document,

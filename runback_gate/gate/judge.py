@@ -13,19 +13,21 @@ the row. So the same code judges what is recorded and what a model is asked for,
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Literal
 
 from runback_gate.agent import Agent, ask
+from runback_gate.analysis.recorded import RecordedStep
 from runback_gate.canonical import digest
 from runback_gate.cel.engine import Engine
 from runback_gate.dataset.document import Case, Dataset, Trials, case_step
 from runback_gate.gate.checks import compile_checks
 from runback_gate.gate.plan import Plan
 from runback_gate.gate.trials import Interval, wilson
-from runback_gate.gate.verdict import Row, Trial, Verdict, settle_trials, trial_verdict
+from runback_gate.gate.verdict import Row, Trial, Verdict, settle_trials, trial_verdict, unallowed
 from runback_gate.gate.waivers import apply_waivers
 from runback_gate.policy.context import agent_facts, bindings, case_facts
 from runback_gate.policy.document import ACTIONS
@@ -101,14 +103,16 @@ class Count:
 class Rules:
     """The rules of one revision, and the waivers that were used so far."""
 
-    def __init__(self, plan: Plan, engine: Engine) -> None:
+    def __init__(self, plan: Plan, engine: Engine, side: Literal["head", "base"] = "head") -> None:
         self.plan = plan
+        self.side = side
         self.engine = engine
         self.policies = [compile_policy(policy, engine) for policy in plan.policies]
         self.works = [Work(plan.root, dataset, case) for dataset in plan.datasets for case in dataset.cases]
         self.checks = {work.key: compile_checks(work.case.checks, engine) for work in self.works}
         self.waivers = {waiver.name: str(waiver) for waiver in plan.waivers}
         self.used: set[str] = set()
+        self._answered: dict[tuple[tuple[str, str], int], RecordedStep] = {}
 
     def judge(
         self,
@@ -153,6 +157,32 @@ class Rules:
         own = next((item for item in self.plan.agents if item.name == agent.name), agent)
         return own.labels
 
+    def allowed(self, case: Case) -> frozenset[str]:
+        """The kinds of an incomplete answer that are judged all the same."""
+        return frozenset(self.plan.gate.allow) | case.allow
+
+    def _keep(self, work: Work, agent: Agent, asked: Ask, answer: Replay) -> None:
+        """Remember an answer that is no recording, for what is said of all answers in the end."""
+        if answer.response is None or answer.evidence is Evidence.RECORDED:
+            return
+        step = Step(agent.name, asked.question.request, answer.response, asked.step.source)
+        self._answered[work.key, asked.trial] = RecordedStep(
+            run=f"{work.dataset.name}/{work.case.id}",
+            step=digest(to_json(answer.response)),
+            content=step,
+            tags=work.case.tags,
+            labels=self.labels(agent),
+            dataset=work.dataset.name,
+            case=work.case.id,
+            baseline=asked.step.response,
+        )
+
+    def new_answers(self) -> Iterator[RecordedStep]:
+        """The answers to the agents of this revision that are no recordings, by case and trial as written."""
+        places = {work.key: place for place, work in enumerate(self.works)}
+        for key in sorted(self._answered, key=lambda key: (places.get(key[0], len(places)), key)):
+            yield self._answered[key]
+
     def rubrics(self, work: Work) -> list[tuple[Rule, RubricDecider]]:
         """The checks of a case that a judge model decides."""
         checks = self.checks.get(work.key)
@@ -167,7 +197,13 @@ class Rules:
                 grades[decider] = yield from _grade(rule, decider.rubric, asked, answer.response)
         judgement = self.judge(work, agent, asked.step, asked.question, answer, grades)
         answered = answer.response is not None and answer.response.error is None
-        findings = apply_waivers(judgement.findings, self.plan.waivers, work.case.id, self.plan.day)
+        note = answer.note
+        if answer.response is not None:
+            gap = unallowed(answer.response, self.allowed(work.case))
+            answered, note = answered and not gap, "; ".join(part for part in (answer.note, gap) if part)
+            self._keep(work, agent, asked, answer)
+        own = (dataclasses.replace(item, side=self.side) for item in judgement.findings)
+        findings = apply_waivers(own, self.plan.waivers, work.case.id, self.plan.day)
         self.used.update(finding.waiver for finding in findings if finding.waiver)
         return Trial(
             index=asked.trial,
@@ -176,7 +212,7 @@ class Rules:
             request=asked.question.digest,
             answer="" if answer.response is None else summarize(answer.response),
             stored=answer.answer,
-            note=answer.note,
+            note=note,
             latency_ms=None if answer.response is None else answer.response.latency_ms,
             cost_usd=None if answer.response is None else answer.response.cost_usd,
             passed=judgement.passed,

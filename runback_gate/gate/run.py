@@ -5,7 +5,7 @@ In: a `Plan`, a CEL engine, and a `Drive` that finds the answers. Out: `Result`.
     result = run_gate(plan, engine, in_turn(ResponseCache(folder)))
     gate_verdict(result.rows)
 
-With a base it is held against that revision (`gate.base`): the rules of both judge, and the worse of the two counts.
+With a base it is held against that revision (`gate.contest`): the rules of both judge, and the worse of the two counts.
 """
 
 from __future__ import annotations
@@ -13,15 +13,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal
 
 from runback_gate.analysis.effect import PolicyEffect
 from runback_gate.cel.engine import Engine
 from runback_gate.dataset.recordings import recording_path
-from runback_gate.gate.base import Base, Comparison
+from runback_gate.gate.contest import Against, Alone, Base, Contest
 from runback_gate.gate.duties import waiver_rows
-from runback_gate.gate.judge import Judging, Rules, Work, judge_case, unanswered
+from runback_gate.gate.judge import Judging, Rules, Work, unanswered
 from runback_gate.gate.plan import Plan
 from runback_gate.gate.verdict import Row, Verdict, by_rank
 from runback_gate.replay.evidence import Answers, Ask, Replay, replay
@@ -96,32 +95,26 @@ def run_gate(
         InputError: a policy or check does not compile, or a recording or stored answer is missing or was changed.
     """
     head = Rules(plan, engine)
-    comparison = None if base is None else Comparison(head, base, engine)
-    works = [partial(_alone, head, work) for work in head.works] if comparison is None else comparison.works()
+    contest: Contest = Alone(head) if base is None else Against(head, base)
+    tasks = contest.tasks()
     number, of = shard
-    part = works[number - 1 :: of]
+    part = tasks[number - 1 :: of]
     rows: list[Row] = []
     for index, row in drive(part):
         rows.append(dataclasses.replace(row, order=number - 1 + index * of))
         progress(len(rows), len(part), row)
     undecided = {row.case for row in rows if row.verdict is Verdict.UNDECIDED}
-    duties = waiver_rows(plan, head.used, undecided)
-    weakened: list[Row] = []
-    if comparison is not None:
-        duties, weakened = comparison.settled(duties), comparison.weakened()
-    ordered = [dataclasses.replace(row, order=len(works) + index) for index, row in enumerate([*weakened, *duties])]
+    duties, weakened = contest.settled(waiver_rows(plan, head.used, undecided)), contest.weakened()
+    ordered = [dataclasses.replace(row, order=len(tasks) + index) for index, row in enumerate([*weakened, *duties])]
     weakened, duties = ordered[: len(weakened)], ordered[len(weakened) :]
     kept = [*rows, *weakened] if of > 1 else [*rows, *weakened, *duties]
-    stored = _stored(rows, head.works, [] if comparison is None else comparison.theirs.values())
-    effects = () if comparison is None else comparison.effects(engine)
+    stored = _stored(rows, *contest.works)
+    # A part of a run knows a part of the new answers; all parts say the same of the record.
+    effects = contest.effects(head.new_answers() if of == 1 else ())
     return Result(by_rank(kept), stored, _vacuous(plan, rows), tuple(duties) if of > 1 else (), effects)
 
 
-def _alone(rules: Rules, work: Work) -> Judging:
-    return judge_case(rules, work, rules.plan.agent(work.dataset.agent))
-
-
-def _stored(rows: Iterable[Row], head: Iterable[Work], base: Iterable[Work]) -> tuple[Stored, ...]:
+def _stored(rows: Iterable[Row], base: Iterable[Work], head: Iterable[Work]) -> tuple[Stored, ...]:
     sides: tuple[tuple[Iterable[Work], Literal["head", "base"]], ...] = ((base, "base"), (head, "head"))
     places = {
         work.case.step: (recording_path(work.dataset.path, work.case.step), side)

@@ -10,7 +10,7 @@ value.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -20,6 +20,7 @@ from runback_gate.gate.trials import Interval, enough, straddles
 from runback_gate.policy.evaluate import Finding
 from runback_gate.policy.rubric import Grade
 from runback_gate.replay.evidence import Evidence
+from runback_gate.step import Response
 
 Status = Literal["", "regressed", "already failing", "fixed", "new", "unchanged"]
 """A row against the base. `regressed`: a rule fails that the base keeps. `already failing`: the base fails whatever
@@ -118,13 +119,24 @@ class Row:
         return sum(trial.verdict not in (Verdict.FAIL, Verdict.UNDECIDED) for trial in self.trials)
 
 
+def unallowed(response: Response, allowed: Collection[str]) -> str:
+    """Why an answer is not whole enough to be green; empty where it is, or where its gate allows that.
+
+    `length`: the model was cut off. `empty`: no text, no call and no refusal. What fails on it fails all the same.
+    """
+    if response.finish_reason == "length" and "length" not in allowed:
+        return "the answer was cut off (finish reason length)"
+    said = response.text.strip() or response.tool_calls or response.refusal or response.error
+    return "" if said or "empty" in allowed else "the answer is empty: no text, no call, no refusal"
+
+
 def trial_verdict(judged: int, findings: Sequence[Finding], *, answered: bool = True) -> Verdict:
     """What one answer comes to.
 
     Args:
         judged: how many rules gave true or false; a trial that nothing judged is never green.
         findings: the rules that fail or cannot be evaluated.
-        answered: whether the model answered; a provider's error breaks few rules, and is never green either.
+        answered: whether the model answered in full; an error or a part breaks few rules, and is never green either.
     """
     live = [finding for finding in findings if finding.waiver is None]
     if any(finding.outcome == "fail" and finding.action == "Deny" for finding in live):

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from runback_gate.change.policies import Change, covers, policy_changes, validation_changes
+from runback_gate.change.policies import Change, policy_changes, validation_changes
+from runback_gate.name_pattern import covers
 from runback_gate.policy.document import Policy, load_policies
 from runback_gate.testing import REFUNDS, write_document
 

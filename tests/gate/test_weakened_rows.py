@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runback_gate.cel.cpp_engine import CppEngine
-from runback_gate.gate.base import Base
+from runback_gate.gate.contest import Base
 from runback_gate.gate.run import in_turn, run_gate
 from runback_gate.gate.verdict import Row, Verdict, gate_verdict
 from runback_gate.gate.weakening import find_weakenings

@@ -502,6 +502,15 @@ WAYS = (
         given=(config("block: all"),),
     ),
     Way(
+        "an answer that is not whole may pass (`allow`, or a check for `finishReason: length`)",
+        "allow-widened",
+        GATE,
+        "an answer that is not whole may pass: allow none → length",
+        f"head {GATE} allow: [length]",
+        (Edit(GATE, "block: all", "block: all\n  allow: [length]"),),
+        given=(config("block: all"),),
+    ),
+    Way(
         "a limit of the budget is raised",
         "budget-raised",
         GATE,

@@ -19,9 +19,10 @@ from runback_gate.errors import InputError
 from runback_gate.gate.config import load_gate
 from runback_gate.gate.plan import Plan, load_plan
 from runback_gate.gate.weakening import approved, find_weakenings, refusal
-from runback_gate.gate.weakening.found import UNSET, brief, change, covers, differences, listed
+from runback_gate.gate.weakening.found import UNSET, brief, change, differences, listed
 from runback_gate.gate.weakening.rules import weaker_rules
 from runback_gate.gate.weakening.settings import weaker_settings
+from runback_gate.name_pattern import covers
 from runback_gate.testing import REFUNDS, sample_case, sample_step, write_document, write_gate
 
 ROOT = Path(__file__).parents[2]

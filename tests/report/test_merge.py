@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.errors import InputError
-from runback_gate.gate.base import Base
+from runback_gate.gate.contest import Base
 from runback_gate.gate.plan import load_plan
 from runback_gate.gate.run import in_turn, run_gate
 from runback_gate.gate.weakening import find_weakenings

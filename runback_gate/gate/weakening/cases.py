@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from runback_gate.cel.tokens import tokenize
+from runback_gate.cel.words import words
 from runback_gate.dataset.document import Case, Dataset, Trials
 from runback_gate.documents import Pointer
 from runback_gate.errors import ExpressionError
@@ -30,8 +31,7 @@ from runback_gate.gate.weakening.found import (
     same,
     unlisted,
 )
-from runback_gate.gate.weakening.rules import words
-from runback_gate.gate.weakening.settings import weaker_trials
+from runback_gate.gate.weakening.settings import weaker_trials, wider_allow
 
 _AGENT_FIELDS = ("model", "parameters", "system", "tools")
 _BOUNDS = ("maxTokens", "maxLatencyMs", "maxCostUsd")
@@ -110,6 +110,8 @@ def _weaker_dataset(base: Plan, head: Plan, then: Dataset, now: Dataset) -> Iter
     # Where neither says it, the gate's own trials are what changed.
     if then.trials or now.trials:
         yield from weaker_trials(files, then.name, floors, ("spec", "trials"))
+    allow = tuple(_spec(item).get("allow", ()) for item in (then, now))
+    yield from wider_allow(files, then.name, (allow[0], allow[1]), ("spec", "allow"))
     cases = {place.case.id: place for place in _places(now)}
     for place in _places(then):
         found, subject = cases.get(place.case.id), f"{then.name}/{place.case.id}"
@@ -122,6 +124,12 @@ def _weaker_dataset(base: Plan, head: Plan, then: Dataset, now: Dataset) -> Iter
             continue
         yield from _weaker_case(files, subject, place, found, floors)
         yield from _weaker_tags(base, files, subject, place, found)
+
+
+def _spec(dataset: Dataset) -> dict[str, Any]:
+    value: Any = dataset.document.value
+    spec: dict[str, Any] = value["spec"]
+    return spec
 
 
 def _places(dataset: Dataset) -> Iterator[_Place]:
@@ -142,7 +150,14 @@ def _weaker_case(
     if "trials" in then.spec or "trials" in now.spec:
         asked = then.case.trials or floors[0], now.case.trials or floors[1]
         yield from weaker_trials(files, subject, asked, (*now.pointer, "trials"), (*then.pointer, "trials"))
+    if _asks_for_length(now) and not (_asks_for_length(then) or "length" in then.case.allow):
+        message = "an answer that is cut off may pass: a check asks for finishReason length"
+        yield files.weakening("allow-widened", subject, message, (*now.pointer, "checks"))
     yield from _weaker_checks(files, subject, then, now)
+
+
+def _asks_for_length(place: _Place) -> bool:
+    return any(check.written.get("finishReason") == "length" for check in place.checks)
 
 
 def _weaker_checks(files: Files, subject: str, then: _Place, now: _Place) -> Iterator[Weakening]:

@@ -45,6 +45,7 @@ Kind = Literal[
     "messages-changed",
     "trials-lowered",
     "block-lowered",
+    "allow-widened",
     "budget-raised",
     "provider-added",
     "provider-changed",
@@ -67,7 +68,6 @@ MOST = 8
 
 _SHOWN = 60
 _CONTEXT = 20
-_STAR = "\U0010ffff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +148,6 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tupl
             yield from (((key, *path), first, second) for path, first, second in differences(before, after))
         elif not same(before, after):
             yield (key,), before, after
-
-
-def covers(wide: str, narrow: str) -> bool:
-    """Whether every name that one pattern of `*` and `?` matches is matched by another."""
-    pattern = wide.replace("[", "[[]").replace("?", f"[!{_STAR}]")
-    return fnmatchcase(narrow.replace("*", _STAR), pattern)
 
 
 def brief(value: object) -> str:

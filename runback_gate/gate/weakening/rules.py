@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from runback_gate.cel.inline import inline
-from runback_gate.cel.tokens import tokenize
+from runback_gate.cel.words import Words, words
 from runback_gate.documents import Document, Pointer
 from runback_gate.errors import ExpressionError
 from runback_gate.gate.plan import Plan
@@ -26,19 +26,16 @@ from runback_gate.gate.weakening.found import (
     Weakening,
     brief,
     change,
-    covers,
     differences,
     json_text,
     listed,
     removed,
     unlisted,
 )
+from runback_gate.name_pattern import covers
 from runback_gate.policy.document import ACTIONS, Expression, Policy
 
 _MANY = 64
-
-Words: TypeAlias = tuple[tuple[str, object], ...]
-"""What an expression says without its layout: the kind and the value of each word."""
 
 
 class _Texts(NamedTuple):
@@ -75,14 +72,6 @@ def weaker_rules(base: Plan, head: Plan) -> Iterator[Weakening]:
         for home in {homes[rule].name: homes[rule] for rule in ids if rule in homes}.values():
             if home.digest != policy.digest:
                 yield from _weaker_policy(policy, home)
-
-
-def words(source: str) -> Words:
-    """The words of an expression; of one that has none, the text."""
-    try:
-        return tuple((token.kind, token.text if token.value is None else token.value) for token in tokenize(source))
-    except ExpressionError:
-        return (("malformed", source),)
 
 
 def _document(policy: Policy) -> Document:

@@ -8,16 +8,17 @@ those files are compared.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from decimal import Decimal
 from typing import Any
 
 from runback_gate.dataset.document import Trials
 from runback_gate.documents import Pointer
 from runback_gate.gate.config import Budget, Gate, Provider
-from runback_gate.gate.weakening.found import UNSET, Files, Weakening, change, covers, differences
+from runback_gate.gate.weakening.found import UNSET, Files, Weakening, change, differences, listed
+from runback_gate.name_pattern import covers
 
-_COMPARED = {"agents", "datasets", "policies", "waivers", "trials", "block", "budget", "providers"}
+_COMPARED = {"agents", "datasets", "policies", "waivers", "trials", "block", "allow", "budget", "providers"}
 
 
 def weaker_settings(base: Gate, head: Gate) -> Iterator[Weakening]:
@@ -29,6 +30,7 @@ def weaker_settings(base: Gate, head: Gate) -> Iterator[Weakening]:
     if (base.block, head.block) == ("all", "regressions"):
         message = f"a row that is red on the base already no longer blocks: block {change(base.block, head.block)}"
         yield files.weakening("block-lowered", name, message, ("spec", "block"))
+    yield from wider_allow(files, name, (base.allow, head.allow), ("spec", "allow"))
     for field in Budget.model_fields:
         old, new = getattr(base.budget, field), getattr(head.budget, field)
         if old is not None and (new is None or Decimal(new) > Decimal(old)):
@@ -47,6 +49,16 @@ def weaker_trials(
     if new.n < old.n or new.needed < old.needed or new.needed * old.n < old.needed * new.n:
         message = f"fewer trials must pass: {old.needed} of {old.n} → {new.needed} of {new.n}"
         yield files.weakening("trials-lowered", subject, message, pointer, was)
+
+
+def wider_allow(
+    files: Files, subject: str, allow: tuple[Collection[str], Collection[str]], pointer: Pointer
+) -> Iterator[Weakening]:
+    """More incomplete answers that may be green; `allow` are those of base and head."""
+    old, new = (sorted(items) for items in allow)
+    if not set(new) <= set(old):
+        message = f"an answer that is not whole may pass: allow {change(listed(old), listed(new))}"
+        yield files.weakening("allow-widened", subject, message, pointer)
 
 
 def _weaker_provider(files: Files, name: str, old: Provider | None, new: Provider) -> Iterator[Weakening]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from runback_gate.canonical import digest
 from runback_gate.cel.cpp_engine import CppEngine
-from runback_gate.gate.base import Base
+from runback_gate.gate.contest import Base, _config
 from runback_gate.gate.plan import load_plan
 from runback_gate.gate.run import Result, in_turn, run_gate
 from runback_gate.gate.verdict import Row, Verdict, gate_verdict
@@ -234,15 +235,99 @@ def test_trials_of_the_base_are_asked(tmp_path: Path) -> None:
 
 
 def test_the_base_is_asked_today_before_a_change_is_blamed(tmp_path: Path) -> None:
-    """Where a model answered for the head, its answer of today counts for the base, not the recorded one."""
+    """Where a model answered for the head, a rule fails on the base when it fails in the record and today."""
     step = sample_step(SMALL)
     listed = [sample_case("c", step)]
     gates(tmp_path, listed, listed, head_agent=NEW, trials={"n": 2})
     said = (step, "openai/new", [BAD])
     assert cases(held(tmp_path, said)) == {"c": ("FAIL", "regressed")}
     drifted = (step, "openai/gpt-4o", [BAD])
-    assert cases(held(tmp_path, said, drifted)) == {"c": ("FAIL", "already failing")}
+    assert cases(held(tmp_path, said, drifted)) == {"c": ("FAIL", "regressed")}
     assert cases(held(tmp_path, said, (step, "openai/gpt-4o", [GOOD]))) == {"c": ("FAIL", "regressed")}
+    bad = sample_step(LARGE)
+    gates(tmp_path, [sample_case("c", bad)], [sample_case("c", bad)], head_agent=NEW, trials={"n": 2})
+    said = (bad, "openai/new", [BAD])
+    assert cases(held(tmp_path, said, (bad, "openai/gpt-4o", [BAD]))) == {"c": ("FAIL", "already failing")}
+    assert cases(held(tmp_path, said, (bad, "openai/gpt-4o", [GOOD]))) == {"c": ("FAIL", "regressed")}
+    assert cases(held(tmp_path, said)) == {"c": ("FAIL", "already failing")}
+
+
+@settings(max_examples=30)
+@given(st.sampled_from([0, 1, 1.0, False, True, None, "0", [], [0], {}, {"a": 0}, {"a": False}]), st.data())
+def test_two_configs_are_one_when_their_bytes_are(value: object, data: st.DataObject) -> None:
+    """A parameter that is another value asks anew, whatever Python's == says of the two."""
+    other = data.draw(st.sampled_from([0, 1, 1.0, False, True, None, "0", [], [0], {}, {"a": 0}, {"a": False}]))
+    for root in folders():
+        listed = [sample_case("c", sample_step(SMALL))]
+        sides = {"base_agent": {"parameters": {"p": value}}, "head_agent": {"parameters": {"p": other}}}
+        gates(root, listed, listed, **sides)
+        base, head = (load_plan(root / name, day=DAY).agents[0] for name in ("base", "head"))
+        assert (_config(base) == _config(head)) is (json.dumps(value) == json.dumps(other))
+
+
+def test_checks_of_one_title_are_two(tmp_path: Path) -> None:
+    """One failed on the base already; that the other one fails now is a regression, whatever both are called."""
+    step = sample_step(sample_call("issue_refund", amount=18))
+    limits = [{"argument": {"tool": "issue_refund", "path": "amount", "op": "<=", "value": top}} for top in (10, 100)]
+    listed = [sample_case("c", step, *limits)]
+    gates(tmp_path, listed, listed, policies={}, head_agent=NEW)
+    assert cases(held(tmp_path, (step, "openai/new", [GOOD]))) == {"c": ("FAIL", "already failing")}
+    assert cases(held(tmp_path, (step, "openai/new", [BAD]))) == {"c": ("FAIL", "regressed")}
+
+
+def test_the_base_counts_by_its_own_numbers(tmp_path: Path) -> None:
+    """More trials on the head are not asked of the base, whose 2 of 3 hold."""
+    step = sample_step(LARGE)
+    listed = [sample_case("c", step)]
+    gates(
+        tmp_path,
+        listed,
+        listed,
+        head_agent=NEW,
+        base_agent={"model": "openai/old"},
+        base_trials={"n": 3, "pass": 2},
+        head_trials={"n": 20},
+    )
+    base = (step, "openai/old", [GOOD, BAD, GOOD, BAD])
+    assert cases(held(tmp_path, (step, "openai/new", [BAD]), base)) == {"c": ("FAIL", "regressed")}
+
+
+def test_a_rule_that_both_have_is_said_once_and_by_whom(tmp_path: Path) -> None:
+    """The base's limit is broken, the head's is not: the row says whose rule spoke, and not that it holds."""
+    step = sample_step(sample_call("issue_refund", amount=250))
+    loose = {**REFUNDS, "params": {"limit": 500}}
+    gates(
+        tmp_path,
+        [sample_case("c", step)],
+        [sample_case("c", step)],
+        base_policies={"r": REFUNDS},
+        head_policies={"r": loose},
+    )
+    (row,) = (item for item in held(tmp_path).rows if item.kind == "case")
+    assert [(item.rule, item.side) for item in row.findings] == [("refunds.limit", "base")]
+    assert all("refunds.limit" not in trial.passed for trial in row.trials)
+    gates(
+        tmp_path,
+        [sample_case("c", step)],
+        [sample_case("c", step)],
+        policies={"r": REFUNDS, "s": STRICT},
+        base_policies={"r": REFUNDS},
+    )
+    (row,) = (item for item in held(tmp_path).rows if item.kind == "case")
+    assert [(item.rule, item.side) for item in row.findings] == [("refunds.limit", "head")]
+
+
+def test_changed_policies_are_tried_on_the_new_answers_too(tmp_path: Path) -> None:
+    """The record never broke the limit; the new answer does, and the looser limit lets it through."""
+    step = sample_step(SMALL)
+    loose = {**REFUNDS, "params": {"limit": 500}}
+    listed = [sample_case("c", step)]
+    gates(tmp_path, listed, listed, head_agent=NEW, base_policies={"r": REFUNDS}, head_policies={"r": loose})
+    (effect,) = held(tmp_path, (step, "openai/new", [BAD])).effects
+    assert (effect.steps, effect.word) == (2, "looser")
+    assert [(flip.run, flip.step, flip.kind) for flip in effect.flips] == [
+        ("cases/c", digest(to_json(BAD)), "newly permitted")
+    ]
 
 
 def test_an_approval_lets_the_head_judge_alone(tmp_path: Path) -> None:

@@ -1,0 +1,366 @@
+"""Base against head: the rules of both revisions judge the changed agent, and each row says what became of it.
+
+In: the compiled rules of the head and the plan of the base. Out: the works of the loop, in which each row is the worse
+of what both sets of rules say, with its status against the base.
+
+    contest = Against(Rules(head, engine), Base(load_plan(folder, day=day)))
+    rows = [finish(start(), answer) for start in contest.tasks()]
+
+Three judgements make a row: the head's agent by the head's rules, the same by the base's rules (a change cannot take
+out what it is judged by), and the base's agent by the base's rules and the base's k of n (who is to blame). A rule is
+known by what decides it, on both sides, never by a title. `Alone` is the same for a run without a base.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Protocol
+
+from runback_gate.agent import Agent
+from runback_gate.analysis.effect import PolicyEffect, compare_policies
+from runback_gate.analysis.recorded import RecordedStep
+from runback_gate.canonical import JsonValue, exact_bytes
+from runback_gate.errors import Location
+from runback_gate.gate.config import GATE_FILE
+from runback_gate.gate.duties import duty_row, waiver_rows
+from runback_gate.gate.judge import Judging, Rules, Work, judge_case, severity
+from runback_gate.gate.plan import Plan
+from runback_gate.gate.record import recorded_case, recorded_cases
+from runback_gate.gate.verdict import RANK, Row, Status, Trial, Verdict
+from runback_gate.policy.evaluate import Finding
+from runback_gate.replay.evidence import Ask, Evidence, Replay
+from runback_gate.values import to_json
+
+if TYPE_CHECKING:
+    from runback_gate.gate.weakening import Weakening
+
+_NO_GATE = "the base has no gate, so the change alone says what is right: approve this head, or name another base"
+
+MAX_FLIPS = 20
+"""Flips of each validation and kind that a report lists; all are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The revision that a change is held against."""
+
+    plan: Plan | None
+    """What it gates, and how; None when it has no gate that can be read: then the head's rules judge alone, and that is
+    undecided until a person approved it."""
+    weakenings: tuple[Weakening, ...] = ()
+    """What the head takes away from it."""
+    approval: str = ""
+    """Commit for which a person accepted what the head loosens: its rules judge alone then. Empty without approval."""
+
+
+class Contest(Protocol):
+    """Who judges the cases of a run, and what is said beside them."""
+
+    @property
+    def works(self) -> tuple[Iterable[Work], Iterable[Work]]:
+        """The cases of the base and those of the head."""
+
+    def tasks(self) -> list[Callable[[], Judging]]:
+        """The making of each row, in the order in which they are written."""
+
+    def settled(self, rows: Sequence[Row]) -> list[Row]:
+        """The rows of the head's waivers, with their status; call it once every case is judged."""
+
+    def weakened(self) -> list[Row]:
+        """A row for each thing that the head takes away."""
+
+    def effects(self, answers: Iterable[RecordedStep]) -> tuple[PolicyEffect, ...]:
+        """What changed policies do to the recorded steps and to these new answers."""
+
+
+class Alone:
+    """One revision, which nothing is held against."""
+
+    def __init__(self, head: Rules) -> None:
+        self.head = head
+
+    @property
+    def works(self) -> tuple[Iterable[Work], Iterable[Work]]:
+        """Those of the head alone."""
+        return (), self.head.works
+
+    def tasks(self) -> list[Callable[[], Judging]]:
+        """The cases as written."""
+        return [partial(self._row, work) for work in self.head.works]
+
+    def _row(self, work: Work) -> Judging:
+        return (yield from judge_case(self.head, work, self.head.plan.agent(work.dataset.agent)))
+
+    def settled(self, rows: Sequence[Row]) -> list[Row]:
+        """As they are."""
+        return list(rows)
+
+    def weakened(self) -> list[Row]:
+        """None."""
+        return []
+
+    def effects(self, answers: Iterable[RecordedStep]) -> tuple[PolicyEffect, ...]:  # noqa: ARG002
+        """None."""
+        return ()
+
+
+class Against:
+    """Two revisions of one gate."""
+
+    def __init__(self, head: Rules, base: Base) -> None:
+        self.head = head
+        self.change = base
+        self.approved = bool(base.approval)
+        self.base = None if base.plan is None else Rules(base.plan, head.engine, side="base")
+        self.ours = {work.key: work for work in head.works}
+        self.theirs = {} if self.base is None else {work.key: work for work in _selected(self.base, head.plan)}
+        self.same_rules = self.base is not None and _rules_of(self.base.plan) == _rules_of(head.plan)
+        plans = [head.plan] if self.base is None or self.approved else [head.plan, self.base.plan]
+        self.block_all = any(plan.gate.block == "all" for plan in plans)
+        self.used: set[str] = set()
+        self.undecided: set[str] = set()
+
+    @property
+    def works(self) -> tuple[Iterable[Work], Iterable[Work]]:
+        """The cases of the base and those of the head."""
+        return self.theirs.values(), self.head.works
+
+    def tasks(self) -> list[Callable[[], Judging]]:
+        """The cases of the head as written, then those that only the base has: taking one out takes no effect."""
+        gone = [] if self.approved else [key for key in self.theirs if key not in self.ours]
+        return [partial(self._row, key) for key in [*self.ours, *gone]]
+
+    def _row(self, key: tuple[str, str]) -> Judging:
+        ours, theirs = self.ours.get(key), self.theirs.get(key)
+        rows: list[Row] = []
+        if ours is not None:
+            rows.append((yield from judge_case(self.head, ours, self._agent(ours))))
+        if self.base is not None and not self.approved and not self._alike(ours, theirs):
+            rows.append((yield from self._by_base(self.base, theirs or ours)))
+        # The last one is what the base's rules say, where they are others than the head's.
+        row, by_base = _worse(rows), rows[-1]
+        if theirs is None or self.base is None:
+            return self._settled(row, "new")
+        before = yield from self._before(self.base, theirs, ours, row)
+        for item in before:
+            self.used.update(found.waiver for trial in item.trials for found in trial.findings if found.waiver)
+            if item.verdict is Verdict.UNDECIDED:
+                self.undecided.add(item.case)
+        return self._settled(row, self._status(row, before, rows, by_base, theirs))
+
+    def _agent(self, work: Work) -> Agent:
+        return self.head.plan.agent(work.dataset.agent)
+
+    def _alike(self, ours: Work | None, theirs: Work | None) -> bool:
+        """Whether both sets of rules say the same of a case, so that one need not be asked."""
+        if ours is None or not self.same_rules:
+            return False
+        return theirs is None or _demand(ours) == _demand(theirs)
+
+    def _by_base(self, base: Rules, work: Work | None) -> Judging:
+        """The head's agent by the rules of the base."""
+        assert work is not None  # noqa: S101  a key stands on one side at least
+        agent = next((item for item in self.head.plan.agents if item.name == work.dataset.agent), None)
+        if agent is None:
+            return _unasked(work, f"the change has no agent {work.dataset.agent!r}")
+        return (yield from judge_case(base, work, agent))
+
+    def _before(
+        self, base: Rules, theirs: Work, ours: Work | None, row: Row
+    ) -> Generator[Ask, Replay, tuple[Row, ...]]:
+        """The base's agent by the rules and the k of n of the base: what is known, and where there is somebody to blame
+        for a model's answer of today, a model's answer of today as well."""
+        agent = base.plan.agent(theirs.dataset.agent)
+        if ours is not None and self._alike(ours, theirs) and _config(agent) == _config(self._agent(ours)):
+            return (row,)
+        found = [(yield from judge_case(base, theirs, agent, live=False))]
+        if row.verdict is Verdict.FAIL and row.evidence in (Evidence.LIVE, Evidence.CACHED):
+            found.append((yield from judge_case(base, theirs, agent, fresh=True)))
+        decided = tuple(item for item in found if item.verdict is not Verdict.UNDECIDED)
+        return decided or (found[0],)
+
+    def _status(self, row: Row, before: Sequence[Row], rows: Sequence[Row], by_base: Row, theirs: Work) -> Status:
+        """What became of a row.
+
+        Args:
+            row: under the rules of both.
+            before: the base's own; a rule fails on the base when it fails in all of them.
+            rows: what each set of rules says of the head's agent.
+            by_base: what the base's rules say of it.
+            theirs: the case on the base.
+        """
+        if row.verdict is Verdict.FAIL:
+            excused = set.intersection(*(_failing([item]) if item is row else _alone_enough(item) for item in before))
+            # Of the rules that fail, those that are the base's as well: so it is the agent that broke them.
+            if (_failing([by_base]) - excused) & self._known(theirs):
+                return "regressed"
+            return "already failing" if _failing(rows) <= excused else "new"
+        known = {item.verdict for item in before}
+        if Verdict.UNDECIDED in (row.verdict, *known):
+            return ""
+        fixed = Verdict.FAIL in known and row.verdict in (Verdict.PASS, Verdict.WARN)
+        return "fixed" if fixed else "unchanged"
+
+    def _known(self, work: Work) -> set[str]:
+        """The rules that the base has for a case, by what decides them."""
+        if self.base is None:
+            return set()
+        concerned = [item for item in self.base.policies if item.concerns(work.dataset.agent, work.case.tags)]
+        return {item.fingerprint(rule) for item in (*concerned, self.base.checks[work.key]) for rule in item.rules}
+
+    def _settled(self, row: Row, status: Status) -> Row:
+        blocking = self.block_all or status != "already failing"
+        return dataclasses.replace(row, status=status, blocking=blocking)
+
+    def settled(self, rows: Sequence[Row]) -> list[Row]:
+        """The rows of the head's waivers, with their status; call it once every case is judged."""
+        red: set[str] = set()
+        if self.base is not None:
+            red = {row.case for row in waiver_rows(self.base.plan, self.used, self.undecided)}
+        return [self._settled(row, "already failing" if row.case in red else "new") for row in rows]
+
+    def effects(self, answers: Iterable[RecordedStep]) -> tuple[PolicyEffect, ...]:
+        """What the change of the policies does to the recorded steps of both revisions and to the new answers."""
+        if self.base is None:
+            return ()
+        head, base = self.head.plan, self.base.plan
+        gone = (
+            recorded_case(base, work.dataset, work.case, work.case.step)
+            for key, work in self.theirs.items()
+            if key not in self.ours and work.case.step is not None
+        )
+        steps = chain(recorded_cases(head), gone, answers)
+        return compare_policies(base.policies, head.policies, self.head.engine, steps, limit=MAX_FLIPS)
+
+    def weakened(self) -> list[Row]:
+        """A row for each thing that the head takes away, and for a base without a gate; an approval waives them."""
+        waivers = (f"approved for {self.change.approval}",) if self.approved else ()
+        said: dict[str, Any] = {"verdict": Verdict.WAIVED if self.approved else Verdict.FAIL, "waivers": waivers}
+        if self.base is None:
+            said["verdict"] = Verdict.WAIVED if self.approved else Verdict.UNDECIDED
+            return [duty_row("weakening", GATE_FILE, _NO_GATE, Location(GATE_FILE), note="base-without-gate", **said)]
+        return [
+            duty_row("weakening", item.subject, item.message, item.location, note=_note(item), **said)
+            for item in self.change.weakenings
+        ]
+
+
+def _note(item: Weakening) -> str:
+    return item.kind if item.side == "head" else f"{item.kind}: the place is in the base's file"
+
+
+def _selected(base: Rules, head: Plan) -> Iterator[Work]:
+    """The cases of the base that a run of a part of the head is about."""
+    agents = {agent.name for agent in head.agents}
+    datasets = {dataset.name for dataset in head.datasets}
+    for work in base.works:
+        if not head.selection or (work.dataset.agent in agents and work.dataset.name in datasets):
+            yield work
+
+
+def _rules_of(plan: Plan) -> bytes:
+    """What judges every case of a plan: two plans that agree in it judge alike."""
+    return exact_bytes(
+        {
+            "policies": sorted(policy.digest for policy in plan.policies),
+            "waivers": sorted(waiver.digest for waiver in plan.waivers),
+            "trials": plan.gate.trials.model_dump(mode="json"),
+            "allow": sorted(plan.gate.allow),
+            "labels": {agent.name: dict(agent.labels) for agent in plan.agents},
+        }
+    )
+
+
+def _demand(work: Work) -> bytes:
+    """What a case asks and demands, wherever it stands in its file."""
+    case = work.case
+    return exact_bytes(
+        {
+            "agent": work.dataset.agent,
+            "tags": list(case.tags),
+            "allow": sorted(case.allow),
+            "trials": None if case.trials is None else case.trials.model_dump(mode="json"),
+            "step": case.step,
+            "messages": list(case.messages),
+            "checks": [
+                [check.kind, check.expression, check.schema, check.rubric and check.rubric.model_dump(mode="json")]
+                for check in case.checks
+            ],
+        }
+    )
+
+
+def _config(agent: Agent) -> bytes:
+    """What an agent config asks with."""
+    tools = None if agent.tools is None else to_json(agent.tools)
+    parts: dict[str, JsonValue] = {"model": agent.model, "system": agent.system, "tools": tools}
+    return exact_bytes({**parts, "parameters": agent.parameters, "name": agent.name, "labels": dict(agent.labels)})
+
+
+def _unasked(work: Work, why: str) -> Row:
+    return Row(
+        kind="case",
+        agent=work.dataset.agent,
+        dataset=work.dataset.name,
+        case=work.case.id,
+        verdict=Verdict.UNDECIDED,
+        evidence=Evidence.MISSING,
+        note=why,
+        needed=1,
+        planned=1,
+        then="",
+        now="",
+        why=work.case.why,
+        recording=work.case.step,
+        location=work.case.location,
+        trials=(),
+        findings=(),
+    )
+
+
+def _worse(rows: Sequence[Row]) -> Row:
+    """The worse of what two sets of rules say, with the findings of both; a rule that both have is said once.
+
+    A rule that fails by the one set is not listed as holding by the other.
+    """
+    row, *others = sorted(rows, key=lambda item: RANK[item.verdict])
+    findings = {_identity(item): item for item in row.findings}
+    for item in (item for other in others for item in other.findings):
+        known = findings.setdefault(_identity(item), item)
+        if known.side == "base" and item.side == "head" and item.waiver == known.waiver:
+            findings[_identity(item)] = item
+    broken = {item.rule for item in findings.values()}
+    trials = tuple(
+        dataclasses.replace(trial, passed=tuple(rule for rule in trial.passed if rule not in broken))
+        for trial in row.trials
+    )
+    waivers = tuple(dict.fromkeys(text for item in (row, *others) for text in item.waivers))
+    ordered = tuple(sorted(findings.values(), key=severity))
+    return dataclasses.replace(row, findings=ordered, trials=trials if others else row.trials, waivers=waivers)
+
+
+def _identity(finding: Finding) -> tuple[str, ...]:
+    """What makes two findings one for a reader: the name of the rule and what decides it, or what it said."""
+    return finding.outcome, finding.rule, finding.fingerprint or finding.message
+
+
+def _failing(rows: Sequence[Row]) -> set[str]:
+    """The rules that fail a row in any trial, by what decides them; waived ones left out."""
+    return {item.fingerprint for row in rows for trial in row.trials for item in _broken(trial)}
+
+
+def _broken(trial: Trial) -> Iterator[Finding]:
+    return (item for item in trial.findings if item.outcome == "fail" and item.action == "Deny" and not item.waiver)
+
+
+def _alone_enough(row: Row) -> set[str]:
+    """The rules that fail a red row each by itself, by its own k of n; all that fail where none does."""
+    if row.verdict is not Verdict.FAIL:
+        return set()
+    counts = Counter(name for trial in row.trials for name in {item.fingerprint for item in _broken(trial)})
+    return {name for name in counts if counts[name] > row.planned - row.needed} or set(counts)
