@@ -61,7 +61,7 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ChainBreak:
     """The first line at which a chain breaks."""
 
     line: int
@@ -199,19 +199,19 @@ def verify(lines: Iterable[bytes], *, head: str | None = None, path: str = "run"
         IntegrityError: at the line that `locate` gives.
     """
     result = _walk(lines, head)
-    if isinstance(result, Finding):
+    if isinstance(result, ChainBreak):
         hint = "a torn last line can be cut off" if result.how == "truncated" else "restore the file"
         raise IntegrityError(result.message, hint=hint, location=Location(path, result.line))
     return result
 
 
-def locate(lines: Iterable[bytes], *, head: str | None = None) -> Finding | None:
+def locate(lines: Iterable[bytes], *, head: str | None = None) -> ChainBreak | None:
     """Give the first line at which a run file breaks, and how; None when it verifies. Arguments as of `verify`."""
     result = _walk(lines, head)
-    return result if isinstance(result, Finding) else None
+    return result if isinstance(result, ChainBreak) else None
 
 
-def _walk(lines: Iterable[bytes], head: str | None) -> Verified | Finding:
+def _walk(lines: Iterable[bytes], head: str | None) -> Verified | ChainBreak:
     # Written for speed: hashing the bytes is to be the larger part of the work.
     source, number, events = iter(lines), 0, 0
     before, last, prev = 0, b"", START.encode()
@@ -230,11 +230,11 @@ def _walk(lines: Iterable[bytes], head: str | None) -> Verified | Finding:
         events += 1
     digest = prev.decode()
     if not events:
-        return Finding(1, "missing", "no event line")
+        return ChainBreak(1, "missing", "no event line")
     if _prev(last) is None:
-        return Finding(before, "changed", f"line {before} is not canonical JSON")
+        return ChainBreak(before, "changed", f"line {before} is not canonical JSON")
     if head not in (None, digest):
-        return Finding(
+        return ChainBreak(
             before, "changed", f"line {before} is not the head: it was changed, or the lines after it are gone"
         )
     return Verified(digest, events)
@@ -262,40 +262,40 @@ class _Break:
     line: bytes
 
 
-def _diagnosed(rest: Iterator[bytes], broken: _Break, head: str | None) -> Finding:
+def _diagnosed(rest: Iterator[bytes], broken: _Break, head: str | None) -> ChainBreak:
     """Tell from the lines that follow which of the two is wrong."""
     number, prev, digest = broken.number, _prev(broken.line), digest_bytes(broken.line)
     if broken.before and _prev(broken.last) is None:
-        return Finding(broken.before, "changed", f"line {broken.before} is not canonical JSON")
+        return ChainBreak(broken.before, "changed", f"line {broken.before} is not canonical JSON")
     events = (line for line in rest if not line.startswith(VALUE_PREFIX))
     follower = next(events, None)
     if prev is None:
         if follower is None and not broken.line.endswith(b"\n"):
-            return Finding(number, "truncated", f"line {number} is torn: the file ends inside it")
-        return Finding(number, "changed", f"line {number} is not an event in canonical JSON")
+            return ChainBreak(number, "truncated", f"line {number} is torn: the file ends inside it")
+        return ChainBreak(number, "changed", f"line {number} is not an event in canonical JSON")
     named = head if follower is None else _prev(follower)
     if follower is not None and prev in (digest_bytes(follower), *map(digest_bytes, events)):
-        return Finding(number, "reordered", f"line {number} stands before the line that it follows")
+        return ChainBreak(number, "reordered", f"line {number} stands before the line that it follows")
     if named == broken.digest:
-        return Finding(
+        return ChainBreak(
             number, "inserted", f"line {number} does not belong here: the line after it follows the one before it"
         )
     if prev == START:
-        return Finding(number, "inserted", f"line {number} begins another chain")
+        return ChainBreak(number, "inserted", f"line {number} begins another chain")
     # What follows, or the head, vouches for the second line. Without either: two hashes are never alike, an edit is.
     alike = named is None and sum(a != b for a, b in zip(prev, broken.digest, strict=False)) <= _FEW
     if alike or named not in (None, digest):
-        return Finding(number, "changed", f"line {number} was changed")
+        return ChainBreak(number, "changed", f"line {number} was changed")
     if not broken.before:
-        return Finding(number, "missing", f"the lines before line {number} are gone")
+        return ChainBreak(number, "missing", f"the lines before line {number} are gone")
     message = f"line {broken.before} was changed, or lines between it and line {number} are gone"
-    return Finding(broken.before, "changed", message)
+    return ChainBreak(broken.before, "changed", message)
 
 
-def _broken_value(number: int, line: bytes) -> Finding:
+def _broken_value(number: int, line: bytes) -> ChainBreak:
     if not line.endswith(b"\n"):
-        return Finding(number, "truncated", f"line {number} is torn: the file ends inside it")
-    return Finding(number, "changed", f"line {number} holds a value that does not match its id")
+        return ChainBreak(number, "truncated", f"line {number} is torn: the file ends inside it")
+    return ChainBreak(number, "changed", f"line {number} holds a value that does not match its id")
 
 
 def _prev(line: bytes) -> str | None:

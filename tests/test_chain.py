@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from runback_gate.canonical import canonical_bytes
 from runback_gate.chain import (
     START,
-    Finding,
+    ChainBreak,
     Verified,
     append,
     check_value_line,
@@ -185,46 +185,49 @@ def test_a_chain_names_the_bytes_of_the_line_before() -> None:
 @pytest.mark.parametrize(
     ("lines", "expected"),
     [
-        ([], Finding(1, "missing", "no event line")),
-        (sample()[0][1:2], Finding(1, "missing", "no event line")),
-        (sample()[0][2:], Finding(1, "missing", "the lines before line 1 are gone")),
+        ([], ChainBreak(1, "missing", "no event line")),
+        (sample()[0][1:2], ChainBreak(1, "missing", "no event line")),
+        (sample()[0][2:], ChainBreak(1, "missing", "the lines before line 1 are gone")),
         (
             sample()[0][:2] + sample()[0][4:],
-            Finding(1, "changed", "line 1 was changed, or lines between it and line 3 are gone"),
+            ChainBreak(1, "changed", "line 1 was changed, or lines between it and line 3 are gone"),
         ),
         (
             [sample()[0][index] for index in (0, 2, 5, 4, 6)],
-            Finding(3, "reordered", "line 3 stands before the line that it follows"),
+            ChainBreak(3, "reordered", "line 3 stands before the line that it follows"),
         ),
         (
             [sample()[0][index] for index in (0, 2, 2, 4, 5, 6)],
-            Finding(3, "inserted", "line 3 does not belong here: the line after it follows the one before it"),
+            ChainBreak(3, "inserted", "line 3 does not belong here: the line after it follows the one before it"),
         ),
-        ([*sample()[0], *run({"type": "other"})[0]], Finding(8, "inserted", "line 8 begins another chain")),
-        ([*sample()[0][:-1], sample()[0][-1][:-1]], Finding(7, "truncated", "line 7 is torn: the file ends inside it")),
+        ([*sample()[0], *run({"type": "other"})[0]], ChainBreak(8, "inserted", "line 8 begins another chain")),
+        (
+            [*sample()[0][:-1], sample()[0][-1][:-1]],
+            ChainBreak(7, "truncated", "line 7 is torn: the file ends inside it"),
+        ),
         (
             [*sample()[0], sample()[0][1][:-9]],
-            Finding(8, "truncated", "line 8 is torn: the file ends inside it"),
+            ChainBreak(8, "truncated", "line 8 is torn: the file ends inside it"),
         ),
-        ([*sample()[0], b"{}\n"], Finding(8, "changed", "line 8 is not an event in canonical JSON")),
-        ([*sample()[0], b'{"prev":1}\n'], Finding(8, "changed", "line 8 is not an event in canonical JSON")),
-        ([b"[]\n", *sample()[0]], Finding(1, "changed", "line 1 is not an event in canonical JSON")),
+        ([*sample()[0], b"{}\n"], ChainBreak(8, "changed", "line 8 is not an event in canonical JSON")),
+        ([*sample()[0], b'{"prev":1}\n'], ChainBreak(8, "changed", "line 8 is not an event in canonical JSON")),
+        ([b"[]\n", *sample()[0]], ChainBreak(1, "changed", "line 1 is not an event in canonical JSON")),
         (
             [line.replace(b'"n":2', b'"n": 2') for line in sample()[0]],
-            Finding(5, "changed", "line 5 is not canonical JSON"),
+            ChainBreak(5, "changed", "line 5 is not canonical JSON"),
         ),
         (
             [line.replace(b'"n":4', b'"n":04') for line in sample()[0]],
-            Finding(7, "changed", "line 7 is not canonical JSON"),
+            ChainBreak(7, "changed", "line 7 is not canonical JSON"),
         ),
-        ([b"\r\n"], Finding(1, "changed", "line 1 is not an event in canonical JSON")),
+        ([b"\r\n"], ChainBreak(1, "changed", "line 1 is not an event in canonical JSON")),
         (
             [*sample()[0][:1], sample()[0][1].replace(b"hello", b"hullo")],
-            Finding(2, "changed", "line 2 holds a value that does not match its id"),
+            ChainBreak(2, "changed", "line 2 holds a value that does not match its id"),
         ),
     ],
 )
-def test_what_happened_is_told(lines: list[bytes], expected: Finding) -> None:
+def test_what_happened_is_told(lines: list[bytes], expected: ChainBreak) -> None:
     """Each kind of damage has its word and its line."""
     assert expected == locate(lines)
 
@@ -242,9 +245,9 @@ def test_the_end_is_proved_by_the_head() -> None:
     assert locate([*lines[:-1], other]) is None
     for forged, line in (([*lines[:-1], other], 7), (lines[:-1], 6)):
         message = f"line {line} is not the head: it was changed, or the lines after it are gone"
-        assert Finding(line, "changed", message) == locate(forged, head=head)
+        assert ChainBreak(line, "changed", message) == locate(forged, head=head)
     more, _ = append(head, {"type": "note"})
-    assert Finding(8, "changed", "line 8 is not the head: it was changed, or the lines after it are gone") == locate(
+    assert ChainBreak(8, "changed", "line 8 is not the head: it was changed, or the lines after it are gone") == locate(
         [*lines, more], head=head
     )
 

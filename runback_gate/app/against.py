@@ -9,12 +9,12 @@ was with what the head takes away from it, and what a report says of both.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from runback_gate.canonical import is_commit
 from runback_gate.errors import InputError
 from runback_gate.gate.contest import Base
 from runback_gate.gate.plan import Plan, load_plan
@@ -22,8 +22,6 @@ from runback_gate.gate.weakening import find_weakenings, refusal
 from runback_gate.report.build import Context
 from runback_gate.report.model import Notice, Revision
 from runback_gate.revision.selection import check_gate_file
-
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +73,6 @@ def held_against(against: Against, plan: Plan) -> Iterator[tuple[Base | None, Co
         revision = Revision(against.base.name, against.base.commit)
         notices = (*against.notices, *void, *notices)
         yield base, Context(base=revision, base_plan=theirs, head=head, notices=notices)
-
-
-def is_commit(text: str) -> bool:
-    """Whether this is the full id of a commit: 40 or 64 lower-case hexadecimal digits."""
-    return _COMMIT.fullmatch(text) is not None
 
 
 def _approval(against: Against) -> tuple[str | None, tuple[Notice, ...]]:

@@ -17,7 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from runback_gate.app.against import Against, BaseFiles, is_commit
+from runback_gate.app.against import Against, BaseFiles
+from runback_gate.canonical import is_commit
 from runback_gate.errors import InputError
 from runback_gate.report.model import Notice
 from runback_gate.revision.layout import laid_out

@@ -1,41 +1,24 @@
-"""Sigstore bundles v0.3 with one signed payload, read strictly.
+"""Sigstore bundles v0.3, as files that are read strictly.
 
-In: the bytes of a bundle file. Out: its value, and the envelope in it. Nothing here says whether a signature is right.
+In: the bytes of a bundle file. Out: its value. Nothing here says whether a signature is right.
 
     bundle = read_bundle(data, "bundle.json")
-    envelope_of(bundle, "bundle.json").payload
     bundle_bytes(bundle) == data
 
 A bundle holds much that no signature covers, so whatever could be changed without a trace is pinned: the file is the
-canonical JSON of its value and a line end, base64 has one form, there is one signature, and an unknown field is an
-error. Source: the protobuf definitions of Sigstore bundles, and DSSE v1.0.2.
+canonical JSON of its value and a line end. Source: the protobuf definitions of Sigstore bundles.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-from dataclasses import dataclass
 from typing import Final
 
-from runback_gate.canonical import JsonValue, canonical_bytes, parse_json
+from runback_gate.canonical import canonical_bytes, parse_json
+from runback_gate.dsse import Json, mapping
 from runback_gate.errors import DocumentError, Location
 
 MEDIA_TYPE: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
-IN_TOTO: Final = "application/vnd.in-toto+json"
-"""Payload type of an in-toto statement."""
 MAX_BUNDLE_BYTES: Final = 16 << 20
-
-Json = dict[str, JsonValue]
-
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """What a DSSE envelope holds."""
-
-    payload_type: str
-    payload: bytes
-    signature: bytes
 
 
 def bundle_bytes(bundle: Json) -> bytes:
@@ -63,62 +46,3 @@ def read_bundle(data: bytes, path: str) -> Json:
         hint = "it was reformatted; `jq -cS . FILE` gives its form back"
         raise DocumentError("the bundle is not in canonical form", hint=hint, location=Location(path))
     return bundle
-
-
-def envelope_of(bundle: Json, path: str, *, keyid: bool = False) -> Envelope:
-    """The envelope of a bundle. With `keyid` the signature has that field, which is empty; else it may be left out.
-
-    Raises:
-        DocumentError: not exactly one signature, an unknown or missing field, or base64 in another than its one form.
-    """
-    known(bundle, ("mediaType", "verificationMaterial", "dsseEnvelope"), "the bundle", path)
-    envelope = mapping(bundle["dsseEnvelope"], "dsseEnvelope", path)
-    known(envelope, ("payload", "payloadType", "signatures"), "dsseEnvelope", path)
-    signatures = envelope["signatures"]
-    if not isinstance(signatures, list) or len(signatures) != 1:
-        raise DocumentError("the envelope needs exactly one signature", location=Location(path))
-    signature = mapping(signatures[0], "signatures[0]", path)
-    known(signature, ("sig", "keyid") if keyid or "keyid" in signature else ("sig",), "signatures[0]", path)
-    if signature.get("keyid", "") != "":
-        raise DocumentError("the envelope names a key of its own", hint="keyid is empty", location=Location(path))
-    kind = envelope["payloadType"]
-    if not isinstance(kind, str):
-        raise DocumentError("payloadType is no text", location=Location(path))
-    payload = decoded(envelope["payload"], "payload", path)
-    return Envelope(kind, payload, decoded(signature["sig"], "sig", path))
-
-
-def mapping(value: JsonValue, what: str, path: str) -> Json:
-    """A value that must be a JSON object, called `what` in the error."""
-    if not isinstance(value, dict):
-        raise DocumentError(f"{what} is no JSON object", location=Location(path))
-    return value
-
-
-def known(value: Json, fields: tuple[str, ...], what: str, path: str) -> None:
-    """Refuse a JSON object that lacks one of `fields` or has another one."""
-    missing = [field for field in fields if field not in value]
-    unknown = [field for field in value if field not in fields]
-    if missing or unknown:
-        fault = f"lacks {missing[0]}" if missing else f"has an unknown field {unknown[0][:80]!r}"
-        raise DocumentError(f"{what} {fault}", location=Location(path))
-
-
-def encoded(data: bytes) -> str:
-    """Base64 (RFC 4648 §4), with padding."""
-    return base64.b64encode(data).decode()
-
-
-def decoded(value: JsonValue, what: str, path: str) -> bytes:
-    """The bytes of a base64 text; only the text that `encoded` gives is read.
-
-    Raises:
-        DocumentError: no text, no base64, or unused bits that are set.
-    """
-    try:
-        data = base64.b64decode(value, validate=True) if isinstance(value, str) else b""
-    except (binascii.Error, ValueError) as error:
-        raise DocumentError(f"{what} is not base64", location=Location(path)) from error
-    if encoded(data) != value:
-        raise DocumentError(f"{what} is not base64", location=Location(path))
-    return data

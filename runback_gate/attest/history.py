@@ -2,7 +2,7 @@
 
 In: statements whose signatures were verified. Out: `History`: counts, and what is missing or stands twice.
 
-    trace(statement, [earlier, later]).gaps         # ("number 2 is missing: number 3 names sha256:…",)
+    build_history(statement, [earlier, later]).gaps         # ("number 2 is missing: number 3 names sha256:…",)
 
 So a red result that was deleted leaves a gap, and one that was run until it was green shows its attempts. What cannot
 be seen: a branch whose every result was thrown away.
@@ -59,7 +59,7 @@ def statement_digest(statement: Statement) -> str:
     return digest_bytes(statement_bytes(statement))
 
 
-def trace(statement: Statement, others: Iterable[Statement], faults: Iterable[str] = ()) -> History:
+def build_history(statement: Statement, others: Iterable[Statement], faults: Iterable[str] = ()) -> History:
     """Put the results of a statement's branch in order. `faults` are results that could not be believed."""
     branch = _branch(statement)
     given = [statement, *others]

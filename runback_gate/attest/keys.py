@@ -21,8 +21,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
-from runback_gate.attest.bundle import MEDIA_TYPE, Json, encoded, envelope_of, known, mapping
+from runback_gate.attest.bundle import MEDIA_TYPE
 from runback_gate.canonical import digest_bytes
+from runback_gate.dsse import Json, encoded, envelope_of, known, mapping, pre_authentication
 from runback_gate.errors import DocumentError, InputError, IntegrityError, Location
 
 PrivateKey: TypeAlias = "ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey"
@@ -110,7 +111,7 @@ def key_hint(key: PublicKey) -> str:
 def sign_payload(key: PrivateKey, payload_type: str, payload: bytes) -> Json:
     """A bundle over a payload, which is signed and kept byte for byte.
 
-    `payload_type` is a media type; `runback_gate.attest.bundle.IN_TOTO` for an in-toto statement.
+    `payload_type` is a media type; `runback_gate.dsse.IN_TOTO` for an in-toto statement.
     """
     data = pre_authentication(payload_type, payload)
     if isinstance(key, ed25519.Ed25519PrivateKey):
@@ -165,12 +166,6 @@ def verify_payload(key: PublicKey, bundle: Json, payload_type: str, *, path: str
         hint = "payload or signature were changed, or another key signed"
         raise IntegrityError("the signature does not match", hint=hint, location=Location(path)) from error
     return envelope.payload
-
-
-def pre_authentication(payload_type: str, payload: bytes) -> bytes:
-    """What is signed: the DSSE v1 pre-authentication encoding. Lengths are in bytes."""
-    kind = payload_type.encode()
-    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
 
 def _low_s(signature: bytes) -> bytes:

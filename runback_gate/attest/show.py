@@ -1,4 +1,4 @@
-"""A verification as people and programs read it, and the commands that verify the same with other tools.
+"""A verification as people and programs read it.
 
 In: `Verification`. Out: text, each statement on its own line; or a JSON object.
 
@@ -12,17 +12,15 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import shlex
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from runback_gate.attest.bundle import Json
 from runback_gate.attest.history import History
 from runback_gate.attest.proof import Identity, Proof
-from runback_gate.attest.statement import REPORT_NAME, TEST_RESULT, Statement
-from runback_gate.attest.verify import NOT_COVERED, Fault, Line, Status, Verification, workflow
+from runback_gate.attest.statement import Statement
+from runback_gate.attest.verify import NOT_COVERED, Line, Status, Verification, workflow
+from runback_gate.dsse import Json
 from runback_gate.report.text import terminal as inert
 
 SCHEMA: Final = "runback.verification/v1"
@@ -38,20 +36,6 @@ RESULTS: Final[dict[Status, str]] = {
     "unverified": "NOT VERIFIED",
 }
 _NOUNS: Final = {"policy": ("policy", "policies"), "tools": ("tool list", "tool lists")}
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What was given on the command line, for the commands that say the same."""
-
-    bundle: str
-    report: str = REPORT_NAME
-    identity: str | None = None
-    issuer: str | None = None
-    key: str | None = None
-    trust: str | None = None
-    """File of a trusted root or client trust config; None for the public instance."""
-    trust_is_config: bool = False
 
 
 def lines(verification: Verification, commands: Sequence[str]) -> str:
@@ -80,7 +64,8 @@ def lines(verification: Verification, commands: Sequence[str]) -> str:
     # A command that holds what cannot be shown as it is would be another command.
     shown = [f"  {command}\n" for command in commands if inert(command) == command]
     if shown and proof is not None:
-        text += ["the same with other tools:\n", *shown]
+        aside = "" if verification.history is None else ", history aside"
+        text += [f"the same with other tools{aside}:\n", *shown]
     return "".join(text)
 
 
@@ -110,33 +95,6 @@ def as_json(verification: Verification, commands: Sequence[str]) -> Json:
     if statement is not None:
         value["statement"] = dataclasses.asdict(statement)
     return value
-
-
-def commands(given: Given, proof: Proof | None) -> tuple[str, ...]:
-    """What cosign and gh verify the same with, quoted for a shell."""
-    words = ["cosign", "verify-blob-attestation", "--bundle", given.bundle, "--new-bundle-format"]
-    words += ["--type", TEST_RESULT]
-    root, made = given.trust, []
-    if given.trust is not None and given.trust_is_config:
-        root = "trusted_root.json"
-        made = [f"jq .trustedRoot {shlex.quote(given.trust)} > {root}"]
-    trust = ["--trusted-root", root] if root else []
-    if given.key is not None:
-        return *made, _shell([*words, "--key", given.key, "--insecure-ignore-tlog", *trust, given.report])
-    identity, issuer = given.identity or "", given.issuer or ""
-    who = ["--certificate-identity", identity, "--certificate-oidc-issuer", issuer, "--use-signed-timestamps"]
-    found = [*made, _shell([*words, *who, *trust, given.report])]
-    repository = (proof and proof.identity and proof.identity.repository) or ""
-    if repository.startswith("https://github.com/"):
-        gh = ["gh", "attestation", "verify", given.report, "--bundle", given.bundle]
-        gh += ["--repo", repository.removeprefix("https://github.com/"), "--predicate-type", TEST_RESULT]
-        gh += ["--cert-identity", identity, "--cert-oidc-issuer", issuer]
-        if root:
-            # gh reads one root a line.
-            found.append(f"jq -c . {shlex.quote(root)} > trusted_root.jsonl")
-            gh += ["--custom-trusted-root", "trusted_root.jsonl"]
-        found.append(_shell(gh))
-    return tuple(found)
 
 
 _LINES: Final[tuple[Line, ...]] = ("signed", "covers", "commit", "history")
@@ -244,12 +202,3 @@ def _some(names: Sequence[str]) -> str:
 
 def _short(repository: str) -> str:
     return repository.removeprefix("https://github.com/")
-
-
-def _shell(words: Iterable[str]) -> str:
-    return " ".join(map(shlex.quote, words))
-
-
-def invalid(message: str) -> Verification:
-    """What comes out where the signature itself does not verify."""
-    return Verification(None, None, (Fault("signed", message),))

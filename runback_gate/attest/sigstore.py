@@ -35,11 +35,12 @@ from sigstore.verify import Verifier
 from sigstore_models.common.v1 import TimeRange
 from sigstore_models.trustroot.v1 import TrustedRoot as TrustedRootModel
 
-from runback_gate.attest.bundle import IN_TOTO, Json, bundle_bytes, decoded, envelope_of, mapping
+from runback_gate.attest.bundle import bundle_bytes
 from runback_gate.attest.certificate import identity_of, issue_times
 from runback_gate.attest.proof import LogEntry, Proof
 from runback_gate.attest.timestamp import Authority, stamped_times, within
 from runback_gate.canonical import parse_json
+from runback_gate.dsse import IN_TOTO, Json, decoded, envelope_of, mapping
 from runback_gate.errors import InputError, IntegrityError, Location, SigningError
 from runback_gate.masking import masked
 

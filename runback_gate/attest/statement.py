@@ -19,15 +19,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, cast
 
-from runback_gate.attest.bundle import Json
 from runback_gate.canonical import canonical_bytes, digest_bytes, parse_canonical
+from runback_gate.dsse import STATEMENT_TYPE, Json
 from runback_gate.errors import DocumentError, InputError, Location
 from runback_gate.gate.verdict import Row, Verdict
 from runback_gate.report.model import Input, Report, Revision
 from runback_gate.report.wording import deciding
 from runback_gate.step import from_json, to_json
 
-STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 TEST_RESULT: Final = "https://in-toto.io/attestation/test-result/v0.1"
 SVR: Final = "https://in-toto.io/attestation/svr/v0.2"
 FACTS: Final = "https://runback.dev/attestation/gate/v1"
@@ -47,7 +46,7 @@ _MANY: Final = {"recording": "recordings", "answer": "answers"}
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where and as the how-manieth a result was made, as whoever signs it says. None is unknown."""
+    """Where a result was made and its place among those of its branch, as the signer says. None is unknown."""
 
     repository: str | None = None
     """`https://github.com/acme/agent`"""

@@ -3,7 +3,7 @@
 In: a verified signature (`Proof`), what its payload says, what the reader expects. Out: `Verification`, whose exit code
 keeps four answers apart. Pure: files, keys and trust come from the caller.
 
-    verification = judge(proof, statement, Wanted(identity=…, issuer=…, report=data))
+    verification = judge(proof, statement, Expectations(identity=…, issuer=…, report=data))
     verification.exit_code      # 0 signed and passed, 1 invalid, 2 could not be verified, 3 signed but not passed
 
 Names are compared whole, never by pattern. What the reader does not expect is not checked, and `Verification.compared`
@@ -38,7 +38,7 @@ _RUN_ATTEMPT: Final = re.compile(r"/attempts/([0-9]{1,9})$")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Expectations:
     """What the reader expects. None and empty: it is not compared."""
 
     identity: str | None = None
@@ -92,31 +92,36 @@ class Verification:
         return EXIT_CODES[self.status]
 
 
-def judge(proof: Proof, statement: Statement, wanted: Wanted, history: History | None = None) -> Verification:
+def invalid(message: str) -> Verification:
+    """What comes out where the signature itself does not verify."""
+    return Verification(None, None, (Fault("signed", message),))
+
+
+def judge(proof: Proof, statement: Statement, expected: Expectations, history: History | None = None) -> Verification:
     """Hold a signed result against what the reader expects.
 
     Raises:
         InputError: the report that was given is the one that was signed, and cannot be read by this version.
     """
-    faults = [*signer_faults(proof, wanted), *_commit_faults(proof, statement, wanted)]
-    compared, more = _compare_files(statement, wanted)
+    faults = [*signer_faults(proof, expected), *_commit_faults(proof, statement, expected)]
+    compared, more = _compare_files(statement, expected)
     faults += more
     if history is not None:
         faults += [Fault("history", message) for message in history.faults]
     return Verification(proof, statement, tuple(faults), history, compared)
 
 
-def signer_faults(proof: Proof, wanted: Wanted) -> list[Fault]:
+def signer_faults(proof: Proof, expected: Expectations) -> list[Fault]:
     """What speaks against whoever signed; nothing for a key, since the reader chose it."""
     found, messages = proof.identity, []
     if found is None:
         return []
-    if found.issuer != wanted.issuer:
-        messages.append(f"vouched for by another issuer: {found.issuer}, not {wanted.issuer}")
-    if found.name != wanted.identity:
-        messages += _differences(found.name, wanted.identity or "")
-    messages += _trigger_faults(found, wanted)
-    messages += _source_faults(found, wanted)
+    if found.issuer != expected.issuer:
+        messages.append(f"vouched for by another issuer: {found.issuer}, not {expected.issuer}")
+    if found.name != expected.identity:
+        messages += _differences(found.name, expected.identity or "")
+    messages += _trigger_faults(found, expected)
+    messages += _source_faults(found, expected)
     return [Fault("signed", message) for message in messages]
 
 
@@ -126,33 +131,33 @@ def workflow(name: str) -> tuple[str, str, str] | None:
     return (match[1], match[2], match[3]) if match else None
 
 
-def _differences(found: str, wanted: str) -> list[str]:
+def _differences(found: str, expected: str) -> list[str]:
     """In what two names differ."""
-    these, those = workflow(found), workflow(wanted)
+    these, those = workflow(found), workflow(expected)
     if these is None or those is None:
-        return [f"signed by another identity: {found}, not {wanted}"]
+        return [f"signed by another identity: {found}, not {expected}"]
     parts = zip(("repository", "workflow", "ref"), these, those, strict=True)
     return [f"signed by another {kind}: {this}, not {that}" for kind, this, that in parts if this != that]
 
 
-def _trigger_faults(found: Identity, wanted: Wanted) -> list[str]:
-    if wanted.trigger is not None and found.trigger != wanted.trigger:
-        return [f"started by another trigger: {found.trigger or 'none is named'}, not {wanted.trigger}"]
+def _trigger_faults(found: Identity, expected: Expectations) -> list[str]:
+    if expected.trigger is not None and found.trigger != expected.trigger:
+        return [f"started by another trigger: {found.trigger or 'none is named'}, not {expected.trigger}"]
     pulled = (found.trigger or "").startswith("pull_request") or any(
         _PULL in text for text in (found.name, found.ref or "")
     )
-    if pulled and not wanted.pull_requests:
+    if pulled and not expected.pull_requests:
         return ["signed by a workflow of a pull request, which its author can change"]
     return []
 
 
-def _source_faults(found: Identity, wanted: Wanted) -> list[str]:
+def _source_faults(found: Identity, expected: Expectations) -> list[str]:
     """A workflow that others may call signs for each of them: then the reader must say for whom."""
     signer = workflow(found.name)
     messages = []
     for kind, this, that, own in (
-        ("repository", found.repository, wanted.repository, signer and signer[0]),
-        ("ref", found.ref, wanted.ref, signer and signer[2]),
+        ("repository", found.repository, expected.repository, signer and signer[0]),
+        ("ref", found.ref, expected.ref, signer and signer[2]),
     ):
         if that is not None and this != that:
             messages.append(f"ran for another {kind}: {this or 'none is named'}, not {that}")
@@ -161,37 +166,37 @@ def _source_faults(found: Identity, wanted: Wanted) -> list[str]:
     return messages
 
 
-def _commit_faults(proof: Proof, statement: Statement, wanted: Wanted) -> list[Fault]:
-    """What the statement claims about its origin, held against the certificate and against what is expected."""
+def _commit_faults(proof: Proof, statement: Statement, expected: Expectations) -> list[Fault]:
+    """What the statement claims about its origin, held against the certificate and against what is demanded."""
     facts, found = statement.facts, proof.identity or Identity("", "")
     messages = []
-    for kind, claimed, certified, expected in (
-        ("commit", facts.commit, found.commit, wanted.commit),
-        ("repository", facts.repository, found.repository, wanted.repository),
-        ("ref", facts.ref, found.ref, wanted.ref),
+    for kind, claimed, certified, demanded in (
+        ("commit", facts.commit, found.commit, expected.commit),
+        ("repository", facts.repository, found.repository, expected.repository),
+        ("ref", facts.ref, found.ref, expected.ref),
     ):
         if certified is not None and claimed != certified:
             messages.append(f"the statement says {kind} {claimed or 'none'}, the certificate {certified}")
-        if expected is not None and claimed != expected:
-            messages.append(f"the result of another {kind}: {claimed or 'none is named'}, not {expected}")
+        if demanded is not None and claimed != demanded:
+            messages.append(f"the result of another {kind}: {claimed or 'none is named'}, not {demanded}")
     match = _RUN_ATTEMPT.search(found.run or "")
     if match and facts.attempt < int(match[1]):
         messages.append(f"the statement says attempt {facts.attempt}, the certificate attempt {match[1]}")
     return [Fault("commit", message) for message in messages]
 
 
-def _compare_files(statement: Statement, wanted: Wanted) -> tuple[tuple[str, ...], list[Fault]]:
+def _compare_files(statement: Statement, expected: Expectations) -> tuple[tuple[str, ...], list[Fault]]:
     compared, messages = [], []
-    if wanted.report is not None:
-        digest, signed = digest_bytes(wanted.report), statement.subject(REPORT_NAME)
+    if expected.report is not None:
+        digest, signed = digest_bytes(expected.report), statement.subject(REPORT_NAME)
         if digest != signed:
             messages.append(f"another {REPORT_NAME}: {digest}, not {signed}")
-        elif not _agrees(statement, wanted.report, digest):
+        elif not _agrees(statement, expected.report, digest):
             messages.append(f"the statement says something else than its {REPORT_NAME}")
         else:
             compared.append(REPORT_NAME)
     names = {f"sha256:{item.digest.get('sha256')}": item.name for item in statement.subjects}
-    for name, data in wanted.files:
+    for name, data in expected.files:
         digest = digest_bytes(data)
         if digest in names:
             compared.append(names[digest])

@@ -19,11 +19,11 @@ from runback_gate.canonical import DIGEST, JsonValue, parse_canonical, sha256
 from runback_gate.chain import START, VALUE_PREFIX, follows, value_state
 from runback_gate.errors import DocumentError
 
-Odd = tuple[Kind, str]
+LineFault = tuple[Kind, str]
 """What is wrong with a line, in a word and in a sentence."""
 
 RECORD: Final = b'{"audit":"record",'
-_OUTSIDE: Final[Odd] = ("inserted", "it stands outside of any run or report")
+_OUTSIDE: Final[LineFault] = ("inserted", "it stands outside of any run or report")
 
 
 class Content:
@@ -49,7 +49,7 @@ class Content:
         """Whether a run or report was begun and not closed."""
         return self.run is not None or self._report is not None
 
-    def take(self, line: bytes) -> tuple[str, int, Odd | None]:
+    def take(self, line: bytes) -> tuple[str, int, LineFault | None]:
         """Give the entry of the next line, the number of the event that it is in its run, or -1, and what is odd."""
         self.erased = False
         if line.startswith(VALUE_PREFIX):
@@ -58,7 +58,7 @@ class Content:
             return self._own(line)
         entry = line_entry(line)
         if self.run is not None:
-            odd: Odd | None = None
+            odd: LineFault | None = None
             if not follows(line, self._prev):
                 odd = ("changed", "it does not follow the event before it")
             self._prev = b"sha256:" + entry.encode()
@@ -73,7 +73,7 @@ class Content:
         """What was carried so far."""
         return Counts(**self.tally)
 
-    def _value(self, line: bytes) -> tuple[str, int, Odd | None]:
+    def _value(self, line: bytes) -> tuple[str, int, LineFault | None]:
         self._values += 1
         state = value_state(line)
         entry = "id:" + line[14:78].decode("latin-1")
@@ -83,26 +83,26 @@ class Content:
         self.erased = state == "erased"
         return entry, -1, None if self.run is not None else _OUTSIDE
 
-    def _own(self, line: bytes) -> tuple[str, int, Odd | None]:
+    def _own(self, line: bytes) -> tuple[str, int, LineFault | None]:
         value = _fields(line)
         name = value.get("name")
         if line.startswith((RUN, REPORT)):
             kind = "run" if line.startswith(RUN) else "report"
             whole = isinstance(name, str) and line == own_line(kind, {"name": name})
-            odd: Odd | None = None if whole else ("changed", f"it does not begin a {kind}")
+            odd: LineFault | None = None if whole else ("changed", f"it does not begin a {kind}")
             if self.inside:
                 odd = ("missing", "the line that closes the part before it is gone")
             self._open(str(name), kind)
             return line_entry(line), -1, odd
         return f"own:{line_entry(line)}", -1, self._closes(line, value) if self.inside else self._begins(line, value)
 
-    def _begins(self, line: bytes, value: dict[str, Any]) -> Odd | None:
+    def _begins(self, line: bytes, value: dict[str, Any]) -> LineFault | None:
         whole = line.startswith(RECORD) and value.get("format") == FORMAT
-        odd: Odd | None = None if whole and not self._begun else ("changed", "it is no line of a record")
+        odd: LineFault | None = None if whole and not self._begun else ("changed", "it is no line of a record")
         self._begun = True
         return odd
 
-    def _closes(self, line: bytes, value: dict[str, Any]) -> Odd | None:
+    def _closes(self, line: bytes, value: dict[str, Any]) -> LineFault | None:
         if not line.startswith(INPUT):
             return ("changed", "it is no line of a record")
         if self.run is not None:

@@ -1,6 +1,6 @@
 """The frame of an audit record: its own lines, what stands for each line in the tree, and the signed statement.
 
-In: the lines that a record carries, one by one. Out: index lines when they are due, and at the end the `Statement`.
+In: the lines that a record carries, one by one. Out: index lines when they are due, and at the end the statement.
 
     frame = Frame()
     for line in carried:
@@ -20,13 +20,11 @@ from typing import Any, Final, cast
 from runback_gate.audit.checkpoint import Checkpoint, parse_checkpoint
 from runback_gate.audit.tree import Tree, leaf_hash
 from runback_gate.canonical import JsonValue, canonical_bytes, digest_bytes, parse_canonical, sha256
+from runback_gate.dsse import STATEMENT_TYPE
 from runback_gate.errors import DocumentError, IntegrityError
 
 FORMAT: Final = "runback.audit/v1"
 PREDICATE: Final = "https://runback.dev/audit-record/v1"
-STATEMENT: Final = "https://in-toto.io/Statement/v1"
-PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
-"""Media type of what is signed: an in-toto statement."""
 BLOCK: Final = 64
 """Lines that one index line stands for."""
 
@@ -62,7 +60,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class RecordStatement:
     """What is signed: all that is shown of a record."""
 
     checkpoint: Checkpoint
@@ -80,7 +78,7 @@ class Statement:
         counts = {name: getattr(self.counts, name) for name in Counts.__slots__}
         return canonical_bytes(
             {
-                "_type": STATEMENT,
+                "_type": STATEMENT_TYPE,
                 "predicateType": PREDICATE,
                 "predicate": {
                     "checkpoint": self.checkpoint.text,
@@ -99,17 +97,23 @@ class Statement:
         )
 
 
-def read_statement(payload: bytes) -> Statement:
-    """Read a statement; anything but the exact bytes that `Statement.payload` gives is refused.
+def read_statement(payload: bytes) -> RecordStatement:
+    """Read a statement; anything but the exact bytes that `RecordStatement.payload` gives is refused.
 
     Raises:
         IntegrityError: other bytes.
     """
     try:
         value = cast("dict[str, Any]", parse_canonical(payload))
-        told = value["predicate"]
-        counts = Counts(**told["counts"])
-        found = Statement(parse_checkpoint(told["checkpoint"]), told["index"], counts, told["created"], told["tool"])
+        predicate = value["predicate"]
+        counts = Counts(**predicate["counts"])
+        found = RecordStatement(
+            parse_checkpoint(predicate["checkpoint"]),
+            predicate["index"],
+            counts,
+            predicate["created"],
+            predicate["tool"],
+        )
         numbers = all(type(getattr(counts, name)) is int for name in Counts.__slots__)
         texts = all(isinstance(text, str) for text in (found.index, found.created, found.tool))
         if numbers and texts and found.payload() == payload:
@@ -150,9 +154,9 @@ class Frame:
 
     def render(self) -> bytes:
         """The index line for the lines since the last one."""
-        told = b'"erased":%b,' % canonical_bytes(cast("JsonValue", self.erased)) if self.erased else b""
+        erasures = b'"erased":%b,' % canonical_bytes(cast("JsonValue", self.erased)) if self.erased else b""
         names = '","'.join(self.entries).encode()
-        return b'{"audit":"index","block":%d,%b"lines":["%b"]}\n' % (self.blocks, told, names)
+        return b'{"audit":"index","block":%d,%b"lines":["%b"]}\n' % (self.blocks, erasures, names)
 
     def index(self) -> bytes:
         """The same line, with which the next block begins."""

@@ -19,10 +19,9 @@ from runback_gate.audit.checkpoint import Checkpoint, parse_checkpoint
 from runback_gate.audit.content import Content
 from runback_gate.audit.frame import (
     INDEX,
-    PAYLOAD_TYPE,
     SIGNATURE_LINE,
     STATEMENT_LINE,
-    Statement,
+    RecordStatement,
     line_entry,
     read_statement,
 )
@@ -38,6 +37,7 @@ from runback_gate.audit.tree import (
 from runback_gate.audit.verify import Check, Status, claimed_payload
 from runback_gate.canonical import JsonValue, canonical_bytes, parse_canonical
 from runback_gate.chain import VALUE_PREFIX, value_state
+from runback_gate.dsse import IN_TOTO
 from runback_gate.errors import DocumentError, InputError, IntegrityError
 
 INCLUSION: Final = "runback.inclusion/v1"
@@ -48,7 +48,7 @@ Lines = Callable[[], Iterable[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
-class Proved:
+class ProofResult:
     """What a proof says, and whether it holds."""
 
     kind: Literal["inclusion", "consistency"]
@@ -56,7 +56,7 @@ class Proved:
     """As of a record: `unverified` where it holds and nobody vouches for the statement."""
     reason: str
     """Why it is not valid; empty when it is."""
-    statement: Statement
+    statement: RecordStatement
     """Of the record."""
     event: bytes | None = None
     """Of an inclusion: the event line."""
@@ -99,7 +99,7 @@ def is_proof(data: bytes) -> bool:
     return any(text in data for text in ends) and not data.startswith(b'{"audit":')
 
 
-def verify_proof(data: bytes, *, check: Check | None = None) -> Proved:
+def verify_proof(data: bytes, *, check: Check | None = None) -> ProofResult:
     """Check a proof; nothing but its bytes and the key is needed.
 
     Raises:
@@ -126,31 +126,32 @@ _FIELDS: Final = {
 """The fields of each format, and those that may be left out."""
 
 
-def _inclusion(value: dict[str, Any], statement: Statement) -> Proved:
+def _inclusion(value: dict[str, Any], statement: RecordStatement) -> ProofResult:
     line, index = value["event"].encode(), value["index"]
     at, hashes = statement.checkpoint, _hashes(value)
     held = type(index) is int and inclusion_holds(index, at.size, leaf_hash(line_entry(line).encode()), hashes, at.root)
     if not held:
         reason = "the path does not lead from the event to the root"
-        return Proved("inclusion", "invalid", reason, statement, line, index)
+        return ProofResult("inclusion", "invalid", reason, statement, line, index)
     event = parse_canonical(line.removesuffix(b"\n"))
     values = tuple(text.encode() for text in value.get("values", ()))
     named = frozenset(texts(event))
     if not isinstance(event, dict) or "prev" not in event:
-        return Proved("inclusion", "invalid", "the line is in the record, but it is no event", statement, line, index)
+        reason = "the line is in the record, but it is no event"
+        return ProofResult("inclusion", "invalid", reason, statement, line, index)
     if any(value_state(item) is None or item[7:78].decode() not in named for item in values):
-        return Proved("inclusion", "invalid", "a value is not one that the event names", statement, line, index)
-    return Proved("inclusion", "valid", "", statement, line, index, values)
+        return ProofResult("inclusion", "invalid", "a value is not one that the event names", statement, line, index)
+    return ProofResult("inclusion", "valid", "", statement, line, index, values)
 
 
-def _consistency(value: dict[str, Any], statement: Statement) -> Proved:
+def _consistency(value: dict[str, Any], statement: RecordStatement) -> ProofResult:
     old, new = parse_checkpoint(value["old"]), statement.checkpoint
     held = old.origin == new.origin and consistency_holds(old.size, new.size, old.root, new.root, _hashes(value))
     reason = "" if held else "the hashes do not lead from the old root to the new one"
-    return Proved("consistency", "valid" if held else "invalid", reason, statement, old=old)
+    return ProofResult("consistency", "valid" if held else "invalid", reason, statement, old=old)
 
 
-def _judged(proved: Proved, bundle: Any, check: Check | None) -> Proved:
+def _judged(proved: ProofResult, bundle: Any, check: Check | None) -> ProofResult:
     """The same, with what the signature says."""
     if proved.status == "invalid":
         return proved
@@ -160,7 +161,7 @@ def _judged(proved: Proved, bundle: Any, check: Check | None) -> Proved:
     try:
         if claimed_payload(bundle) is None:
             raise IntegrityError("it is not a signature as records hold them")
-        payload = check(PAYLOAD_TYPE, bundle)
+        payload = check(IN_TOTO, bundle)
     except (IntegrityError, DocumentError) as error:
         return replace(proved, status="invalid", reason=error.message)
     if payload != proved.statement.payload():
@@ -169,7 +170,7 @@ def _judged(proved: Proved, bundle: Any, check: Check | None) -> Proved:
 
 
 def _proof(
-    name: str, fields: dict[str, JsonValue], hashes: list[bytes], statement: Statement, bundle: JsonValue
+    name: str, fields: dict[str, JsonValue], hashes: list[bytes], statement: RecordStatement, bundle: JsonValue
 ) -> bytes:
     value: dict[str, JsonValue] = {"format": name, **fields, "hashes": [item.hex() for item in hashes]}
     value["statement"] = parse_canonical(statement.payload())
@@ -214,7 +215,7 @@ def _values(lines: Lines, run: str, named: frozenset[str]) -> Iterator[bytes]:
             yield line
 
 
-def _closing(lines: Lines) -> tuple[Statement, JsonValue]:
+def _closing(lines: Lines) -> tuple[RecordStatement, JsonValue]:
     statement, bundle = None, None
     for line in lines():
         if line.startswith(STATEMENT_LINE):

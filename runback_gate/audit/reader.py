@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from runback_gate.audit.content import Content, Odd
+from runback_gate.audit.content import Content, LineFault
 from runback_gate.audit.frame import BLOCK, INDEX, SIGNATURE_LINE, STATEMENT_LINE, Frame
 from runback_gate.audit.locate import Fault, Item, block_fault, byte_range, read_index
 from runback_gate.canonical import sha256
@@ -33,8 +33,8 @@ class Reader:
     def __init__(self, snapshot: int | None) -> None:
         self.frame = Frame()
         self.content = Content()
-        self.lying = sha256()
-        self.number = self.end = self.blocks = self.told = 0
+        self.digest_as_read = sha256()
+        self.number = self.end = self.blocks = self.signed_erasures = 0
         self.fault: Fault | None = None
         """The first fault of a line, if the index lines are right."""
         self.index_fault: Fault | None = None
@@ -46,7 +46,7 @@ class Reader:
         self.root = b""
         self._snapshot = snapshot
         self._items: list[tuple[int, int, int, bytes, str, str | None, int]] = []
-        self._odd: tuple[Item, Odd] | None = None
+        self._odd: tuple[Item, LineFault] | None = None
         self._late = False
         self._ended = False
         """Whether the last index line stood for less than a whole block, as only the last one of a record does."""
@@ -85,14 +85,14 @@ class Reader:
 
     def _index(self, start: int, line: bytes) -> None:
         """An index line: it must be the one that the lines before it give."""
-        self.lying.update(line)
+        self.digest_as_read.update(line)
         frame = self.frame
         index = read_index(line) if frame.erased or self._late else None
         erased = frame.erased
         if erased and index is not None:
             # A value that was erased after signing has a tombstone that the index does not know of.
             frame.erased = {place: digest for place, digest in erased.items() if place in index.erased}
-        told = len(frame.erased)
+        erasures = len(frame.erased)
         ours = frame.render() if frame.entries else b""
         if ours != line:
             frame.erased = erased
@@ -106,7 +106,7 @@ class Reader:
         self._ended = ours == line and not frame.due
         if frame.due or ours == line:
             frame.index()
-            self.told += told
+            self.signed_erasures += erasures
 
     def _differs(self, start: int, line: bytes, ours: bytes) -> None:
         """Of a block and its index line one is wrong. Which, is known when the statement was read."""

@@ -19,10 +19,9 @@ from runback_gate.audit.checkpoint import Checkpoint, is_origin
 from runback_gate.audit.conversation import Conversations
 from runback_gate.audit.frame import (
     OWN,
-    PAYLOAD_TYPE,
     Counts,
     Frame,
-    Statement,
+    RecordStatement,
     header,
     line_entry,
     own_line,
@@ -30,6 +29,7 @@ from runback_gate.audit.frame import (
 )
 from runback_gate.canonical import JsonValue, parse_canonical, sha256
 from runback_gate.chain import VALUE_PREFIX, value_state, verify, withheld
+from runback_gate.dsse import IN_TOTO
 from runback_gate.errors import InputError, Location
 
 Sign = Callable[[str, bytes], dict[str, JsonValue]]
@@ -75,10 +75,10 @@ def export(parts: Iterable[Part], *, origin: str, created: str, tool: str, sign:
         yield writer.frame.index()
     checkpoint = Checkpoint(origin, writer.frame.tree.size, writer.frame.tree.root)
     counts = Counts(**writer.tally)
-    payload = Statement(checkpoint, writer.frame.index_digest, counts, created, tool).payload()
+    payload = RecordStatement(checkpoint, writer.frame.index_digest, counts, created, tool).payload()
     yield statement_line(payload)
     if sign is not None:
-        yield own_line("signature", {"bundle": sign(PAYLOAD_TYPE, payload)})
+        yield own_line("signature", {"bundle": sign(IN_TOTO, payload)})
 
 
 class _Writer:

@@ -1,6 +1,6 @@
 """What the verification of a record says, and what it cannot say.
 
-In: a `Verification`, and whether a checkpoint from elsewhere was given. Out: sentences.
+In: a `RecordVerification`, and whether a checkpoint from elsewhere was given. Out: sentences.
 
     for text in covers(found):
         print(text)
@@ -8,10 +8,10 @@ In: a `Verification`, and whether a checkpoint from elsewhere was given. Out: se
 
 from __future__ import annotations
 
-from runback_gate.audit.verify import Verification
+from runback_gate.audit.verify import RecordVerification
 
 
-def covers(found: Verification) -> tuple[str, ...]:
+def covers(found: RecordVerification) -> tuple[str, ...]:
     """What the statement stands for."""
     if found.status == "invalid":
         return ()
@@ -24,18 +24,18 @@ def covers(found: Verification) -> tuple[str, ...]:
         texts.append("which values there are, by their ids")
     if counts.held:
         texts.append("the values that can be read: each is the one of its id")
-    if found.told:
-        texts.append(f"time and reason of {_many(found.told, 'erasure')}")
+    if found.signed_erasures:
+        texts.append(f"time and reason of {_many(found.signed_erasures, 'erasure')}")
     return tuple(texts)
 
 
-def open_points(found: Verification) -> tuple[str, ...]:
+def open_points(found: RecordVerification) -> tuple[str, ...]:
     """What stands in the record and is not under the signature."""
-    later = found.counts.erased - found.told
+    later = found.counts.erased - found.signed_erasures
     return (f"time and reason of {_many(later, 'erasure')}: made after signing",) if later else ()
 
 
-def excludes_not(found: Verification, *, earlier: bool) -> tuple[str, ...]:
+def excludes_not(found: RecordVerification, *, earlier: bool) -> tuple[str, ...]:
     """What cannot be excluded."""
     texts = []
     if found.unended:

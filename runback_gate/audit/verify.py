@@ -1,7 +1,7 @@
 """Verify an audit record: valid, unverified or invalid, and where.
 
 In: the lines of a record as they come, perhaps the check of a signature and a checkpoint that was kept elsewhere. Out:
-a `Verification`.
+a `RecordVerification`.
 
     found = verify_record(file, check=lambda kind, bundle: verify_payload(key, bundle, kind))
     found.status, found.fault
@@ -19,10 +19,9 @@ from typing import Any, Literal, cast
 from runback_gate.audit.checkpoint import Checkpoint
 from runback_gate.audit.frame import (
     OWN,
-    PAYLOAD_TYPE,
     STATEMENT_LINE,
     Counts,
-    Statement,
+    RecordStatement,
     header,
     own_line,
     read_statement,
@@ -30,6 +29,7 @@ from runback_gate.audit.frame import (
 from runback_gate.audit.locate import Fault, byte_range
 from runback_gate.audit.reader import Reader
 from runback_gate.canonical import JsonValue, parse_canonical
+from runback_gate.dsse import IN_TOTO
 from runback_gate.errors import DocumentError, InputError, IntegrityError
 
 Status = Literal["valid", "unverified", "invalid"]
@@ -43,7 +43,7 @@ It raises `IntegrityError` or `DocumentError` when the signature does not hold.
 
 
 @dataclass(frozen=True, slots=True)
-class Verification:
+class RecordVerification:
     """What was found."""
 
     status: Status
@@ -54,13 +54,13 @@ class Verification:
     """Where it breaks; None unless it is invalid."""
     lines: int
     """Lines of the file."""
-    statement: Statement | None
+    statement: RecordStatement | None
     """What is signed; None where it cannot be read."""
     counts: Counts
     """What the record carries now."""
     signed: bool
     """Whether there is a signature, checked or not."""
-    told: int
+    signed_erasures: int
     """Tombstones whose time and reason are under the signature: those from before it was made."""
     unended: int
     """Runs without `run.end`: cut before they were exported, or still running then."""
@@ -68,7 +68,7 @@ class Verification:
 
 def verify_record(
     lines: Iterable[bytes], *, check: Check | None = None, earlier: Checkpoint | None = None
-) -> Verification:
+) -> RecordVerification:
     """Verify the lines of a record.
 
     Args:
@@ -99,16 +99,16 @@ def verify_record(
     found = [fault for fault in faults if fault is not None]
     fault = min(found, key=lambda item: item.line) if found else None
     content, signed = reader.content, reader.signature is not None
-    told = Verification(
-        "valid", "", fault, reader.number, statement, content.counts(), signed, reader.told, content.unended
+    verification = RecordVerification(
+        "valid", "", fault, reader.number, statement, content.counts(), signed, reader.signed_erasures, content.unended
     )
     if fault is not None:
-        return replace(told, status="invalid", reason=fault.message)
+        return replace(verification, status="invalid", reason=fault.message)
     if reader.signature is None:
-        return replace(told, status="unverified", reason="it is not signed")
+        return replace(verification, status="unverified", reason="it is not signed")
     if trusted is None:
-        return replace(told, status="unverified", reason="no key was given, so the signature was not checked")
-    return told
+        return replace(verification, status="unverified", reason="no key was given, so the signature was not checked")
+    return verification
 
 
 def _payload(reader: Reader) -> bytes | None:
@@ -146,12 +146,12 @@ def _checked(bundle: dict[str, JsonValue] | None, check: Check | None) -> tuple[
     if bundle is None or check is None:
         return None, None
     try:
-        return check(PAYLOAD_TYPE, bundle), None
+        return check(IN_TOTO, bundle), None
     except (IntegrityError, DocumentError) as error:
         return None, error.message
 
 
-def _statement(reader: Reader, payloads: list[bytes | None]) -> Statement | None:
+def _statement(reader: Reader, payloads: list[bytes | None]) -> RecordStatement | None:
     """The statement that fits the lines best: where there are two and no key, the one that was changed fits less."""
     found = []
     for payload in payloads:
@@ -159,27 +159,27 @@ def _statement(reader: Reader, payloads: list[bytes | None]) -> Statement | None
             found.append(read_statement(payload or b""))
         except IntegrityError:
             continue
-    digests = (reader.frame.index_digest, f"sha256:{reader.lying.hexdigest()}")
+    digests = (reader.frame.index_digest, f"sha256:{reader.digest_as_read.hexdigest()}")
     return max(found, key=lambda item: (item.index in digests, _counted(reader, item)), default=None)
 
 
-def _counted(reader: Reader, statement: Statement) -> bool:
+def _counted(reader: Reader, statement: RecordStatement) -> bool:
     """Whether the statement has the checkpoint and the counts of what was read."""
     at, tree, now = statement.checkpoint, reader.frame.tree, reader.content.counts()
     same = all(getattr(statement.counts, name) == getattr(now, name) for name in _COUNTED)
     return same and (at.size, at.root) == (tree.size, tree.root)
 
 
-def _line_fault(reader: Reader, statement: Statement | None) -> Fault | None:
+def _line_fault(reader: Reader, statement: RecordStatement | None) -> Fault | None:
     """The first fault that the lines show. The statement tells whether the lines or the index lines are right."""
     fault = reader.fault
     if statement is None or fault is None or reader.index_fault is None:
         return fault
-    right = reader.frame.index_digest == statement.index != f"sha256:{reader.lying.hexdigest()}"
+    right = reader.frame.index_digest == statement.index != f"sha256:{reader.digest_as_read.hexdigest()}"
     return reader.index_fault if right else fault
 
 
-def _statement_fault(reader: Reader, statement: Statement | None, trusted: bytes | None) -> Fault | None:
+def _statement_fault(reader: Reader, statement: RecordStatement | None, trusted: bytes | None) -> Fault | None:
     if reader.statement is None:
         return None
     number, start, line = reader.statement

@@ -6,7 +6,7 @@ import datetime
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,15 +21,13 @@ from runback_gate.masking import secrets_of
 from runback_gate.report.text import terminal as inert
 
 if TYPE_CHECKING:
-    from runback_gate.attest.bundle import Json
+    from runback_gate.app.signing import Key, Keyless, Signed
     from runback_gate.attest.sigstore import Trust
     from runback_gate.attest.statement import Origin, Statement
 
 GITHUB = "https://github.com"
+GATE_FILE = "runback.yaml"
 MAX_TOKEN_BYTES = 64 << 10
-MAX_EVENT_BYTES = 32 << 20
-
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +40,18 @@ class Job:
     url: str | None = None
     attempt: int = 1
     private: bool | None = None
+    commits: tuple[str, ...] = ()
+    """Other commits that the job is about: the head of its pull request, or of the run that started it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """How to sign: with a key, or with an identity token (None: that of the job)."""
+
+    key: str | None
+    token: str | None = None
+    trust_config: Path | None = None
+    public_log: bool = False
 
 
 @click.command()
@@ -100,32 +110,44 @@ def attest(
 
     Exit codes: 0 it was signed, whatever the result; 2 nothing was signed.
     """
-    from runback_gate.attest.statement import gate_statement, statement_bytes, svr_bytes  # noqa: PLC0415
-    from runback_gate.canonical import digest_bytes  # noqa: PLC0415
-    from runback_gate.report.model import MAX_REPORT_BYTES, read_report  # noqa: PLC0415
-
     if (key is None) == (not keyless and identity_token is None):
         raise click.UsageError("say how to sign: --key or --keyless", click.get_current_context())
-    job = read_job(os.environ)
-    data = read_file(report, MAX_REPORT_BYTES, hint="`runback-gate run` writes it")
-    parsed = read_report(data, report.as_posix())
-    judged = parsed.head.commit if parsed.head else ""
-    origin = _origin(job, repository, ref, commit or job.commit or judged or None)
-    if previous is not None:
-        origin = _after(previous, parsed.gate, origin)
-    statement = gate_statement(parsed, digest_bytes(data), origin)
-    payloads = [statement_bytes(statement)]
-    if svr is not None:
-        payloads.append(svr_bytes(statement, _now()))
-    if key is not None:
-        bundles = _with_key(payloads, key)
-    else:
-        allowed = public_log or job.private is False
-        bundles = _without_key(payloads, identity_token, trust_config, public_log=allowed)
+    job, chosen = read_job(os.environ), Chosen(key, identity_token, trust_config, public_log)
+    signed = sign_report(
+        report, chosen, job, job_origin(job, repository, ref, commit), previous=previous, svr=_now() if svr else None
+    )
     folder = Path() if report == Path("-") else report.parent
-    paths = [out or folder / "attestation.json", *([svr] if svr else [])]
-    _write(statement, bundles, paths, as_json=as_json)
+    path = out or folder / "attestation.json"
+    write_file(path, signed.bundle)
+    if svr is not None and signed.svr is not None:
+        write_file(svr, signed.svr)
+    show_signed(signed.statement, [path, *([svr] if svr else [])], as_json=as_json)
     return 0
+
+
+def sign_report(
+    path: Path, chosen: Chosen, job: Job, origin: Origin, *, previous: Path | None = None, svr: str | None = None
+) -> Signed:
+    """Sign the report of a file as somebody chose to; `svr` is the time of a Simple Verification Result.
+
+    Raises:
+        InputError: no report of this run, or nothing to sign with.
+        SigningError: a service that signing needs did not answer as it must.
+    """
+    from runback_gate.app.signing import File, SignOptions, sign  # noqa: PLC0415  `--help` does without
+    from runback_gate.attest.bundle import MAX_BUNDLE_BYTES  # noqa: PLC0415
+    from runback_gate.report.model import MAX_REPORT_BYTES  # noqa: PLC0415
+
+    file = File(path.as_posix(), read_file(path, MAX_REPORT_BYTES, hint="`runback-gate run` writes it"))
+    earlier = File(previous.as_posix(), read_file(previous, MAX_BUNDLE_BYTES)) if previous else None
+    options = SignOptions(earlier, svr, job.commits, _gate_of(path))
+    return sign(file, _signer(chosen, job), origin, options)
+
+
+def _gate_of(report: Path) -> Path | None:
+    """The folder of the gate whose report lies in its usual place."""
+    root = report.parent.parent
+    return root if report.parent.name == ".runback" and (root / GATE_FILE).is_file() else None
 
 
 def read_job(environment: Mapping[str, str]) -> Job:
@@ -149,6 +171,7 @@ def read_job(environment: Mapping[str, str]) -> Job:
         url=f"{repository}/actions/runs/{run}/attempts/{attempt}" if repository and run else None,
         attempt=int(attempt) if re.fullmatch("[1-9][0-9]{0,8}", attempt) else 1,
         private=private if isinstance(private, bool) else None,
+        commits=tuple(_heads(event)),
     )
 
 
@@ -171,10 +194,17 @@ def trust_of(path: Path | None, *, offline: bool = False) -> Trust:
     return read_trust(read_file(path, MAX_TRUST_BYTES), path.as_posix())
 
 
-def _origin(job: Job, repository: str | None, ref: str | None, commit: str | None) -> Origin:
-    from runback_gate.attest.statement import Origin  # noqa: PLC0415
+def job_origin(job: Job, repository: str | None = None, ref: str | None = None, commit: str | None = None) -> Origin:
+    """Where a result was made: what somebody said, else what the job says.
 
-    if commit is not None and not _COMMIT.fullmatch(commit):
+    Raises:
+        InputError: the commit is none.
+    """
+    from runback_gate.attest.statement import Origin  # noqa: PLC0415
+    from runback_gate.canonical import is_commit  # noqa: PLC0415
+
+    commit = commit or job.commit
+    if commit is not None and not is_commit(commit):
         raise InputError(f"--commit {commit}: not a commit", hint="40 or 64 hex digits, lower case")
     return Origin(
         repository=repository_url(repository) if repository else job.repository,
@@ -185,51 +215,19 @@ def _origin(job: Job, repository: str | None, ref: str | None, commit: str | Non
     )
 
 
-def _after(path: Path, gate: str, origin: Origin) -> Origin:
-    """The origin as that of the result after another, whose bundle is read and not verified: `verify --history` does.
+def _signer(chosen: Chosen, job: Job) -> Key | Keyless:
+    from runback_gate.app.signing import Key, Keyless  # noqa: PLC0415
 
-    Raises:
-        InputError: no bundle of a gate, or of another branch.
-    """
-    import dataclasses  # noqa: PLC0415
+    if chosen.key is not None:
+        return Key(private_key(chosen.key))
+    from runback_gate.attest.sigstore import ambient_token  # noqa: PLC0415  half a second
 
-    from runback_gate.attest.bundle import MAX_BUNDLE_BYTES, envelope_of, read_bundle  # noqa: PLC0415
-    from runback_gate.attest.history import statement_digest  # noqa: PLC0415
-    from runback_gate.attest.statement import read_statement  # noqa: PLC0415
-
-    bundle = read_bundle(read_file(path, MAX_BUNDLE_BYTES), path.as_posix())
-    before = read_statement(envelope_of(bundle, path.as_posix()).payload, path.as_posix())
-    facts = before.facts
-    if (facts.gate, facts.repository, facts.ref) != (gate, origin.repository, origin.ref):
-        hint = "the chain is that of one gate, repository and ref"
-        raise InputError(f"{path.as_posix()}: the result of another branch", hint=hint)
-    again = facts.commit == origin.commit and facts.commit is not None
-    return dataclasses.replace(
-        origin,
-        number=facts.number + 1,
-        attempt=max(origin.attempt, facts.attempt + 1 if again else 1),
-        previous=statement_digest(before),
-    )
-
-
-def _with_key(payloads: list[bytes], source: str) -> list[Json]:
-    from runback_gate.attest.bundle import IN_TOTO  # noqa: PLC0415
-    from runback_gate.attest.keys import sign_payload  # noqa: PLC0415
-
-    key = private_key(source)
-    return [sign_payload(key, IN_TOTO, payload) for payload in payloads]
-
-
-def _without_key(payloads: list[bytes], token: str | None, path: Path | None, *, public_log: bool) -> list[Json]:
-    from runback_gate.attest.sigstore import ambient_token, sign_keyless  # noqa: PLC0415  half a second
-
-    trust = trust_of(path)
-    if trust.public and not public_log:
-        hint = "--public-log publishes it, --trust-config names your own Sigstore, --key needs neither"
-        message = "the public log would name repository, workflow and commit for ever, and it is not known to be public"
-        raise InputError(message, hint=hint)
-    raw = _token(token) if token is not None else ambient_token(secrets_of(os.environ))
-    return list(sign_keyless(payloads, raw, trust, pause=time.sleep))
+    trust, allowed = trust_of(chosen.trust_config), chosen.public_log or job.private is False
+    if chosen.token is not None:
+        return Keyless(_token(chosen.token), trust, allowed, time.sleep)
+    # A token is not asked for in vain: `sign` says why it would not be used.
+    token = ambient_token(secrets_of(os.environ)) if allowed or not trust.public else ""
+    return Keyless(token, trust, allowed, time.sleep)
 
 
 def _token(source: str) -> str:
@@ -242,12 +240,10 @@ def _token(source: str) -> str:
     return data.strip()
 
 
-def _write(statement: Statement, bundles: list[Json], paths: list[Path], *, as_json: bool) -> None:
-    from runback_gate.attest.bundle import bundle_bytes  # noqa: PLC0415
+def show_signed(statement: Statement, paths: list[Path], *, as_json: bool = False) -> None:
+    """Print what was signed, and where the bundles are."""
     from runback_gate.attest.history import statement_digest  # noqa: PLC0415
 
-    for path, bundle in zip(paths, bundles, strict=True):
-        write_file(path, bundle_bytes(bundle))
     facts = statement.facts
     if as_json:
         place = {"number": facts.number, "attempt": facts.attempt, "statement": statement_digest(statement)}
@@ -257,12 +253,24 @@ def _write(statement: Statement, bundles: list[Json], paths: list[Path], *, as_j
     reason = f": {facts.reason}" if facts.reason else ""
     click.echo(f"signed     {statement.result}{inert(reason)}   number {facts.number}, attempt {facts.attempt}")
     click.echo(f"statement  {statement_digest(statement)}")
+    if facts.commit is not None and facts.head is None:
+        click.echo(f"note       the report names no commit: that it is of {facts.commit} is the signer's word")
     for path in paths:
         click.echo(f"bundle     {inert(path.as_posix())}")
 
 
+def _heads(event: dict[str, Any]) -> Iterator[str]:
+    for *names, last in (("pull_request", "head", "sha"), ("workflow_run", "head_sha"), ("merge_group", "head_sha")):
+        value: Any = event
+        for name in names:
+            value = value.get(name) if isinstance(value, dict) else None
+        if isinstance(value, dict) and isinstance(value.get(last), str):
+            yield value[last]
+
+
 def _event(path: str | None) -> dict[str, Any]:
     from runback_gate.canonical import parse_json  # noqa: PLC0415
+    from runback_gate.github.event import MAX_EVENT_BYTES  # noqa: PLC0415
 
     if not path:
         return {}

@@ -21,6 +21,7 @@ import click
 
 from runback_gate.cli import terminal
 from runback_gate.cli.files import write_file, write_lines
+from runback_gate.errors import Location, WriteError
 from runback_gate.report import renderer
 from runback_gate.report.model import Report, report_parts, write_report
 from runback_gate.report.text import json_log, log, markup_log
@@ -28,6 +29,10 @@ from runback_gate.report.text import terminal as inert
 
 FILES = {"markdown": "report.md", "html": "report.html", "junit": "junit.xml", "sarif": "report.sarif"}
 """Formats that `run` can write beside report.json, and their file names."""
+REPORT = "report.json"
+BUNDLE = "attestation.json"
+OUTPUTS = (REPORT, *FILES.values(), BUNDLE)
+"""What stands for one run. None of an earlier one may stay: it would be taken for what this one says."""
 
 _FOR_LOG: dict[str, Callable[[str], str]] = {
     "markdown": log,
@@ -87,13 +92,30 @@ def output_options(command: Command) -> Command:
     return wrapped
 
 
+def remove_outputs(folder: Path) -> None:
+    """Remove what an earlier run left, or the commit brought, before anything is judged.
+
+    Raises:
+        WriteError: a file of that name cannot be removed.
+    """
+    for path in (folder / name for name in OUTPUTS):
+        # What is no file is no report; whoever writes there says so.
+        if path.is_file() or path.is_symlink():
+            try:
+                path.unlink()
+            except OSError as error:
+                message = f"what an earlier run left cannot be removed: {error.strerror}"
+                raise WriteError(message, location=Location(path.as_posix())) from error
+
+
 def publish(report: Report, folder: Path, output: Output, *, seconds: float | None = None) -> int:
     """Write and show a report, and how long it took where models were asked; the exit code is that of its verdict.
 
     Raises:
         WriteError: a file cannot be written.
     """
-    write_lines(folder / "report.json", report_parts(report))
+    remove_outputs(folder)
+    write_lines(folder / REPORT, report_parts(report))
     for form in output.formats:
         write_file(folder / FILES[form], render_as(report, form).encode())
     if output.as_json:
@@ -107,7 +129,7 @@ def publish(report: Report, folder: Path, output: Output, *, seconds: float | No
         click.echo(render_as(report, "console", show_all=output.show_all), nl=False)
         if report.spend.calls and seconds is not None:
             click.echo(f"time       {seconds:.1f} s")
-        click.echo(f"report     {inert((folder / 'report.json').as_posix())}")
+        click.echo(f"report     {inert((folder / REPORT).as_posix())}")
     if output.annotate:
         click.echo(render_as(report, "github"), nl=False)
     return report.exit_code

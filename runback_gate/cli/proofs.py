@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from runback_gate.audit.locate import named_event
-from runback_gate.audit.proof import Proved, consistency, inclusion, verify_proof
+from runback_gate.audit.proof import ProofResult, consistency, inclusion, verify_proof
 from runback_gate.audit.verify import verify_record
 from runback_gate.chain import value_state
 from runback_gate.cli import terminal
@@ -71,7 +71,7 @@ def consistency_(old: Path, new: Path, out: Path | None, key: str | None, as_jso
     return show(found, earlier, as_json=as_json)
 
 
-def show_proof(proved: Proved, *, as_json: bool) -> int:
+def show_proof(proved: ProofResult, *, as_json: bool) -> int:
     """Print what a proof says, and give the exit code."""
     if as_json:
         terminal.print_json(_facts(proved))
@@ -81,7 +81,7 @@ def show_proof(proved: Proved, *, as_json: bool) -> int:
     return EXIT[proved.status]
 
 
-def _facts(proved: Proved) -> dict[str, Any]:
+def _facts(proved: ProofResult) -> dict[str, Any]:
     at = proved.statement.checkpoint
     facts: dict[str, Any] = {
         "kind": proved.kind,
@@ -98,7 +98,7 @@ def _facts(proved: Proved) -> dict[str, Any]:
     return facts
 
 
-def _rows(proved: Proved) -> Iterator[tuple[str, str]]:
+def _rows(proved: ProofResult) -> Iterator[tuple[str, str]]:
     at = proved.statement.checkpoint
     if proved.event is not None:
         yield proved.status.upper(), f"{named_event('event', proved.event)} is leaf {proved.index:,} of {at.size:,}"

@@ -19,7 +19,7 @@ from runback_gate.audit.frame import OWN, STATEMENT_LINE, read_statement
 from runback_gate.audit.proof import is_proof
 from runback_gate.audit.record import Sign
 from runback_gate.audit.scope import covers, excludes_not, open_points
-from runback_gate.audit.verify import Check, Verification
+from runback_gate.audit.verify import Check, RecordVerification
 from runback_gate.cli import terminal
 from runback_gate.cli.files import read_file, read_lines
 from runback_gate.errors import InputError, Location
@@ -78,20 +78,20 @@ def is_proof_file(path: Path) -> bool:
     return is_proof(next(read_lines(path), b""))
 
 
-def facts(found: Verification) -> dict[str, Any]:
+def facts(found: RecordVerification) -> dict[str, Any]:
     """A verification as JSON."""
-    told = found.statement
+    statement = found.statement
     facts: dict[str, Any] = {"status": found.status, "exit": EXIT[found.status], "reason": found.reason}
     facts["fault"] = None if found.fault is None else dataclasses.asdict(found.fault)
     facts |= {"lines": found.lines, "signed": found.signed, **dataclasses.asdict(found.counts)}
-    if told is not None:
-        at = told.checkpoint
+    if statement is not None:
+        at = statement.checkpoint
         facts["checkpoint"] = {"origin": at.origin, "size": at.size, "root": at.root.hex(), "text": at.text}
-        facts |= {"created": told.created, "tool": told.tool}
+        facts |= {"created": statement.created, "tool": statement.tool}
     return facts
 
 
-def _scope(found: Verification, earlier: Checkpoint | None) -> dict[str, Any]:
+def _scope(found: RecordVerification, earlier: Checkpoint | None) -> dict[str, Any]:
     return {
         "covers": covers(found),
         "notCovered": open_points(found),
@@ -99,14 +99,14 @@ def _scope(found: Verification, earlier: Checkpoint | None) -> dict[str, Any]:
     }
 
 
-def summary(found: Verification) -> str:
+def summary(found: RecordVerification) -> str:
     """What a record carries, in a few words."""
     counts = found.counts
     parts = [(counts.runs, "run"), (counts.reports, "report"), (counts.events, "event")]
     return " · ".join(terminal.many(number, noun) for number, noun in parts if number)
 
 
-def show(found: Verification, earlier: Checkpoint | None, *, as_json: bool) -> int:
+def show(found: RecordVerification, earlier: Checkpoint | None, *, as_json: bool) -> int:
     """Print what verifying a record found, and give the exit code."""
     if as_json:
         terminal.print_json({**facts(found), **_scope(found, earlier)})
@@ -116,7 +116,7 @@ def show(found: Verification, earlier: Checkpoint | None, *, as_json: bool) -> i
     return EXIT[found.status]
 
 
-def _rows(found: Verification, earlier: Checkpoint | None) -> Iterator[tuple[str, str]]:
+def _rows(found: RecordVerification, earlier: Checkpoint | None) -> Iterator[tuple[str, str]]:
     if (fault := found.fault) is not None:
         event = f" · event {fault.event}" if fault.event else ""
         place = f"bytes {fault.start}–{fault.end - 1}" if fault.end > fault.start else f"byte {fault.start}"
@@ -126,14 +126,14 @@ def _rows(found: Verification, earlier: Checkpoint | None) -> Iterator[tuple[str
     yield found.status.upper(), f"{terminal.many(found.lines, 'line')} · {summary(found)}"
     if found.reason:
         yield "reason", found.reason
-    if told := found.statement:
-        at = told.checkpoint
+    if statement := found.statement:
+        at = statement.checkpoint
         yield "checkpoint", f"{at.origin} · {at.size:,} leaves · root {at.root.hex()}"
-        yield "made", f"{told.created} by {told.tool}"
+        yield "made", f"{statement.created} by {statement.tool}"
     counts = found.counts
     if counts.values:
-        before = told.counts.withheld if told else 0
-        erased = f"{counts.erased:,} erased{_later(counts.erased - found.told)}"
+        before = statement.counts.withheld if statement else 0
+        erased = f"{counts.erased:,} erased{_later(counts.erased - found.signed_erasures)}"
         withheld = f"{counts.withheld:,} withheld{_later(counts.withheld - before)}"
         yield "values", f"{counts.held:,} to read · {erased} · {withheld}"
     for name, texts in (

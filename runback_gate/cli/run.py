@@ -13,7 +13,7 @@ import click
 from runback_gate.app.paths import below
 from runback_gate.cli import terminal
 from runback_gate.cli.live import interruptible, live_options, live_options_from
-from runback_gate.cli.output import Output, output_options, publish
+from runback_gate.cli.output import Output, output_options, publish, remove_outputs
 from runback_gate.errors import InputError
 
 if TYPE_CHECKING:
@@ -94,6 +94,8 @@ def run(
     live = live_options_from(asked)
     # Only the folder that a person names may lie outside, not one that the repository links.
     folder = output.folder or below(root, ".runback")
+    if not live.plan:
+        remove_outputs(folder)
     begun = time.monotonic()
     with (
         interruptible() as stop,

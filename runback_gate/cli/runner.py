@@ -18,14 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
+from runback_gate.cli.output import OUTPUTS
 from runback_gate.errors import InputError, Location, PathError, WriteError
 from runback_gate.report.text import line
 
 MAX_SUMMARY: Final = 1_000_000
 """Bytes of one step's summary. GitHub takes 1 MiB and drops the whole of what is longer."""
-
-REPORTS: Final = ("report.json", "report.sarif", "report.md")
-"""Files that are written to the folder of the reports."""
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _TRUTH: Final = {"true": True, "false": False}
@@ -163,7 +161,7 @@ def open_runner(
             for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")
         )
         drop = user if user is not None and os.geteuid() == 0 else None
-        own_folder(workspace, report, drop, stale=() if keep else REPORTS)
+        own_folder(workspace, report, drop, stale=() if keep else OUTPUTS)
         if drop is not None:
             os.setgroups([])
             os.setgid(drop)
@@ -171,7 +169,7 @@ def open_runner(
         yield Runner(outputs, summary, workspace / report)
 
 
-def own_folder(workspace: Path, name: str, user: int | None, stale: Sequence[str] = REPORTS) -> None:
+def own_folder(workspace: Path, name: str, user: int | None, stale: Sequence[str] = OUTPUTS) -> None:
     """Make the folder `name` below the workspace, step by step without following a link, and give it to `user`.
 
     The files `stale`, of an earlier run or such as the change brings, are removed: they say nothing of this one. The

@@ -15,29 +15,25 @@ from pathlib import Path
 
 import click
 
-from runback_gate.cli.files import read_file
+from runback_gate.cli.files import read_file, write_file
+from runback_gate.cli.output import BUNDLE
 from runback_gate.cli.runner import Inputs, Runner
 from runback_gate.errors import GitHubError
 from runback_gate.report.text import command_data, terminal
 
-BUNDLE = "attestation.json"
-
 
 def sign(inputs: Inputs, report: Path, runner: Runner) -> int:
     """Sign a report as `attest` does; that the store takes the bundle is wished for, not needed."""
-    from runback_gate.cli.attest import attest  # noqa: PLC0415  a job that judges does without
+    from runback_gate.cli.attest import Chosen, job_origin, read_job, show_signed, sign_report  # noqa: PLC0415  heavy
 
-    path = runner.folder / BUNDLE
-    words = [str(report), "--out", str(path)]
-    words += ["--key", inputs.key] if inputs.key else ["--keyless"]
-    words += ["--public-log"] if inputs.public_log else []
-    # A command keeps the help option that its first context made.
-    with attest.make_context("attest", words, help_option_names=["-h", "--help"]) as context:
-        code = attest.invoke(context)
+    path, job = runner.folder / BUNDLE, read_job(os.environ)
+    signed = sign_report(report, Chosen(inputs.key, public_log=inputs.public_log), job, job_origin(job))
+    write_file(path, signed.bundle)
+    show_signed(signed.statement, [path])
     runner.output("bundle", f"{inputs.report}/{BUNDLE}")
     if inputs.store:
         _store(inputs, path)
-    return int(code)
+    return 0
 
 
 def _store(inputs: Inputs, path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,20 +12,18 @@ from runback_gate.cli import terminal
 from runback_gate.cli.attest import repository_url, trust_of
 from runback_gate.cli.files import read_file
 from runback_gate.cli.keys import public_key
-from runback_gate.errors import DocumentError, InputError, IntegrityError, Location
+from runback_gate.errors import InputError, Location
 
 if TYPE_CHECKING:
-    from runback_gate.attest.bundle import Json
-    from runback_gate.attest.proof import Proof
-    from runback_gate.attest.show import Given
-    from runback_gate.attest.statement import Statement
-    from runback_gate.attest.verify import Verification, Wanted
-
-    Prove = Callable[[Json, str], Proof]
+    from runback_gate.app.signing import File
+    from runback_gate.app.verifying import Prove
+    from runback_gate.attest.commands import VerifyOptions
+    from runback_gate.attest.verify import Verification
 
 GITHUB = "https://github.com/"
 GITHUB_ISSUER = "https://token.actions.githubusercontent.com"
 MAX_FILE_BYTES = 64 << 20
+MAX_BUNDLE_BYTES = 16 << 20
 
 
 @click.command()
@@ -85,13 +83,15 @@ def verify(
 
     Exit codes: 0 signed and passed, 1 invalid, 2 could not be verified, 3 signed but not passed.
     """
-    from runback_gate.attest.show import Given  # noqa: PLC0415  `--help` does without
-    from runback_gate.attest.statement import REPORT_NAME  # noqa: PLC0415
-    from runback_gate.attest.verify import Wanted  # noqa: PLC0415
+    from runback_gate.app.signing import File  # noqa: PLC0415  `--help` does without
+    from runback_gate.app.verifying import verify as verified  # noqa: PLC0415
+    from runback_gate.attest.commands import VerifyOptions  # noqa: PLC0415
+    from runback_gate.attest.verify import Expectations  # noqa: PLC0415
 
     needless = key is not None and (trigger or issuer or trust_config or offline or allow_pull_request)
     issuer = _issuer(key, identity, issuer, needless=bool(needless))
-    wanted = Wanted(
+    _whole_commit(commit)
+    expected = Expectations(
         identity=identity,
         issuer=issuer,
         repository=repository_url(repository) if repository else None,
@@ -103,10 +103,21 @@ def verify(
         files=tuple((path.as_posix(), read_file(path, MAX_FILE_BYTES)) for path in agents),
     )
     prove, is_config = _prover(key, trust_config, offline=offline)
-    found = _verified(bundle, history, prove, wanted)
+    data = read_file(bundle, MAX_BUNDLE_BYTES, hint="`runback-gate attest` writes it")
+    found = verified(File(bundle.as_posix(), data), prove, expected, _others(history))
+    names = tuple(path.as_posix() for path in agents)
     trust = trust_config.as_posix() if trust_config else None
-    shown = report.as_posix() if report else REPORT_NAME
-    return _say(found, Given(bundle.as_posix(), shown, identity, issuer, key, trust, is_config), as_json=as_json)
+    shown = report.as_posix() if report else None
+    options = VerifyOptions(bundle.as_posix(), shown, names, identity, issuer, key, trust, is_config)
+    return _say(found, options, as_json=as_json)
+
+
+def _whole_commit(commit: str | None) -> None:
+    from runback_gate.canonical import is_commit  # noqa: PLC0415
+
+    if commit is not None and not is_commit(commit):
+        message = f"--commit {commit[:80]}: not a full commit id: 40 or 64 hexadecimal digits, lower case"
+        raise click.UsageError(message, click.get_current_context())
 
 
 def _issuer(key: str | None, identity: str | None, issuer: str | None, *, needless: bool) -> str | None:
@@ -123,11 +134,12 @@ def _issuer(key: str | None, identity: str | None, issuer: str | None, *, needle
     return GITHUB_ISSUER
 
 
-def _say(found: Verification, given: Given, *, as_json: bool) -> int:
+def _say(found: Verification, options: VerifyOptions, *, as_json: bool) -> int:
+    from runback_gate.attest.commands import commands  # noqa: PLC0415
     from runback_gate.attest.show import as_json as value  # noqa: PLC0415
-    from runback_gate.attest.show import commands, lines  # noqa: PLC0415
+    from runback_gate.attest.show import lines  # noqa: PLC0415
 
-    others = commands(given, found.proof)
+    others = commands(options, found)
     if as_json:
         terminal.print_json(value(found, others))
     else:
@@ -137,60 +149,23 @@ def _say(found: Verification, given: Given, *, as_json: bool) -> int:
 
 def _prover(key: str | None, trust_config: Path | None, *, offline: bool) -> tuple[Prove, bool]:
     """How a signature is verified, and whether the trust came as a whole client configuration."""
-    from runback_gate.attest.bundle import IN_TOTO  # noqa: PLC0415
-    from runback_gate.attest.proof import Proof  # noqa: PLC0415
+    from runback_gate.app.verifying import prove_by_key, prove_by_trust  # noqa: PLC0415
 
-    if key is None:
-        from runback_gate.attest.sigstore import verify_keyless  # noqa: PLC0415  half a second
-
-        trust = trust_of(trust_config, offline=offline)
-        return lambda bundle, path: verify_keyless(bundle, trust, path), trust.config is not None
-    from runback_gate.attest.keys import key_digest, verify_payload  # noqa: PLC0415
-
-    public = public_key(key)
-
-    def prove(bundle: Json, path: str) -> Proof:
-        return Proof(verify_payload(public, bundle, IN_TOTO, path=path), key=key_digest(public))
-
-    return prove, False
+    if key is not None:
+        return prove_by_key(public_key(key)), False
+    trust = trust_of(trust_config, offline=offline)
+    return prove_by_trust(trust), trust.config is not None
 
 
-def _verified(path: Path, history: Iterable[Path], prove: Prove, wanted: Wanted) -> Verification:
-    from runback_gate.attest.history import trace  # noqa: PLC0415
-    from runback_gate.attest.show import invalid  # noqa: PLC0415
-    from runback_gate.attest.statement import read_statement  # noqa: PLC0415
-    from runback_gate.attest.verify import judge  # noqa: PLC0415
+def _others(paths: Iterable[Path]) -> Iterator[File]:
+    """The bundles that were named, and those of the folders among them."""
+    from runback_gate.app.signing import File  # noqa: PLC0415
 
-    bundle = _read(path)
-    try:
-        proof = prove(bundle, path.as_posix())
-    except (IntegrityError, DocumentError) as error:
-        return invalid(str(error))
-    statement = read_statement(proof.payload, path.as_posix())
-    others, faults = _earlier(history, prove, wanted)
-    found = trace(statement, others, faults) if others or faults else None
-    return judge(proof, statement, wanted, found)
+    for path in _files(paths):
+        yield File(path.as_posix(), read_file(path, MAX_BUNDLE_BYTES, hint="`runback-gate attest` writes it"))
 
 
-def _earlier(history: Iterable[Path], prove: Prove, wanted: Wanted) -> tuple[list[Statement], list[str]]:
-    """The other results of the branch, and what is wrong with those that the same reader would not believe."""
-    from runback_gate.attest.statement import read_statement  # noqa: PLC0415
-    from runback_gate.attest.verify import signer_faults  # noqa: PLC0415
-
-    statements, faults = [], []
-    for path in _files(history):
-        name, bundle = path.as_posix(), _read(path)
-        try:
-            proof = prove(bundle, name)
-        except (IntegrityError, DocumentError) as error:
-            faults.append(str(error))
-            continue
-        faults += [f"{name}: {fault.message}" for fault in signer_faults(proof, wanted)]
-        statements.append(read_statement(proof.payload, name))
-    return statements, faults
-
-
-def _files(paths: Iterable[Path]) -> Iterable[Path]:
+def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         if not path.is_dir():
             yield path
@@ -202,9 +177,3 @@ def _files(paths: Iterable[Path]) -> Iterable[Path]:
         if not files:
             raise InputError("no bundle in it", hint="bundles end in .json", location=Location(path.as_posix()))
         yield from files
-
-
-def _read(path: Path) -> Json:
-    from runback_gate.attest.bundle import MAX_BUNDLE_BYTES, read_bundle  # noqa: PLC0415
-
-    return read_bundle(read_file(path, MAX_BUNDLE_BYTES, hint="`runback-gate attest` writes it"), path.as_posix())

@@ -21,13 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from runback_gate.canonical import is_commit
 from runback_gate.documents import nearest, quoted
 from runback_gate.errors import InputError, Location, PathError
 from runback_gate.revision.git import Process, run
 from runback_gate.revision.tree import MAX_FILES, Entry, Tree, find_folder, make_entry
 
 NO_REPOSITORY: Final = "not in a git repository"
-_COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _NAME: Final = re.compile(r"[^\x00-\x1f\x7f]{1,1024}")
 _ENTRY: Final = re.compile(
     rb"(?P<mode>\d{6}) \w+ (?P<object>[0-9a-f]{40,64}) +(?P<size>-|BAD|\d+)\t(?P<path>.+)", re.DOTALL
@@ -67,7 +67,7 @@ class Repository:
             hint = "write refs/heads/…, or the commit id"
             raise InputError(f"the revision {quoted(revision)} is ambiguous", hint=hint)
         commit = found.out.decode("ascii", "replace").strip()
-        if found.code or not _COMMIT.fullmatch(commit):
+        if found.code or not is_commit(commit):
             raise InputError(f"no revision is named {quoted(revision)}", hint=self._near(revision))
         return commit
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from runback_gate.attest.bundle import Json
 from runback_gate.attest.sigstore import Trust, read_trust, sign_keyless
 from runback_gate.attest.statement import statement_bytes
+from runback_gate.dsse import Json
 from tests.attest.samples import statement
 from tests.sigstack.stack import Stack
 

@@ -6,16 +6,8 @@ import json
 
 import pytest
 
-from runback_gate.attest.bundle import (
-    MAX_BUNDLE_BYTES,
-    MEDIA_TYPE,
-    Json,
-    bundle_bytes,
-    decoded,
-    encoded,
-    envelope_of,
-    read_bundle,
-)
+from runback_gate.attest.bundle import MAX_BUNDLE_BYTES, MEDIA_TYPE, bundle_bytes, read_bundle
+from runback_gate.dsse import Json, decoded, encoded, envelope_of
 from runback_gate.errors import DocumentError
 
 

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from runback_gate.attest.bundle import IN_TOTO, Json, encoded
 from runback_gate.attest.keys import KeyType, key_hint, new_key, sign_payload
 from runback_gate.attest.statement import statement_bytes
+from runback_gate.dsse import IN_TOTO, Json, encoded
 from tests.attest.samples import red, statement
 from tests.sigstack.stack import IDENTITY, ISSUER, Stack
 

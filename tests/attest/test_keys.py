@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runback_gate.attest.bundle import IN_TOTO, Json, bundle_bytes, decoded, encoded, read_bundle
+from runback_gate.attest.bundle import bundle_bytes, read_bundle
 from runback_gate.attest.keys import (
     KeyType,
     PrivateKey,
@@ -23,13 +23,13 @@ from runback_gate.attest.keys import (
     load_private_key,
     load_public_key,
     new_key,
-    pre_authentication,
     private_pem,
     public_pem,
     sign_payload,
     verify_payload,
 )
 from runback_gate.canonical import digest_bytes
+from runback_gate.dsse import IN_TOTO, Json, decoded, encoded, pre_authentication
 from runback_gate.errors import DocumentError, InputError, IntegrityError, RunbackError
 
 KEYS = {kind: new_key(kind) for kind in get_args(KeyType)}

@@ -17,12 +17,13 @@ from typing import Any
 
 import pytest
 
-from runback_gate.attest.bundle import IN_TOTO, Json, bundle_bytes, read_bundle
+from runback_gate.attest.bundle import bundle_bytes, read_bundle
 from runback_gate.attest.keys import key_digest, new_key, sign_payload, verify_payload
 from runback_gate.attest.proof import Proof
 from runback_gate.attest.sigstore import sign_keyless, verify_keyless
 from runback_gate.attest.statement import read_statement, statement_bytes
-from runback_gate.attest.verify import Wanted, judge
+from runback_gate.attest.verify import Expectations, judge
+from runback_gate.dsse import IN_TOTO, Json
 from runback_gate.errors import InputError
 from runback_gate.report.model import write_report
 from tests.attest.conftest import never, trust_in
@@ -51,7 +52,7 @@ class Signed:
 
     def accepts(self, bundle: bytes, report: bytes = REPORT) -> bool:
         """Whether the reader accepts a bundle and a report, green or red."""
-        wanted = Wanted(identity=IDENTITY, issuer=ISSUER, commit=COMMIT, report=report)
+        wanted = Expectations(identity=IDENTITY, issuer=ISSUER, commit=COMMIT, report=report)
         try:
             proof = self.prove(read_bundle(bundle, "b"))
             return judge(proof, read_statement(proof.payload, "b"), wanted).exit_code in (0, 3)

@@ -14,12 +14,13 @@ from cryptography.x509 import load_der_x509_certificate
 from rfc3161_client import decode_timestamp_response
 from sigstore.models import ClientTrustConfig
 
-from runback_gate.attest.bundle import Json, bundle_bytes, decoded, encoded, read_bundle
+from runback_gate.attest.bundle import bundle_bytes, read_bundle
 from runback_gate.attest.certificate import issue_times
 from runback_gate.attest.keys import new_key, sign_payload
 from runback_gate.attest.proof import Identity
 from runback_gate.attest.sigstore import Trust, ambient_token, public_trust, read_trust, sign_keyless, verify_keyless
 from runback_gate.attest.statement import statement_bytes
+from runback_gate.dsse import Json, decoded, encoded
 from runback_gate.errors import DocumentError, InputError, IntegrityError, SigningError
 from tests.attest.conftest import never, trust_in
 from tests.attest.samples import IDENTITY_OF_MAIN, red, statement

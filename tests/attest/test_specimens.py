@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from runback_gate.attest.bundle import IN_TOTO, bundle_bytes, read_bundle
+from runback_gate.attest.bundle import bundle_bytes, read_bundle
 from runback_gate.attest.keys import load_public_key, new_key, public_pem, sign_payload, verify_payload
 from runback_gate.attest.sigstore import read_trust, sign_keyless, verify_keyless
 from runback_gate.attest.statement import read_statement, statement_bytes
-from runback_gate.attest.verify import Wanted, judge
+from runback_gate.attest.verify import Expectations, judge
+from runback_gate.dsse import IN_TOTO
 from tests.attest.conftest import never, trust_in
 from tests.attest.samples import IDENTITY_OF_MAIN, green, statement
 from tests.sigstack.stack import COMMIT, IDENTITY, ISSUER, Stack
@@ -64,4 +65,4 @@ def test_a_signature_of_a_workflow_verifies(name: str) -> None:
     assert (proof.payload, proof.identity) == (specimen("statement.json"), IDENTITY_OF_MAIN)
     assert proof.time is not None
     found = read_statement(proof.payload, name)
-    assert judge(proof, found, Wanted(identity=IDENTITY, issuer=ISSUER)).exit_code == 0
+    assert judge(proof, found, Expectations(identity=IDENTITY, issuer=ISSUER)).exit_code == 0

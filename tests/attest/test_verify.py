@@ -9,26 +9,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runback_gate.attest.history import History, trace
+from runback_gate.attest.history import History, build_history
 from runback_gate.attest.proof import Proof
 from runback_gate.attest.statement import Statement, statement_bytes
-from runback_gate.attest.verify import EXIT_CODES, Fault, Verification, Wanted, judge, signer_faults, workflow
+from runback_gate.attest.verify import EXIT_CODES, Expectations, Fault, Verification, judge, signer_faults, workflow
 from runback_gate.canonical import digest_bytes
 from runback_gate.errors import InputError
 from runback_gate.report.model import write_report
 from tests.attest.samples import REPOSITORY, green, proof, red, statement
 from tests.sigstack.stack import COMMIT, IDENTITY, ISSUER, REF, WORKFLOW
 
-WANTED = Wanted(identity=IDENTITY, issuer=ISSUER)
+WANTED = Expectations(identity=IDENTITY, issuer=ISSUER)
 SHARED = "https://github.com/acme/workflows/.github/workflows/gate.yml@refs/tags/v1"
 
 
-def wanted(**changes: Any) -> Wanted:
+def wanted(**changes: Any) -> Expectations:
     """What the reader expects, with something more."""
     return dataclasses.replace(WANTED, **changes)
 
 
-def faults(item: Statement, expected: Wanted = WANTED, **identity: Any) -> list[str]:
+def faults(item: Statement, expected: Expectations = WANTED, **identity: Any) -> list[str]:
     """What speaks against a result."""
     return [fault.message for fault in judge(proof(item, **identity), item, expected).faults]
 
@@ -47,7 +47,7 @@ def test_signed_and_not_passed() -> None:
 
 def test_invalid_is_worse_than_anything() -> None:
     """A fault is exit 1, whatever the result and the history."""
-    gap = trace(statement(number=2), [])
+    gap = build_history(statement(number=2), [])
     for item in (statement(), statement(red())):
         verification = judge(proof(item), item, wanted(identity="x"), gap)
         assert (verification.status, verification.exit_code) == ("invalid", 1)
@@ -58,8 +58,8 @@ def test_a_gap_cannot_be_verified() -> None:
     """A history that is not whole is exit 2, green or red."""
     for report in (green(), red()):
         item = statement(report, number=2)
-        assert judge(proof(item), item, WANTED, trace(item, [])).exit_code == 2
-    assert judge(proof(statement()), statement(), WANTED, trace(statement(), [])).exit_code == 0
+        assert judge(proof(item), item, WANTED, build_history(item, [])).exit_code == 2
+    assert judge(proof(statement()), statement(), WANTED, build_history(statement(), [])).exit_code == 0
 
 
 def test_exit_codes() -> None:
@@ -73,7 +73,7 @@ def test_one_more_flaw_never_helps(more: str, flaws: set[str]) -> None:
 
     def accepted(found: set[str]) -> bool:
         item = statement(red() if "red" in found else green(), number=2 if "gap" in found else 1)
-        history: History | None = trace(item, []) if "gap" in found else None
+        history: History | None = build_history(item, []) if "gap" in found else None
         expected = wanted(commit="c" * 40) if "faults" in found else WANTED
         return judge(proof(item), item, expected, history).exit_code == 0
 
@@ -188,7 +188,7 @@ def test_attempts_must_agree() -> None:
 
 def test_a_replayed_result() -> None:
     """A result of another commit, ref or repository than the reader's is refused, with a certificate or a key."""
-    expected = Wanted(repository="https://github.com/acme/b", ref="refs/heads/b", commit="b" * 40)
+    expected = Expectations(repository="https://github.com/acme/b", ref="refs/heads/b", commit="b" * 40)
     item = statement()
     by_key = Proof(statement_bytes(item), key="sha256:" + "0" * 64)
     assert [fault.message for fault in judge(by_key, item, expected).faults] == [
@@ -199,7 +199,7 @@ def test_a_replayed_result() -> None:
     assert f"the result of another commit: {COMMIT}, not {'b' * 40}" in faults(item, wanted(commit="b" * 40))
     unnamed = statement(commit=None)
     by_key = Proof(statement_bytes(unnamed), key="sha256:" + "0" * 64)
-    assert judge(by_key, unnamed, Wanted(commit="b" * 40)).faults == (
+    assert judge(by_key, unnamed, Expectations(commit="b" * 40)).faults == (
         Fault("commit", f"the result of another commit: none is named, not {'b' * 40}"),
     )
 
@@ -244,7 +244,7 @@ def test_a_report_that_cannot_be_read() -> None:
 def test_faults_of_the_history() -> None:
     """Results that contradict each other make the whole invalid."""
     item = statement()
-    history = trace(item, [], ["x.json: the signature does not match"])
+    history = build_history(item, [], ["x.json: the signature does not match"])
     assert judge(proof(item), item, WANTED, history).faults == (
         Fault("history", "x.json: the signature does not match"),
     )

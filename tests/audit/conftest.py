@@ -11,7 +11,7 @@ from typing import Any
 from runback_gate.attest.bundle import bundle_bytes, read_bundle
 from runback_gate.attest.keys import PrivateKey, new_key, sign_payload, verify_payload
 from runback_gate.audit.record import Part, export
-from runback_gate.audit.verify import Check, Verification, verify_record
+from runback_gate.audit.verify import Check, RecordVerification, verify_record
 from runback_gate.chain import append, tombstone, value_line
 
 ORIGIN = "acme.example/support"
@@ -76,6 +76,6 @@ def split(data: bytes) -> list[bytes]:
     return re.findall(rb"[^\n]*\n|[^\n]+", data)
 
 
-def verified(lines: list[bytes], **options: Any) -> Verification:
+def verified(lines: list[bytes], **options: Any) -> RecordVerification:
     """The verification with the key."""
     return verify_record(lines, **{"check": checker(), **options})

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runback_gate.audit.frame import BLOCK, Statement, line_entry, read_statement
+from runback_gate.audit.frame import BLOCK, RecordStatement, line_entry, read_statement
 from runback_gate.audit.record import Part, export
 from runback_gate.audit.tree import leaf_hash
 from runback_gate.canonical import canonical_bytes
@@ -156,7 +156,7 @@ def test_every_record_is_valid(runs: list[tuple[int, set[int]]], texts: list[byt
     report = report_part(b"".join(b"x" + text + b"\n" for text in texts))
     found = verified(record(*parts, report))
     assert (found.status, found.counts.runs, found.counts.reports) == ("valid", len(runs), 1)
-    assert found.told == found.counts.erased
+    assert found.signed_erasures == found.counts.erased
 
 
 @given(st.binary(max_size=40))
@@ -169,7 +169,7 @@ def test_another_payload_is_no_statement(data: bytes) -> None:
 def test_a_statement_has_one_form() -> None:
     """What is written is read; another field, another type or another order is refused."""
     found = verified(record()).statement
-    assert isinstance(found, Statement)
+    assert isinstance(found, RecordStatement)
     payload = found.payload()
     assert read_statement(payload) == found
     value = json.loads(payload)

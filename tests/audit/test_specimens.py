@@ -57,7 +57,7 @@ def test_a_record_is_valid() -> None:
     assert digest_bytes(data) == DIGEST
     kept = parse_checkpoint((SPECIMENS / "checkpoint.txt").read_text("utf-8"))
     found = verify_record(split(data), check=check(), earlier=kept)
-    assert (found.status, found.told) == ("valid", 1)
+    assert (found.status, found.signed_erasures) == ("valid", 1)
     assert found.counts == Counts(runs=2, reports=1, events=14, held=4, erased=1, withheld=1)
     [tombstone] = [line for line in split(data) if b'"tombstone"' in line]
     assert erasure(tombstone) == (NOW, "asked for by the customer")

@@ -12,28 +12,28 @@ from hypothesis import strategies as st
 from runback_gate.attest.keys import new_key, sign_payload
 from runback_gate.audit.checkpoint import Checkpoint
 from runback_gate.audit.frame import (
-    PAYLOAD_TYPE,
     SIGNATURE_LINE,
     STATEMENT_LINE,
     Counts,
     Frame,
-    Statement,
+    RecordStatement,
     line_entry,
     own_line,
     statement_line,
 )
 from runback_gate.audit.locate import Fault, byte_range, differing
 from runback_gate.audit.scope import covers, excludes_not, open_points
-from runback_gate.audit.verify import Verification, verify_record
+from runback_gate.audit.verify import RecordVerification, verify_record
 from runback_gate.canonical import canonical_bytes, sha256
 from runback_gate.chain import append, tombstone, withheld
+from runback_gate.dsse import IN_TOTO
 from runback_gate.errors import InputError, RunbackError
 from tests.audit.conftest import NOW, checker, key, record, report_part, run_lines, run_part, split, verified
 
 SAMPLE = record()
 
 
-def fault(found: Verification) -> Fault:
+def fault(found: RecordVerification) -> Fault:
     """The fault of an invalid record."""
     assert found.status == "invalid"
     assert found.fault is not None
@@ -173,7 +173,7 @@ def test_a_value_may_be_erased_after_signing() -> None:
     at = place(SAMPLE, b"message 1")
     name = SAMPLE[at][7:78].decode()
     found = verified([*SAMPLE[:at], tombstone(name, at=NOW, reason="asked for"), *SAMPLE[at + 1 :]])
-    assert (found.status, found.counts.erased, found.counts.held, found.told) == ("valid", 1, 1, 0)
+    assert (found.status, found.counts.erased, found.counts.held, found.signed_erasures) == ("valid", 1, 1, 0)
     assert open_points(found) == ("time and reason of 1 erasure: made after signing",)
 
 
@@ -189,7 +189,7 @@ def test_a_tombstone_from_before_is_under_the_signature() -> None:
     """Neither its reason can be changed nor the value come back."""
     lines = record(run_part("sample", 5, erased=(0,)))
     at = place(lines, b"tombstone")
-    assert verified(lines).told == 1
+    assert verified(lines).signed_erasures == 1
     assert open_points(verified(lines)) == ()
     assert "time and reason of 1 erasure" in covers(verified(lines))
     found = fault(verified(changed(lines, at, b"customer", b"operator")))
@@ -204,7 +204,7 @@ def test_erasures_from_before_and_after_are_told_apart() -> None:
     at = place(lines, b"message 3")
     later = [*lines[:at], tombstone(lines[at][7:78].decode(), at=NOW, reason="later"), *lines[at + 1 :]]
     found = verified(later)
-    assert (found.status, found.told, found.counts.erased) == ("valid", 1, 2)
+    assert (found.status, found.signed_erasures, found.counts.erased) == ("valid", 1, 2)
     assert (
         fault(verified(changed(later, place(later, b'"n":5'), b'"n":5', b'"n":6'))).line == place(later, b'"n":5') + 1
     )
@@ -251,7 +251,7 @@ def test_another_file_is_not_a_record(lines: list[bytes]) -> None:
         verify_record(lines)
 
 
-def signed_like_this(lines: list[bytes], **counts: int) -> Verification:
+def signed_like_this(lines: list[bytes], **counts: int) -> RecordVerification:
     """The verification of a record whose maker signed these lines: what is odd in them is no later change."""
     frame, written = Frame(), []
     for line in lines:
@@ -266,8 +266,8 @@ def signed_like_this(lines: list[bytes], **counts: int) -> Verification:
     if frame.entries:
         written.append(frame.index())
     checkpoint = Checkpoint("acme.example/support", frame.tree.size, frame.tree.root)
-    payload = Statement(checkpoint, frame.index_digest, Counts(**counts), NOW, "t").payload()
-    signature = own_line("signature", {"bundle": sign_payload(key(), PAYLOAD_TYPE, payload)})
+    payload = RecordStatement(checkpoint, frame.index_digest, Counts(**counts), NOW, "t").payload()
+    signature = own_line("signature", {"bundle": sign_payload(key(), IN_TOTO, payload)})
     return verified([*written, statement_line(payload), signature])
 
 

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from runback_gate.app.judge import JudgeOptions
-from runback_gate.attest.bundle import envelope_of, read_bundle
+from runback_gate.attest.bundle import read_bundle
 from runback_gate.attest.statement import read_statement
+from runback_gate.dsse import envelope_of
 from runback_gate.errors import WriteError
 from runback_gate.report.model import read_report
 from tests.cli.conftest import Command, Result, change

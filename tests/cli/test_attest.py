@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from sigstore.models import ClientTrustConfig
 
-from runback_gate.attest.bundle import envelope_of, read_bundle
+from runback_gate.attest.bundle import read_bundle
 from runback_gate.attest.history import statement_digest
 from runback_gate.attest.statement import SVR, Statement, read_statement
 from runback_gate.cli.attest import Job, read_job
+from runback_gate.dsse import envelope_of
 from runback_gate.errors import InputError
 from tests.cli.conftest import Command, change, write
 from tests.sigstack.stack import COMMIT, IDENTITY, REF, SECRET, STAMPS, Stack
@@ -112,6 +113,7 @@ def test_a_result_is_signed(judged: Path, command: Command) -> None:
     assert [line.split()[:2] for line in result.out.splitlines()] == [
         ["signed", "PASSED"],
         ["statement", result.out.splitlines()[1].split()[1]],
+        ["note", "the"],
         ["bundle", ".runback/attestation.json"],
     ]
     facts = said().facts
@@ -299,3 +301,66 @@ def test_what_a_job_is(here: Path) -> None:
     write(here / "event.json", "{")
     with pytest.raises(InputError, match="the event of the job cannot be read"):
         read_job(facts)
+
+
+def test_a_report_of_another_commit(judged: Path, command: Command, refused: Callable[..., str]) -> None:
+    """What a report says that it judged is what it is signed for: by an option, and by what the job is about."""
+    assert command("run", "--head", "a" * 40).code == 0
+    assert "the report is of commit aaaa" in refused("attest", *KEY, "--commit", "b" * 40)
+    assert command("attest", *KEY, "--commit", "a" * 40).code == 0
+    assert command("attest", *KEY).code == 0
+    assert said().facts.commit == "a" * 40
+    assert judged.is_dir()
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"pull_request": {"head": {"sha": "a" * 40}}},
+        {"workflow_run": {"head_sha": "a" * 40}},
+        {"merge_group": {"head_sha": "a" * 40}},
+    ],
+)
+@pytest.mark.usefixtures("judged")
+def test_a_job_is_about_the_head_that_its_event_names(
+    job: Callable[..., None], command: Command, refused: Callable[..., str], event: dict[str, object]
+) -> None:
+    """The workflow runs for a merge or for the main branch, and judges another commit, which the event names."""
+    job(event)
+    assert command("run", "--head", "a" * 40).code == 0
+    assert command("attest", *KEY).code == 0
+    assert (said().facts.commit, said().facts.head) == (COMMIT, "a" * 40)
+    assert command("run", "--head", "c" * 40).code == 0
+    assert f"not of {COMMIT} or {'a' * 40}" in refused("attest", *KEY)
+
+
+@pytest.mark.parametrize("name", ["runback.yaml", "agents/support.yaml", "datasets/support.yaml"])
+def test_a_report_of_other_files(judged: Path, refused: Callable[..., str], name: str) -> None:
+    """A report that an earlier run left is not signed for files that it did not judge, nor for files that are gone."""
+    path = judged / name
+    data = path.read_bytes()
+    # Where no gate lies there is nothing to hold a report against.
+    gone = path.unlink if name != "runback.yaml" else lambda: path.write_bytes(b"")
+    for change_it in (lambda: path.write_bytes(data + b"# later\n"), gone):
+        change_it()
+        assert f"the report is of another run: {name} is not the file that it judged" in refused("attest", *KEY)
+        path.write_bytes(data)
+
+
+OUTPUTS = ("report.json", "report.md", "report.html", "junit.xml", "report.sarif", "attestation.json")
+
+
+@pytest.mark.usefixtures("judged")
+def test_nothing_of_an_earlier_run_stays(command: Command, refused: Callable[..., str]) -> None:
+    """Before anything is judged, what an earlier run left or a commit brought is gone; of a new run, its own stays."""
+    folder = Path(".runback")
+    for name in OUTPUTS:
+        write(folder / name, "{}")
+    assert command("run", "--format", "html").code == 0
+    assert sorted(path.name for path in folder.iterdir()) == ["report.html", "report.json"]
+    for name in OUTPUTS:
+        write(folder / name, "{}")
+    change("runback.yaml", "kind: Gate", "kind: Gate\nsurprise: 1")
+    assert command("run").code == 2
+    assert list(folder.iterdir()) == []
+    assert "no such file" in refused("attest", *KEY)

@@ -79,7 +79,7 @@ def test_signed_and_passed(command: Command) -> None:
     assert (result.code, result.err) == (0, "")
     assert result.out.count("· the same") == 2
     assert "result       SIGNED, PASSED · exit 0\n" in result.out
-    assert result.out.splitlines()[-1].startswith(f"  cosign verify-blob-attestation --bundle {BUNDLE} ")
+    assert result.out.splitlines()[-1].startswith("  cosign verify-blob-attestation ")
 
 
 @pytest.mark.usefixtures("judged")
@@ -199,7 +199,10 @@ def test_a_workflow_signed(command: Command, by_job: Callable[..., None]) -> Non
     for part in ("yes", "acme/agent", f"{WORKFLOW}@{REF}", "push", COMMIT, "github-hosted", "log index"):
         assert part in first
     assert "as the certificate says" in result.out
-    assert [line.split()[0] for line in result.out.splitlines()[-4:]] == ["jq", "cosign", "jq", "gh"]
+    told = result.out.partition("the same with other tools:\n")[2].splitlines()
+    assert len(told) == 2
+    assert "cosign verify-blob-attestation" in told[0]
+    assert "gh attestation verify" in told[1]
 
 
 OTHER = "b" * 40
@@ -310,3 +313,10 @@ def test_a_history_of_other_signers(command: Command, by_job: Callable[..., None
     assert reasons(result) == [
         "1.json: signed by another workflow: .github/workflows/other.yml, not .github/workflows/gate.yml"
     ]
+
+
+@pytest.mark.usefixtures("by_key")
+@pytest.mark.parametrize("commit", ["9ac3e11", "9" * 39, "9" * 41, "9" * 63, "9AC3E11F" * 5, "HEAD", " "])
+def test_a_commit_is_named_whole(refused: Callable[..., str], commit: str) -> None:
+    """Anything but a full id is a fault of the command, not of the bundle: exit 2."""
+    assert "not a full commit id" in refused("verify", BUNDLE, *KEY, "--commit", commit)
