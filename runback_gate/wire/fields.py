@@ -55,6 +55,27 @@ def overlay(written: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, A
     return {name: value for name, value in whole.items() if name not in absent and not name.startswith("$")}
 
 
+def left(wire: Mapping[str, Any], written: Mapping[str, Any]) -> dict[str, Any]:
+    """What a body has that `written` lacks; `filled` puts it back below what a config has stated since."""
+    found: dict[str, Any] = {}
+    for name, value in wire.items():
+        if name not in written:
+            found[name] = value
+        elif isinstance(value, dict) and isinstance(written[name], dict) and (inner := left(value, written[name])):
+            found[name] = inner
+    return found
+
+
+def filled(written: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """A body: `written`, and what `left` found where it says nothing."""
+    whole = {**extra, **written}
+    for name, value in extra.items():
+        inner = written.get(name)
+        if isinstance(value, dict) and isinstance(inner, dict):
+            whole[name] = filled(inner, value)
+    return whole
+
+
 def mapping(value: Any, place: str) -> dict[str, Any]:
     """An object.
 
@@ -107,6 +128,11 @@ def count(value: Any) -> int | None:
 def says_nothing(value: JsonValue) -> bool:
     """Whether a value holds no words and no call: empty, a number or a boolean."""
     return value in (None, "", [], {}) or isinstance(value, (bool, int, float))
+
+
+def kept(wire: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
+    """The fields of an answer that are not modelled and not null."""
+    return {name: value for name, value in wire.items() if name not in known and value is not None}
 
 
 def refuse_unknown(wire: Mapping[str, Any], known: Collection[str], place: str) -> None:

@@ -41,6 +41,7 @@ from runback_gate.wire.openai_chat_parts import (
     write_part,
 )
 from runback_gate.wire.openai_chat_stream import OpenaiChatStream
+from runback_gate.wire.turns import named
 
 API: Final = "openai.chat"
 
@@ -102,7 +103,7 @@ def read_request(body: JsonValue) -> Request:
     request = Request(
         model=optional_string(top.get("model"), "$.model"),
         system=None if first is None else first.content,
-        messages=_named(messages[first is not None :]),
+        messages=named(messages[first is not None :]),
         tools=tuple(_tool(item, f"$.tools[{index}]") for index, item in enumerate(sequence(tools, "$.tools"))),
         parameters=parameters,
         system_message=None if first is None or first == Message("system", first.content) else first,
@@ -164,17 +165,6 @@ def _write_tool(tool: Tool) -> dict[str, Any]:
     if tool.strict is not None:
         function["strict"] = tool.strict
     return overlay({"type": "function", "function": function}, tool.extra)
-
-
-def _named(messages: Sequence[Message]) -> tuple[Message, ...]:
-    """Messages, those of tools with the name of the tool that ran."""
-    names: dict[str, str] = {}
-    found = []
-    for message in messages:
-        names |= {call.id: call.name for call in message.tool_calls if call.id}
-        ran = names.get(message.tool_call_id or "") if message.role == "tool" and message.name is None else None
-        found.append(message if ran is None else replace(message, name=ran))
-    return tuple(found)
 
 
 def write_request(request: Request, model: str | None) -> dict[str, Any]:

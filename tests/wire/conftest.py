@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from runback_gate.step import Api
 from tests.conftest import SHARED_DATA
 
 
@@ -18,10 +19,19 @@ def bodies() -> list[Any]:
     return found
 
 
+def api_of(body: Any) -> Api:
+    """The API of a recorded body, by its keys."""
+    if "contents" in body:
+        return "google.generate"
+    if "input" in body:
+        return "openai.responses"
+    return "bedrock.converse" if "inferenceConfig" in body else "openai.chat"
+
+
 @pytest.fixture(scope="session")
-def chat_bodies() -> list[Any]:
-    """Those of chat completions."""
-    chosen = [body for body in bodies() if "messages" in body and "inferenceConfig" not in body]
-    if not chosen:
+def recorded_bodies() -> list[tuple[Api, Any]]:
+    """Each with its API."""
+    found = [(api_of(body), body) for body in bodies()]
+    if not found:
         pytest.skip("the recorded bodies are not here")
-    return chosen
+    return found
