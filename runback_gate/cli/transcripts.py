@@ -11,6 +11,7 @@ import click
 from runback_gate.app.import_runs import MAX_NAME, ImportOptions, import_transcript, is_name
 from runback_gate.app.paths import slug
 from runback_gate.canonical import parse_json
+from runback_gate.capture.runs import MAX_RUN_BYTES
 from runback_gate.capture.transcript import MAX_TRANSCRIPT_BYTES
 from runback_gate.cli import terminal
 from runback_gate.cli.files import RUNS, STDIN, read_file, write_file
@@ -58,7 +59,11 @@ def transcript(file: Path, agent: str, tools: Path | None, model: str | None, ou
         name = tools.as_posix()
         known = tools_from_json(parse_json(read_file(tools, MAX_TOOLS_BYTES), path=name), name)
     data = read_file(file, MAX_TRANSCRIPT_BYTES)
-    found = import_transcript(data, _name(file, data), ImportOptions(agent, known, model), secrets.token_bytes)
+
+    def there(name: str) -> bytes | None:
+        return read_file(out / name, MAX_RUN_BYTES) if (out / name).exists() else None
+
+    found = import_transcript(data, _name(file, data), ImportOptions(agent, known, model), secrets.token_bytes, there)
     for name, lines in found.files.items():
         write_file(out / name, lines)
     if as_json:
@@ -66,7 +71,9 @@ def transcript(file: Path, agent: str, tools: Path | None, model: str | None, ou
         terminal.print_json({"runs": rows, "steps": found.steps})
         return 0
     counts = f"{terminal.many(len(found.runs), 'run')}, {terminal.many(found.steps, 'step')}"
-    click.echo(inert(f"{counts} of {agent} in {out.as_posix()}/"))
+    kept = len(found.runs) - len(found.files)
+    more = f" ({kept:,} there already, left as it was)" if kept else ""
+    click.echo(inert(f"{counts} of {agent} in {out.as_posix()}/{more}"))
     if first := next((run for run in found.runs if run.steps), None):
         place = shlex.quote((out / f"{first.id}.jsonl").as_posix())
         # A word that begins the file name, so that no agent name needs quotes here.

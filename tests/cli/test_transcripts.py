@@ -165,3 +165,15 @@ def test_a_hostile_name_stays_in_its_folder(command: Command, here: Path) -> Non
     assert command("import", "transcript", "in/..  $(id) é.jsonl", "--agent", "a").code == 0
     (path,) = (name for name, data in tree(here).items() if data is not None and name.startswith("runs/"))
     assert path.startswith("runs/id-0001-")
+
+
+def test_a_second_import(command: Command, refused: Refused, here: Path) -> None:
+    """The runs of an earlier import keep their bytes, and that is said; as runs of another agent they are refused."""
+    write("chat.json", json.dumps(CHAT))
+    assert command("import", "transcript", "chat.json", "--agent", "a").code == 0
+    before = tree(here)
+    result = command("import", "transcript", "chat.json", "--agent", "a")
+    assert result.code == 0
+    assert result.out.splitlines()[0] == "1 run, 1 step of a in runs/ (1 there already, left as it was)"
+    assert tree(here) == before
+    assert "is there already, as another run" in refused("import", "transcript", "chat.json", "--agent", "b")
