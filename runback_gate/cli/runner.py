@@ -22,9 +22,6 @@ from runback_gate.cli.output import OUTPUTS
 from runback_gate.errors import InputError, Location, PathError, WriteError
 from runback_gate.report.text import line
 
-MAX_SUMMARY: Final = 1_000_000
-"""Bytes of one step's summary. GitHub takes 1 MiB and drops the whole of what is longer."""
-
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _TRUTH: Final = {"true": True, "false": False}
 
@@ -137,7 +134,7 @@ class Runner:
         _append(self.outputs, f"{name}={line(value)}\n".encode())
 
     def summarize(self, text: str) -> None:
-        """Add Markdown to the summary of the step; the caller keeps to `MAX_SUMMARY`."""
+        """Add Markdown to the summary of the step; the caller keeps to `github.surfaces.MAX_SUMMARY`."""
         _append(self.summary, text.encode())
 
 

@@ -3,8 +3,8 @@
 In: an `Outcome`. Out: a check run, a comment, annotations, a summary. What could not be written is noted in `Told`,
 which the surfaces that come later show.
 
-    told = Told()
-    surfaces = [*pull_surfaces(api, event, wanted, told), Annotations(print, told), Summary(append, told)]
+    told = Told(event)
+    surfaces = [*pull_surfaces(api, wanted, told), Annotations(print, told), Summary(append, told)]
     for surface in surfaces:
         surface.publish(outcome)
 """
@@ -32,8 +32,10 @@ Write = Callable[[str], object]
 
 @dataclass(slots=True)
 class Told:
-    """What the surfaces so far have told."""
+    """What the surfaces speak of, and what they have told so far."""
 
+    event: Event
+    """With its pull request, once that is known."""
     notes: list[str] = field(default_factory=list)
     """What could not be written, in words."""
     check_url: str | None = None
@@ -66,35 +68,35 @@ class Surface:
         """Tell that the job was cancelled before there was an outcome."""
 
 
-def pull_surfaces(api: Api, event: Event, wanted: Wanted, told: Told) -> list[Surface]:
+def pull_surfaces(api: Api, wanted: Wanted, told: Told) -> list[Surface]:
     """The surfaces that are written through the API."""
-    check = [CheckRun(api, event, wanted, told)] if wanted.check else []
-    comment = [PullComment(api, event, wanted, told)] if wanted.comment else []
+    check = [CheckRun(api, wanted, told)] if wanted.check else []
+    comment = [PullComment(api, wanted, told)] if wanted.comment else []
     return [*check, *comment]
 
 
 class CheckRun(Surface):
     """The check run on the head, with the annotations."""
 
-    def __init__(self, api: Api, event: Event, wanted: Wanted, told: Told) -> None:
-        self._api, self._event, self._wanted, self._told = api, event, wanted, told
+    def __init__(self, api: Api, wanted: Wanted, told: Told) -> None:
+        self._api, self._wanted, self._told = api, wanted, told
         self._check: Check | None = None
 
     def start(self) -> None:
         """Find or make the check run, which is in progress then."""
         try:
-            self._check = start_check(self._api, self._event, name=self._wanted.name, key=self._wanted.key)
+            self._check = start_check(self._api, self._told.event, name=self._wanted.name, key=self._wanted.key)
         except GitHubError as error:
-            self._told.notes.append(_missing("check run", self._event, error))
+            self._told.notes.append(_missing("check run", self._told.event, error))
 
     def publish(self, outcome: Outcome) -> None:
         """Set the conclusion and add the annotations."""
         if self._check is None:
             return
         try:
-            finish_check(self._api, self._check, outcome, _footer(self._event, ""))
+            finish_check(self._api, self._check, outcome, _footer(self._told.event, ""))
         except GitHubError as error:
-            self._told.notes.append(_missing("check run", self._event, error))
+            self._told.notes.append(_missing("check run", self._told.event, error))
         else:
             self._told.check_url = self._check.url
 
@@ -108,16 +110,16 @@ class CheckRun(Surface):
 class PullComment(Surface):
     """The comment on the pull request."""
 
-    def __init__(self, api: Api, event: Event, wanted: Wanted, told: Told) -> None:
-        self._api, self._event, self._wanted, self._told = api, event, wanted, told
+    def __init__(self, api: Api, wanted: Wanted, told: Told) -> None:
+        self._api, self._wanted, self._told = api, wanted, told
 
     def publish(self, outcome: Outcome) -> None:
         """Write the comment, or write it anew."""
-        footer = _footer(self._event, self._told.check_url or "")
+        footer = _footer(self._told.event, self._told.check_url or "")
         try:
-            publish_comment(self._api, self._event, outcome, key=self._wanted.key, footer=footer)
+            publish_comment(self._api, self._told.event, outcome, key=self._wanted.key, footer=footer)
         except GitHubError as error:
-            self._told.notes.append(_missing("comment", self._event, error))
+            self._told.notes.append(_missing("comment", self._told.event, error))
 
 
 class Annotations(Surface):

@@ -240,7 +240,7 @@ def test_a_crash(job: Job, hub: FakeGitHub, monkeypatch: pytest.MonkeyPatch) -> 
     def crash(*_: object, **__: object) -> None:
         raise ZeroDivisionError("by\nzero")
 
-    monkeypatch.setattr("runback_gate.app.judge.judge", crash)
+    monkeypatch.setattr("runback_gate.app.pull_request.judge", crash)
     result = job()
     assert (result.code, result.err) == (2, "")
     (check,) = hub.checks.values()
@@ -264,7 +264,7 @@ def test_cancelled(job: Job, hub: FakeGitHub, monkeypatch: pytest.MonkeyPatch, n
         os.kill(os.getpid(), number)
         signal.pause()
 
-    monkeypatch.setattr("runback_gate.app.judge.judge", interrupt)
+    monkeypatch.setattr("runback_gate.app.pull_request.judge", interrupt)
     result = job()
     assert (result.code, result.error) == (2, "interrupted")
     (check,) = hub.checks.values()
@@ -282,7 +282,7 @@ def test_killed_and_run_again(
 
     head = repository.commit("head")
     with monkeypatch.context() as patch:
-        patch.setattr("runback_gate.app.judge.judge", killed)
+        patch.setattr("runback_gate.app.pull_request.judge", killed)
         assert job(head=head).code == 137
     assert [check["status"] for check in hub.checks.values()] == ["in_progress"]
     assert job(head=head, GITHUB_RUN_ATTEMPT="3").code == 0
@@ -338,7 +338,7 @@ def test_earlier_answers(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
         seen.append((options.cache, options.live.live))
         raise SystemExit(0)
 
-    monkeypatch.setattr("runback_gate.app.judge.judge", judge)
+    monkeypatch.setattr("runback_gate.app.pull_request.judge", judge)
     job(cache="answers", HOME="/github/home")
     job(HOME="/github/home", live="true")
     assert seen == [(Path("/github/home/answers"), False), (None, True)]

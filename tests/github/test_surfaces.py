@@ -36,8 +36,8 @@ def tell(surfaces: list[Surface], told: Told, outcome: Outcome) -> tuple[str, st
 
 def test_every_surface(api: Api, hub: FakeGitHub, red: Report) -> None:
     """The check carries the annotations, so the log does not; the comment links to it."""
-    told = Told()
-    log, page = tell(pull_surfaces(api, EVENT, WANTED, told), told, judged(red))
+    told = Told(EVENT)
+    log, page = tell(pull_surfaces(api, WANTED, told), told, judged(red))
     (check,) = hub.checks.values()
     (comment,) = hub.comments.values()
     assert check["conclusion"] == "failure"
@@ -50,14 +50,14 @@ def test_every_surface(api: Api, hub: FakeGitHub, red: Report) -> None:
 @pytest.mark.parametrize(("check", "comment"), [(True, False), (False, True), (False, False)])
 def test_what_is_not_wanted_is_not_there(api: Api, hub: FakeGitHub, red: Report, check: bool, comment: bool) -> None:
     """Each of the two is made when it is wanted, and only then."""
-    told = Told()
-    tell(pull_surfaces(api, EVENT, Wanted("Gate", "gate", check=check, comment=comment), told), told, judged(red))
+    told = Told(EVENT)
+    tell(pull_surfaces(api, Wanted("Gate", "gate", check=check, comment=comment), told), told, judged(red))
     assert (bool(hub.checks), bool(hub.comments)) == (check, comment)
 
 
 def test_without_a_token(hub: FakeGitHub, red: Report) -> None:
     """Without surfaces of the pull request the job's own tell all."""
-    log, page = tell([], Told(["No token was given."]), judged(red))
+    log, page = tell([], Told(EVENT, ["No token was given."]), judged(red))
     assert log.startswith("::error ")
     assert log.endswith("::warning title=Runback gate::No token was given.\n")
     assert "### ✗ Runback gate" in page
@@ -67,9 +67,9 @@ def test_without_a_token(hub: FakeGitHub, red: Report) -> None:
 
 def test_a_token_that_may_only_read(hub: FakeGitHub, red: Report) -> None:
     """What a fork may not write is noted once for each surface, and the annotations go to the log."""
-    told = Told()
+    told = Told(FORK)
     reader = Api(hub.url, hub.repository, READER, sleep=hub.sleep)
-    log, page = tell(pull_surfaces(reader, FORK, WANTED, told), told, judged(red))
+    log, page = tell(pull_surfaces(reader, WANTED, told), told, judged(red))
     assert [note.partition(":")[0] for note in told.notes] == ["No check run", "No comment"]
     assert all("the token of a pull request from a fork may only read" in note for note in told.notes)
     assert log.count("::warning title=Runback gate::No ") == 2
@@ -80,8 +80,8 @@ def test_a_token_that_may_only_read(hub: FakeGitHub, red: Report) -> None:
 def test_an_outage_in_between(api: Api, hub: FakeGitHub, red: Report) -> None:
     """A check run that was begun and cannot be finished counts as none: the log has the annotations."""
     hub.faults = [Fault("PATCH", "", 503) for _ in range(4)]
-    told = Told()
-    log, _ = tell(pull_surfaces(api, EVENT, WANTED, told), told, judged(red))
+    told = Told(EVENT)
+    log, _ = tell(pull_surfaces(api, WANTED, told), told, judged(red))
     assert told.check_url is None
     assert told.notes[0].startswith("No check run: PATCH check-runs/")
     assert "::error " in log
@@ -89,7 +89,7 @@ def test_an_outage_in_between(api: Api, hub: FakeGitHub, red: Report) -> None:
 
 def test_a_cancelled_job(api: Api, hub: FakeGitHub) -> None:
     """A check run that was begun is ended; a surface that has begun nothing does nothing, whatever GitHub does."""
-    surfaces = pull_surfaces(api, EVENT, WANTED, Told())
+    surfaces = pull_surfaces(api, WANTED, Told(EVENT))
     for surface in surfaces:
         surface.cancel()
     assert hub.checks == {}
