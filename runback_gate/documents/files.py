@@ -27,6 +27,8 @@ from runback_gate.errors import DocumentError, InputError, Location, PathError, 
 
 _GLOB = re.compile(r"[*?[]")
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+# https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 _NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 
@@ -41,7 +43,7 @@ def safe_read(root: Path, name: str, max_bytes: int = 1 << 20) -> bytes:
     Raises:
         PathError: the name leads out of the root, or to something that is no regular file.
         InputError: missing, or not readable.
-        DocumentError: larger than `max_bytes`.
+        DocumentError: larger than `max_bytes`, or a pointer of Git LFS.
     """
     path = _inside(root, name)
     try:
@@ -63,6 +65,9 @@ def safe_read(root: Path, name: str, max_bytes: int = 1 << 20) -> bytes:
         raise InputError(f"cannot be read: {error.strerror}", hint="check its permissions", location=place) from error
     if len(data) > max_bytes:
         raise DocumentError(f"larger than {max_bytes:,} bytes", hint="split the file", location=_place(name))
+    if data.startswith(_LFS_POINTER):
+        hint = "`git lfs pull` fetches it, `lfs: true` in actions/checkout; better keep files of a gate out of LFS"
+        raise DocumentError("a pointer of Git LFS, not the file itself", hint=hint, location=_place(name))
     return data
 
 

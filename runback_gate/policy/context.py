@@ -12,7 +12,8 @@ that are JSON are parsed; any other text stays text. Time is never read: `case.n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import cast
 
@@ -88,7 +89,7 @@ def history(messages: Sequence[Message]) -> list[JsonValue]:
     """The tool calls of a conversation with their results, oldest first; a call without a result yet has none."""
     entries: list[dict[str, JsonValue]] = []
     waiting: dict[str, dict[str, JsonValue]] = {}
-    unnamed: list[dict[str, JsonValue]] = []  # calls of the latest answer whose source kept no ids
+    unnamed = _Unnamed(())
     for message in messages:
         if message.tool_calls:
             made: list[dict[str, JsonValue]] = [
@@ -96,9 +97,9 @@ def history(messages: Sequence[Message]) -> list[JsonValue]:
             ]
             entries += made
             waiting.update(zip((call.id for call in message.tool_calls), made, strict=True))
-            unnamed = [entry for call, entry in zip(message.tool_calls, made, strict=True) if not call.id]
+            unnamed = _Unnamed(entry for call, entry in zip(message.tool_calls, made, strict=True) if not call.id)
         if message.role == "tool":
-            answered = waiting.pop(message.tool_call_id, None) if message.tool_call_id else _next(unnamed, message.name)
+            answered = waiting.pop(message.tool_call_id, None) if message.tool_call_id else unnamed.take(message.name)
             # A result without an open call still happened: it stands alone, under its own name.
             if answered is None:
                 answered = {"name": message.name or "", "arguments": {}}
@@ -109,12 +110,25 @@ def history(messages: Sequence[Message]) -> list[JsonValue]:
     return cast("list[JsonValue]", entries)
 
 
-def _next(calls: list[dict[str, JsonValue]], name: str | None) -> dict[str, JsonValue] | None:
-    """Take the first call that a result without an id can belong to."""
-    for index, call in enumerate(calls):
-        if name is None or call["name"] == name:
-            return calls.pop(index)
-    return None
+class _Unnamed:
+    """The calls of the latest answer whose source kept no ids, in order."""
+
+    def __init__(self, calls: Iterable[dict[str, JsonValue]]) -> None:
+        self._calls = dict(enumerate(calls))
+        self._by_name: dict[object, deque[int]] = {}
+        for number, call in self._calls.items():
+            self._by_name.setdefault(call["name"], deque()).append(number)
+
+    def take(self, name: str | None) -> dict[str, JsonValue] | None:
+        """Take the first call that a result without an id can belong to: one of that name, or any when it has none."""
+        if name is None:
+            return self._calls.pop(next(iter(self._calls)), None) if self._calls else None
+        numbers = self._by_name.get(name, deque())
+        # A result without a name may have taken some of them.
+        while numbers:
+            if (call := self._calls.pop(numbers.popleft(), None)) is not None:
+                return call
+        return None
 
 
 def arguments(call: ToolCall) -> JsonValue:

@@ -9,8 +9,9 @@ In: the recorded step, the request that it asks now, and a store of earlier answ
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -101,10 +102,24 @@ def compare_requests(step: Step, request: Request) -> Question:
         return Question(request, now, False, "request.messages differs from the recording")
     # A config swaps these fields only.
     fields = [name for name in REQUEST_FIELDS if name not in unknown]
-    if _same(step.request, request, fields):
-        return Question(request, now, True, f"{', '.join(unknown)} unknown" if unknown else "")
-    place = first_difference(_known(step.request, fields), _known(request, fields))
-    return Question(request, now, False, f"request.{place} differs from the recording")
+    bare = _lacks_provider(step.request.model, request.model)
+    compared = replace(request, model=step.request.model) if bare else request
+    if _same(step.request, compared, fields):
+        lacking = (*unknown, *(("the model's provider",) if bare else ()))
+        return Question(request, now, True, f"{', '.join(lacking)} unknown" if lacking else "")
+    place = first_difference(_known(step.request, fields), _known(compared, fields))
+    how = " in nothing but line ends (CR LF and LF)" if place == "system" and _one_text(step.request, request) else ""
+    return Question(request, now, False, f"request.{place} differs from the recording{how}")
+
+
+def _lacks_provider(recorded: str | None, asked: str | None) -> bool:
+    """Whether a recorded name is that of the model which is asked, without its provider: logs have `gpt-4o-mini`."""
+    return bool(recorded) and asked is not None and "/" not in str(recorded) and asked.partition("/")[2] == recorded
+
+
+def _one_text(one: Request, other: Request) -> bool:
+    left, right = (re.sub("\r\n?", "\n", item.system or "") for item in (one, other))
+    return left == right
 
 
 def _same(one: Request, other: Request, fields: Sequence[RequestField]) -> bool:

@@ -20,6 +20,11 @@ VARIABLES: dict[str, Any] = {
 }
 
 
+LOOP = "{{% for a in many %}}{{% for b in user.name %}}{{% if {} %}}{{% endif %}}{{% endfor %}}{{% endfor %}}"
+COMPARISONS = ("b in many", "b not in many", "many == many", "many is eq(many)", "1 is in(many)", "many[1:]")
+LINE_ENDS = ("\n", "\r", "\r\n", "\n\r", "\r\r")
+
+
 def refused(template: str, variables: dict[str, Any] | None = None) -> str:
     """The error for a template, on one line."""
     with pytest.raises(InputError) as error:
@@ -142,16 +147,22 @@ def test_malformed_templates(template: str) -> None:
 @pytest.mark.parametrize(
     ("template", "reason"),
     [
-        ("{% for a in many %}{% for b in many %}{% endfor %}{% endfor %}", "its loops and filters do too much"),
+        (
+            "{% for a in many %}{% for b in many %}{% endfor %}{% endfor %}",
+            "its loops, filters and comparisons do too much",
+        ),
         (
             "{% for a in many %}" + "{{ many | tojson | length }}" * 3 + "{% endfor %}",
-            "its loops and filters do too much",
+            "its loops, filters and comparisons do too much",
         ),
-        ("{{ long" + " | tojson" * 30 + " }}", "its loops and filters do too much"),
+        ("{{ long" + " | tojson" * 30 + " }}", "its loops, filters and comparisons do too much"),
         (
             "{{ long" + " | join('----------------------------------------------------------------')" * 5 + " }}",
             "its loops",
         ),
+        *((LOOP.format(part), "its loops, filters and comparisons do too much") for part in COMPARISONS),
+        ("{{ user.name }}" * 4_000, "the template has more than 20,000 pieces (fill in fewer places, or use a loop)"),
+        ("{{ user in [" + "1, " * 10_000 + "1] }}", "the template has more than 20,000 pieces"),
         ("{% for a in many %}{{ long }}{% endfor %}", "the prompt becomes larger than 1 MiB"),
         ("{% if user %}" * 40 + "{% endif %}" * 40, "the template is nested deeper than 32 levels (flatten it)"),
         ("{{ " + "(" * 1000 + "1" + ")" * 1000 + " }}", "the template is nested deeper than 32 levels (flatten it)"),
@@ -161,6 +172,15 @@ def test_malformed_templates(template: str) -> None:
 def test_hostile_templates_stop(template: str, reason: str) -> None:
     """Loops in loops, filters that grow, prompts without end, depths without bottom: each meets its limit."""
     assert reason in refused(template)
+
+
+@pytest.mark.parametrize("end", LINE_ENDS)
+def test_line_ends_are_part_of_the_prompt(end: str) -> None:
+    """No byte of the text is changed, be it a template or not; in variables they stay as well."""
+    template = f"One.{end}{{% if user %}}{end}Two {{{{ user }}}}{end}{{% endif %}}{end}"
+    assert render(template, {"user": "\r\n\x85"}, "p.md") == f"One.{end}{end}Two \r\n\x85{end}{end}"
+    assert render(f"{{{{{end}user{end}}}}}{end}", {"user": "a"}, "p.md") == f"a{end}"
+    assert render(f"a {{%- if user -%}}{end} b{{% endif %}}", {"user": "a"}, "p.md") == "ab"
 
 
 def test_the_prompt_may_be_as_large_as_its_limit() -> None:

@@ -259,3 +259,25 @@ def test_both_engines_see_all_of_a_text(before: str, after: str) -> None:
     )
     for engine in (CPP, PY):
         assert engine.compile(source).evaluate(engine.bind(data)).verdict == "true"
+
+
+NAMES = st.sampled_from(["a", "b", "c"])
+
+
+@given(st.lists(NAMES, max_size=8), st.lists(st.none() | NAMES, max_size=12))
+def test_results_without_ids_go_to_the_first_open_call_of_their_name(
+    calls: list[str], results: list[str | None]
+) -> None:
+    """As a plain search through the open calls would find it; one that finds none stands alone."""
+    messages = [Message("assistant", "", tuple(ToolCall("", name, "") for name in calls))]
+    messages += [Message("tool", str(number), name=name) for number, name in enumerate(results)]
+    expected: list[dict[str, Any]] = [{"name": name, "arguments": {}} for name in calls]
+    waiting = list(expected)
+    for number, name in enumerate(results):
+        found = next((entry for entry in waiting if name in (None, entry["name"])), None)
+        if found is None:
+            expected.append(found := {"name": name or "", "arguments": {}})
+        else:
+            waiting = [entry for entry in waiting if entry is not found]
+        found["result"] = number
+    assert history(messages) == expected

@@ -58,6 +58,38 @@ def test_a_changed_request_has_none(change: dict[str, object], place: str) -> No
     assert cached.answer == f"{question.digest}/2"
 
 
+@pytest.mark.parametrize("end", ["\r\n", "\r"])
+def test_a_prompt_that_differs_by_line_ends_says_so(end: str) -> None:
+    """It is another request, and the row names the cause; a difference in words is none of line ends."""
+    recorded = dataclasses.replace(STEP, request=dataclasses.replace(REQUEST, system="Be kind.\nBe brief.\n"))
+    same, other = (dataclasses.replace(REQUEST, system=text + end) for text in (f"Be kind.{end}Be brief.", "Be kind."))
+    question = compare_requests(recorded, same)
+    assert not question.recorded
+    assert question.note == "request.system differs from the recording in nothing but line ends (CR LF and LF)"
+    assert compare_requests(recorded, other).note == "request.system differs from the recording"
+
+
+@pytest.mark.parametrize(
+    ("recorded", "asked", "expected"),
+    [
+        ("gpt-4o-mini", "openai/gpt-4o-mini", True),
+        ("gpt-4o-mini", "openai/gpt-4o", False),
+        ("gpt-4o-mini", "gpt-4o", False),
+        ("azure/gpt-4o-mini", "openai/gpt-4o-mini", False),
+        ("m", "openai/org/m", False),
+        ("openai/gpt-4o-mini", "gpt-4o-mini", False),
+        ("", "openai/", False),
+    ],
+)
+def test_a_log_without_the_provider_is_of_the_same_model(recorded: str, asked: str, expected: bool) -> None:
+    """A provider's name that was added alone is no difference, and the row says that it was unknown."""
+    kept = dataclasses.replace(STEP, request=dataclasses.replace(REQUEST, model=recorded))
+    question = compare_requests(kept, dataclasses.replace(REQUEST, model=asked))
+    assert question.recorded == expected
+    assert question.note == ("the model's provider unknown" if expected else "request.model differs from the recording")
+    assert question.request.model == asked
+
+
 def test_numbers_are_compared_by_value() -> None:
     """A temperature of 1.0 in one file is the 1 of the other."""
     one = dataclasses.replace(REQUEST, parameters={"temperature": 1})
