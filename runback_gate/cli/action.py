@@ -22,7 +22,7 @@ import click
 
 from runback_gate.app.paths import slug
 from runback_gate.cli.files import read_file, write_file, write_lines
-from runback_gate.cli.runner import Inputs, Runner, open_runner, read_inputs
+from runback_gate.cli.runner import Inputs, Runner, home, open_runner, read_inputs
 from runback_gate.cli.terminal import progress, say, today, unicode
 from runback_gate.errors import InputError, RunbackError, WriteError
 from runback_gate.report.text import terminal
@@ -48,7 +48,7 @@ def action(user: int | None) -> int:
     """
     inputs = read_inputs(os.environ)
     workspace = Path(os.environ.get("GITHUB_WORKSPACE") or ".")
-    with open_runner(os.environ, workspace, inputs.report, user=user, keep=bool(inputs.sign)) as runner:
+    with open_runner(os.environ, workspace, inputs, user=user) as runner:
         if inputs.sign:
             from runback_gate.cli.signing import sign  # noqa: PLC0415  a job that judges does without
 
@@ -122,7 +122,7 @@ def _outcome(inputs: Inputs, workspace: Path, api: Api | None, told: Told) -> Ou
         root=inputs.root,
         agent=inputs.agent,
         dataset=inputs.dataset,
-        cache=Path(os.environ.get("HOME", "/")) / inputs.cache if inputs.cache else None,
+        cache=home(os.environ) / inputs.cache if inputs.cache else None,
         shard=inputs.shard,
         live=LiveOptions(live=inputs.live),
         approve=inputs.approve,

@@ -3,7 +3,7 @@
 In: the environment of a job. Out: inputs as text, files that were opened before any data of a change was read, and a
 process that can no longer write anywhere else.
 
-    with open_runner(os.environ, workspace, ".runback", user=65532) as runner:
+    with open_runner(os.environ, workspace, inputs, user=65532) as runner:
         runner.output("verdict", "FAIL")
 """
 
@@ -139,17 +139,15 @@ class Runner:
 
 
 @contextlib.contextmanager
-def open_runner(
-    environ: Mapping[str, str], workspace: Path, report: str, *, user: int | None, keep: bool = False
-) -> Iterator[Runner]:
+def open_runner(environ: Mapping[str, str], workspace: Path, inputs: Inputs, *, user: int | None) -> Iterator[Runner]:
     """Open what must be written, then give up the rights of root for those of `user`.
 
     The runner starts a container as root and owns its files itself; a parser that a change had taken over could then
     name the files of the next steps. Without `user`, or where the process is not root, the rights stay as they are.
-    `keep` leaves reports that lie in the folder.
+    A job that signs leaves the reports that lie in the folder; a job that asks models may write its cache.
 
     Raises:
-        PathError: the folder of the reports is, or lies behind, a symbolic link.
+        PathError: the folder of the reports or of the cache is, or lies behind, a symbolic link.
         WriteError: a file of the runner cannot be opened.
     """
     with contextlib.ExitStack() as stack:
@@ -158,25 +156,45 @@ def open_runner(
             for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")
         )
         drop = user if user is not None and os.geteuid() == 0 else None
-        own_folder(workspace, report, drop, stale=() if keep else OUTPUTS)
+        own_folder(workspace, inputs.report, drop, "report", stale=() if inputs.sign else OUTPUTS)
+        if inputs.live and inputs.cache and not inputs.sign:
+            # The home folder is the runner's own: nobody else may make a folder there.
+            own_folder(home(environ), inputs.cache, drop, "cache", deep=True)
         if drop is not None:
             os.setgroups([])
             os.setgid(drop)
             os.setuid(drop)
-        yield Runner(outputs, summary, workspace / report)
+        yield Runner(outputs, summary, workspace / inputs.report)
 
 
-def own_folder(workspace: Path, name: str, user: int | None, stale: Sequence[str] = OUTPUTS) -> None:
-    """Make the folder `name` below the workspace, step by step without following a link, and give it to `user`.
+def home(environ: Mapping[str, str]) -> Path:
+    """The home folder of the container, in which nothing of a repository lies."""
+    return Path(environ.get("HOME") or "/")
 
-    The files `stale`, of an earlier run or such as the change brings, are removed: they say nothing of this one. The
-    group stays that of the workspace, so that the runner can remove what is in it.
+
+def own_folder(
+    root: Path, name: str, user: int | None, purpose: str, *, stale: Sequence[str] = (), deep: bool = False
+) -> None:
+    """Make the folder `name` below `root`, step by step without following a link, and give it to `user`.
+
+    The group stays that of `root`, so that the runner can remove what is in it.
+
+    Args:
+        root: a folder of the runner.
+        name: with slashes between its parts.
+        user: who is to write there; None leaves the owner.
+        purpose: the input that names the folder.
+        stale: files of an earlier run, or such as the change brings, to be removed: they say nothing of this one.
+        deep: whether the folders in it are given away too. Files are not: one may be a second name of another file.
+
+    Raises:
+        PathError: a link or a file stands in the way, or the folder cannot be made.
     """
-    place = Location(name)
     try:
-        handle = os.open(workspace, _FOLDER & ~os.O_NOFOLLOW)
+        handle = os.open(root, _FOLDER & ~os.O_NOFOLLOW)
     except OSError as error:
-        raise InputError(f"the workspace cannot be opened: {error.strerror}") from error
+        message = f"cannot be opened: {error.strerror}"
+        raise InputError(message, hint="is it mounted?", location=Location(root.as_posix())) from error
     try:
         group = os.fstat(handle).st_gid
         for part in PurePosixPath(name).parts:
@@ -189,13 +207,23 @@ def own_folder(workspace: Path, name: str, user: int | None, stale: Sequence[str
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(old, dir_fd=handle)
         if user is not None:
-            os.fchown(handle, user, group)
-            os.fchmod(handle, stat.S_IRWXU | stat.S_IRWXG | stat.S_IROTH | stat.S_IXOTH)
+            _give(handle, user, group)
+            for entry in os.scandir(handle) if deep else ():
+                if entry.is_dir(follow_symlinks=False):
+                    below = os.open(entry.name, _FOLDER, dir_fd=handle)
+                    _give(below, user, group)
+                    os.close(below)
     except OSError as error:
-        hint = "name a folder that the repository does not hold, with the input `report`"
-        raise PathError(f"no folder for the reports: {error.strerror}", hint=hint, location=place) from error
+        hint = f"name a folder that the repository does not hold, with the input `{purpose}`"
+        message = f"no folder for the {purpose}: {error.strerror}"
+        raise PathError(message, hint=hint, location=Location(name)) from error
     finally:
         os.close(handle)
+
+
+def _give(folder: int, user: int, group: int) -> None:
+    os.fchown(folder, user, group)
+    os.fchmod(folder, stat.S_IRWXU | stat.S_IRWXG | stat.S_IROTH | stat.S_IXOTH)
 
 
 def _open(path: str) -> BinaryIO:

@@ -49,6 +49,8 @@ class Check:
     """Its page, for people."""
     annotated: int
     """How many annotations it carries."""
+    author: str = ""
+    """Login of the app that made it, and so of the token; empty where GitHub does not say it."""
     others: tuple[int, ...] = ()
     """Check runs of the same identity: two jobs at once may each have made one, and none can be deleted."""
 
@@ -124,7 +126,8 @@ def _find(api: Api, head: str, name: str, identity: str) -> Check | None:
 def _check(value: Fields) -> Check:
     output = value.get("output")
     annotated = number(output, "annotations_count") if isinstance(output, dict) else 0
-    return Check(number(value, "id"), words(value, "html_url"), annotated)
+    app = words(value, "app", "slug")
+    return Check(number(value, "id"), words(value, "html_url"), annotated, f"{app}[bot]" if app else "")
 
 
 def _present(api: Api, check: Check) -> set[Key]:

@@ -4,8 +4,9 @@ In: an `Event` and an `Outcome`. Out: the comment on GitHub, or none where there
 
     publish_comment(api, event, outcome, key="support", footer=footer)
 
-It is known by its hidden first line and by its author, since anybody can write that line. That line also names the
-head that it speaks of. A run whose head is no longer the pull request's leaves the comment to the run of the newer one.
+It is known by its hidden first line and by its author, since anybody can write that line. The token of an app, that of
+a job too, may not ask who it is: it is whoever made the check run or, without one, a bot. That line also names the head
+that it speaks of. A run whose head is no longer the pull request's leaves the comment to the run of the newer one.
 """
 
 from __future__ import annotations
@@ -20,8 +21,6 @@ from runback_gate.github.outcome import Outcome
 
 MAX_COMMENT: Final = 20_000
 """Bytes. GitHub takes three times as much; the check has the whole of it."""
-JOB_LOGIN: Final = "github-actions[bot]"
-"""The author of what a job's own token writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +32,18 @@ class Comment:
     body: str
 
 
-def publish_comment(api: Api, event: Event, outcome: Outcome, *, key: str, footer: str = "") -> Comment | None:
+def publish_comment(
+    api: Api, event: Event, outcome: Outcome, *, key: str, footer: str = "", author: str = ""
+) -> Comment | None:
     """Write the comment, or write it anew; None where there is nothing to say, or a newer head to speak of.
+
+    Args:
+        api: the repository.
+        event: the pull request and its head.
+        outcome: what there is to say.
+        key: of the gate, among those of the repository.
+        footer: Markdown of ours that must be shown.
+        author: login that the token writes as; empty where it is not known.
 
     Raises:
         GitHubError: GitHub refuses, as for a token that may only read.
@@ -48,7 +57,7 @@ def publish_comment(api: Api, event: Event, outcome: Outcome, *, key: str, foote
     first = f"{mark} head={event.head} report={outcome.digest or 'none'} -->\n"
     room = MAX_COMMENT - len((first + footer).encode())
     body = first + outcome.markdown(room) + footer
-    path, author = f"issues/{event.pull}/comments", _login(api)
+    path, author = f"issues/{event.pull}/comments", author or _login(api)
 
     def find() -> list[Comment] | None:
         # None asks for a new one, an empty list for none at all.
@@ -73,12 +82,12 @@ def _mark(key: str) -> str:
 
 
 def _login(api: Api) -> str:
-    """Who the token is. That of a job may not ask, and is the bot of the jobs."""
+    """Who the token is; empty for an app, which may not ask."""
     try:
         return words(fields(api.get("/user"), "/user"), "login")
     except GitHubError as error:
         if error.status == 403:
-            return JOB_LOGIN
+            return ""
         raise
 
 
@@ -86,8 +95,13 @@ def _find(api: Api, path: str, mark: str, author: str) -> list[Comment]:
     return [
         _comment(item)
         for item in api.pages(path)
-        if words(item, "body").startswith(f"{mark} ") and words(item, "user", "login") == author
+        if words(item, "body").startswith(f"{mark} ") and _is_by(item, author)
     ]
+
+
+def _is_by(item: Fields, author: str) -> bool:
+    """Whether a comment is of this author. Where that is some app, no person can pose as it."""
+    return words(item, "user", "login") == author if author else words(item, "user", "type") == "Bot"
 
 
 def _comment(value: Fields) -> Comment:

@@ -40,6 +40,8 @@ class Told:
     """What could not be written, in words."""
     check_url: str | None = None
     """Page of the check run with the outcome; None where there is none."""
+    author: str = ""
+    """Login that the token writes as; empty where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ class CheckRun(Surface):
             self._check = start_check(self._api, self._told.event, name=self._wanted.name, key=self._wanted.key)
         except GitHubError as error:
             self._told.notes.append(_missing("check run", self._told.event, error))
+        else:
+            self._told.author = self._check.author
 
     def publish(self, outcome: Outcome) -> None:
         """Set the conclusion and add the annotations."""
@@ -115,9 +119,10 @@ class PullComment(Surface):
 
     def publish(self, outcome: Outcome) -> None:
         """Write the comment, or write it anew."""
-        footer = _footer(self._told.event, self._told.check_url or "")
+        told = self._told
+        footer = _footer(told.event, told.check_url or "")
         try:
-            publish_comment(self._api, self._told.event, outcome, key=self._wanted.key, footer=footer)
+            publish_comment(self._api, told.event, outcome, key=self._wanted.key, footer=footer, author=told.author)
         except GitHubError as error:
             self._told.notes.append(_missing("comment", self._told.event, error))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from runback_gate.cli.output import OUTPUTS
 from runback_gate.cli.runner import Inputs, open_runner, own_folder, read_inputs
 from runback_gate.errors import InputError, PathError, WriteError
 from tests.cli.conftest import environment
@@ -70,7 +71,7 @@ def test_outputs(tmp_path: Path) -> None:
     """Outputs are one line each and are added to what is there."""
     (tmp_path / "out").write_text("a=b\n")
     files = {"GITHUB_OUTPUT": str(tmp_path / "out"), "GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}
-    with open_runner(files, tmp_path, ".runback/x", user=None) as runner:
+    with open_runner(files, tmp_path, read_inputs({"INPUT_REPORT": ".runback/x"}), user=None) as runner:
         runner.output("verdict", "FAIL\nchecked=yes")
         runner.summarize("# é\n")
     assert (tmp_path / "out").read_text() == "a=b\nverdict=FAIL checked=yes\n"
@@ -80,7 +81,7 @@ def test_outputs(tmp_path: Path) -> None:
 
 def test_no_files(tmp_path: Path) -> None:
     """Outside of a runner there is nothing to write to."""
-    with open_runner({}, tmp_path, "r", user=None) as runner:
+    with open_runner({}, tmp_path, read_inputs({"INPUT_REPORT": "r"}), user=None) as runner:
         runner.output("verdict", "PASS")
         runner.summarize("x")
     assert list(tmp_path.iterdir()) == [tmp_path / "r"]
@@ -88,10 +89,13 @@ def test_no_files(tmp_path: Path) -> None:
 
 def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
     """A file of the runner that is a folder, or a workspace that is not there, ends the run."""
-    folder = open_runner({"GITHUB_OUTPUT": str(tmp_path)}, tmp_path, "r", user=None)
+    folder = open_runner({"GITHUB_OUTPUT": str(tmp_path)}, tmp_path, read_inputs({"INPUT_REPORT": "r"}), user=None)
     with pytest.raises(WriteError, match="cannot be opened"), folder:
         pass
-    with pytest.raises(InputError, match="workspace"), open_runner({}, tmp_path / "none", "r", user=None):
+    with (
+        pytest.raises(InputError, match="none: cannot be opened"),
+        open_runner({}, tmp_path / "none", read_inputs({}), user=None),
+    ):
         pass
 
 
@@ -100,11 +104,11 @@ def test_reports_of_yesterday(tmp_path: Path) -> None:
     (tmp_path / "r").mkdir()
     (tmp_path / "r/report.json").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "r/mine").write_text("")
-    own_folder(tmp_path, "r", None)
+    own_folder(tmp_path, "r", None, "report", stale=OUTPUTS)
     assert [item.name for item in (tmp_path / "r").iterdir()] == ["mine"]
     (tmp_path / "r/report.json").mkdir()
-    with pytest.raises(PathError, match="no folder for the reports"):
-        own_folder(tmp_path, "r", None)
+    with pytest.raises(PathError, match="no folder for the report"):
+        own_folder(tmp_path, "r", None, "report", stale=OUTPUTS)
 
 
 @pytest.mark.parametrize("kind", ["link", "file", "behind"])
@@ -118,15 +122,15 @@ def test_no_link_is_followed(tmp_path: Path, kind: str) -> None:
         (work / "r").write_text("")
     else:
         (work / "r").symlink_to(outside)
-    with pytest.raises(PathError, match="no folder for the reports"):
-        own_folder(work, "r/inner" if kind == "behind" else "r", os.geteuid())
+    with pytest.raises(PathError, match="no folder for the report"):
+        own_folder(work, "r/inner" if kind == "behind" else "r", os.geteuid(), "report")
     assert outside.stat().st_mode & 0o777 == 0o700
     assert list(outside.iterdir()) == []
 
 
 def test_the_folder_is_given_away(tmp_path: Path) -> None:
     """The folder belongs to the user and to the group of the workspace, which may both write there."""
-    own_folder(tmp_path, "r", os.geteuid())
+    own_folder(tmp_path, "r", os.geteuid(), "report")
     found, workspace = (tmp_path / "r").stat(), tmp_path.stat()
     assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (os.geteuid(), workspace.st_gid, 0o775)
 
@@ -138,17 +142,28 @@ def test_root_becomes_another_user(tmp_path: Path) -> None:
     for folder in tmp_path.parents[:3]:
         if folder.name.startswith(("pytest-", "popen-")):
             folder.chmod(0o755)
-    os.chown(tmp_path, 1001, 127)
+    answers = tmp_path / "home/deep/answers/12"
+    answers.mkdir(parents=True)
+    (answers / "old").write_text("an answer that an earlier job kept")
+    (tmp_path / "kept").mkdir()
+    (answers.parent / "34").symlink_to(tmp_path / "kept")
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        os.chown(path, 1001, 127, follow_symlinks=False)
     script = """
 import os, sys
 from pathlib import Path
-from runback_gate.cli.runner import open_runner
+from runback_gate.cli.runner import open_runner, read_inputs
 work = Path(sys.argv[1])
-opened = open_runner({"GITHUB_OUTPUT": str(work / "out")}, work, ".runback", user=65532)
+files = {"GITHUB_OUTPUT": str(work / "out"), "HOME": str(work / "home")}
+inputs = read_inputs({"INPUT_LIVE": "true", "INPUT_CACHE": "deep/answers"})
+opened = open_runner(files, work, inputs, user=65532)
 runner = opened.__enter__()
 runner.output("a", "b")
 assert (os.getuid(), os.getgid(), os.geteuid(), os.getgroups()) == (65532, 65532, 65532, [])
 (runner.folder / "report.json").write_text("{}")
+for name in ("new", "12/new", "12/old"):
+    (work / "home/deep/answers" / name).unlink(missing_ok=True)
+    (work / "home/deep/answers" / name).write_text("{}")
 for attempt in (lambda: (work / "new").write_text(""), lambda: (work / "out").open("ab"), lambda: os.setuid(0)):
     try:
         attempt()
@@ -161,3 +176,5 @@ for attempt in (lambda: (work / "new").write_text(""), lambda: (work / "out").op
     found = (tmp_path / ".runback").stat()
     assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (65532, 127, 0o775)
     assert (tmp_path / "out").read_text() == "a=b\n"
+    # The home folder stays the runner's, and so does what a link in the cache leads to.
+    assert [(tmp_path / name).stat().st_uid for name in ("home", "kept")] == [1001, 1001]

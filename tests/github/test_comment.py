@@ -8,11 +8,12 @@ import pytest
 
 from runback_gate.errors import GitHubError, UnansweredError
 from runback_gate.github.api import Api
+from runback_gate.github.check import start_check
 from runback_gate.github.comment import MAX_COMMENT, publish_comment
 from runback_gate.github.event import Event
 from runback_gate.github.outcome import Outcome, judged
 from runback_gate.report.model import Report
-from tests.github.fake import PERSON, READER, FakeGitHub, Fault
+from tests.github.fake import IDENTITIES, PERSON, READER, FakeGitHub, Fault, Identity
 from tests.github.test_event import HEAD, pull_request, read
 
 EVENT = read(pull_request())
@@ -61,6 +62,23 @@ def test_marker_and_author(api: Api, hub: FakeGitHub, red: Report) -> None:
     assert len(bodies(hub)) == 3
     assert hub.comments[theirs]["body"] == OLD
     assert "gate-two" in hub.comments[other]["body"]
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_the_token_of_an_app(
+    hub: FakeGitHub, red: Report, green: Report, monkeypatch: pytest.MonkeyPatch, check: bool
+) -> None:
+    """An app may not ask who it is: its one comment is brought up to date, and those of people are left alone."""
+    monkeypatch.setitem(IDENTITIES, "token-of-app", Identity("my-gate[bot]"))
+    api = Api(hub.url, hub.repository, "token-of-app", sleep=hub.sleep)
+    planted = hub.add_comment(7, OLD, "my-gate", "User")
+    author = start_check(api, EVENT, name="gate", key="gate").author if check else ""
+    assert author == ("my-gate[bot]" if check else "")
+    for report in (red, red, green):
+        publish_comment(api, EVENT, judged(report), key="gate", footer=str(hub.count("PATCH")), author=author)
+    assert [item["user"]["login"] for item in hub.comments.values()] == ["my-gate", "my-gate[bot]"]
+    assert hub.comments[planted]["body"] == OLD
+    assert "### ✓ Runback gate: 2 passed" in bodies(hub)[1]
 
 
 def test_a_person(hub: FakeGitHub, red: Report) -> None:
