@@ -103,7 +103,7 @@ class DifferenceFinder:
 
     def said(self, at: ScopedPart) -> Outcome:
         """The value of a part."""
-        return self.engine.compile(at.part.text, local=tuple(at.scope)).evaluate(at.bound)
+        return self.engine.compile(at.part.expression, local=tuple(at.scope)).evaluate(at.bound)
 
     def narrowed(self, base: ScopedPart, head: ScopedPart) -> _Pair:
         """From two parts, down to the parts that decide why they say the opposite."""

@@ -17,9 +17,8 @@ from typing import Literal
 
 from runback_gate.canonical import JsonValue
 from runback_gate.cel.cpp_engine import CheckedType, CppEngine, TypeChecker
-from runback_gate.cel.engine import ROOTS
-from runback_gate.cel.environment import MESSAGES, ROOT_TYPES
-from runback_gate.cel.functions import FUNCTIONS
+from runback_gate.cel.environment import MESSAGES, ROOT_TYPES, ROOTS
+from runback_gate.cel.functions import KNOWN
 from runback_gate.cel.inline import inline, resolved
 from runback_gate.cel.limits import TYPE_NAMES, Node, check_limits, line_column, parse, walk
 from runback_gate.cel.parser import LOOPS
@@ -33,13 +32,7 @@ __all__ = ["CheckedType", "Finding", "Warning", "check_expression", "lint_policy
 
 Expect = Literal["bool", "string", "any"]
 
-STANDARD_FUNCTIONS = frozenset(
-    "bool contains double duration dyn endsWith getDate getDayOfMonth getDayOfWeek getDayOfYear getFullYear getHours "
-    "getMilliseconds getMinutes getMonth getSeconds int matches size startsWith string timestamp type uint".split()
-)
-"""CEL's own functions that both engines have."""
 _ALWAYS = ("arguments", "labels", "messages", "parameters", "tool_calls", "tools")
-KNOWN_FUNCTIONS = STANDARD_FUNCTIONS | {function.name for function in FUNCTIONS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +159,8 @@ def _check_name(source: str, node: Node, scope: tuple[str, ...]) -> None:
             roots = [root for root, record in ROOT_TYPES.items() if node.name in MESSAGES.get(record, ())]
             hint = f"did you mean {roots[0]}.{node.name}?" if roots else suggestion(node.name, known)
             fail(source, node.at, f"unknown name {quoted(node.name)}", hint)
-    if node.kind == "call" and node.name not in KNOWN_FUNCTIONS:
-        hint = suggestion(node.name, [*KNOWN_FUNCTIONS, *LOOPS, "has"])
+    if node.kind == "call" and node.name not in KNOWN:
+        hint = suggestion(node.name, [*KNOWN, *LOOPS, "has"])
         fail(source, node.at, f"unknown function {quoted(node.name)}", hint)
 
 
@@ -188,11 +181,6 @@ def _check_pattern(source: str, node: Node, pattern: str) -> None:
 def _risks(source: str, node: Node, whole: Node) -> Iterator[tuple[str, str]]:
     """What is risky at one node, and what to write."""
     match node.kind, node.name:
-        case "macro", ("map" | "filter") if _is_map(node.children[0]):
-            yield (
-                f"{node.name}() over a map: the order of its keys changes from run to run",
-                "use all(), exists() or size(), which do not depend on it",
-            )
         case "macro", "has":
             yield from _unguarded(source, node.children[0].children[0], whole)
         case "call", "matches" if node.children and not _is_constant(node.children[-1]):
@@ -208,12 +196,6 @@ def _risks(source: str, node: Node, whole: Node) -> Iterator[tuple[str, str]]:
                 "arithmetic takes two ints or two doubles: an error where the other number is of the other kind",
                 "write double(x) and a literal with a point, such as 100.0",
             )
-
-
-def _is_map(node: Node) -> bool:
-    if node.kind == "select":
-        return node.name in ("arguments", "labels", "parameters")
-    return node.kind == "map" or (node.kind == "ident" and not ROOT_TYPES.get(node.name, "list").startswith("list"))
 
 
 def _is_constant(node: Node) -> bool:

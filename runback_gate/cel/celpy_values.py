@@ -75,7 +75,7 @@ def equal(left: Any, right: Any) -> bool:
     """Whether two values are equal: numbers by value, other kinds only among themselves, maps and lists by content."""
     kind, other = kind_of(left), kind_of(right)
     if kind in NUMBERS and other in NUMBERS:
-        return bool(number(left) == number(right))
+        return bool(operator.eq(*_numbers(left, right)))
     if kind != other:
         return False
     if kind == "list":
@@ -91,6 +91,13 @@ def equal(left: Any, right: Any) -> bool:
 def number(value: Any) -> int | float:
     """The plain number."""
     return float(value) if isinstance(value, float) else int(value)
+
+
+def _numbers(left: Any, right: Any) -> tuple[int | float, int | float]:
+    """Two numbers to compare: an integer beside a double becomes a double, as in the other engines."""
+    if isinstance(left, float) or isinstance(right, float):
+        return float(left), float(right)
+    return int(left), int(right)
 
 
 def entry(container: Any, key: Any) -> Any:
@@ -109,7 +116,7 @@ def entry(container: Any, key: Any) -> Any:
 def compare(symbol: str, left: Any, right: Any) -> bool:
     """Whether `left symbol right` holds for two numbers or two values of one ordered kind."""
     if kind_of(left) in NUMBERS:
-        left, right = number(left), number(right)
+        left, right = _numbers(left, right)
     return bool(RELATIONS[symbol](left, right))
 
 
@@ -123,6 +130,8 @@ def divided_by_zero(left: float, right: float) -> float:
 def int_of(value: Any) -> int:
     """`int(value)`. Raises ValueError for text that is no integer."""
     kind = kind_of(value)
+    if kind == "double" and not -(2**63) < value < 2**63:
+        raise ValueError("the double does not fit 64 bits")
     if kind == "string" and not _INTEGER.fullmatch(value):
         raise ValueError("cannot convert the string to int")
     return int(value.timestamp()) if kind == "timestamp" else int(value)

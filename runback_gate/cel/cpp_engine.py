@@ -18,13 +18,24 @@ from importlib import metadata
 from typing import Any
 
 from runback_gate.canonical import JsonValue
-from runback_gate.cel.engine import BUDGET_MESSAGE, ROOTS, Activation, Outcome, error_line, json_value, without_nul
+from runback_gate.cel.engine import (
+    BUDGET_MESSAGE,
+    Activation,
+    Outcome,
+    ParsedExpression,
+    error_line,
+    json_value,
+    without_nul,
+)
 from runback_gate.cel.engine import kind as kind_of
-from runback_gate.cel.environment import MESSAGES, ROOT_TYPES
-from runback_gate.cel.functions import FUNCTIONS
-from runback_gate.cel.limits import parse, walk
-from runback_gate.cel.optimize import SEARCH, optimize
-from runback_gate.cel.pattern import compile_pattern
+from runback_gate.cel.environment import MESSAGES, ROOT_TYPES, ROOTS
+from runback_gate.cel.functions import FUNCTIONS, Function
+from runback_gate.cel.limits import parse, parsed, walk
+from runback_gate.cel.optimize import SEARCH, optimize, ordered
+from runback_gate.cel.parser import ENGINE_DEPTH, Node, too_deep
+from runback_gate.cel.pattern import search
+from runback_gate.cel.tokens import line_column
+from runback_gate.cel.write import write
 from runback_gate.documents import suggestion
 from runback_gate.errors import ExpressionError, Location
 
@@ -33,6 +44,9 @@ MAX_PROGRAMS = 4096
 """Compiled expressions that an engine remembers."""
 
 _PACKAGE = "runback"
+# `cel.bind` and `sort` serve what `inline` and `optimize` write; policies cannot call them.
+_EXTENSIONS = "extensions:\n- name: bindings\n- name: lists\n"
+_KINDS = {dict: "map", list: "list", str: "string", int: "int", float: "double", bool: "bool", type(None): "null"}
 _TRUE, _FALSE = Outcome(True), Outcome(False)
 _PROBLEM = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): ([^\n]*)")
 _OVERLOAD = re.compile(r"found no matching overload for '(.+?)' applied to '(.*)'")
@@ -84,7 +98,7 @@ class CppEngine:
 
     def __init__(self) -> None:
         self._environment = lru_cache(maxsize=64)(_environment)
-        self._compiled = lru_cache(maxsize=MAX_PROGRAMS)(self._compile)
+        self._programs: dict[tuple[bool, str, tuple[str, ...]], CppProgram] = {}
         self._environment(ROOTS)
 
     @property
@@ -104,17 +118,17 @@ class CppEngine:
         except RecursionError:
             return CppActivation(None, "the data is nested too deep")
 
-    def compile(self, source: str, *, local: tuple[str, ...] = ()) -> CppProgram:
+    def compile(self, expression: str | ParsedExpression, *, local: tuple[str, ...] = ()) -> CppProgram:
         """See `engine.Engine.compile`."""
-        return self._compiled(source, local)
-
-    def _compile(self, source: str, local: tuple[str, ...]) -> CppProgram:
-        environment = self._environment((*ROOTS, *local))
-        try:
-            return CppProgram(compiled(environment, optimize(source)))
-        except ExpressionError:
-            # Positions are those of the text as it was given.
-            return CppProgram(compiled(environment, source))
+        # What a person wrote is told apart from what was rewritten, which may use more.
+        key = (False, expression, local) if isinstance(expression, str) else (True, expression.text, local)
+        if key not in self._programs:
+            if len(self._programs) >= MAX_PROGRAMS:
+                self._programs.clear()
+            whole = parsed(expression)
+            tree = optimize(ordered(whole.tree))
+            self._programs[key] = CppProgram(compiled(self._environment((*ROOTS, *local)), whole.source, tree))
+        return self._programs[key]
 
 
 @cache
@@ -127,56 +141,51 @@ def _package() -> Any:
 
 def _environment(names: tuple[str, ...]) -> Any:
     cel = _package()
-    return cel.NewEnv(variables=dict.fromkeys(names, cel.Type.DYN), functions=_functions())
+    return cel.NewEnv(
+        config=cel.NewEnvConfigFromYaml(_EXTENSIONS),
+        variables=dict.fromkeys(names, cel.Type.DYN),
+        functions=_functions(),
+    )
 
 
 @cache
 def _functions() -> tuple[Any, ...]:
+    searching = Function("matches", (("string", "string"),), "bool", search)
+    return (_boxed(SEARCH, searching), *(_boxed(f"{function.name}_", function) for function in FUNCTIONS))
+
+
+def _boxed(name: str, function: Function) -> Any:
+    """A function of ours that takes its arguments in one list, which it empties: the binding never releases it."""
     cel = _package()
-    # One overload for each kind: a parameter of type DYN compiles but never matches at run time.
-    ours = (
-        cel.FunctionDecl(
-            function.name,
-            [
-                cel.Overload(
-                    f"{function.name}_{'_'.join(kinds)}_{'method' if method else 'function'}",
-                    return_type=getattr(cel.Type, function.result.upper()),
-                    parameters=[getattr(cel.Type, kind.upper()) for kind in kinds],
-                    is_member=method,
-                    impl=function.implementation,
-                )
-                for kinds in function.overloads
-                for method in (False, True)
-            ],
-        )
-        for function in FUNCTIONS
+
+    def called(box: list[Any]) -> JsonValue:
+        arguments = tuple(box)
+        box.clear()
+        kinds = tuple(_KINDS.get(type(argument), "unknown") for argument in arguments)
+        if kinds not in function.overloads:
+            raise ValueError(f"{function.name} does not take ({', '.join(kinds)})")
+        return function.implementation(*arguments)
+
+    result = getattr(cel.Type, function.result.upper())
+    return cel.FunctionDecl(
+        name, [cel.Overload(f"{name}list", return_type=result, parameters=[cel.Type.LIST], impl=called)]
     )
-    return (*ours, _search())
 
 
-def _search() -> Any:
-    """`matches` with its pattern compiled once: the engine's own compiles it at each evaluation."""
-    cel = _package()
-    texts = [cel.Type.STRING, cel.Type.STRING]
-    overload = cel.Overload(SEARCH, return_type=cel.Type.BOOL, parameters=texts, is_member=True, impl=_found)
-    return cel.FunctionDecl(SEARCH, [overload])
-
-
-def _found(text: str, pattern: str) -> bool:
-    return compile_pattern(pattern).search(text) is not None
-
-
-def compiled(environment: Any, source: str) -> Any:
-    """The `cel.Expression` of a source. Raises ExpressionError with line and column in `source`."""
-    parse(source)
+def compiled(environment: Any, source: str, tree: Node) -> Any:
+    """The `cel.Expression` of a tree. Raises ExpressionError with line and column in the source that it is of."""
+    written = write(tree)
+    if written.depth > ENGINE_DEPTH:
+        too_deep(source, tree.start, ENGINE_DEPTH)
     try:
-        return environment.compile(source)
+        return environment.compile(written.text)
     except RuntimeError as error:
-        problems = [(int(line), int(column), text) for line, column, text in _PROBLEM.findall(str(error))]
+        # The text is one line.
+        problems = [(int(column), text) for _, column, text in _PROBLEM.findall(str(error))]
         # What follows from another problem of the expression is told last.
-        problems.sort(key=lambda problem: ("*error*" in problem[2], problem))
-        line, column, text = problems[0] if problems else (1, 1, str(error))
-        place = Location("", max(line, 1), max(column, 1))
+        problems.sort(key=lambda problem: ("*error*" in problem[1], problem))
+        column, text = problems[0] if problems else (1, str(error))
+        place = Location("", *line_column(source, written.origin(max(column, 1) - 1)))
         raise ExpressionError(error_line(_readable(text)), hint=_field_hint(text), location=place) from error
 
 
@@ -212,7 +221,7 @@ class CheckedType:
 
 
 class TypeChecker:
-    """Checks expressions against the shape of what they see (`shape`), without evaluating them."""
+    """Checks expressions against the shape of what they see (`environment`), without evaluating them."""
 
     def __init__(self) -> None:
         self._pool = _descriptors()
@@ -233,7 +242,7 @@ class TypeChecker:
         }
         names |= {f"variables.{key}": checked.native for key, checked in variables.items()}
         environment = _package().NewEnv(self._pool, variables=names, functions=self._functions)
-        found = compiled(environment, source).return_type()
+        found = compiled(environment, source, parse(source)).return_type()
         name = re.sub(r"\b[A-Z_]+\b", lambda word: word[0].lower(), found.name().replace(f"{_PACKAGE}.", ""))
         return CheckedType(name, found)
 

@@ -1,7 +1,8 @@
 """What a CEL engine is: compile an expression once, bind the data of a step once, evaluate.
 
-In: CEL source without `params` and `variables` (see `inline`), and JSON data under the names in `ROOTS`.
-Out: `Outcome`s. Two engines keep this contract: `cel_cpp.CppEngine` judges, `cel_py.PyEngine` is the second opinion.
+In: CEL source without `params` and `variables`, or what `inline` made of one; JSON data under `environment.ROOTS`.
+Out: `Outcome`s. Two engines keep this contract: `cpp_engine.CppEngine` judges, `py_engine.PyEngine` is the second
+opinion.
 
     engine: Engine = CppEngine()
     program = engine.compile("response.tool_calls.size() == 1")
@@ -20,9 +21,7 @@ from typing import Literal, Protocol
 import orjson
 
 from runback_gate.canonical import JsonValue
-
-ROOTS = ("request", "response", "baseline", "history", "case", "agent")
-"""The only variables of a compiled program."""
+from runback_gate.cel.parser import Node
 
 ITERATION_BUDGET = 10_000
 """An evaluation that reaches this number of loop iterations, all loops together, is an error outcome."""
@@ -35,6 +34,18 @@ ERROR_LENGTH = 300
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 Verdict = Literal["true", "false", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedExpression:
+    """An expression that was read, and perhaps rewritten; `inline` makes it."""
+
+    source: str
+    """As a person wrote it; errors are placed here."""
+    tree: Node
+    """What is to be evaluated; its offsets are those of `source`."""
+    text: str
+    """The tree as CEL. Expressions of the same text are the same program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +101,10 @@ class Engine(Protocol):
     def bind(self, data: Mapping[str, JsonValue]) -> Activation:
         """Convert the data of a step, once for all programs. Names outside `ROOTS` serve programs with `local`."""
 
-    def compile(self, source: str, *, local: tuple[str, ...] = ()) -> Program:
+    def compile(self, expression: str | ParsedExpression, *, local: tuple[str, ...] = ()) -> Program:
         """Compile an expression over `ROOTS` and, for explaining, the names in `local`.
 
-        Raises ExpressionError with line and column in `source`.
+        Raises ExpressionError with line and column in its source.
         """
 
 

@@ -1,7 +1,7 @@
 """The shape of what expressions see, for checking names and types before anything runs.
 
-In: nothing. Out: `MESSAGES`, the fields of each record with their types, and `ROOT_TYPES`, the types of `engine.ROOTS`.
-`context` makes values of this shape; `cel_cpp` declares it to the checker; `lint` reads names for its hints.
+In: nothing. Out: `MESSAGES`, the fields of each record with their types, and `ROOT_TYPES`, the types of `ROOTS`.
+`policy.context` makes values of this shape; `cpp_engine` declares it to the checker; `optimize` and `lint` read it.
 
 A type is `string`, `dyn` (any JSON value), `map` (text to any JSON value), the name of a record, or one of these after
 `list of `. Numbers of usage, time and money are `dyn`, so that they compare with both kinds of numbers.
@@ -18,6 +18,8 @@ ROOT_TYPES = {
     "agent": "Agent",
 }
 """Each root and its type. `baseline` is the recorded answer."""
+ROOTS = tuple(ROOT_TYPES)
+"""The only variables of a compiled program."""
 
 MESSAGES: dict[str, dict[str, str]] = {
     "Request": {

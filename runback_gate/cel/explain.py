@@ -19,7 +19,8 @@ from functools import lru_cache
 from typing import cast
 
 from runback_gate.canonical import JsonValue, canonical_bytes, parse_canonical
-from runback_gate.cel.engine import ROOTS, Activation, Engine, Outcome
+from runback_gate.cel.engine import Activation, Engine, Outcome, ParsedExpression
+from runback_gate.cel.environment import ROOTS
 from runback_gate.cel.inline import inline
 from runback_gate.cel.limits import Node, identifiers, parse
 from runback_gate.cel.parser import LOGICAL
@@ -82,7 +83,7 @@ class Part:
     node: Node
     source: str
     """As it is written, without parentheses around it."""
-    text: str
+    expression: ParsedExpression
     """With params and variables put in."""
     listed: bool
     """Whether its value tells something: it is no literal, and no root as a whole."""
@@ -107,8 +108,8 @@ def _plan(source: str, params: bytes, variables: tuple[tuple[str, str], ...]) ->
         children = node.children[0].children if node.kind == "macro" and node.name == "has" else node.children
         if node.kind == "select" and node.children[0].name == "variables":
             children = ()
-        text = inline(written, known, expressions)
-        return Part(node, written, text, listed, tuple(part(child) for child in children))
+        whole = inline(source, known, expressions, part=node)
+        return Part(node, written, whole, listed, tuple(part(child) for child in children))
 
     return part(parse(source))
 
@@ -130,7 +131,7 @@ class _Explanation:
         activation: Activation,
         notes: tuple[str, ...],
     ) -> Outcome:
-        outcome = self.evaluate(part.text, tuple(scope), activation)
+        outcome = self.evaluate(part.expression, tuple(scope), activation)
         if part.listed:
             if len(self.found) >= self.limit:
                 return outcome
@@ -170,11 +171,11 @@ class _Explanation:
         self.visit(body, depth, inner, self.engine.bind({**self.data, **inner}), (*notes, note))
 
     def evaluate_with(self, part: Part, scope: dict[str, JsonValue]) -> Outcome:
-        return self.evaluate(part.text, tuple(scope), self.engine.bind({**self.data, **scope}))
+        return self.evaluate(part.expression, tuple(scope), self.engine.bind({**self.data, **scope}))
 
-    def evaluate(self, text: str, local: tuple[str, ...], activation: Activation) -> Outcome:
+    def evaluate(self, part: ParsedExpression, local: tuple[str, ...], activation: Activation) -> Outcome:
         try:
-            return self.engine.compile(text, local=local).evaluate(activation)
+            return self.engine.compile(part, local=local).evaluate(activation)
         except ExpressionError as error:
             return Outcome(error=error.message)
 

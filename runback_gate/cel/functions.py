@@ -23,6 +23,12 @@ from runback_gate.errors import DocumentError
 
 Kind = Literal["map", "list", "string", "int", "uint", "double", "bool", "null", "dyn"]
 
+STANDARD = frozenset(
+    "bool contains double duration dyn endsWith getDate getDayOfMonth getDayOfWeek getDayOfYear getFullYear getHours "
+    "getMilliseconds getMinutes getMonth getSeconds int matches size startsWith string timestamp type uint".split()
+)
+"""CEL's own functions that both engines have."""
+
 MAX_JSON = 1 << 20
 """Bytes of text that `parse_json` reads."""
 MAX_COMPARED_DEPTH = 128
@@ -108,6 +114,8 @@ FUNCTIONS = (
     Function("includes", tuple((kind, "map") for kind in _VALUES), "bool", includes),
 )
 """All functions of ours, as both engines and the checker declare them."""
+KNOWN = STANDARD | {function.name for function in FUNCTIONS}
+"""The functions that an expression may call."""
 
 
 def _check(value: JsonValue) -> None:

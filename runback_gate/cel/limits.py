@@ -13,9 +13,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
-from runback_gate.cel.engine import ROOTS
+from runback_gate.cel.engine import ParsedExpression
+from runback_gate.cel.environment import ROOTS
+from runback_gate.cel.functions import KNOWN
 from runback_gate.cel.parser import ENGINE_DEPTH, Node, read, too_deep
 from runback_gate.cel.tokens import fail, line_column
+from runback_gate.documents import quoted, suggestion
 
 __all__ = [
     "ENGINE_DEPTH",
@@ -33,6 +36,7 @@ __all__ = [
     "identifiers",
     "line_column",
     "parse",
+    "parsed",
     "source_bytes",
     "walk",
 ]
@@ -69,6 +73,16 @@ def parse(source: str) -> Node:
 @lru_cache(maxsize=64)
 def _remembered(source: str) -> Node:
     return read(source)
+
+
+def parsed(expression: str | ParsedExpression) -> ParsedExpression:
+    """The expression as engines take it. Raises ExpressionError: it cannot be parsed, or calls an unknown function."""
+    if isinstance(expression, str):
+        expression = ParsedExpression(expression, parse(expression), expression)
+    for part, _ in walk(expression.tree):
+        if part.kind == "call" and part.name not in KNOWN:
+            fail(expression.source, part.at, f"unknown function {quoted(part.name)}", suggestion(part.name, KNOWN))
+    return expression
 
 
 def check_limits(source: str) -> Node:

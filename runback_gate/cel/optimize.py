@@ -1,40 +1,124 @@
-"""Rewriting an expression for the engine that judges, without changing what it says.
+"""Rewriting a tree for the engine that judges, without changing what it says.
 
-In: CEL over `engine.ROOTS`. Out: CEL that cel-cpp evaluates faster, or the same text.
+In: a tree over `environment.ROOTS`. Out: a tree that cel-cpp evaluates faster, in one order and without leaking memory.
 
-    optimize('response.text.matches("a+")')           # 'response.text.search_("a+")': the pattern is compiled once
-    optimize('size(calls(response, "pay")) > 0')      # 'size(response.tool_calls.filter(c_, c_.name == "pay")) > 0'
+    calls(response, "pay")       response.tool_calls.filter(c_, c_.name == "pay"): no step into Python
+    text.matches("a+")           search_([text, "a+"]): the pattern is compiled once, and its work is bounded
+    mentions(text, "a")          mentions_([text, "a"]): the binding leaks what it hands to Python, so that is one box,
+                                 which the function empties
+    args.map(k, k)               over the sorted keys where `args` is a map: cel-cpp has another order in each process
 
-The second engine evaluates the text as it was written, so every policy test holds the two against each other.
+The second engine evaluates the tree as it was, so every policy test holds the two against each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import replace
 
-from runback_gate.cel.limits import Node, parse, walk
+from runback_gate.cel.environment import MESSAGES, ROOT_TYPES
+from runback_gate.cel.functions import FUNCTIONS
+from runback_gate.cel.inline import with_children
+from runback_gate.cel.parser import BIND, Kind, Node
 
 SEARCH = "search_"
-"""What stands for `matches` with a literal pattern. Not a name that `lint` lets a policy use."""
-_LOOP = "c_"
+"""What stands for `matches`. Not a name that a policy may use."""
+_BOXED = {"matches": SEARCH, **{function.name: f"{function.name}_" for function in FUNCTIONS}}
+_LOOP, _RANGE, _KEY = "c_", "r_", "k_"
+_LIST = "list of "
+_ORDER = ("bool", "int", "uint", "string")
 
 
-def optimize(source: str) -> str:
-    """The faster text of an expression that parses."""
-    edits = sorted(_edits(source, parse(source)), reverse=True)
-    for start, end, text in edits:
-        source = source[:start] + text + source[end:]
-    return source
+def optimize(node: Node, scope: Mapping[str, str] = ROOT_TYPES) -> Node:
+    """The tree that cel-cpp evaluates; `scope` holds the types of the names that are known."""
+    children = [optimize(child, _inner(node, index, scope)) for index, child in enumerate(node.children)]
+    if node.variable and node.name != BIND and not shape(node.children[0], scope).startswith(_LIST):
+        children[0] = _sorted(children[0])
+    node = with_children(node, children)
+    if node.kind != "call" or node.name not in _BOXED:
+        return node
+    if node.name == "calls" and _is_answer(node):
+        return _calls(node)
+    box = _node("list", node, *node.children)
+    return replace(node, name=_BOXED[node.name], children=(box,), method=False, depth=box.depth + 1)
 
 
-def _edits(source: str, node: Node) -> Iterator[tuple[int, int, str]]:
-    for part, _ in walk(node):
-        if part.kind != "call" or len(part.children) != 2 or part.children[1].kind != "literal":
-            continue
-        target, word = part.children
-        if part.name == "matches" and part.method and word.name == "string":
-            yield part.at, part.at + len("matches"), SEARCH
-        elif part.name == "calls" and target.kind == "ident" and target.name in ("response", "baseline"):
-            name = source[word.start : word.end]
-            if word.name == "string":
-                yield part.start, part.end, f"{target.name}.tool_calls.filter({_LOOP}, {_LOOP}.name == {name})"
+def ordered(node: Node) -> Node:
+    """The tree with the sorted keys in place of each constant map that a loop goes over."""
+    children = list(map(ordered, node.children))
+    if node.variable and node.name != BIND and _is_constant_map(children[0]):
+        keys = sorted(children[0].children[::2], key=lambda key: (_ORDER.index(key.name), key.value))
+        children[0] = _node("list", children[0], *keys)
+    return with_children(node, children)
+
+
+def shape(node: Node, scope: Mapping[str, str]) -> str:
+    """The type of a node in the words of `environment`; `dyn` where it is only known at run time."""
+    match node.kind, node.name:
+        case "ident", name:
+            return scope.get(name, "dyn")
+        case "select", name:
+            return MESSAGES.get(shape(node.children[0], scope), {}).get(name, "dyn")
+        case "index", _:
+            return _element(shape(node.children[0], scope))
+        case "call", "calls":
+            return "list of ToolCall"
+        case "macro", "filter":
+            held = shape(node.children[0], scope)
+            return held if held.startswith(_LIST) else "list of dyn"
+        case ("macro", "map") | ("list", _):
+            return "list of dyn"
+        case "macro", "bind":
+            return shape(node.children[1], _inner(node, 1, scope))
+    return "dyn"
+
+
+def _element(held: str) -> str:
+    return held.removeprefix(_LIST) if held.startswith(_LIST) else "dyn"
+
+
+def _inner(node: Node, index: int, scope: Mapping[str, str]) -> Mapping[str, str]:
+    """The types of the names at a child of a node."""
+    if not node.variable or index != 1:
+        return scope
+    held = shape(node.children[0], scope)
+    return {**scope, node.variable: held if node.name == BIND else _element(held)}
+
+
+def _is_constant_map(node: Node) -> bool:
+    return node.kind == "map" and all(key.kind == "literal" for key in node.children[::2]) and _is_constant(node)
+
+
+def _is_constant(node: Node) -> bool:
+    return node.kind in ("literal", "list", "map") and all(map(_is_constant, node.children))
+
+
+def _is_answer(node: Node) -> bool:
+    target, word = node.children if len(node.children) == 2 else (node, node)
+    return target.kind == "ident" and target.name in ("response", "baseline") and word.name == "string"
+
+
+def _calls(node: Node) -> Node:
+    answer, name = node.children
+    held = _node("select", node, answer, name="tool_calls")
+    own = _node("select", node, _node("ident", node, name=_LOOP), name="name")
+    return _node("macro", node, held, _node("binary", node, own, name, name="=="), name="filter", variable=_LOOP)
+
+
+def _sorted(items: Node) -> Node:
+    """The range of a loop: a list as it is, a map by its sorted keys."""
+    held, key = _node("ident", items, name=_RANGE), _node("ident", items, name=_KEY)
+    is_map = _node("binary", items, _call("type", held), _node("ident", items, name="map"), name="==")
+    keys = _node("macro", items, held, key, name="map", variable=_KEY)
+    chosen = _node("conditional", items, is_map, _call("dyn", _call("sort", keys, method=True)), _call("dyn", held))
+    return _node("macro", items, _call("dyn", items), chosen, name=BIND, variable=_RANGE)
+
+
+def _call(name: str, operand: Node, *, method: bool = False) -> Node:
+    return replace(_node("call", operand, operand, name=name), method=method)
+
+
+def _node(kind: Kind, place: Node, *children: Node, name: str = "", variable: str = "") -> Node:
+    """A new node that stands for `place`."""
+    depth = 1 + max((child.depth for child in children), default=0)
+    return Node(kind, place.start, place.end, name, place.at, children, variable=variable, depth=depth)

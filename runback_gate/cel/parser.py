@@ -18,10 +18,12 @@ ENGINE_DEPTH = 30
 
 Kind = Literal["literal", "ident", "select", "index", "call", "macro", "list", "map", "conditional", "unary", "binary"]
 
+BIND = "bind"
+"""The macro that evaluates a value once, when it is first used; policies cannot write it."""
 LOOPS = ("all", "exists", "exists_one", "map", "filter")
 RELATIONS = ("<", "<=", ">", ">=", "==", "!=", "in")
 LOGICAL = ("&&", "||")
-_PRECEDENCE = {"||": 1, "&&": 2, **dict.fromkeys(RELATIONS, 3), "+": 4, "-": 4, "*": 5, "/": 5, "%": 5}
+PRECEDENCE = {"||": 1, "&&": 2, **dict.fromkeys(RELATIONS, 3), "+": 4, "-": 4, "*": 5, "/": 5, "%": 5}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,19 +140,20 @@ class _Parser:
             too_deep(self.source, self.token.start, ENGINE_DEPTH)
         start = self.token.start
         node = self.binary(1)
+        at = self.token.start
         if self.take("?"):
             then = self.binary(1)
             self.expect(":")
-            node = self.node("conditional", start, node, then, self.expression())
+            node = self.node("conditional", start, node, then, self.expression(), at=at)
         self.nesting -= 1
         return node
 
     def binary(self, level: int) -> Node:
         start = self.token.start
         left = self.unary()
-        while _PRECEDENCE.get(self.word, 0) >= level:
+        while PRECEDENCE.get(self.word, 0) >= level:
             operator = self.next()
-            right = self.binary(_PRECEDENCE[operator.text] + 1)
+            right = self.binary(PRECEDENCE[operator.text] + 1)
             terms: tuple[Node, ...] = (left, right)
             # A left side that starts later stands in parentheses, which keep it apart.
             chained = left.kind == "binary" and left.name == operator.text and left.start == start

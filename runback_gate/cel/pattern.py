@@ -1,8 +1,11 @@
 """RE2 patterns, as `matches()` reads them.
 
-In: the text of a pattern. Out: a compiled pattern, or ValueError with the reason. Nothing is written to standard error.
+In: the text of a pattern, and a text to search. Out: whether it is found, or ValueError with the reason. Nothing is
+written to standard error.
 
-    compile_pattern("(?i)refund").search("A Refund") is not None
+    search("A Refund", "(?i)refund")        # True
+
+A pattern of large repeats can cost its size for each character, so the work is bounded.
 """
 
 from __future__ import annotations
@@ -11,6 +14,11 @@ from functools import lru_cache
 from typing import Any
 
 import re2
+
+MAX_PROGRAM = 10_000
+"""Instructions of a compiled pattern; `a{1000}` has 1,000."""
+MAX_WORK = 300_000_000
+"""Instructions times bytes that one search may cost: about two seconds at worst."""
 
 _SHOWN = 200
 
@@ -22,8 +30,21 @@ def compile_pattern(text: str) -> Any:
     # The default reports malformed patterns on standard error.
     options.log_errors = False
     try:
-        return re2.compile(text, options)
+        pattern = re2.compile(text, options)
     except re2.error as error:
         reason = error.args[0] if error.args else "malformed"
         shown = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
         raise ValueError(f"invalid regular expression: {shown[:_SHOWN]}") from error
+    if pattern.programsize > MAX_PROGRAM:
+        message = f"{pattern.programsize:,} instructions, at most {MAX_PROGRAM:,} are allowed"
+        raise ValueError(f"the regular expression is too large: {message}")
+    return pattern
+
+
+def search(text: str, pattern: str) -> bool:
+    """Whether a pattern is found in a text. Raises ValueError as `compile_pattern`, and beyond `MAX_WORK`."""
+    compiled = compile_pattern(pattern)
+    if len(text) * compiled.programsize > MAX_WORK:
+        message = f"{compiled.programsize:,} instructions on {len(text):,} characters"
+        raise ValueError(f"the regular expression would take too long: {message}")
+    return compiled.search(text) is not None

@@ -16,8 +16,8 @@ import math
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import lru_cache
+from datetime import UTC, datetime, timedelta
+from functools import cache, lru_cache
 from importlib import metadata
 from typing import Any
 
@@ -28,10 +28,8 @@ from celpy.evaluation import Activation as Names
 from celpy.evaluation import CELEvalError, Evaluator, base_functions
 
 from runback_gate.canonical import JsonValue
+from runback_gate.cel.celpy_tree import inner, name_of
 from runback_gate.cel.celpy_values import (
-    KINDS,
-    NUMBERS,
-    ORDERED,
     RELATIONS,
     TIMESTAMP,
     bool_of,
@@ -50,22 +48,23 @@ from runback_gate.cel.engine import (
     ITERATION_BUDGET,
     Activation,
     Outcome,
+    ParsedExpression,
     error_line,
     json_value,
     without_nul,
 )
 from runback_gate.cel.functions import FUNCTIONS
-from runback_gate.cel.limits import parse
-from runback_gate.cel.parser import LOOPS
-from runback_gate.cel.pattern import compile_pattern
-from runback_gate.errors import ExpressionError, Location
+from runback_gate.cel.limits import parsed
+from runback_gate.cel.optimize import ordered
+from runback_gate.cel.overloads import OVERLOADS
+from runback_gate.cel.parser import BIND, LOOPS
+from runback_gate.cel.pattern import search
+from runback_gate.cel.tokens import fail
+from runback_gate.cel.write import write
 
 NAME = "celpy"
 MAX_PROGRAMS = 1024
 """Compiled expressions that an engine remembers."""
-
-# Rules of the grammar that only pass on what stands in them.
-_PASSING = frozenset("expr conditionalor conditionaland relation addition multiplication unary member".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +108,7 @@ class PyEngine:
     def __init__(self) -> None:
         # Not celpy.Environment: it changes the recursion limit of the process.
         self._parser = CELParser()
-        self._compiled = lru_cache(maxsize=MAX_PROGRAMS)(self._compile)
+        self._programs = lru_cache(maxsize=MAX_PROGRAMS)(lambda text: PyProgram(self._parser.parse(text)))
 
     @property
     def name(self) -> str:
@@ -128,21 +127,25 @@ class PyEngine:
         except (ValueError, RecursionError) as error:
             return PyActivation({}, error_line(f"the data cannot be used: {error}"))
 
-    def compile(self, source: str, *, local: tuple[str, ...] = ()) -> PyProgram:  # noqa: ARG002
+    def compile(self, expression: str | ParsedExpression, *, local: tuple[str, ...] = ()) -> PyProgram:  # noqa: ARG002
         """See `engine.Engine.compile`. celpy has no checker: names and types are looked up when they are used."""
-        return self._compiled(source)
-
-    def _compile(self, source: str) -> PyProgram:
-        parse(source)
+        whole = parsed(expression)
+        written = write(ordered(whole.tree))
         try:
-            return PyProgram(self._parser.parse(source))
+            return self._programs(written.text)
         except CELParseError as error:
-            place = Location("", max(error.line or 1, 1), max(error.column or 1, 1))
-            raise ExpressionError(error_line(str(error)), location=place) from error
+            fail(whole.source, written.origin(max(error.column or 1, 1) - 1), error_line(str(error)))
 
 
 class _AbortError(Exception):
     """Ends the evaluation. It is no CELEvalError: `|| true` does not absorb it, as in cel-cpp."""
+
+
+class _Once:
+    """A value that is computed when it is first used."""
+
+    def __init__(self, compute: Callable[[], Any]) -> None:
+        self.get = cache(compute)
 
 
 class _Evaluator(Evaluator):
@@ -154,12 +157,13 @@ class _Evaluator(Evaluator):
         self.left = left
 
     def _visit_tree(self, tree: lark.Tree[Any]) -> Any:
-        return super()._visit_tree(_inner(tree))
+        return super()._visit_tree(inner(tree))
 
     def ident_value(self, name: str, root_scope: bool = False) -> Any:  # noqa: ARG002
         """The value of a variable, or a type by its name."""
         unknown = CELEvalError(f"undeclared reference to '{name}'")
-        return self.values[name] if name in self.values else _TYPES.get(name, unknown)
+        value = self.values[name] if name in self.values else _TYPES.get(name, unknown)
+        return value.get() if isinstance(value, _Once) else value
 
     def expr(self, tree: lark.Tree[Any]) -> Any:
         """`condition ? then : else`."""
@@ -191,6 +195,10 @@ class _Evaluator(Evaluator):
     def member_dot_arg(self, tree: lark.Tree[Any]) -> Any:
         """Macros; other methods are celpy's."""
         target, name = tree.children[:2]
+        if name == BIND:
+            variable, value, body = tree.children[2].children
+            once = _Once(lambda: self.visit(value))
+            return _Evaluator(body, {**self.values, name_of(variable): once}, self.left).visit(body)
         if name not in LOOPS:
             return super().member_dot_arg(tree)
         items = self.visit(target)
@@ -199,7 +207,13 @@ class _Evaluator(Evaluator):
         if not isinstance(items, (celtypes.ListType, celtypes.MapType)):
             return CELEvalError(f"{name}() goes over a list or a map, not over {kind_of(items)}")
         variable, body = tree.children[2].children
-        return self._loop(str(name), str(_inner(variable).children[0].children[0]), body, list(items))
+        if isinstance(items, celtypes.MapType):
+            # cel-cpp counts the loop that collects the keys.
+            self._count(len(items))
+            if len({kind_of(key) for key in items}) > 1:
+                return CELEvalError("keys of several types have no order")
+            items = sorted(items)
+        return self._loop(str(name), name_of(variable), body, list(items))
 
     def _loop(self, name: str, variable: str, body: lark.Tree[Any], items: list[Any]) -> Any:
         values = (self._with(variable, item, body) for item in items)
@@ -216,14 +230,17 @@ class _Evaluator(Evaluator):
         return celtypes.BoolType(len(kept) == 1) if name == "exists_one" else celtypes.ListType(kept)
 
     def _with(self, variable: str, item: Any, body: lark.Tree[Any]) -> Any:
-        self.left[0] -= 1
-        if self.left[0] <= 0:
-            raise _AbortError(BUDGET_MESSAGE)
+        self._count(1)
         return _Evaluator(body, {**self.values, variable: item}, self.left).visit(body)
+
+    def _count(self, iterations: int) -> None:
+        if iterations and self.left[0] <= iterations:
+            raise _AbortError(BUDGET_MESSAGE)
+        self.left[0] -= iterations
 
     def macro_has_eval(self, exprlist: lark.Tree[Any]) -> Any:
         """`has(e.f)`: whether the map e has the key f; an error when e is none."""
-        target, field = _inner(exprlist.children[0]).children
+        target, field = inner(exprlist.children[0]).children
         holder = self.visit(target)
         if isinstance(holder, CELEvalError):
             return holder
@@ -245,18 +262,6 @@ class _Evaluator(Evaluator):
                 raise _AbortError("the key stands twice in the map")
             entries[key] = value
         return celtypes.MapType(entries)
-
-
-def _inner(tree: lark.Tree[Any]) -> lark.Tree[Any]:
-    """The first part that does something: each level of the grammar is a tree, also where it only passes on."""
-    while len(tree.children) == 1:
-        if tree.data in _PASSING:
-            tree = tree.children[0]
-        elif tree.data == "primary" and tree.children[0].data == "paren_expr":
-            tree = tree.children[0].children[0]
-        else:
-            break
-    return tree
 
 
 def _decide(values: Iterable[Any], decisive: bool) -> Any:
@@ -313,14 +318,19 @@ def _timestamp(value: Any) -> Any:
 
 
 def _matches(text: Any, pattern: Any) -> Any:
-    return celtypes.BoolType(compile_pattern(str(pattern)).search(str(text)) is not None)
+    return celtypes.BoolType(search(str(text), str(pattern)))
 
 
-_OWN: dict[type, Any] = {float: celtypes.DoubleType, str: celtypes.StringType, list: celtypes.ListType}
-Overloads = frozenset[tuple[str, ...]] | None
+_OWN: dict[type, Any] = {
+    float: celtypes.DoubleType,
+    str: celtypes.StringType,
+    list: celtypes.ListType,
+    timedelta: celtypes.DurationType,
+}
+Kinds = frozenset[tuple[str, ...]]
 
 
-def _strict(name: str, overloads: Overloads, function: Callable[..., Any]) -> Callable[..., Any]:
+def _strict(name: str, overloads: Kinds | None, function: Callable[..., Any]) -> Callable[..., Any]:
     """A function that returns errors as values, and takes the kinds of its overloads only."""
 
     def called(*arguments: Any) -> Any:
@@ -346,48 +356,34 @@ def _ours(function: Callable[..., JsonValue]) -> Callable[..., Any]:
     return lambda *arguments: _from_json(function(*map(to_plain, arguments)))
 
 
-def _pairs(text: str) -> frozenset[tuple[str, ...]]:
-    return frozenset(tuple(kinds.split(",")) for kinds in text.split())
-
-
 def _table() -> dict[str, Callable[..., Any]]:
     """All operators and functions, under the names by which celpy's evaluator asks for them."""
-    numbers = "int,int uint,uint double,double"
-    times = "timestamp,duration duration,duration"
-    ordered = _pairs(" ".join(f"{kind},{kind}" for kind in ORDERED))
-    numeric = frozenset((left, right) for left in NUMBERS for right in NUMBERS)
-    kinds = (*KINDS.values(), "type")
-    keys = ("string", "int", "uint", "bool", "double")
-    chosen: dict[str, tuple[Overloads, Callable[..., Any]]] = {
-        "_==_": (None, lambda left, right: celtypes.BoolType(equal(left, right))),
-        "_!=_": (None, lambda left, right: celtypes.BoolType(not equal(left, right))),
-        "_in_": (
-            frozenset([(kind, "list") for kind in kinds] + [(kind, "map") for kind in keys]),
-            lambda item, container: celtypes.BoolType(any(equal(item, candidate) for candidate in container)),
-        ),
-        "_[_]": (frozenset([("map", kind) for kind in keys] + [("list", kind) for kind in NUMBERS]), entry),
-        "_+_": (_pairs(f"{numbers} {times} string,string list,list duration,timestamp"), operator.add),
-        "_-_": (_pairs(f"{numbers} {times} timestamp,timestamp"), operator.sub),
-        "_*_": (_pairs(numbers), operator.mul),
-        "_/_": (_pairs(numbers), _divided),
-        "_%_": (_pairs("int,int uint,uint"), operator.mod),
-        "-_": (_pairs("int double"), operator.neg),
-        "size": (_pairs("string bytes list map"), lambda value: celtypes.IntType(len(value))),
-        "contains": (_pairs("string,string"), lambda text, part: celtypes.BoolType(str(part) in str(text))),
-        "matches": (_pairs("string,string"), _matches),
-        "string": (
-            _pairs("string int uint double bool timestamp duration"),
-            lambda value: celtypes.StringType(text_of(value)),
-        ),
-        "int": (_pairs("int uint double bool string timestamp"), lambda value: celtypes.IntType(int_of(value))),
-        "double": (_pairs("int uint double string"), lambda value: celtypes.DoubleType(double_of(value))),
-        "bool": (_pairs("bool string"), lambda value: celtypes.BoolType(bool_of(value))),
-        "timestamp": (_pairs("string timestamp int"), _timestamp),
-        **{f"_{sign}_": (numeric | ordered, _relation(sign)) for sign in RELATIONS},
-        **{item.name: (frozenset(item.overloads), _ours(item.implementation)) for item in FUNCTIONS},
+    chosen: dict[str, Callable[..., Any]] = {
+        "_==_": lambda left, right: celtypes.BoolType(equal(left, right)),
+        "_!=_": lambda left, right: celtypes.BoolType(not equal(left, right)),
+        "_in_": lambda item, container: celtypes.BoolType(any(equal(item, candidate) for candidate in container)),
+        "_[_]": entry,
+        "_+_": operator.add,
+        "_-_": operator.sub,
+        "_*_": operator.mul,
+        "_/_": _divided,
+        "_%_": operator.mod,
+        "-_": operator.neg,
+        "size": lambda value: celtypes.IntType(len(value)),
+        "contains": lambda text, part: celtypes.BoolType(str(part) in str(text)),
+        "matches": _matches,
+        "string": lambda value: celtypes.StringType(text_of(value)),
+        "int": lambda value: celtypes.IntType(int_of(value)),
+        "double": lambda value: celtypes.DoubleType(double_of(value)),
+        "bool": lambda value: celtypes.BoolType(bool_of(value)),
+        "timestamp": _timestamp,
+        **{f"_{sign}_": _relation(sign) for sign in RELATIONS},
+        **{item.name: _ours(item.implementation) for item in FUNCTIONS},
     }
-    rest: dict[str, Any] = {name: (None, function) for name, function in base_functions.items()}
-    return {name: _strict(name.strip("_"), *row) for name, row in {**rest, **chosen}.items()}
+    return {
+        name: _strict(name.strip("_"), OVERLOADS.get(name), function)
+        for name, function in {**base_functions, **chosen}.items()
+    }
 
 
 # Types are functions as well as values, which compare with what `type()` gives.

@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from posixpath import commonprefix
 from types import MappingProxyType
 from typing import Any, Literal, Protocol, cast
 
@@ -270,13 +269,10 @@ def _compile(
     try:
         check_patterns(expression.source)
         whole = inline(expression.source, params, variables)
-    except ExpressionError as error:
-        raise expression.place(error) from error
-    try:
         program = engine.compile(whole)
     except ExpressionError as error:
-        raise expression.place(_moved(error, whole, expression.source)) from error
-    return ExpressionDecider(program, whole, expression.source, params, variables)
+        raise expression.place(error) from error
+    return ExpressionDecider(program, whole.text, expression.source, params, variables)
 
 
 @lru_cache(maxsize=1024)
@@ -293,20 +289,6 @@ def check_patterns(source: str) -> None:
                 place = Location("", *line_column(source, part.children[-1].start))
                 hint = "patterns are RE2: no look-around, no back-references"
                 raise ExpressionError(str(error), hint=hint, location=place) from error
-
-
-def _moved(error: ExpressionError, whole: str, source: str) -> ExpressionError:
-    """The error at its place in the source as written: in what was put in, where that begins."""
-    at = error.location
-    if at is None or whole == source:
-        return error
-    offset = sum(len(line) + 1 for line in whole.split("\n")[: (at.line or 1) - 1]) + (at.column or 1) - 1
-    head = len(commonprefix((source, whole)))
-    tail = len(commonprefix((source[::-1], whole[::-1])))
-    if offset >= head:
-        offset = max(head, offset - len(whole) + len(source)) if offset >= len(whole) - tail else head
-    place = Location("", *line_column(source, min(offset, len(source))))
-    return ExpressionError(error.message, hint=error.hint, location=place)
 
 
 def results(rule_sets: Iterable[RuleSet], step: StepUnderTest) -> dict[str, RuleResult]:

@@ -13,7 +13,7 @@ import pytest
 from runback_gate.analysis.policy_tests import Conformance, run_tests
 from runback_gate.canonical import JsonValue
 from runback_gate.cel.cpp_engine import CppEngine
-from runback_gate.cel.engine import Activation, Engine, Outcome, Program
+from runback_gate.cel.engine import Activation, Engine, Outcome, ParsedExpression, Program
 from runback_gate.cel.py_engine import PyEngine
 from runback_gate.dataset.recordings import load_recording
 from runback_gate.errors import DocumentError, ExpressionError
@@ -70,9 +70,10 @@ class ContraryEngine:
         """As the other."""
         return self.engine.bind(data)
 
-    def compile(self, source: str, *, local: tuple[str, ...] = ()) -> Program:
+    def compile(self, expression: str | ParsedExpression, *, local: tuple[str, ...] = ()) -> Program:
         """The other's program, or its opposite."""
-        program = self.engine.compile(source, local=local)
+        program = self.engine.compile(expression, local=local)
+        source = expression if isinstance(expression, str) else expression.source
         return Contrary(program) if "amount" in source else program
 
 

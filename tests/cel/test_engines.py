@@ -122,11 +122,11 @@ def test_errors_of_compiling_have_a_place(engine: Engine, source: str, line: int
 @pytest.mark.parametrize(
     ("source", "message", "place"),
     [
-        ("foo(1)", "undeclared reference to 'foo'", ":1:4"),
-        ("params.x", "undeclared reference to 'params.x'", ":1:7"),
+        ("foo(1)", "unknown function 'foo'", ":1:1"),
+        ("params.x", "undeclared reference to 'params.x'", ":1:8"),
         ('"😀" +\n  1', "`+` does not take (string, int)", ":1:5"),
         ("!1", "`!` does not take (int)", ":1:1"),
-        ('"a".startsWith(1)', "startsWith does not take (string, int)", ":1:15"),
+        ('"a".startsWith(1)', "startsWith does not take (string, int)", ":1:5"),
         ("true ? 1 : 'a'", "`? :` does not take (bool, int, string)", ":1:6"),
     ],
 )

@@ -195,7 +195,7 @@ string(1.0 / 0.0) == "inf" => True
 [response.zz, 1].size() > 0 => error
 calls(response, "issue_refund").size() => 2
 response.calls("issue_refund")[0].arguments.amount => 250
-calls(response, 1) => compile
+calls(response, 1) => error
 calls(baseline, "x") => error
 calls(case.tags, "x") => error
 calls(response.zz, "x").size() == 0 || true => True

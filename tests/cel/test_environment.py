@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from runback_gate.cel.engine import ROOTS
-from runback_gate.cel.environment import MESSAGES, ROOT_TYPES
+from runback_gate.cel.environment import MESSAGES, ROOT_TYPES, ROOTS
 
 
 def test_every_root_has_a_type() -> None:

@@ -160,7 +160,7 @@ def test_what_cannot_be_explained(source: str) -> None:
 def test_what_does_not_compile_alone() -> None:
     """A part that the engine refuses is listed with the reason."""
     (whole,) = explained("foo(1)")
-    assert whole.error == "undeclared reference to 'foo'"
+    assert whole.error == "unknown function 'foo'"
 
 
 def test_the_facts_of_the_mock_up() -> None:

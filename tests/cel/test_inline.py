@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 
 from runback_gate.canonical import JsonValue
 from runback_gate.cel.cpp_engine import CppEngine
+from runback_gate.cel.engine import Engine
 from runback_gate.cel.inline import MAX_LITERAL_DEPTH, inline, literal, resolved
 from runback_gate.cel.limits import parse
 from runback_gate.cel.py_engine import PyEngine
 from runback_gate.errors import ExpressionError
 
-ENGINES = (CppEngine(), PyEngine())
+ENGINES: tuple[Engine, ...] = (CppEngine(), PyEngine())
 
 PARAMS: dict[str, JsonValue] = {
     "limit": 100,
@@ -26,7 +27,6 @@ PARAMS: dict[str, JsonValue] = {
 VARIABLES = {
     "refunds": 'response.tool_calls.filter(c, c.name == "issue_refund")',
     "many": "variables.refunds.size() > params.limit  // comment",
-    "captured": "c.amount",
 }
 
 
@@ -55,23 +55,15 @@ VARIABLES = {
         ("has(a.params)", "has(a.params)"),
         ("a.params.limit", "a.params.limit"),
         ('"params.limit"', '"params.limit"'),
-        ("variables.refunds.size()", f"({VARIABLES['refunds']}).size()"),
-        ("variables.many", f"(({VARIABLES['refunds']}).size() > 100  // comment\n)"),
-        ("has(variables.refunds[0].amount)", f"has(({VARIABLES['refunds']})[0].amount)"),
+        ("variables.refunds.size()", f"{VARIABLES['refunds']}.size()"),
+        ("variables.many", f"{VARIABLES['refunds']}.size() > 100"),
+        ("has(variables.refunds[0].amount)", f"has({VARIABLES['refunds']}[0].amount)"),
         ("a.all(x, x > params.limit)", "a.all(x, x > 100)"),
     ],
 )
 def test_what_is_put_in(source: str, expected: str) -> None:
-    """Params become literals, the part of them that is used; variables become their expressions in parentheses."""
-    assert inline(source, PARAMS, VARIABLES) == expected
-
-
-def test_variables_that_were_put_in_already() -> None:
-    """A variable may come as it is written or with everything put in: the result is the same."""
-    done = {name: inline(VARIABLES[name], PARAMS, VARIABLES) for name in ("refunds", "many")}
-    assert inline("variables.many", PARAMS, done).replace("\n", "") == inline(
-        "variables.many", PARAMS, VARIABLES
-    ).replace("\n", "")
+    """Params become literals, the part of them that is used; variables become their expressions."""
+    assert inline(source, PARAMS, VARIABLES).text == expected
 
 
 @pytest.mark.parametrize(
@@ -99,12 +91,6 @@ def test_variables_that_were_put_in_already() -> None:
             ":1:3",
         ),
         ("a.all(case, true)", "the loop variable `case` hides a name that has a meaning", "rename it", ":1:3"),
-        (
-            "a.all(c, variables.captured > 1)",
-            "variables.captured uses `c`, which the loop around it binds",
-            "rename the loop variable",
-            ":1:20",
-        ),
         ("1 +", "expected a value, the expression ends", None, ":1:4"),
     ],
 )
@@ -116,10 +102,31 @@ def test_what_cannot_be_put_in(source: str, message: str, hint: str | None, plac
     assert hint is None or caught.value.hint == hint
 
 
-def test_free_variables_outside_loops() -> None:
-    """A name that no loop around it binds is not captured."""
-    assert inline("variables.captured > 1 && a.all(d, d > 1)", PARAMS, VARIABLES).startswith("(c.amount) > 1")
-    assert inline("a.all(c, true) && variables.captured", PARAMS, VARIABLES).endswith("(c.amount)")
+def test_variables_are_evaluated_once() -> None:
+    """A variable that is used more than once, or in a loop, stands before the expression; paths are put in."""
+    variables = {"path": "response.tool_calls[0]", "n": "size(history)", "twice": "variables.n + variables.n"}
+    assert inline("variables.path == variables.path", {}, variables).text == (
+        "response.tool_calls[0] == response.tool_calls[0]"
+    )
+    assert inline("variables.twice == 1", {}, variables).text == "cel.bind(v0_, size(history), v0_ + v0_ == 1)"
+    assert inline("history.all(v0_, v0_ == variables.n)", {}, variables).text == (
+        "cel.bind(v1_, size(history), history.all(v0_, v0_ == v1_))"
+    )
+    flat = inline("variables.twice == 1", {}, variables, flat=True)
+    assert flat.text == "size(history) + size(history) == 1"
+
+
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: str(engine.name))
+def test_a_variable_counts_once_and_when_it_is_needed(engine: Engine) -> None:
+    """Its loops count once towards the budget; where nothing needs it, its error is none."""
+    variables = {"n": "history.filter(h, h > 0).size()", "bad": "history[0].nothing"}
+    bound = engine.bind({"history": [1] * 900})
+    often = inline(" && ".join(["variables.n == 900"] * 15), {}, variables)
+    assert engine.compile(often).evaluate(bound).value is True
+    unneeded = inline("true || variables.bad == 1 || variables.bad == 2", {}, variables)
+    assert engine.compile(unneeded).evaluate(bound).value is True
+    needed = inline("variables.bad == 1 || variables.bad == 2", {}, variables)
+    assert engine.compile(needed).evaluate(bound).verdict == "error"
 
 
 def test_variables_come_in_order() -> None:
@@ -144,10 +151,10 @@ def test_size_limit() -> None:
 
 def test_depth_limit() -> None:
     """An expression that is too deep for an engine with its variables put in is an error at its beginning."""
-    deep = {"deep": "(" * 20 + "true" + ")" * 20}
-    assert parse(inline("variables.deep", {}, deep)).depth == 22
+    deep = {"deep": "[" * 20 + "true" + "]" * 20}
+    assert inline("variables.deep", {}, deep).tree.depth == 21
     with pytest.raises(ExpressionError) as caught:
-        inline("  !" + "(" * 10 + "variables.deep" + ")" * 10, {}, deep)
+        inline("  " + "[" * 11 + "variables.deep" + "]" * 11, {}, deep)
     assert caught.value.message == "nested deeper than 30 levels"
     assert caught.value.hint == "the limit holds for the expression with its variables put in"
     assert str(caught.value.location) == ":1:3"
@@ -156,7 +163,7 @@ def test_depth_limit() -> None:
 def test_growth_limit() -> None:
     """Loops that double their text are refused when they are spread over variables as well."""
     doubling = "[request.system]" + ".map(x, x + x)" * 5
-    assert inline("variables.a", {}, {"a": doubling}) == f"({doubling})"
+    assert inline("variables.a", {}, {"a": doubling}).text == doubling
     with pytest.raises(ExpressionError, match="could repeat its data more than 256 times"):
         inline("variables.a" + ".map(x, x + x)" * 4, {}, {"a": doubling})
 
@@ -186,7 +193,7 @@ def test_params_have_a_depth() -> None:
         deep = {"a": deep}
     with pytest.raises(ValueError, match="it is nested deeper than 16 levels"):
         literal(deep)
-    assert inline("params.x.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a == 1", {"x": deep}, {}) == "1 == 1"
+    assert inline("params.x.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a == 1", {"x": deep}, {}).text == "1 == 1"
 
 
 def test_resolved_is_a_param_or_nothing() -> None:
@@ -223,6 +230,6 @@ def test_literals_mean_the_value(value: JsonValue) -> None:
 def test_any_text_is_put_in_or_refused(source: str, params: dict[str, JsonValue]) -> None:
     """Whatever is written, the result can be parsed, or there is one ExpressionError with a place."""
     try:
-        parse(inline(f"params.{source}", params, VARIABLES))
+        parse(inline(f"params.{source}", params, VARIABLES).text)
     except ExpressionError as error:
         assert error.location is not None

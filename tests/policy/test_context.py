@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runback_gate.cel.cpp_engine import CppEngine
-from runback_gate.cel.engine import ROOTS
+from runback_gate.cel.environment import ROOTS
 from runback_gate.cel.py_engine import PyEngine
 from runback_gate.policy.context import (
     agent_facts,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from runback_gate.canonical import JsonValue
 from runback_gate.cel.cpp_engine import CppEngine
-from runback_gate.cel.engine import Activation, Engine, Outcome, Program
+from runback_gate.cel.engine import Activation, Engine, Outcome, ParsedExpression, Program
 from runback_gate.cel.py_engine import PyEngine
 from runback_gate.policy.context import agent_facts, bindings, case_facts
 from runback_gate.policy.document import Policy, load_policies
@@ -99,8 +99,9 @@ class FixedEngine:
         """Nothing is read."""
         return Bound()
 
-    def compile(self, source: str, *, local: tuple[str, ...] = ()) -> Program:  # noqa: ARG002
+    def compile(self, expression: str | ParsedExpression, *, local: tuple[str, ...] = ()) -> Program:  # noqa: ARG002
         """The program of a source, true where the table is silent."""
+        source = expression if isinstance(expression, str) else expression.source
         return Fixed(self.outcomes.get(source, Outcome(True)))
 
 

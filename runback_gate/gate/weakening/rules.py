@@ -48,7 +48,7 @@ class _Texts(NamedTuple):
         """An expression with params and variables put in; where that fails, everything it could have been made of."""
         try:
             # Sorted, because a map that is put in whole means the same in any order.
-            return words(inline(source, json.loads(json_text(self.params)), self.variables))
+            return words(inline(source, json.loads(json_text(self.params)), self.variables, flat=True).text)
         except ExpressionError:
             return (("malformed", source), ("params", json_text(self.params)), *self.variables.items())
 
