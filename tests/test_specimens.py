@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import orjson
 import pytest
 
 from runback_gate.app.samples import sample_run
@@ -12,6 +13,7 @@ from runback_gate.canonical import digest_bytes, parse_canonical
 from runback_gate.capture.runs import read_run
 from runback_gate.dataset.recordings import recording
 from runback_gate.replay.cache import ResponseCache, answer_entry, answer_name
+from runback_gate.report import FORMATS, renderer
 from runback_gate.report.model import read_report
 from runback_gate.step import step_from_json
 
@@ -50,7 +52,27 @@ def test_an_answer_is_read() -> None:
     assert found[0] == sample_run().steps[0].response
 
 
-def test_a_report_is_read() -> None:
-    """The report agrees with itself."""
-    report = read_report((SPECIMENS / "report.json").read_bytes())
-    assert (report.verdict, report.exit_code, report.totals.failed) == ("FAIL", 1, 1)
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_a_report_is_read(version: str) -> None:
+    """The report of each version agrees with itself, and every renderer takes it."""
+    report = read_report((SPECIMENS.parent / version / "report.json").read_bytes())
+    assert report.schema == f"runback.report/{version}"
+    assert (report.verdict, report.exit_code) == ("FAIL", 1)
+    options = {"console": {"width": 80, "colour": False, "show_all": True}}
+    assert all(renderer(name)(report, **options.get(name, {})) for name in FORMATS)
+
+
+def test_a_report_of_version_2_holds_what_a_reader_needs() -> None:
+    """Every answer and request that a red row names is there, by the digest of its canonical JSON."""
+    report = read_report((SPECIMENS.parent / "v2" / "report.json").read_bytes())
+    there = {body.digest for body in (*report.answers, *report.requests)}
+    red = [row for row in report.rows if row.kind == "case" and row.verdict == "FAIL"]
+    named = {name for row in red for name in (row.recorded_request, row.recorded_answer, row.trials[0].answer_digest)}
+    assert red
+    assert named <= there
+    assert {row.trials[0].request for row in red} <= there
+    for body in (*report.answers, *report.requests):
+        data = orjson.dumps(body.value, option=orjson.OPT_SORT_KEYS)
+        assert (digest_bytes(data), len(data)) == (body.digest, body.bytes)
+    assert {finding.side for row in red for finding in row.findings} == {"base", "head"}
+    assert {change.direction for change in report.changes} == {"unknown", "neutral"}

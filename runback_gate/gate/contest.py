@@ -116,7 +116,7 @@ class Against:
         self.head = head
         self.change = base
         self.approved = bool(base.approval)
-        self.base = None if base.plan is None else Rules(base.plan, head.engine, side="base")
+        self.base = None if base.plan is None else Rules(base.plan, head.engine, "base", head.bodies)
         self.ours = {work.key: work for work in head.works}
         self.theirs = {} if self.base is None else {work.key: work for work in _selected(self.base, head.plan)}
         self.same_rules = self.base is not None and _rules_of(self.base.plan) == _rules_of(head.plan)

@@ -17,13 +17,14 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from runback_gate.agent import Agent, ask
 from runback_gate.analysis.recorded import RecordedStep
 from runback_gate.canonical import digest
 from runback_gate.cel.engine import Engine
 from runback_gate.dataset.document import Case, Dataset, Trials, case_step
+from runback_gate.gate.bodies import Bodies
 from runback_gate.gate.checks import compile_checks
 from runback_gate.gate.plan import Plan
 from runback_gate.gate.trials import Interval, wilson
@@ -103,8 +104,11 @@ class Count:
 class Rules:
     """The rules of one revision, and the waivers that were used so far."""
 
-    def __init__(self, plan: Plan, engine: Engine, side: Literal["head", "base"] = "head") -> None:
+    def __init__(
+        self, plan: Plan, engine: Engine, side: Literal["head", "base"] = "head", bodies: Bodies | None = None
+    ) -> None:
         self.plan = plan
+        self.bodies = Bodies() if bodies is None else bodies
         self.side = side
         self.engine = engine
         self.policies = [compile_policy(policy, engine) for policy in plan.policies]
@@ -266,12 +270,19 @@ def judge_case(
     risk = rules.risk(work, agent, step, question)
     first = Ask(step, question, 0, live=live, fresh=fresh, risk=risk, judges=judges)
     trials: list[Trial] = []
+    responses: list[Response | None] = []
     verdict = None
     while verdict is None:
         asked = dataclasses.replace(first, trial=len(trials), least=count.least(trials), most=count.most(trials))
-        trials.append((yield from rules.trial(work, agent, asked, (yield asked))))
+        answer = yield asked
+        trials.append((yield from rules.trial(work, agent, asked, answer)))
+        responses.append(answer.response)
         verdict = settle_trials(trials, count.needed, count.planned, count.cap)
     count = count.extended(len(trials))
+    told: dict[str, Any] = {}
+    if verdict is not Verdict.PASS:
+        told = _told(rules.bodies, step, question, trials, responses)
+        trials = told.pop("trials")
     decider = next(trial for trial in trials if trial.verdict is verdict)
     return Row(
         kind="case",
@@ -292,7 +303,23 @@ def judge_case(
         findings=tuple(sorted(decider.findings, key=severity)),
         waivers=tuple(dict.fromkeys(rules.waivers[item.waiver] for item in decider.findings if item.waiver)),
         interval=_interval(trials),
+        **told,
     )
+
+
+def _told(
+    bodies: Bodies, step: Step, question: Question, trials: Sequence[Trial], responses: Sequence[Response | None]
+) -> dict[str, Any]:
+    """What was asked and answered in full, then and now, kept for whoever has to decide a row."""
+    bodies.add(to_json(question.request))
+    whole = [
+        dataclasses.replace(trial, answer_digest=None if response is None else bodies.add(to_json(response)))
+        for trial, response in zip(trials, responses, strict=True)
+    ]
+    if not step.source.run:
+        return {"trials": whole}
+    recorded = {"recorded_request": step.request, "recorded_answer": step.response}
+    return {"trials": whole, **{name: bodies.add(to_json(value)) for name, value in recorded.items()}}
 
 
 def _interval(trials: Sequence[Trial]) -> Interval | None:

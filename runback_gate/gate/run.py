@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from runback_gate.analysis.effect import PolicyEffect
 from runback_gate.cel.engine import Engine
 from runback_gate.dataset.recordings import recording_path
+from runback_gate.gate.bodies import Bodies
 from runback_gate.gate.contest import Against, Alone, Base, Contest
 from runback_gate.gate.duties import waiver_rows
 from runback_gate.gate.judge import Judging, Rules, Work, unanswered
@@ -47,6 +48,8 @@ class Result:
     """Names of the policies that concerned no answer."""
     duties: tuple[Row, ...] = ()
     """Of a part of a run: the rows of waivers, which stand only if every part has them."""
+    bodies: Bodies = field(default_factory=Bodies)
+    """Whole answers and requests that the rows name by digest."""
     effects: tuple[PolicyEffect, ...] = ()
     """Against a base: what changed policies do to the recorded steps."""
 
@@ -111,7 +114,7 @@ def run_gate(
     stored = _stored(rows, *contest.works)
     # A part of a run knows a part of the new answers; all parts say the same of the record.
     effects = contest.effects(head.new_answers() if of == 1 else ())
-    return Result(by_rank(kept), stored, _vacuous(plan, rows), tuple(duties) if of > 1 else (), effects)
+    return Result(by_rank(kept), stored, _vacuous(plan, rows), tuple(duties) if of > 1 else (), head.bodies, effects)
 
 
 def _stored(rows: Iterable[Row], base: Iterable[Work], head: Iterable[Work]) -> tuple[Stored, ...]:

@@ -70,6 +70,10 @@ class Trial:
     """US dollars as a decimal string; None when that is not known."""
     judged: tuple[Grade, ...] = ()
     """What judge models say of the answer."""
+    answer_digest: str | None = None
+    """Digest of the whole answer; None where there is none, and in a row that passes."""
+    not_understood: str | None = None
+    """JSON path of the part of the provider's answer that was not understood; None where nothing was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,14 @@ class Row:
     """Whether the gate fails when the row fails: not when the base failed already and only regressions block."""
     order: int = 0
     """Place in the gate as written, for rows of one verdict."""
+    recorded_request: str | None = None
+    """Digest of the request that was recorded; None in a row that passes, and where nothing was recorded."""
+    recorded_answer: str | None = None
+    """Digest of its answer, likewise."""
+    run: str | None = None
+    """Digest of the recorded run, of a case that is a whole run."""
+    frontier: int | None = None
+    """Of such a case the step from 0 at which the agent first did what nobody can answer; None where it did not."""
     interval: Interval | None = None
     """How sure the pass rate is; None where fewer than two trials could be judged."""
 

@@ -11,12 +11,14 @@ from typing import Literal
 
 from runback_gate.cel.engine import Engine
 from runback_gate.dataset.document import Dataset
+from runback_gate.gate.changes import gate_changes
 from runback_gate.gate.plan import Plan
 from runback_gate.gate.run import Result
 from runback_gate.gate.verdict import gate_verdict
 from runback_gate.gate.waivers import Waiver
 from runback_gate.policy.document import Policy
 from runback_gate.replay.spend import Spend
+from runback_gate.report.bodies import report_bodies
 from runback_gate.report.model import (
     SCHEMA,
     GatedAgent,
@@ -69,6 +71,7 @@ def build_report(
         context: revisions, part, and what asking took.
     """
     number, of = context.shard
+    answers, requests = report_bodies(result.rows, result.bodies.get)
     verdict = gate_verdict(result.rows)
     return Report(
         schema=SCHEMA,
@@ -91,6 +94,9 @@ def build_report(
         head=context.head,
         shard=Shard(number, of, result.duties) if of > 1 else None,
         effects=result.effects,
+        answers=answers,
+        requests=requests,
+        changes=gate_changes(context.base_plan, plan) if context.base_plan else (),
     )
 
 
@@ -111,13 +117,16 @@ def _files(plan: Plan, side: Side) -> Iterator[Input]:
 
 
 def _rules(plan: Plan, base: Plan | None) -> tuple[Rule, ...]:
-    """The rules of the head, then those that only the base has: they judge as well."""
-    rules = {rule.id: rule for rule in _rules_of(base)} if base else {}
-    ours = {rule.id: rule for rule in _rules_of(plan)}
-    return (*ours.values(), *(rule for name, rule in rules.items() if name not in ours))
+    """The rules of the head, then those that the base alone has, or has otherwise: they judge as well."""
+    ours = {rule.id: rule for rule in _rules_of(plan, "head")}
+    kept = {policy.digest for policy in plan.policies}
+    theirs = [] if base is None else [item for item in base.policies if item.digest not in kept]
+    others = {rule.id: rule for rule in _rules_of(base, "base")} if base else {}
+    changed = {rule.id for policy in theirs for rule in policy.validations}
+    return (*ours.values(), *(rule for name, rule in others.items() if name not in ours or name in changed))
 
 
-def _rules_of(plan: Plan) -> Iterator[Rule]:
+def _rules_of(plan: Plan, side: Side) -> Iterator[Rule]:
     return (
         Rule(
             id=rule.id,
@@ -127,6 +136,7 @@ def _rules_of(plan: Plan) -> Iterator[Rule]:
             expression=rule.expression.source,
             location=rule.expression.location,
             runbook=policy.annotations.get("runbook", ""),
+            side=side,
         )
         for policy in plan.policies
         for rule in policy.validations

@@ -8,6 +8,7 @@ colours only when asked. Rows that pass are folded; a sign and a word carry each
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -25,12 +26,14 @@ from runback_gate.report.model import Report
 from runback_gate.report.spent import interval, spending
 from runback_gate.report.text import ELLIPSIS, short, terminal
 from runback_gate.report.wording import (
+    acceptance,
     against,
     answers,
     deciding,
     evidence,
     explanation,
     labels,
+    next_step,
     purpose,
     said,
     scope,
@@ -38,6 +41,7 @@ from runback_gate.report.wording import (
     standing,
     tally,
     trials,
+    whose,
 )
 
 MIN_WIDTH: Final = 60
@@ -199,9 +203,13 @@ def _rows(page: _Page, report: Report, *, show_all: bool) -> None:
     named = list(zip(labels(report.rows), report.rows, strict=True))
     passes = [item for item in named if item[1].verdict is Verdict.PASS]
     others = [item for item in named if item[1].verdict is not Verdict.PASS]
+    repeated: Counter[object] = Counter()
+    told = 0
     if not show_all:
+        others, repeated = _once(others)
+        told = sum(repeated.values()) - len(repeated)
         passes, others = passes[:_PASSES], others[:_OTHERS]
-    cells = [_cells(page, name, row) for name, row in (*others, *passes)]
+    cells = [_cells(page, report, name, row) for name, row in (*others, *passes)]
     if not cells:
         return
     widths = _widths(page, cells)
@@ -211,8 +219,11 @@ def _rows(page: _Page, report: Report, *, show_all: bool) -> None:
     page.add(Text("  " + "  ".join([*heads, _HEADS[-1]] if beside else heads), "dim"))
     for item in cells:
         _row(page, item, widths, beside=beside)
+        if (more := repeated[_undecided(item.row)] - 1) > 0:
+            what = "row is" if more == 1 else "rows are"
+            page.flow([f"{more:,} more {what} undecided for the same reason   show all: --all"], first="  ")
     totals = report.totals
-    if more := totals.rows - totals.passed - len(others):
+    if more := totals.rows - totals.passed - len(others) - told:
         page.flow([f"{more:,} more rows do not pass   show all: --all"], first="  ")
     if more := totals.passed - len(passes):
         page.flow([f"{more:,} more {'row passes' if more == 1 else 'rows pass'}   show all: --all"], first="  ")
@@ -230,11 +241,11 @@ def _effects(page: _Page, report: Report) -> None:
     page.add(Text())
 
 
-def _cells(page: _Page, name: str, row: Row) -> _Cells:
+def _cells(page: _Page, report: Report, name: str, row: Row) -> _Cells:
     sign, _, style = _VERDICTS[row.verdict]
     shown = deciding(row)
     told: set[tuple[str, str]] = set()
-    reasons = [(f"{_clean(item.rule)}: {_clean(said(item))}", _values(item, told)) for item in shown[:_FINDINGS]]
+    reasons = [(_reason(report, item), _values(item, told)) for item in shown[:_FINDINGS]]
     if len(shown) > _FINDINGS:
         reasons.append((f"and {len(shown) - _FINDINGS:,} more findings", ""))
     if row.verdict is Verdict.WAIVED and row.waivers:
@@ -247,6 +258,7 @@ def _cells(page: _Page, name: str, row: Row) -> _Cells:
     note = _clean(explanation(row))
     if row.kind == "weakening":
         details.append(f"at: {_clean(str(row.location))}")
+        details += [_clean(text) for text in (acceptance(report, row),) if text]
     if note and not reasons:
         # That a green answer is live or cached is said by its column.
         reasons = [(note, "")] if row.verdict is not Verdict.PASS or row.evidence is Evidence.RECORDED else []
@@ -262,6 +274,31 @@ def _cells(page: _Page, name: str, row: Row) -> _Cells:
         tuple(reasons),
         tuple(details),
     )
+
+
+def _once(named: Sequence[tuple[str, Row]]) -> tuple[list[tuple[str, Row]], Counter[object]]:
+    """The rows without those that are undecided for a reason that an earlier one tells, and how many these are."""
+    kept: list[tuple[str, Row]] = []
+    counts: Counter[object] = Counter()
+    for name, row in named:
+        reason = _undecided(row)
+        if reason is None or reason not in counts:
+            kept.append((name, row))
+        if reason is not None:
+            counts[reason] += 1
+    return kept, counts
+
+
+def _undecided(row: Row) -> object:
+    """Why a case is undecided; None for every other row."""
+    if row.verdict is not Verdict.UNDECIDED or row.kind != "case":
+        return None
+    return row.note, tuple((item.rule, item.message) for item in deciding(row))
+
+
+def _reason(report: Report, finding: Finding) -> str:
+    by = whose(report, finding)
+    return f"{_clean(finding.rule)}: {_clean(said(finding))}" + (f" ({_clean(by)})" if by else "")
 
 
 def _values(finding: Finding, told: set[tuple[str, str]]) -> str:
@@ -323,6 +360,8 @@ def _foot(page: _Page, report: Report) -> None:
     else:
         page.flow([" · ".join(tally(report))], first=f"{word.upper()}   ", style=style)
         page.add(Text(code))
+    if step := next_step(report):
+        page.flow([step], first="next       ")
     if spent := spending(report):
         page.flow([" · ".join(map(_clean, spent))], first="spent      ")
     if shown := evidence(report):

@@ -51,6 +51,8 @@ _WORDINGS: Final = (
     "standing",
     "tally",
     "trials",
+    "whose",
+    "acceptance",
 )
 _SIGNS: Final = {
     Verdict.PASS: ("✓", "pass"),
@@ -79,10 +81,10 @@ def render(report: Report, *, max_bytes: int = MAX_BYTES) -> str:
     # With both tables, each of one empty row: what frames the rows counts as well.
     frame = page.render(facts, red=(Markup(),), green=(Markup(),), missing=report.totals.rows)
     left = max_bytes - len(frame.encode("utf-8"))
-    rules = {rule.id: rule for rule in reversed(report.rules)}
+    rules = {(rule.id, rule.side): rule for rule in reversed(report.rules)}
     shown: dict[bool, list[Markup]] = {True: [], False: []}
     for number, (name, row) in enumerate(zip(wording.labels(report.rows), report.rows, strict=True), 1):
-        text: Markup = template.row(number, name, row, rules)  # type: ignore[attr-defined]
+        text: Markup = template.row(number, name, row, rules, report)  # type: ignore[attr-defined]
         left -= len(text.encode("utf-8"))
         if left < 0:
             break

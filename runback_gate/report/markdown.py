@@ -19,6 +19,7 @@ from runback_gate.report.model import Report, report_digest
 from runback_gate.report.spent import interval, spending
 from runback_gate.report.text import cut, markdown, markdown_code, short
 from runback_gate.report.wording import (
+    acceptance,
     against,
     answers,
     changed,
@@ -26,6 +27,7 @@ from runback_gate.report.wording import (
     evidence,
     explanation,
     labels,
+    next_step,
     purpose,
     said,
     scope,
@@ -33,6 +35,7 @@ from runback_gate.report.wording import (
     standing,
     tally,
     trials,
+    whose,
 )
 
 MAX_BYTES: Final = 65_535
@@ -69,8 +72,9 @@ def render(report: Report, *, max_bytes: int = MAX_BYTES) -> str:
     if room < 0:
         return cut(title, max(max_bytes, 0))
     named = list(zip(labels(report.rows), report.rows, strict=True))
-    red, cut_red = _table([item for item in named if item[1].verdict is not Verdict.PASS], room)
-    green, cut_green = _table([item for item in named if item[1].verdict is Verdict.PASS], room - _size(red))
+    red, cut_red = _table(report, [item for item in named if item[1].verdict is not Verdict.PASS], room)
+    passed = [item for item in named if item[1].verdict is Verdict.PASS]
+    green, cut_green = _table(report, passed, room - _size(red))
     if green:
         green = f"<details><summary>{report.totals.passed:,} passed</summary>\n\n{green}</details>\n\n"
     return title + head + red + _missing(cut_red, "do not pass") + green + _missing(cut_green, "pass") + foot
@@ -103,11 +107,11 @@ def _head(report: Report) -> str:
     return "<br>\n".join(lines) + "\n\n"
 
 
-def _table(named: Sequence[tuple[str, Row]], room: int) -> tuple[str, int]:
+def _table(report: Report, named: Sequence[tuple[str, Row]], room: int) -> tuple[str, int]:
     """As many rows as there is room for, and the number of those that had to be left out."""
     lines, left = [_TABLE], room - _size(_TABLE) - 1
     for name, row in named:
-        line = _row(name, row)
+        line = _row(report, name, row)
         left -= _size(line)
         if left < 0:
             break
@@ -120,7 +124,7 @@ def _missing(number: int, word: str) -> str:
     return f"{number:,} rows that {word} are not shown here: see the whole report.\n\n" if number else ""
 
 
-def _row(name: str, row: Row) -> str:
+def _row(report: Report, name: str, row: Row) -> str:
     sign = "🟠" if not row.blocking else _SIGNS[row.verdict][0]
     word = standing(row, _WORDS)
     count = trials(row)
@@ -129,7 +133,7 @@ def _row(name: str, row: Row) -> str:
         case += f"<br>{markdown(short(interval(row), _NAME))}"
     if purpose(row) and row.verdict is not Verdict.PASS:
         case += f"<br>{markdown(short(purpose(row), _TEXT))}"
-    cells = (sign, case, _change(row), _rules(row), _evidence(row))
+    cells = (sign, case, _change(row), _rules(report, row), _evidence(row))
     return f"| {' | '.join(cells)} |\n"
 
 
@@ -138,7 +142,7 @@ def _change(row: Row) -> str:
     return " → ".join(part for part in (before, now or ("–" if before else "")) if part) or "–"
 
 
-def _rules(row: Row) -> str:
+def _rules(report: Report, row: Row) -> str:
     """The rules that decided, each with its message and values; or who waived them."""
     if row.verdict is Verdict.WAIVED and row.waivers:
         told = [explanation(row), *row.waivers] if row.kind == "weakening" else row.waivers
@@ -146,8 +150,10 @@ def _rules(row: Row) -> str:
     shown = deciding(row)
     if not shown and row.evidence is None:
         place = f"<br>{markdown_code(short(str(row.location), _TEXT))}" if row.kind == "weakening" else ""
+        accept = acceptance(report, row)
+        place += f"<br>{markdown(accept)}" if accept else ""
         return (markdown(short(explanation(row), _TEXT)) or "–") + place
-    return _lines((_finding(item) for item in shown[:_FINDINGS]), len(shown)) or "–"
+    return _lines((_finding(report, item) for item in shown[:_FINDINGS]), len(shown)) or "–"
 
 
 def _lines(parts: Iterable[str], number: int) -> str:
@@ -155,8 +161,9 @@ def _lines(parts: Iterable[str], number: int) -> str:
     return "<br>".join([*parts, *more])
 
 
-def _finding(finding: Finding) -> str:
+def _finding(report: Report, finding: Finding) -> str:
     parts = [f"{markdown_code(short(finding.rule, _NAME))} {markdown(short(said(finding), _TEXT))}"]
+    parts += [markdown(short(by, _NAME))] if (by := whose(report, finding)) else []
     parts += [markdown_code(short(f"{expression} = {value}", _TEXT)) for expression, value in finding.values[:_VALUES]]
     return "<br>".join(parts)
 
@@ -188,7 +195,9 @@ def _foot(report: Report) -> str:
     if len(report.notices) > _NOTICES:
         notices.append(f"- {len(report.notices) - _NOTICES:,} more notices stand in the report")
     programs = (f"{item.name} {item.version}" for item in (report.tool, report.engine))
+    step = next_step(report)
     last = [
+        f"next: {markdown(step)}" if step else "",
         " · ".join(markdown(short(part, _NAME)) for part in spending(report)),
         " · ".join(evidence(report)),
         " · ".join(sources(report)),

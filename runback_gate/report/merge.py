@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from runback_gate.errors import InputError
 from runback_gate.gate.verdict import Row, by_rank, gate_verdict
 from runback_gate.replay.spend import total
+from runback_gate.report.bodies import merged_bodies
 from runback_gate.report.model import Incomplete, Input, Report, Shard, count, exit_code
 
 _STORED = ("recording", "answer")
@@ -31,6 +32,9 @@ def merge(parts: Sequence[Report]) -> Report:
             hint = "run every part on the same commit, with the same options"
             raise InputError(f"parts of different runs: {difference} differs", hint=hint)
     rows = _rows(parts, shards)
+    kept = {item.digest: item for part in parts for item in (*part.answers, *part.requests) if item.value is not None}
+    sizes = {item.digest: item for part in parts for item in (*part.answers, *part.requests)}
+    answers, requests = merged_bodies(rows, {**sizes, **kept})
     verdict = gate_verdict(rows)
     incomplete: Incomplete = next((part.incomplete for part in parts if part.incomplete), "")
     stored = sorted({_key(item) for part in parts for item in part.inputs if item.kind in _STORED})
@@ -45,6 +49,8 @@ def merge(parts: Sequence[Report]) -> Report:
         shard=None,
         spend=total(part.spend for part in parts),
         incomplete=incomplete,
+        answers=answers,
+        requests=requests,
     )
 
 
@@ -79,7 +85,7 @@ def _rows(parts: Sequence[Report], shards: Sequence[Shard]) -> tuple[Row, ...]:
 
 def _difference(one: Report, other: Report) -> str | None:
     """The first field in which two reports cannot be parts of one run."""
-    fields = ("tool", "engine", "gate", "date", "selection", "agents", "rules", "base", "head", "effects")
+    fields = ("tool", "engine", "gate", "date", "selection", "agents", "rules", "base", "head", "effects", "changes")
     for name in fields:
         if getattr(one, name) != getattr(other, name):
             return name

@@ -1,6 +1,6 @@
 """The report: one object from which every surface is rendered.
 
-In: what the gate judged. Out: `Report`, and its JSON `runback.report/v1`. A renderer is a function `Report -> str`; it
+In: what the gate judged. Out: `Report`, and its JSON `runback.report/v2`. A renderer is a function `Report -> str`; it
 counts nothing for itself and shows nothing that is not here. `wording` has what several renderers say alike.
 
     report = read_report(data)
@@ -19,13 +19,17 @@ import orjson
 
 from runback_gate.analysis.effect import PolicyEffect
 from runback_gate.canonical import digest_bytes, parse_json
+from runback_gate.change.gate_change import GateChange
 from runback_gate.errors import InputError, Location
 from runback_gate.gate.verdict import Row, Verdict, gate_verdict
 from runback_gate.replay.spend import Spend
+from runback_gate.report.bodies import Body
 from runback_gate.schema import json_schema
 from runback_gate.step import from_json
 
-SCHEMA: Final = "runback.report/v1"
+SCHEMA: Final = "runback.report/v2"
+SCHEMAS: Final = ("runback.report/v1", SCHEMA)
+"""Those that are read."""
 _NO_ROWS: Final = b'\n  "rows": []'
 """As it stands at the top of a report; inside of it everything is indented deeper, and no text holds a line end."""
 MAX_REPORT_BYTES = 64 << 20
@@ -79,6 +83,8 @@ class Rule:
     location: Location
     runbook: str = ""
     """From the policy's annotations; a path or URL for people. Empty when none is named."""
+    side: Side = "head"
+    """The revision whose rule it is; the base's is listed where the head has no such rule, or has it otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,40 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """What a proof says of a changed rule, over all possible steps within its bounds."""
+
+    rule: str
+    verdict: Literal["equivalent", "stricter", "looser", "incomparable", "unknown"]
+    bounds: dict[str, int] | None = None
+    """`{"calls": n, "history": n}` up to which it holds; None for every length."""
+    counterexample: dict[str, Any] | None = None
+    """What expressions see of a step on which the two forms differ, confirmed by both engines."""
+    reason: str = ""
+    """Why it holds for every length, or why nothing is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guarantee:
+    """What error a sequential test of the trials keeps to."""
+
+    holds: str
+    """Pass rate of a healthy case, a decimal."""
+    regress: str
+    """Pass rate of a broken one."""
+    alpha: str
+    """Highest probability that any healthy case of the whole plan is red."""
+    share: str
+    """Of `alpha`, for each case."""
+    power: str
+    """Probability that a case at `regress` is found within `max_trials`."""
+    max_trials: int
+    cases: int
+    calls: int
+    """Questions that it took."""
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     """Counts, made once from the rows."""
 
@@ -146,7 +186,7 @@ class Totals:
 class Report:
     """All that is known about one run of the gate."""
 
-    schema: Literal["runback.report/v1"]
+    schema: Literal["runback.report/v1", "runback.report/v2"]
     tool: Software
     engine: Software
     gate: str
@@ -176,6 +216,16 @@ class Report:
     """What changed policies do to the recorded steps, one for each policy that is not as on the base."""
     spend: Spend = field(default_factory=Spend)
     """What models were asked, and what it cost."""
+    answers: tuple[Body, ...] = ()
+    """Whole answers of the rows that do not pass, then and now, by digest."""
+    requests: tuple[Body, ...] = ()
+    """Whole requests of these rows: prompt, conversation, tools, parameters."""
+    changes: tuple[GateChange, ...] = ()
+    """What the head's gate says differently from the base's; what loosens first."""
+    proofs: tuple[Proof, ...] = ()
+    """What was proved of changed rules."""
+    guarantee: Guarantee | None = None
+    """The error that the trials keep to; None for plain k of n."""
     incomplete: Incomplete = ""
     """Why the run ended before every row was judged (`interrupted`): it then exits 2, whatever the rows say."""
 
@@ -243,7 +293,7 @@ def read_report(data: bytes, path: str = "report.json") -> Report:
             or total that its own rows contradict.
     """
     value = parse_json(data, path=path, max_bytes=MAX_REPORT_BYTES)
-    if not isinstance(value, dict) or value.get("schema") != SCHEMA:
+    if not isinstance(value, dict) or value.get("schema") not in SCHEMAS:
         raise InputError(f"{path}: not a {SCHEMA} report", hint="give the report.json that `runback-gate run` wrote")
     report = from_json(Report, cast("dict[str, object]", value), path)  # type: ignore[arg-type]
     if not _covers(orjson.loads(orjson.dumps(report)), value):
@@ -271,5 +321,5 @@ def _covers(whole: object, given: object) -> bool:
 
 
 def report_schema() -> dict[str, Any]:
-    """The JSON Schema (draft-07) of `runback.report/v1`."""
+    """The JSON Schema (draft-07) of `runback.report/v2`; reports of v1 keep it as well."""
     return json_schema(Report)

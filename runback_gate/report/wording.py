@@ -56,6 +56,30 @@ def said(finding: Finding) -> str:
     return finding.message.removesuffix(f": {finding.rule}")
 
 
+def whose(report: Report, finding: Finding) -> str:
+    """`by main's rule`, where the base's rule spoke and not the head's; else empty."""
+    return f"by {report.base.name}'s rule" if finding.side == "base" and report.base is not None else ""
+
+
+def acceptance(report: Report, row: Row) -> str:
+    """How to accept what the change loosens; empty for every other row."""
+    if row.kind != "weakening" or row.verdict not in (Verdict.FAIL, Verdict.UNDECIDED):
+        return ""
+    if report.head is None or not report.head.commit:
+        return "to accept it: commit it, then approve that commit (--approve SHA)"
+    return f"to accept it: --approve {report.head.commit}"
+
+
+def next_step(report: Report) -> str:
+    """What to do about rows that lack an answer; empty where none does."""
+    lacking = [row for row in report.rows if row.verdict is Verdict.UNDECIDED and row.evidence is Evidence.MISSING]
+    if not lacking:
+        return ""
+    if report.spend.calls:
+        return "run it again with the same cache: only what is still missing is asked"
+    return "ask the models with --live, or name known answers with --cache FOLDER"
+
+
 def explanation(row: Row) -> str:
     """What the row says for itself where no finding speaks: the fault of the gate, or the note on the evidence."""
     return row.note if row.kind == "case" else row.why

@@ -237,7 +237,7 @@ def test_a_report_that_cannot_be_read() -> None:
         statement(),
         subjects=(dataclasses.replace(statement().subjects[0], digest={"sha256": digest_bytes(data)[7:]}),),
     )
-    with pytest.raises(InputError, match=r"not a runback\.report/v1 report"):
+    with pytest.raises(InputError, match=r"not a runback\.report/v2 report"):
         judge(proof(item), item, wanted(report=data))
 
 

@@ -243,7 +243,7 @@ def test_render_writes_a_file(command: Command, gate: Path) -> None:
         (["empty.json"], "empty.json:1:1: not valid JSON"),
         (["binary.json"], "binary.json:1:1: "),
         (["runback.yaml"], "runback.yaml:1:1: not valid JSON"),
-        (["agents/tools.json"], "agents/tools.json: not a runback.report/v1 report (give the report.json that"),
+        (["agents/tools.json"], "agents/tools.json: not a runback.report/v2 report (give the report.json that"),
         (["cut.json"], "cut.json:"),
         (["green.json"], "green.json: the verdict or the totals contradict the rows (the file was changed)"),
         (["more.json"], "more.json: "),

@@ -43,7 +43,7 @@ def test_a_report(tmp_path: Path) -> None:
     write_gate(tmp_path, cases, waivers={"w": WAIVER})
     found = report(tmp_path)
     assert (found.schema, found.tool, found.gate, found.date) == (
-        "runback.report/v1",
+        "runback.report/v2",
         Software("runback-gate", "1.2.3"),
         "sample",
         "2026-06-01",

@@ -82,7 +82,7 @@ def test_schema(name: str, request: pytest.FixtureRequest) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [{"schema": "runback.report/v2"}, {"rows": [{}]}, {"exit_code": "one"}, {"totals": None}]
+    "damage", [{"schema": "runback.report/v3"}, {"rows": [{}]}, {"exit_code": "one"}, {"totals": None}]
 )
 def test_schema_refuses(damage: dict[str, Any], red: Report) -> None:
     """A damaged report is not valid by the schema."""
@@ -119,9 +119,10 @@ def test_changed_figures_are_refused(change: dict[str, Any], red: Report) -> Non
         b"[]",
         b"null",
         b"{}",
-        b'{"schema": "runback.report/v2"}',
+        b'{"schema": "runback.report/v3"}',
         b'{"schema": "runback.report/v1"}',
-        b'{"schema": "runback.report/v1", "schema": "runback.report/v1"}',
+        b'{"schema": "runback.report/v2"}',
+        b'{"schema": "runback.report/v2", "schema": "runback.report/v2"}',
         b"[" * 200_000,
     ],
 )

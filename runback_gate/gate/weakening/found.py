@@ -57,6 +57,23 @@ Kind = Literal[
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 """Every way of loosening that has a name of its own."""
+UNKNOWN: frozenset[Kind] = frozenset(
+    (
+        "expression-changed",
+        "params-changed",
+        "variable-changed",
+        "match-condition-changed",
+        "labels-changed",
+        "dataset-agent-changed",
+        "check-changed",
+        "tags-changed",
+        "recording-changed",
+        "messages-changed",
+        "provider-changed",
+        "gate-changed",
+    )
+)
+"""Those of which a text alone does not tell the direction."""
 Group = Literal["agents", "datasets", "policies"]
 Side = Literal["base", "head"]
 
@@ -83,6 +100,15 @@ class Weakening:
     """Where it stands: in the head's file, or in the base's where the head has nothing that could be pointed at."""
     side: Side
     """Whose file `location` means."""
+    before: str = ""
+    """What stood there on the base, cut where it is long; empty for nothing."""
+    after: str = ""
+    """What stands there on the head."""
+
+    @property
+    def direction(self) -> Literal["looser", "unknown"]:
+        """`unknown` where a comparison of two texts cannot tell what the difference lets through."""
+        return "unknown" if self.kind in UNKNOWN else "looser"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +123,14 @@ class Files:
     ) -> Weakening:
         """A weakening at `pointer` in the head's file; at `was`, or the same pointer, in the base's if it is gone."""
         if holds(self.head, pointer):
-            return Weakening(kind, subject, message, self.head.key_mark(pointer), "head")
+            before, after = value_at(self.base, pointer if was is None else was), value_at(self.head, pointer)
+            return Weakening(kind, subject, message, self.head.key_mark(pointer), "head", before, after)
         return removed(kind, subject, message, self.base, pointer if was is None else was)
 
 
 def removed(kind: Kind, subject: str, message: str, base: Document, pointer: Pointer) -> Weakening:
     """A weakening by taking away what stood at `pointer` in the base's file."""
-    return Weakening(kind, subject, message, base.key_mark(pointer), "base")
+    return Weakening(kind, subject, message, base.key_mark(pointer), "base", value_at(base, pointer))
 
 
 def unlisted(
@@ -120,6 +147,16 @@ def unlisted(
     said = change(listed(getattr(gates[0], group)), listed(patterns))
     message += f", {base.path} is outside of spec.{group}: {said}"
     return config.weakening(kind, subject, message, ("spec", group))
+
+
+def value_at(document: Document, pointer: Pointer) -> str:
+    """What stands at a pointer, in short; empty where nothing does."""
+    if not holds(document, pointer):
+        return ""
+    value: Any = document.value
+    for part in pointer:
+        value = value[part]
+    return brief(value)
 
 
 def holds(document: Document, pointer: Pointer) -> bool:

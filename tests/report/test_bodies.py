@@ -1,0 +1,65 @@
+"""Whole answers and requests in a report: once, by digest, within bounds, and the same from parts."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runback_gate.canonical import digest
+from runback_gate.gate.bodies import Bodies
+from runback_gate.gate.verdict import Verdict
+from runback_gate.report.bodies import MAX_BODIES, MAX_BODY, merged_bodies, report_bodies
+from runback_gate.step import Request, Response, to_json
+
+
+def test_a_body_is_kept_once(make: SimpleNamespace) -> None:
+    """Ten rows about one answer hold it once; its digest is that of its canonical JSON."""
+    kept = Bodies()
+    name = kept.add(to_json(Response("Hello.", latency_ms=3)))
+    question = Request("m", "Be kind.", parameters={"temperature": 0.5, "seed": 2**60})
+    asked = kept.add(to_json(question))
+    trial = make.trial(Verdict.FAIL, answer_digest=name, request=asked)
+    rows = [make.row(f"c{number}", Verdict.FAIL, trials=(trial,), recorded_answer=name) for number in range(10)]
+    answers, requests = report_bodies(rows, kept.get)
+    assert [(item.digest, item.value) for item in answers] == [(name, {"text": "Hello.", "latency_ms": 3})]
+    (request,) = requests
+    assert request.digest == digest(to_json(question))
+
+
+def test_what_is_too_large_is_its_digest(make: SimpleNamespace) -> None:
+    """One answer beyond its bound, and all answers beyond theirs: digest and size stay."""
+    kept = Bodies()
+    large = kept.add("x" * MAX_BODY)
+    many = [kept.add(f"{number:08}" * (MAX_BODY // 16)) for number in range(2 * MAX_BODIES // MAX_BODY + 2)]
+    rows = [
+        make.row("c", Verdict.FAIL, trials=(make.trial(Verdict.FAIL, answer_digest=name),)) for name in [large, *many]
+    ]
+    answers, _ = report_bodies(rows, kept.get)
+    whole = {item.digest for item in answers if item.value is not None}
+    assert len(answers) == len(rows)
+    assert large not in whole
+    assert many[0] in whole
+    assert many[-1] not in whole
+    assert sum(item.bytes for item in answers if item.value is not None) <= MAX_BODIES
+
+
+@given(st.lists(st.integers(0, 12), min_size=1, max_size=20), st.integers(1, 4), st.integers(1, 400))
+def test_parts_make_the_whole(make: SimpleNamespace, wanted: list[int], of: int, bound: int) -> None:
+    """However the rows are dealt out, the bodies of the parts are those of one run, byte for byte."""
+    kept = Bodies()
+    names = [kept.add({"text": "x" * (10 * number)}) for number in range(13)]
+    rows = [
+        make.row("c", Verdict.FAIL, trials=(make.trial(Verdict.FAIL, answer_digest=names[item]),)) for item in wanted
+    ]
+    parts = [report_bodies(rows[number::of], kept.get, bound)[0] for number in range(of)]
+    found = {item.digest: item for answers in parts for item in answers}
+    found |= {item.digest: item for answers in parts for item in answers if item.value is not None}
+    assert merged_bodies(rows, found, bound) == report_bodies(rows, kept.get, bound)
+
+
+def test_digests_are_those_of_the_gate() -> None:
+    """A body has the digest that the rest of the package gives to its value."""
+    value = to_json(Response("Hi", cost_usd="0.1"))
+    assert Bodies().add(value) == digest(value)
