@@ -19,6 +19,7 @@ from runback_gate.cel.functions import FUNCTIONS
 from runback_gate.cli import EXIT_CODES, cli
 from runback_gate.cli.schemas import KINDS, current_schema
 from runback_gate.dataset.checks import Check
+from runback_gate.policy.json_numbers import FORMATS
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTE = "<!-- Made by docs/generate.py; edit the code, then run `make docs`. -->\n"
@@ -49,7 +50,10 @@ EXAMPLES: dict[str, Any] = {
 }
 
 WITHOUT_CEL = {
-    "jsonSchema": ["The text is JSON that keeps the schema (draft 2020-12; patterns on RE2)."],
+    "jsonSchema": [
+        "The text is JSON that keeps the schema (draft 2020-12; patterns on RE2). Numbers are compared as decimals:",
+        f"4.02 is a `multipleOf: 0.01`. `format` is checked for {', '.join(FORMATS)}; any other format is an error.",
+    ],
     "judge": [
         "The judge gives each criterion 0 to 10 points. The check holds if most samples reach the threshold, in per",
         "cent of all points by weight. See [judged by a model](../guides/live.md#judged-by-a-model).",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,7 +15,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from runback_gate.errors import ExpressionError
-from runback_gate.policy.json_schema import DIALECT, MAX_TEXT, JsonSchemaProgram
+from runback_gate.policy.json_numbers import FORMATS
+from runback_gate.policy.json_schema import DIALECT, MAX_TEXT, MAX_WORK, JsonSchemaProgram
 
 ORDER: dict[str, Any] = {
     "$schema": DIALECT,
@@ -135,7 +138,7 @@ def test_hostile_patterns_return() -> None:
         ({"const": {"pattern": 5}, "$ref": "#/const"}, ""),
         (
             {"contains": {"type": "integer"}, "minContains": 10**6, "items": {"type": "string"}},
-            "more than 100,000 keywords for one answer",
+            "the schema asks too much of one answer",
         ),
     ],
 )
@@ -152,7 +155,7 @@ def test_references_that_double_stop() -> None:
     """Forty lines of schema would ask 2^40 questions."""
     steps = {f"s{n}": {"allOf": [{"$ref": f"#/$defs/s{n + 1}"}] * 2} for n in range(40)}
     outcome = JsonSchemaProgram({"$defs": {**steps, "s40": {}}, "$ref": "#/$defs/s0"}).decide("1")
-    assert outcome.reason == "the schema cannot be applied: more than 100,000 keywords for one answer"
+    assert outcome.reason == "the schema cannot be applied: the schema asks too much of one answer"
 
 
 def test_the_budget_is_that_of_one_answer() -> None:
@@ -226,3 +229,105 @@ def test_it_says_what_json_schema_says(schema: dict[str, Any], value: object) ->
     """For what is supported, the verdict is that of the specification's own validator."""
     expected = Draft202012Validator(schema).is_valid(value)
     assert verdict(schema, json.dumps(value)) == ("true" if expected else "false")
+
+
+CENTS = st.integers(-(10**12), 10**12)
+
+
+@given(CENTS, st.sampled_from([0.01, 0.1, 0.05, 1e-7, 1.1, 7]))
+def test_multiples_are_those_of_the_decimals(number: int, factor: float) -> None:
+    """A number of times the factor is a multiple of it as people write both; a little more is none."""
+    product = Decimal(repr(factor)) * number
+    assert verdict({"multipleOf": factor}, f"{product:f}") == "true"
+    assert verdict({"multipleOf": factor}, f"{product + Decimal('1e-9'):f}") == "false"
+
+
+@given(st.decimals(-999, 999, places=3))
+def test_bounds_and_values_are_those_of_the_decimals(number: Decimal) -> None:
+    """Bounds, enum, const and equal items see the number that is written, to its last place."""
+    schema: dict[str, Any]
+    own, more = f"{number:f}", f"{number + Decimal('1e-25'):f}"
+    value = float(number)
+    for schema in ({"maximum": value}, {"const": value}, {"enum": ["x", value]}, {"exclusiveMaximum": value + 1}):
+        assert verdict(schema, own) == "true"
+    for schema in ({"maximum": value}, {"const": value}, {"enum": [value]}, {"exclusiveMaximum": value}):
+        assert verdict(schema, more) == "false"
+    assert verdict({"minimum": value}, more) == "true"
+    assert verdict({"uniqueItems": True}, f"[{own}, {more}]") == "true"
+    assert verdict({"uniqueItems": True}, f"[{own}, {own}0]") == "false"
+
+
+@pytest.mark.parametrize("text", ["1e-4000", "0." + "1" * 401, "1" + "0" * 300 + "e-900"])
+def test_numbers_that_are_too_exact_are_not_judged(text: str) -> None:
+    """To compare them would take time without end."""
+    assert verdict({"multipleOf": 0.01}, text) == "error"
+
+
+FORMATTED = {
+    "date": (["2026-02-28", "2024-02-29"], ["2026-02-29", "2026-2-1", "20260228", "not a date", "2026-W01-1"]),
+    "time": (["10:00:00Z", "23:59:60.5+02:00"], ["24:00:00Z", "10:00:00", "10:00Z"]),
+    "date-time": (["2026-02-28T10:00:00Z", "2026-02-28t10:00:00.1-05:00"], ["2026-02-28", "2026-02-30T10:00:00Z"]),
+    "duration": (["P1Y2M3DT4H5M6S", "PT1S", "P2W"], ["P", "PT", "1Y", "P1D2H"]),
+    "email": (["a.b@example.com"], ["a", "@b", "a@", "a b@c"]),
+    "hostname": (["a.example.com", "x"], ["-a.b", "a..b", "a_b", ""]),
+    "ipv4": (["127.0.0.1"], ["1.2.3", "256.0.0.1", "01.2.3.4"]),
+    "ipv6": (["::1", "fe80::1:2"], ["1", ":::", "fe80::1%eth0"]),
+    "uri": (["https://example.com/a?b#c", "urn:x:y"], ["/a", "a b:c", ""]),
+    "uuid": (["123e4567-e89b-12d3-a456-426614174000"], ["123e4567e89b12d3a456426614174000", "x"]),
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_formats_are_checked(name: str) -> None:
+    """Each format that is taken tells good from bad; what is no text has none."""
+    good, bad = FORMATTED[name]
+    assert {verdict({"format": name}, json.dumps(text)) for text in good} == {"true"}
+    bad = [*bad, *(text + "\n" for text in good)]
+    assert {verdict({"format": name}, json.dumps(text)) for text in bad} == {"false"}
+    assert verdict({"format": name}, "5") == "true"
+
+
+@pytest.mark.parametrize(
+    "schema", [{"format": "int32"}, {"properties": {"a": {"format": "regex"}}}, {"$defs": {"b": {"format": "Date"}}}]
+)
+def test_formats_that_nobody_checks_are_refused(schema: dict[str, Any]) -> None:
+    """No format is passed over in silence."""
+    with pytest.raises(ExpressionError, match=r"not a JSON Schema: the format '\w+' cannot be checked"):
+        JsonSchemaProgram(schema)
+
+
+def work(schema: dict[str, Any], text: str) -> int:
+    """What a schema spends on a text; more than the limit is the limit."""
+    program = JsonSchemaProgram(schema)
+    program.decide(text)
+    return MAX_WORK - max(program._left, 0)
+
+
+LARGE: dict[str, Callable[[int], tuple[dict[str, Any], Any]]] = {
+    "enum": lambda n: ({"items": {"enum": list(range(n))}}, [0] * n),
+    "const": lambda n: ({"allOf": [{"const": [0] * n}] * n}, [0] * n),
+    "properties": lambda n: ({"items": {"properties": {f"a{i}": {} for i in range(n)}}}, [{}] * n),
+    "items": lambda n: ({"allOf": [{"items": {}}] * n}, [0] * n),
+    "anyOf": lambda n: ({"anyOf": [{"type": "string"}] * n}, [0] * n),
+    "pattern": lambda n: ({"allOf": [{"pattern": "b"}] * n}, "a" * n),
+    "unevaluatedItems": lambda n: ({"unevaluatedItems": {}}, [0] * n),
+    "unevaluatedProperties": lambda n: ({"unevaluatedProperties": {}}, {f"a{i}": 0 for i in range(n)}),
+    "anchor": lambda n: (
+        {"$defs": {f"a{i}": {"$anchor": f"b{i}"} for i in range(n)}, "items": {"$ref": "#b0"}},
+        [0] * n,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_work_is_counted_where_it_grows(name: str) -> None:
+    """What grows with the square of schema and answer is paid for with the square; an enum is looked up at once."""
+    small, large = (work(schema, json.dumps(value)) for schema, value in (LARGE[name](n) for n in (20, 80)))
+    assert large < 5 * small if name == "enum" else large > 3.5 * small
+
+
+@pytest.mark.parametrize("schema", [{"properties": {f"a{n}": {} for n in range(5_000)}}, {"type": ["string"] * 9}])
+def test_large_schemas_are_refused(schema: dict[str, Any]) -> None:
+    """Before the library looks at them."""
+    with pytest.raises(ExpressionError, match=r"more than 5,000 entries|at most 7 words"):
+        JsonSchemaProgram(schema)
