@@ -20,6 +20,7 @@ from runback_gate.documents import Document, check_kind, expand, read_document
 from runback_gate.errors import DocumentError, InputError
 from runback_gate.replay.prices import Price
 from runback_gate.replay.providers import Provider as Endpoint
+from runback_gate.replay.providers import ProviderApi
 from runback_gate.schema import Model, Resource, validate
 
 GATE_FILE = "runback.yaml"
@@ -47,9 +48,12 @@ class ModelPrice(Model):
 class Provider(Model):
     """An endpoint that may be asked. Endpoints and the names of secrets stand here and nowhere else."""
 
-    api: Literal["openai", "litellm"] = Field(
+    api: ProviderApi = Field(
         "openai",
-        description="How it is asked: openai is any endpoint with OpenAI's chat completions, litellm all others.",
+        description=(
+            "How it is asked: openai is any endpoint with OpenAI's chat completions, litellm all providers that have "
+            "none of these APIs."
+        ),
     )
     baseUrl: str | None = Field(  # noqa: N815
         None, pattern=r"^https?://[^\s?#]+$", description="Root of the API. litellm knows those of its providers."
@@ -73,7 +77,7 @@ class Provider(Model):
 
     @model_validator(mode="after")
     def _has_address(self) -> Provider:
-        if self.api == "openai" and self.baseUrl is None:
+        if self.api != "litellm" and self.baseUrl is None:
             raise ValueError("baseUrl is missing")
         return self
 

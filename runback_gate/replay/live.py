@@ -26,6 +26,7 @@ from runback_gate.replay.estimate import Estimate, Forecast
 from runback_gate.replay.evidence import Answers, Ask, Evidence, Replay, replay
 from runback_gate.replay.prices import Price
 from runback_gate.replay.providers import Model, Outside
+from runback_gate.replay.providers.question import unsent_note
 from runback_gate.replay.retry import Notice
 from runback_gate.replay.spend import Ledger, Limits, Spend
 from runback_gate.step import Request, Response
@@ -251,7 +252,7 @@ class Live:
 
     def _stored(self, ask: Ask, evidence: Evidence) -> Replay | None:
         found = None if self.store is None else self.store.get(*ask.key)
-        return None if found is None else Replay(evidence, found[0], ask.question.note, found[1])
+        return None if found is None else Replay(evidence, found[0], _note(ask, found[0]), found[1])
 
     def keep(self, ask: Ask, response: Response) -> Replay:
         """Store an answer, and give what the store holds: what counts is what the next run will find.
@@ -260,10 +261,15 @@ class Live:
             WriteError: it could not be stored, so it does not count.
         """
         if self.store is None:
-            return Replay(Evidence.LIVE, response, ask.question.note)
+            return Replay(Evidence.LIVE, response, _note(ask, response))
         self.store.put(*ask.key, response, ask.question.request)
         found = self._stored(ask, Evidence.LIVE)
         return missing(ask, "the answer could not be stored") if found is None else found
+
+
+def _note(ask: Ask, response: Response) -> str:
+    """What the row says beside the answer: why it was asked anew, and what the question lacked."""
+    return "; ".join(part for part in (ask.question.note, unsent_note(response)) if part)
 
 
 def missing(ask: Ask, why: str) -> Replay:

@@ -35,6 +35,12 @@ from runback_gate.wire.turns import MESSAGE, arguments_value, grouped, in_order,
 
 API: Final = "google.generate"
 
+PARAMETERS = frozenset(
+    "candidateCount frequencyPenalty maxOutputTokens mediaResolution presencePenalty responseJsonSchema "
+    "responseMimeType responseModalities responseSchema seed stopSequences temperature thinkingConfig topK topP".split()
+)
+"""Fields of `generationConfig`, which an agent config states as parameters."""
+
 NEW = "$new"
 """In `extra` of a tool: another object of `tools` begins with it."""
 SCHEMA = "$schema_field"

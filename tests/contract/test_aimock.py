@@ -16,14 +16,14 @@ import pytest
 
 from runback_gate.errors import ProviderError
 from runback_gate.replay.providers import Provider, open_models, real_world
-from runback_gate.replay.providers.model import Api
+from runback_gate.replay.providers.model import ProviderApi
 from runback_gate.replay.retry import Patience
 from runback_gate.step import Message, Request, Response, Tool
 
 FOLDER = Path(__file__).parent / "aimock"
 PROGRAM = FOLDER / "node_modules/.bin/llmock"
 KEY = "sk-very-secret"
-APIS: list[Api] = ["openai", "litellm"] if importlib.util.find_spec("litellm") else ["openai"]
+APIS: list[ProviderApi] = ["openai", "litellm"] if importlib.util.find_spec("litellm") else ["openai"]
 
 if not PROGRAM.exists() and not os.environ.get("RUNBACK_REQUIRE_LIVE"):
     pytest.skip("needs `npm ci` in tests/contract/aimock", allow_module_level=True)
@@ -48,7 +48,7 @@ def url() -> Iterator[str]:
         process.terminate()
 
 
-def ask(url: str, text: str, api: Api = "openai", **parameters: object) -> Response:
+def ask(url: str, text: str, api: ProviderApi = "openai", **parameters: object) -> Response:
     """One question."""
 
     async def run() -> Response:
@@ -69,7 +69,7 @@ def ask(url: str, text: str, api: Api = "openai", **parameters: object) -> Respo
 
 @pytest.mark.parametrize("api", APIS)
 @pytest.mark.parametrize("stream", [False, True])
-def test_answers(url: str, api: Api, stream: bool) -> None:
+def test_answers(url: str, api: ProviderApi, stream: bool) -> None:
     """Text, JSON and tool calls, plain and streamed, straight and through litellm."""
     options = {"stream": True} if stream else {}
     assert ask(url, "hello", api, **options).text == "Hello from another hand."
@@ -82,7 +82,7 @@ def test_answers(url: str, api: Api, stream: bool) -> None:
 
 @pytest.mark.parametrize("api", APIS)
 @pytest.mark.parametrize(("text", "kind"), [("slow down", "rate limit"), ("what nobody expects", "server")])
-def test_failures(url: str, api: Api, text: str, kind: str) -> None:
+def test_failures(url: str, api: ProviderApi, text: str, kind: str) -> None:
     """A rate limit with its Retry-After, and the emulator's own 503."""
     with pytest.raises(ProviderError) as error:
         ask(url, text, api)

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from runback_gate.errors import ErrorKind, ProviderError, UnaskableError
 from runback_gate.replay.prices import Price
-from runback_gate.replay.providers.model import Model, Outside, Provider, real_world
+from runback_gate.replay.providers.model import Model, Outside, Provider, ProviderApi, real_world
 from runback_gate.replay.providers.models import Models, open_models
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "Outside",
     "Price",
     "Provider",
+    "ProviderApi",
     "ProviderError",
     "UnaskableError",
     "open_models",

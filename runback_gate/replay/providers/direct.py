@@ -1,4 +1,4 @@
-"""Any endpoint that is compatible with OpenAI's chat completions, asked over aiohttp, plain or streamed.
+"""A provider's own API, asked over aiohttp, plain or streamed.
 
 In: a `Provider`, its key, the time. Out: one `Model` a name, all of them on the connections of one session.
 
@@ -15,21 +15,25 @@ import dataclasses
 from collections.abc import AsyncIterator, Mapping
 
 import aiohttp
+from yarl import URL
 
 from runback_gate import __version__
 from runback_gate.canonical import JsonValue, parse_json, plain_bytes
 from runback_gate.errors import InputError, ProviderError, RunbackError
 from runback_gate.replay.prices import cost, price_of
+from runback_gate.replay.providers.address import ADDRESSES
 from runback_gate.replay.providers.failure import failure, no_answer
 from runback_gate.replay.providers.key_guard import KeyGuard
 from runback_gate.replay.providers.model import Outside, Provider
-from runback_gate.replay.providers.question import sendable
+from runback_gate.replay.providers.question import note_unsent, sendable
+from runback_gate.replay.providers.signature import Signer
 from runback_gate.step import Request, Response
-from runback_gate.wire import openai_chat
+from runback_gate.wire import format_of
 
 _CONNECT_SECONDS = 15.0
 _MAX_ANSWER_BYTES = 8 << 20
 _MAX_ERROR_BYTES = 64 << 10
+_STREAMS = frozenset(("text/event-stream", "application/vnd.amazon.eventstream"))
 
 
 class Endpoint:
@@ -44,14 +48,19 @@ class Endpoint:
         *,
         deadline: float,
         proxy: str | None = None,
+        signer: Signer | None = None,
     ) -> None:
         if provider.base_url is None:
             raise InputError(f"providers.{name}: baseUrl is missing", hint="only litellm knows addresses of its own")
         self.name = name
         self.provider = provider
-        self.url = provider.base_url.rstrip("/") + "/chat/completions"
+        self._base = provider.base_url
+        self._address = ADDRESSES[provider.api]
+        self.wire_format = format_of(self._address.api)
+        self.api = self._address.api
         self._key = key
-        self._guard = KeyGuard(key)
+        self._signer = signer
+        self._guard = KeyGuard(key, *(() if signer is None else signer.secrets))
         self._outside = outside
         self._deadline = deadline
         self._proxy = proxy
@@ -67,8 +76,8 @@ class Endpoint:
         if session is not None:
             await session.close()
 
-    async def post(self, body: Mapping[str, object]) -> Response:
-        """Send one request, once.
+    async def post(self, model: str, body: Mapping[str, object]) -> Response:
+        """Send one request to a model, once.
 
         Raises:
             ProviderError: no answer came, or none that can be read.
@@ -80,9 +89,11 @@ class Endpoint:
             raise ProviderError("time-out", f"{self.name}: no time is left to ask")
         timeout = aiohttp.ClientTimeout(total=left, sock_connect=_CONNECT_SECONDS)
         try:
+            url, data = self._address.url(self._base, model), plain_bytes(body)
             async with self._open().post(
-                self.url,
-                data=plain_bytes(body),
+                URL(url, encoded=True),
+                data=data,
+                headers=None if self._signer is None else self._signer.headers(url, data),
                 timeout=timeout,
                 allow_redirects=False,
                 proxy=self._proxy,
@@ -93,7 +104,7 @@ class Endpoint:
             if self._guard.holds(value):
                 raise ProviderError("garbage", f"{self.name}: the answer holds the key")
             latency = max(0, round((clock() - begun) * 1000))
-            return dataclasses.replace(openai_chat.read_answer(value), latency_ms=latency)
+            return dataclasses.replace(self.wire_format.read_answer(value), latency_ms=latency)
         except ProviderError:
             raise
         except TimeoutError as error:
@@ -112,9 +123,8 @@ class Endpoint:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            headers = {"Content-Type": "application/json", "User-Agent": f"runback-gate/{__version__}"}
-            if self._key:
-                headers["Authorization"] = f"Bearer {self._key}"
+            own = {"Content-Type": "application/json", "User-Agent": f"runback-gate/{__version__}"}
+            headers = own | self._address.headers(self._key)
             # How many go out at a time is decided above; cookies would make one answer depend on another.
             self._session = aiohttp.ClientSession(
                 headers=headers,
@@ -135,9 +145,9 @@ class Endpoint:
 
     async def _value(self, reply: aiohttp.ClientResponse) -> JsonValue:
         """The JSON of an answer; of a streamed one what a plain answer would have been."""
-        if reply.content_type != "text/event-stream":
+        if reply.content_type not in _STREAMS:
             return parse_json(await _read(reply, _MAX_ANSWER_BYTES), path="answer")
-        stream = openai_chat.read_stream()
+        stream = self.wire_format.read_stream()
         async for piece in _pieces(reply, _MAX_ANSWER_BYTES):
             stream.feed(piece)
             if stream.done:
@@ -162,10 +172,12 @@ class DirectModel:
 
     async def answer(self, request: Request) -> Response:
         """Ask once; see `Model`."""
-        response = await self._endpoint.post(openai_chat.write_request(sendable(request), self._name))
-        if "seed" in request.parameters:
+        endpoint = self._endpoint
+        asked, unsent = sendable(request, endpoint.api)
+        response = await endpoint.post(self._name, endpoint.wire_format.write_request(asked, self._name))
+        if "seed" in asked.parameters:
             self._note_seed(response.extra.get("system_fingerprint"))
-        return dataclasses.replace(response, cost_usd=cost(self._price, response.usage))
+        return note_unsent(dataclasses.replace(response, cost_usd=cost(self._price, response.usage)), unsent)
 
     async def close(self) -> None:
         """Close the connections of the endpoint."""

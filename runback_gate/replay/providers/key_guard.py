@@ -6,39 +6,40 @@ In: keys, and what came from a server. Out: whether a key is in it, and texts wi
     guard.holds({"text": "Bearer sk-…"})                    # True
     guard.hide("no such key: sk-…")                         # "no such key: [key]"
 
-A key is looked for in decoded values, and in what a reader would decode once more: JSON inside a text, escapes,
-percent-encoding, entities of HTML. Servers echo what they were sent, and some escape it.
+A key is looked for in decoded values, and as a reader would find it who decodes once more: with escapes of JSON, also
+of JSON in JSON, percent-encoding, entities of HTML. Servers echo what they were sent, and some escape it.
 """
 
 from __future__ import annotations
 
-import html
 import re
-from collections.abc import Iterator
+from html.entities import html5
 from typing import Any
-from urllib.parse import unquote
 
-_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
-_LEVELS = 3
-"""Times that a text is decoded: JSON in JSON in JSON."""
-_WITHHELD = "[withheld: it holds the key]"
+_MAX_BACKSLASHES = 8
+"""Before one character: three levels of JSON in JSON have seven."""
+_ENTITIES: dict[str, list[str]] = {}
+for _name, _value in html5.items():
+    if _name.endswith(";"):
+        _ENTITIES.setdefault(_value, []).append(_name)
 
 
 class KeyGuard:
     """What must not leave."""
 
     def __init__(self, *keys: str | None) -> None:
-        self._keys = tuple(key for key in keys if key)
+        known = [key for key in keys if key]
+        self._pattern = re.compile("|".join(map(_in_any_form, known))) if known else None
 
     def holds(self, value: Any) -> bool:
         """Whether a key is in a JSON value: in a text or in the name of a field."""
-        if not self._keys:
+        if self._pattern is None:
             return False
         waiting: list[Any] = [value]
         while waiting:
             item = waiting.pop()
             if isinstance(item, str):
-                if self._in_text(item):
+                if self._pattern.search(item):
                     return True
             elif isinstance(item, dict):
                 waiting += item.keys()
@@ -48,28 +49,22 @@ class KeyGuard:
         return False
 
     def hide(self, text: str) -> str:
-        """The text without keys; nothing of it where a key is in it in another form."""
-        for key in self._keys:
-            text = text.replace(key, "[key]")
-        return _WITHHELD if self._in_text(text) else text
-
-    def _in_text(self, text: str) -> bool:
-        return any(key in form for form in _forms(text) for key in self._keys)
+        """The text without keys."""
+        return text if self._pattern is None else self._pattern.sub("[key]", text)
 
 
-def _forms(text: str) -> Iterator[str]:
-    """A text as it is, and as each reader would decode it."""
-    yield text
-    for _ in range(_LEVELS):
-        decoded = _ESCAPE.sub(_unescaped, text) if "\\" in text else text
-        decoded = unquote(decoded, errors="replace") if "%" in decoded else decoded
-        decoded = html.unescape(decoded) if "&" in decoded else decoded
-        if decoded == text:
-            return
-        text = decoded
-        yield text
+def _in_any_form(key: str) -> str:
+    return "".join(map(_letter, key))
 
 
-def _unescaped(found: re.Match[str]) -> str:
-    digits = found[1] or found[2]
-    return chr(int(digits, 16)) if digits else found[3]
+def _letter(letter: str) -> str:
+    """A pattern of one character as it is or encoded."""
+    code = ord(letter)
+    forms = [
+        rf"(?i:u{code:04x}|x{code:02x})",
+        rf"(?i:%(?:25)*{code:02x})",
+        rf"(?i:&#0*{code};|&#x0*{code:x};)",
+        *(f"&{name}" for name in _ENTITIES.get(letter, ())),
+        re.escape(letter),
+    ]
+    return rf"(?:\\{{0,{_MAX_BACKSLASHES}}}(?:{'|'.join(forms)}))"

@@ -26,7 +26,7 @@ from runback_gate.replay.prices import amount, cost, price_of
 from runback_gate.replay.providers.failure import kind_of, no_answer, retry_after
 from runback_gate.replay.providers.key_guard import KeyGuard
 from runback_gate.replay.providers.model import Outside, Provider
-from runback_gate.replay.providers.question import sendable
+from runback_gate.replay.providers.question import note_unsent, sendable
 from runback_gate.step import Request, Response
 from runback_gate.wire import openai_chat
 
@@ -185,10 +185,11 @@ class LitellmModel:
 
     async def answer(self, request: Request) -> Response:
         """Ask once; see `Model`."""
-        body = self._heeded(openai_chat.write_request(sendable(request), self._name))
+        asked, unsent = sendable(request, "openai.chat")
+        body = self._heeded(openai_chat.write_request(asked, self._name))
         response, known = await self._endpoint.complete(self._name, body)
         own = cost(self._price, response.usage)
-        return dataclasses.replace(response, cost_usd=known if own is None else own)
+        return note_unsent(dataclasses.replace(response, cost_usd=known if own is None else own), unsent)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -18,7 +18,8 @@ from typing import Literal, Protocol
 from runback_gate.replay.prices import Price
 from runback_gate.step import Request, Response
 
-Api = Literal["openai", "litellm"]
+ProviderApi = Literal["openai", "openai-responses", "anthropic", "google", "bedrock", "litellm"]
+"""How a provider is asked: by its own API, or through litellm."""
 
 DEFAULT_TIMEOUT = 120.0
 
@@ -52,8 +53,8 @@ class Provider:
     """Models that may be asked; * stands for any characters, ? for one."""
     api_key_env: str | None = None
     """Name of the environment variable that holds the key; None for a server that needs none."""
-    api: Api = "openai"
-    """`openai`: any endpoint that is compatible with OpenAI's chat completions. `litellm`: all others."""
+    api: ProviderApi = "openai"
+    """`openai`: any endpoint that is compatible with OpenAI's chat completions. `litellm`: all that have no other."""
     timeout: float = DEFAULT_TIMEOUT
     """Seconds that one call may take, to the last byte of the answer."""
     max_in_flight: int | None = None

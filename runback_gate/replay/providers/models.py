@@ -128,8 +128,14 @@ class Models:
             return litellm.Endpoint(name, provider, key, self._outside, deadline=self._deadline)
         from runback_gate.replay.providers import direct  # noqa: PLC0415
 
-        proxy = proxy_for(provider.base_url or "", self._environ)
-        return direct.Endpoint(name, provider, key, self._outside, deadline=self._deadline, proxy=proxy)
+        base_url = provider.base_url or ""
+        signer = None
+        if provider.api == "bedrock" and key is None:
+            from runback_gate.replay.providers.signature import signer_for  # noqa: PLC0415
+
+            signer = signer_for(name, base_url, self._environ)
+        proxy = proxy_for(base_url, self._environ)
+        return direct.Endpoint(name, provider, key, self._outside, deadline=self._deadline, proxy=proxy, signer=signer)
 
     def _limited(self, name: str, model: Model) -> Model:
         places = self._providers[name].max_in_flight

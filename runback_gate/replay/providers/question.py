@@ -1,22 +1,43 @@
-"""Whether a request can be asked as it was recorded.
+"""Whether a request can be asked as it was recorded, and what another API leaves out of it.
 
-In: a `Request`. Out: the same, or the reason why another question would be asked.
+In: a `Request`, and the API that is asked. Out: the request for it with what is not sent, or the reason why another
+question would be asked.
 
-    body = openai_chat.write_request(sendable(request), "gpt-4o-mini")
+    asked, unsent = sendable(request, "openai.chat")
+    note_unsent(response, unsent)                           # an answer that says what its question lacked
+    unsent_note(response)                                   # "not sent: tool_choice"
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from runback_gate.errors import ProviderError
-from runback_gate.step import Message, Request
+from runback_gate.step import Api, Message, Request, Response
+from runback_gate.wire.foreign import adapt
 
 _OWN = ("model", "messages", "tools")
 _PLACEHOLDERS = frozenset(("[image]", "[audio]", "[file]"))
 """What stands in a recording for a part that is no text; see `step.Message.content`."""
 
 
-def sendable(request: Request) -> Request:
-    """The request.
+_UNSENT = "$unsent"
+"""In `extra` of an answer: names of what was recorded and not sent."""
+
+
+def note_unsent(response: Response, unsent: tuple[str, ...]) -> Response:
+    """The answer, which says what its question lacked; so it does when it comes from the cache."""
+    return replace(response, extra={**response.extra, _UNSENT: list(unsent)}) if unsent else response
+
+
+def unsent_note(response: Response) -> str:
+    """What a row says about it; empty where all was sent."""
+    unsent = response.extra.get(_UNSENT)
+    return f"not sent, as this API has no such field: {', '.join(map(str, unsent))}" if unsent else ""
+
+
+def sendable(request: Request, api: Api) -> tuple[Request, tuple[str, ...]]:
+    """The request for an API, and the names of what is not sent.
 
     Raises:
         ProviderError: `refused`, for parameters that would change what is asked or ask for several answers at once,
@@ -28,7 +49,7 @@ def sendable(request: Request) -> Request:
         raise ProviderError("refused", "parameters.n: one answer is judged at a time", hint="ask for trials instead")
     if not all(map(_recorded, request.messages)):
         raise ProviderError("refused", "an image, sound or file of the conversation was not recorded")
-    return request
+    return adapt(request, api)
 
 
 def _recorded(message: Message) -> bool:
