@@ -91,11 +91,22 @@ def test_files_below_the_agent(tmp_path: Path) -> None:
     assert load(tmp_path, {"system": {"file": "prompts/a.md"}}).system == "Hi"
 
 
+@pytest.mark.parametrize(
+    "file", ["../prompts/a.md", "./../prompts/a.md", "x/../../prompts/a.md", "../agents/../prompts/a.md"]
+)
+def test_files_beside_the_agents(tmp_path: Path, file: str) -> None:
+    """A file may lie anywhere below the root, and is known by its path from there."""
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts/a.md").write_text("Hi")
+    agent = load(tmp_path, {"system": {"file": file}})
+    assert (agent.system, agent.files[1].path) == ("Hi", "prompts/a.md")
+
+
 @pytest.mark.parametrize("kind", ["system", "tools"])
 @pytest.mark.parametrize(
     ("file", "message"),
     [
-        ("../secret.md", "leads out of the root (name a file below it, without `..`)"),
+        ("../../secret.md", "leads out of the root (name a file below it, without `..`)"),
         ("a/../../../secret.md", "leads out of the root (name a file below it, without `..`)"),
         ("/etc/passwd", "leads out of the root (name a file below it, without `..`)"),
         ("link.md", "leads out of the root through a symbolic link (copy what it points to)"),

@@ -13,15 +13,16 @@ request could send the key to its own host.
 from __future__ import annotations
 
 import dataclasses
+import posixpath
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Literal, cast
 
 from pydantic import Field
 
 from runback_gate.canonical import JsonValue, digest_bytes, parse_json
-from runback_gate.documents import Document, check_kind, read_document, safe_read
-from runback_gate.errors import DocumentError, InputError, Location
+from runback_gate.documents import Document, check_kind, parse_document, read_document, safe_read
+from runback_gate.errors import DocumentError, InputError, Location, RunbackError
 from runback_gate.schema import Model, Resource, validate
 from runback_gate.step import Request, Step, Tool, tools_from_json
 
@@ -31,7 +32,9 @@ MAX_PROMPT_BYTES = 1 << 20
 class FileReference(Model):
     """A file beside the document that names it."""
 
-    file: str = Field(min_length=1, description="Path relative to the folder of this document.")
+    file: str = Field(
+        min_length=1, description="Path relative to the folder of this document; anywhere below that of runback.yaml."
+    )
 
 
 class AgentSpec(Model):
@@ -122,8 +125,25 @@ def load_agent(root: Path, name: str) -> Agent:
     )
 
 
+def referred(document: str, file: str) -> str:
+    """The path that a document means by a file that it names; one that begins with `..` leads out of the root."""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(document), file))
+
+
+def referred_files(data: bytes, path: str) -> tuple[str, ...]:
+    """The files that an agent file names; none where it cannot be read, which is told when it is judged."""
+    try:
+        spec = parse_document(data, path).value
+    except RunbackError:
+        return ()
+    spec = spec.get("spec") if isinstance(spec, dict) else None
+    parts = [spec.get(field) for field in ("system", "tools")] if isinstance(spec, dict) else []
+    files = [part.get("file") for part in parts if isinstance(part, dict)]
+    return tuple(referred(path, file) for file in files if isinstance(file, str) and file)
+
+
 def _refer(root: Path, document: Document, kind: Literal["system", "tools"], file: str) -> tuple[AgentFile, bytes]:
-    path = str(PurePosixPath(document.path).parent / file)
+    path = referred(document.path, file)
     try:
         data = safe_read(root, path, MAX_PROMPT_BYTES)
     except InputError as error:

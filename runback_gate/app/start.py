@@ -1,15 +1,16 @@
 """`init`: the files of a working start.
 
-In: a run, or nothing. Out: the files by path, which the caller writes.
+In: a run, and where its prompt lies. Out: the files by path, which the caller writes.
 
     start_files(sample_run(), sample=True)["runback.yaml"]
+    start_files(run, sample=False, prompt=next(iter(find_prompts(Path(), run)), None))
 """
 
 from __future__ import annotations
 
 import json
 import re
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import cast
 
 from runback_gate.agent import AgentDocument
@@ -20,7 +21,7 @@ from runback_gate.canonical import JsonValue
 from runback_gate.dataset.document import dataset_from
 from runback_gate.dataset.edit import append_case, new_dataset
 from runback_gate.dataset.recordings import recording
-from runback_gate.documents import is_text, parse_document
+from runback_gate.documents import is_text, parse_document, same_files
 from runback_gate.errors import DocumentError, InputError
 from runback_gate.schema import schema_id, validate
 from runback_gate.step import Run, to_json
@@ -30,8 +31,23 @@ MAX_CASES = 20
 _STRANGE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
-def start_files(run: Run, *, sample: bool) -> dict[str, bytes]:
+def find_prompts(root: Path, run: Run) -> tuple[str, ...]:
+    """The files below `root` that are the prompt of a run, to the byte, the shortest path first.
+
+    An agent file that names a copy would stay green whatever becomes of the file that the application loads.
+    """
+    text = run.steps[-1].request.system if run.steps else None
+    if text is None or not text.strip() or not is_text(text):
+        return ()
+    ours = f"agents/{slug(run.agent)}.md"
+    found = (name for name in same_files(root, text.encode()) if name != ours)
+    return tuple(sorted(found, key=lambda name: (len(name), name)))
+
+
+def start_files(run: Run, *, sample: bool, prompt: str | None = None) -> dict[str, bytes]:
     """The files of a start, by path. The gate is the last: without it, what a full disk cut short is no gate.
+
+    `prompt` is the file that the application loads, from the folder of the gate; None makes a copy of the recorded one.
 
     Raises:
         InputError: the run has no step, or holds names that no file of ours may hold.
@@ -49,7 +65,7 @@ def start_files(run: Run, *, sample: bool) -> dict[str, bytes]:
         }
     else:
         files = {
-            **_agent_files(run, name),
+            **_agent_files(run, name, prompt),
             "policies/answers.yaml": _with_schema("Policy", ANSWERS),
             "policies/answers.test.yaml": _with_schema("PolicyTest", ANSWERS_TEST),
         }
@@ -72,7 +88,7 @@ def _with_schema(kind: str, text: str) -> bytes:
     return f"# yaml-language-server: $schema={schema_id(kind)}\n{text}".encode()
 
 
-def _agent_files(run: Run, name: str) -> dict[str, bytes]:
+def _agent_files(run: Run, name: str, prompt: str | None) -> dict[str, bytes]:
     step = run.steps[-1]
     request, unknown = step.request, step.source.unknown
     spec: list[str] = []
@@ -81,7 +97,9 @@ def _agent_files(run: Run, name: str) -> dict[str, bytes]:
         spec.append(f"  model: {_yaml(request.model)}")
     if "parameters" not in unknown:
         spec.append(f"  parameters: {_yaml(request.parameters)}")
-    if request.system is not None:
+    if request.system is not None and prompt is not None:
+        spec.append(f"  system: {{file: {_yaml(f'../{prompt}')}}}")
+    elif request.system is not None:
         spec.append(f"  system: {{file: {name}.md}}")
         files[f"agents/{name}.md"] = request.system.encode()
     if "tools" not in unknown:

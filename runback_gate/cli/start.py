@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ from runback_gate.cli.files import find_run, read_file, write_file
 from runback_gate.cli.schemas import KINDS, shipped_schema
 from runback_gate.errors import InputError, Location
 from runback_gate.report.text import terminal as inert
+from runback_gate.step import Run
 
 
 @click.command()
@@ -34,10 +36,11 @@ def init(source: str | None, root: Path, force: bool) -> int:
     called a tool become cases (the first 20), so that you start green.
     """
     from runback_gate.app.samples import IGNORED, sample_run  # noqa: PLC0415  schema and completion do without
-    from runback_gate.app.start import start_files  # noqa: PLC0415
+    from runback_gate.app.start import find_prompts, start_files  # noqa: PLC0415
 
     run = sample_run() if source is None else find_run(source)
-    files = start_files(run, sample=source is None)
+    prompts = () if source is None else find_prompts(root, run)
+    files = start_files(run, sample=source is None, prompt=next(iter(prompts), None))
     targets = {below(root, name): data for name, data in files.items()}
     if not force and (there := next((path for path in targets if path.exists()), None)):
         hint = "--force replaces it; nothing was written"
@@ -50,9 +53,23 @@ def init(source: str | None, root: Path, force: bool) -> int:
         click.echo(f"wrote {inert(path.as_posix())}")
     if b".runback" not in read_file(ignored, 1 << 20):
         click.echo("note: .gitignore is yours; runs/ holds raw conversations, .runback/ is made anew by each run")
+    if source is not None:
+        for said in _about_prompt(run, prompts):
+            click.echo(inert(f"note: {said}"))
     place = "" if root == Path() else f" --root {shlex.quote(root.as_posix())}"
     click.echo(inert(f"next: runback-gate run{place}"))
     return 0
+
+
+def _about_prompt(run: Run, found: Sequence[str]) -> Iterator[str]:
+    """What of the prompt is judged: the file that the application loads, or a copy."""
+    if found:
+        yield f"the prompt is read from {found[0]}, which holds what was recorded"
+        if len(found) > 1:
+            yield f"so does {', '.join(found[1:])}; name in the agent file the one that your application loads"
+    elif run.steps[-1].request.system is not None:
+        yield "no file here holds the prompt as it was recorded: the gate judges a copy, which was written"
+        yield "a change of the prompt that your application loads goes unseen until the agent file names that file"
 
 
 @click.command(epilog=f"Kinds: {', '.join(KINDS)}.")

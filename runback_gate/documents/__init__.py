@@ -11,7 +11,7 @@ In: a file below a root folder, or its bytes. Out: a `Document`, whose value is 
 from __future__ import annotations
 
 from runback_gate.documents.document import Document, Pointer, SequenceEnd
-from runback_gate.documents.files import expand, read_document, safe_read, write_atomic, write_parts
+from runback_gate.documents.files import expand, read_document, safe_read, same_files, write_atomic, write_parts
 from runback_gate.documents.names import API_VERSION, check_kind, cut, nearest, quoted, suggestion
 from runback_gate.documents.parser import MAX_BYTES, parse_document
 from runback_gate.documents.scalars import is_text
@@ -31,6 +31,7 @@ __all__ = [
     "quoted",
     "read_document",
     "safe_read",
+    "same_files",
     "suggestion",
     "write_atomic",
     "write_parts",

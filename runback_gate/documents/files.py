@@ -11,6 +11,7 @@ No name leads out of the root: no absolute path, no `..`, no symbolic link to th
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fnmatch
 import os
@@ -107,6 +108,24 @@ def expand(root: Path, patterns: Sequence[str]) -> tuple[str, ...]:
     for name in names:
         _inside(root, name)
     return tuple(sorted(names))
+
+
+def same_files(root: Path, data: bytes) -> Iterator[str]:
+    """Give the files below `root`, relative to it, that hold these very bytes.
+
+    Hidden folders and links to folders are left out; what cannot be listed or read holds nothing.
+    """
+    waiting = [""]
+    while waiting:
+        try:
+            entries = sorted(_entries(root, waiting.pop(), "*"))
+        except InputError:
+            continue
+        waiting += [name for name, is_folder in entries if is_folder]
+        for name in (name for name, is_folder in entries if not is_folder):
+            with contextlib.suppress(OSError, InputError):
+                if (root / name).stat().st_size == len(data) and safe_read(root, name, len(data)) == data:
+                    yield name
 
 
 def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:

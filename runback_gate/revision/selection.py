@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
+from runback_gate.agent.config import referred_files
 from runback_gate.documents import parse_document
 from runback_gate.errors import Location, PathError, RunbackError
 from runback_gate.gate.config import GATE_FILE
@@ -53,12 +54,13 @@ def select(tree: Tree, *, also: str | None = None, fields: Sequence[str] = FIELD
     if not gate.is_read:
         return Selection((gate,), ())
     patterns = _patterns(next(tree.read([gate])), fields)
-    _refuse_submodules(entries, patterns or ())
-    folders = None if patterns is None else _folders(patterns)
+    _refuse_submodules(entries, [pattern for named in (patterns or {}).values() for pattern in named])
+    folders = None if patterns is None else _folders([pattern for named in patterns.values() for pattern in named])
     if folders is not None and also:
         folders.append(PurePosixPath(also).parent.as_posix())
-    if folders is None or "." in folders:
+    if patterns is None or folders is None or "." in folders:
         return Selection(entries, None)
+    folders += _named_by_agents(tree, entries, (*patterns.get("agents", ()), *((also,) if also else ())))
     found = tuple(entry for entry in entries if concerns(entry.path, (GATE_FILE, *folders)))
     # Where a link leads is not known before it is followed.
     return Selection(entries if any(entry.kind == "link" for entry in found) else found, tuple(folders))
@@ -87,8 +89,8 @@ def concerns(path: str, folders: Sequence[str]) -> bool:
     return any(path == folder or path.startswith(f"{folder}/") for folder in folders)
 
 
-def _patterns(data: bytes, fields: Sequence[str]) -> list[str] | None:
-    """The patterns of a gate; None where it cannot be read. Faults are told when it is judged."""
+def _patterns(data: bytes, fields: Sequence[str]) -> dict[str, list[str]] | None:
+    """The patterns of a gate by field; None where it cannot be read. Faults are told when it is judged."""
     try:
         spec = parse_document(data, GATE_FILE).value
     except RunbackError:
@@ -96,8 +98,25 @@ def _patterns(data: bytes, fields: Sequence[str]) -> list[str] | None:
     spec = spec.get("spec") if isinstance(spec, dict) else None
     if not isinstance(spec, dict):
         return None
-    found = [spec.get(field) for field in fields]
-    return [str(pattern) for patterns in found if isinstance(patterns, list) for pattern in patterns]
+    found = {field: spec.get(field) for field in fields}
+    return {field: [str(item) for item in items] for field, items in found.items() if isinstance(items, list)}
+
+
+def _named_by_agents(tree: Tree, entries: Sequence[Entry], patterns: Sequence[str]) -> list[str]:
+    """The prompt and tool files that agents name, which may lie anywhere below the folder of the gate."""
+    folders = _folders(patterns) or []
+    agents = [
+        entry
+        for entry in entries
+        if entry.kind == "file"
+        and entry.is_read
+        and (entry.path in patterns or (entry.path.endswith((".yaml", ".yml")) and concerns(entry.path, folders)))
+    ]
+    named = (
+        path for entry, data in zip(agents, tree.read(agents), strict=True) for path in referred_files(data, entry.path)
+    )
+    # What leads out of the folder is refused when the agent is read.
+    return sorted({path for path in named if not path.startswith(("/", ".."))})
 
 
 def _folders(patterns: Sequence[str]) -> list[str] | None:

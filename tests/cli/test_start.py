@@ -132,6 +132,26 @@ def test_a_start_from_a_run_is_green(command: Command, here: Path) -> None:
     assert "recorded" in result.out
 
 
+def test_the_prompt_that_the_application_loads(command: Command, here: Path) -> None:
+    """`init --from` names the file that holds the recorded prompt, so an edit of it is seen; a copy is called one."""
+    prompt = write("app/prompts/shop.txt", "Be kind.")
+    write("app/a/longer/path/to/the/same.txt", "Be kind.")
+    command("import", "transcript", "-", "--agent", "shop", stdin=transcript(CALL))
+    run = next(here.glob("runs/*.jsonl")).stem
+    result = command("init", "--from", run)
+    assert "note: the prompt is read from app/prompts/shop.txt, which holds what was recorded" in result.out
+    assert "note: so does app/a/longer/path/to/the/same.txt" in result.out
+    assert not (here / "agents/shop.md").exists()
+    assert command("run").code == 0
+    prompt.write_text("Be rude.")
+    assert command("run").code == 2
+    (here / "app/a/longer/path/to/the/same.txt").unlink()
+    result = command("init", "--from", run, "--force")
+    assert "note: no file here holds the prompt as it was recorded: the gate judges a copy" in result.out
+    assert (here / "agents/shop.md").read_text() == "Be kind."
+    assert "no file here holds" in command("init", "--from", run, "--force").out
+
+
 def test_a_run_without_calls_gives_one_case(command: Command, here: Path) -> None:
     """Where no step called a tool, the last one becomes the case."""
     command("import", "transcript", "-", "--agent", "a", stdin=transcript({"role": "assistant", "content": "ok"}))
