@@ -38,7 +38,7 @@ MAX_REASON = 500
 """Longest reason of an erasure, in characters."""
 
 # A value line by its offsets: all but the value has a fixed length.
-_ID, _VALUE = slice(7, 78), slice(130, -2)
+_ID, _DIGITS, _SALT, _VALUE = slice(7, 78), slice(14, 78), slice(88, 120), slice(130, -2)
 _MIDDLE, _BEFORE_VALUE = b'","salt":"', b'","value":'
 _PLACE = re.compile(rb'\{"id":"(sha256:[0-9a-f]{64})",("tombstone"|"withheld"):')
 _WITHHELD = b'"withheld":true}\n'
@@ -121,6 +121,43 @@ def withheld(name: str) -> bytes:
     return canonical_bytes({"id": name, "withheld": True}) + b"\n"
 
 
+def is_value_line(line: bytes) -> bool:
+    """Whether a line is a value line by how it begins, as no event line does."""
+    return line.startswith(VALUE_PREFIX)
+
+
+@dataclass(frozen=True, slots=True)
+class ValueLine:
+    """A value line by its layout. Nothing is checked here: `state` says whether the line holds what it says."""
+
+    line: bytes
+    """With its line end."""
+
+    @property
+    def id(self) -> str:
+        """`sha256:` and 64 digits, as events name the value."""
+        return self.line[_ID].decode("latin-1")
+
+    @property
+    def digits(self) -> str:
+        """The same without `sha256:`."""
+        return self.line[_DIGITS].decode("latin-1")
+
+    @property
+    def state(self) -> State | None:
+        """As `value_state`."""
+        return value_state(self.line)
+
+    @property
+    def value(self) -> JsonValue:
+        """The value of a line that holds one.
+
+        Raises:
+            DocumentError: another program wrote it.
+        """
+        return parse_canonical(self.line[_VALUE])
+
+
 def value_state(line: bytes) -> State | None:
     """Say whether a value line holds the value of its id, a tombstone or that it is withheld; None when none of these.
 
@@ -138,12 +175,12 @@ def value_state(line: bytes) -> State | None:
 
 def _held(line: bytes) -> bool:
     # By offsets: this runs for every value of every run, and a pattern takes twice the time.
-    digits = line[88:120]
+    digits = line[_SALT]
     try:
-        hashed = sha256(unhexlify(digits) + line[130:-2])
+        hashed = sha256(unhexlify(digits) + line[_VALUE])
     except ValueError:
         return False
-    if hashed.hexdigest().encode() != line[14:78] or not (digits.islower() or digits.isdigit()):
+    if hashed.hexdigest().encode() != line[_DIGITS] or not (digits.islower() or digits.isdigit()):
         return False
     return line[78:88] == _MIDDLE and line[120:130] == _BEFORE_VALUE and line[-2:] == b"}\n"
 
@@ -184,7 +221,7 @@ def check_value_line(line: bytes) -> tuple[str, JsonValue]:
     if state is None:
         raise IntegrityError("the value does not match its id", hint="the line was changed after it was written")
     try:
-        return line[_ID].decode(), parse_canonical(line[_VALUE])
+        return ValueLine(line).id, ValueLine(line).value
     except DocumentError as error:
         raise IntegrityError(f"the value is {error.message}", hint="another program wrote the line") from error
 

@@ -11,14 +11,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runback_gate.canonical import canonical_bytes
+from runback_gate.canonical import JsonValue, canonical_bytes
 from runback_gate.chain import (
     START,
     ChainBreak,
+    ValueLine,
     Verified,
     append,
     check_value_line,
     erasure,
+    is_value_line,
     locate,
     tombstone,
     value_line,
@@ -35,7 +37,9 @@ SALT = bytes(range(16))
 TEXT = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from('"\\\n{}é\u2028\U0001f600'), max_size=20)
 ATOMS = st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | TEXT
 # Fields that look like the chain's own, inside and beside texts that do, are what a forger would try.
-KEYS = TEXT.filter(lambda key: key != "$decimal") | st.sampled_from(["prev", 'a"prev', "type", "id", "salt", "value"])
+KEYS = TEXT.filter(lambda key: key not in ("$decimal", "$integer")) | st.sampled_from(
+    ["prev", 'a"prev', "type", "id", "salt", "value"]
+)
 VALUES = st.recursive(ATOMS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3))
 EVENTS = st.dictionaries(KEYS.filter(lambda key: key != "prev"), VALUES, max_size=4).filter(
     lambda event: not str(event.get("id")).startswith("sha256:")
@@ -358,3 +362,15 @@ def test_each_state_of_a_value_has_one_form() -> None:
         assert value_state(told.replace(old, new)) is None
     with pytest.raises(IntegrityError, match="is withheld"):
         check_value_line(withheld(name))
+
+
+@given(salt=st.binary(min_size=16, max_size=16), value=st.one_of(st.text(), st.integers(-5, 5), st.lists(st.text())))
+def test_a_value_line_has_one_layout(salt: bytes, value: JsonValue) -> None:
+    """Id, digits, state and value of a line are those that it was made of; in a tombstone the id is where it was."""
+    line, name = value_line(salt, value)
+    found = ValueLine(line)
+    assert is_value_line(line)
+    assert (found.id, found.digits, found.state, found.value) == (name, name.removeprefix("sha256:"), "held", value)
+    for other, state in ((tombstone(name), "erased"), (withheld(name), "withheld")):
+        assert is_value_line(other)
+        assert (ValueLine(other).id, ValueLine(other).state) == (name, state)

@@ -1,9 +1,11 @@
-"""Checkpoints: the three lines that stand for a whole record (C2SP tlog-checkpoint, without the signed note around it).
+"""Checkpoints: the three lines that stand for a whole record (C2SP tlog-checkpoint).
 
 In: the text that somebody kept. Out: origin, size and root; and back.
 
     Checkpoint("acme.example/support", 41, root).text     # "acme.example/support\\n41\\n<base64>\\n"
     parse_checkpoint(text)
+
+They are the body of a note; `attest.note` signs one. A note is read by its body: whoever kept it knows whose it is.
 
 Whoever keeps one outside of the record can tell later that the record was cut or written anew.
 """
@@ -18,6 +20,7 @@ from runback_gate.errors import DocumentError, Location
 
 MAX_SIZE = 2**53 - 1
 _ORIGIN = re.compile(r"[!-~]([ -~]{0,198}[!-~])?")
+_NOTE = re.compile(r"((?:[^\n]+\n){3})\n(?:\u2014 [^ \n]+ [A-Za-z0-9+/]+={0,2}\n)+")
 _TEXT = re.compile(r"([^\n]+)\n(0|[1-9][0-9]{0,15})\n([A-Za-z0-9+/]{43}=)\n")
 
 
@@ -44,11 +47,15 @@ def is_origin(text: str) -> bool:
 
 
 def parse_checkpoint(text: str, path: str = "checkpoint") -> Checkpoint:
-    """Read a checkpoint; anything but the exact text that `Checkpoint.text` gives is refused.
+    """Read a checkpoint, alone or in a signed note; anything but the text that `Checkpoint.text` gives is refused.
+
+    Signatures of a note are not verified.
 
     Raises:
         DocumentError: other lines, a size with leading zeros, a root that is not 32 bytes in base64.
     """
+    if note := _NOTE.fullmatch(text):
+        text = note[1]
     match = _TEXT.fullmatch(text)
     # The pattern lets nothing pass that is no base64 of 32 bytes; what is spelt otherwise differs when it is written.
     found = Checkpoint(match[1], int(match[2]), base64.b64decode(match[3])) if match and is_origin(match[1]) else None

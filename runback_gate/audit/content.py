@@ -16,7 +16,7 @@ from runback_gate.audit.frame import FORMAT, INPUT, OWN, REPORT, RUN, Counts, li
 from runback_gate.audit.locate import Kind
 from runback_gate.audit.record import report_input, run_input
 from runback_gate.canonical import DIGEST, JsonValue, parse_canonical, sha256
-from runback_gate.chain import START, VALUE_PREFIX, follows, value_state
+from runback_gate.chain import START, ValueLine, follows, is_value_line
 from runback_gate.errors import DocumentError
 
 LineFault = tuple[Kind, str]
@@ -52,7 +52,7 @@ class Content:
     def take(self, line: bytes) -> tuple[str, int, LineFault | None]:
         """Give the entry of the next line, the number of the event that it is in its run, or -1, and what is odd."""
         self.erased = False
-        if line.startswith(VALUE_PREFIX):
+        if is_value_line(line):
             return self._value(line)
         if line.startswith(OWN):
             return self._own(line)
@@ -75,8 +75,8 @@ class Content:
 
     def _value(self, line: bytes) -> tuple[str, int, LineFault | None]:
         self._values += 1
-        state = value_state(line)
-        entry = "id:" + line[14:78].decode("latin-1")
+        value = ValueLine(line)
+        state, entry = value.state, f"id:{value.digits}"
         if state is None:
             return entry, -1, ("changed", "it holds a value that does not match its id")
         self.tally[state] += 1

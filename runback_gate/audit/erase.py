@@ -20,11 +20,10 @@ from runback_gate.audit.conversation import Conversations
 from runback_gate.audit.frame import OWN, REPORT, RUN
 from runback_gate.audit.record import texts
 from runback_gate.canonical import JsonValue, canonical_bytes, parse_canonical
-from runback_gate.chain import VALUE_PREFIX, State, tombstone, value_state
+from runback_gate.chain import VALUE_PREFIX, State, ValueLine, is_value_line, tombstone
 from runback_gate.errors import DocumentError, InputError
 
 Lines = Callable[[], Iterable[bytes]]
-MAX_PATTERN: Final = 1000
 _ID: Final = re.compile(r"(?:sha256:)?([0-9a-f]{8,64})")
 _PATH: Final = re.compile(r"(?:([^ ]+) )?(step|event) ([0-9]{1,9}) (?:request\.)?([a-z_]+)(?:\[([0-9]{1,9})\])?(\..*)?")
 
@@ -90,8 +89,8 @@ def select(lines: Lines, selectors: Sequence[Selector], *, pattern: str | None =
     found: dict[tuple[str, str], Erasable] = {}
     matched: set[tuple[str, str]] = set()
     for run, line in _carried(lines):
-        if line.startswith(VALUE_PREFIX):
-            name, state = line[7:78].decode(), value_state(line)
+        if is_value_line(line):
+            name, state = ValueLine(line).id, ValueLine(line).state
             by_id = {item.digits for item in selectors if item.digits and name[7:].startswith(item.digits)}
             matched.update((digits, name) for digits in by_id)
             meant = by_id or (run, name) in named or (state == "held" and matcher(line))
@@ -108,9 +107,9 @@ def erased(lines: Lines, found: Collection[Erasable], *, at: str, reason: str) -
     """Give the lines with tombstones for these values; one that was erased before keeps its tombstone."""
     ids = {(item.run, item.id) for item in found}
     for run, line in _carried(lines):
-        name = line[7:78].decode("latin-1")
-        if line.startswith(VALUE_PREFIX) and (run, name) in ids and value_state(line) == "held":
-            yield tombstone(name, at=at, reason=reason)
+        value = ValueLine(line)
+        if is_value_line(line) and (run, value.id) in ids and value.state == "held":
+            yield tombstone(value.id, at=at, reason=reason)
         else:
             yield line
 
@@ -186,7 +185,7 @@ def _matcher(pattern: str | None) -> Callable[[bytes], bool]:
         raise InputError(f"not a regular expression: {pattern[:80]!r}", hint=str(error)) from error
 
     def matches(line: bytes) -> bool:
-        value = parse_canonical(line[130:-2])
+        value = ValueLine(line).value
         whole = value if isinstance(value, str) else canonical_bytes(value).decode()
         return any(expression.search(text) for text in (whole, *texts(value)))
 

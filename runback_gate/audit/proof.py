@@ -36,7 +36,7 @@ from runback_gate.audit.tree import (
 )
 from runback_gate.audit.verify import Check, Status, claimed_payload
 from runback_gate.canonical import JsonValue, canonical_bytes, parse_canonical
-from runback_gate.chain import VALUE_PREFIX, value_state
+from runback_gate.chain import ValueLine, is_value_line
 from runback_gate.dsse import IN_TOTO
 from runback_gate.errors import DocumentError, InputError, IntegrityError
 
@@ -139,7 +139,7 @@ def _inclusion(value: dict[str, Any], statement: RecordStatement) -> ProofResult
     if not isinstance(event, dict) or "prev" not in event:
         reason = "the line is in the record, but it is no event"
         return ProofResult("inclusion", "invalid", reason, statement, line, index)
-    if any(value_state(item) is None or item[7:78].decode() not in named for item in values):
+    if any(item.state is None or item.id not in named for item in map(ValueLine, values)):
         return ProofResult("inclusion", "invalid", "a value is not one that the event names", statement, line, index)
     return ProofResult("inclusion", "valid", "", statement, line, index, values)
 
@@ -211,7 +211,7 @@ def _find(lines: Lines, run: str, event: int) -> tuple[int, bytes]:
 
 def _values(lines: Lines, run: str, named: frozenset[str]) -> Iterator[bytes]:
     for _, name, _, line in _leaves(lines):
-        if name == run and line.startswith(VALUE_PREFIX) and line[7:78].decode() in named:
+        if name == run and is_value_line(line) and ValueLine(line).id in named:
             yield line
 
 

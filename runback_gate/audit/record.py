@@ -28,7 +28,7 @@ from runback_gate.audit.frame import (
     statement_line,
 )
 from runback_gate.canonical import JsonValue, parse_canonical, sha256
-from runback_gate.chain import VALUE_PREFIX, value_state, verify, withheld
+from runback_gate.chain import VALUE_PREFIX, ValueLine, is_value_line, verify, withheld
 from runback_gate.dsse import IN_TOTO
 from runback_gate.errors import InputError, Location
 
@@ -100,7 +100,7 @@ class _Writer:
         digest, values = sha256(), 0
         for line in part.lines():
             digest.update(line)
-            if line.startswith(VALUE_PREFIX):
+            if is_value_line(line):
                 values += 1
                 yield from self._value(line, wanted)
             else:
@@ -112,14 +112,15 @@ class _Writer:
         yield from self.own(run_input(part.name, name, verified.events, verified.head, values))
 
     def _value(self, line: bytes, wanted: frozenset[str] | None) -> Iterator[bytes]:
-        name, state = line[7:78].decode(), value_state(line)
+        value = ValueLine(line)
+        name, state = value.id, value.state
         if state == "held" and wanted is not None and name not in wanted:
             line, state = withheld(name), "withheld"
         self.tally[str(state)] += 1
         if state == "erased":
-            self.frame.add_erased(f"id:{name[7:]}", line)
+            self.frame.add_erased(f"id:{value.digits}", line)
         else:
-            self.frame.add(f"id:{name[7:]}")
+            self.frame.add(f"id:{value.digits}")
         yield from self._with_index(line)
 
     def report(self, part: Part) -> Iterator[bytes]:
@@ -169,7 +170,7 @@ def _named(part: Part) -> frozenset[str]:
     wanted, number, steps = set(part.disclosed or ()), 0, 0
     conversations = Conversations()
     for line in part.lines():
-        if not line.startswith(VALUE_PREFIX):
+        if not is_value_line(line):
             event = parse_canonical(line[:-1])
             if isinstance(event, dict) and event.get("type") == "model":
                 conversations.add(event)

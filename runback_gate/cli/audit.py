@@ -16,7 +16,7 @@ from runback_gate.audit.record import Part, export
 from runback_gate.audit.verify import verify_record
 from runback_gate.canonical import parse_canonical
 from runback_gate.capture.runs import FORMAT, FORMAT_V1
-from runback_gate.chain import VALUE_PREFIX
+from runback_gate.chain import is_value_line
 from runback_gate.cli import terminal
 from runback_gate.cli.erase import erase
 from runback_gate.cli.files import MAKE_RUNS, RUNS, read_file, read_lines, write_lines
@@ -92,15 +92,28 @@ def verify(record: Path, key: str | None, checkpoint: Path | None, as_json: bool
 
 @audit.command(short_help="Print the checkpoint of a record, to keep elsewhere.")
 @click.argument("record", type=click.Path(path_type=Path, allow_dash=True))
-def checkpoint(record: Path) -> int:
+@click.option("--key", metavar="KEY", help="Ed25519 private key that signs it as a note: a file, or env:NAME.")
+def checkpoint(record: Path, key: str | None) -> int:
     """Print the checkpoint of a record: three lines to keep elsewhere, for `audit verify --checkpoint`.
+
+    The lines are the body of a note. With --key they are a signed note (C2SP), which tools of transparency logs open;
+    the key that they verify it with is printed on standard error.
 
     Exit codes: 0 printed, 1 the record is invalid, 2 not a record.
     """
     found = verify_record(read_lines(record))
     if found.fault is not None or found.statement is None:
         return show(found, None, as_json=False)
-    click.echo(found.statement.checkpoint.text, nl=False)
+    at = found.statement.checkpoint
+    if key is None:
+        click.echo(at.text, nl=False)
+        return 0
+    from runback_gate.attest.note import sign_note, verifier_key  # noqa: PLC0415  40 ms
+    from runback_gate.cli.keys import private_key  # noqa: PLC0415
+
+    private = private_key(key)
+    click.echo(sign_note(private, at.text, at.origin).encode(), nl=False)
+    terminal.say(f"key  {verifier_key(private.public_key(), at.origin)}", err=True)
     return 0
 
 
@@ -118,7 +131,7 @@ def _part(name: str) -> Part:
 def _run_id(path: Path) -> str:
     """The id of a run, which its first event says."""
     for line in read_lines(path, hint=MAKE_RUNS):
-        if not line.startswith(VALUE_PREFIX):
+        if not is_value_line(line):
             try:
                 event = parse_canonical(line[:-1])
             except DocumentError:

@@ -19,6 +19,7 @@ from typing import BinaryIO
 import click
 
 from runback_gate.capture.runs import MAX_RUN_BYTES, read_run
+from runback_gate.chain import is_value_line
 from runback_gate.documents import nearest, quoted, suggestion, write_parts
 from runback_gate.errors import InputError, IntegrityError, Location, WriteError
 from runback_gate.report.text import line
@@ -27,8 +28,6 @@ from runback_gate.step import Run
 RUNS = Path("runs")
 STDIN = Path("-")
 MAX_LINE_BYTES = 64 << 20
-VALUE_LINE = b'{"id":"sha256:'
-"""How the lines of a run begin that come before its first event."""
 RUN_FORMAT = b"runback.run/"
 """What the first event of a run of any version says."""
 MAKE_RUNS = "make runs with `runback-gate import transcript`"
@@ -186,7 +185,7 @@ def load_run(path: Path, *, hint: str | None = None) -> Run:
         run = read_run(data, path.as_posix(), truncated=True)
     except IntegrityError as error:
         # A file that never was a run is no sign of tampering.
-        if data and RUN_FORMAT not in data and not data.startswith(VALUE_LINE):
+        if data and RUN_FORMAT not in data and not is_value_line(data):
             raise InputError("not a run file", hint=MAKE_RUNS, location=Location(path.as_posix())) from error
         raise
     if run.status == "truncated":

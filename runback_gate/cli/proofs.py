@@ -12,7 +12,7 @@ import click
 from runback_gate.audit.locate import named_event
 from runback_gate.audit.proof import ProofResult, consistency, inclusion, verify_proof
 from runback_gate.audit.verify import verify_record
-from runback_gate.chain import value_state
+from runback_gate.chain import ValueLine
 from runback_gate.cli import terminal
 from runback_gate.cli.files import read_file, read_lines, write_file
 from runback_gate.cli.records import EXIT, checker, is_proof_file, read_checkpoint, show
@@ -112,4 +112,4 @@ def _rows(proved: ProofResult) -> Iterator[tuple[str, str]]:
         if proved.event is not None:
             yield "line", proved.event.decode()
         for value in proved.values:
-            yield "value", value.decode() if value_state(value) == "held" else f"{value[7:78].decode()} is not given"
+            yield "value", value.decode() if ValueLine(value).state == "held" else f"{ValueLine(value).id} is not given"

@@ -33,7 +33,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     first = next(read_lines(path), b"")
     if not first.startswith(OWN):
         data = read_file(path, MAX_CHECKPOINT_BYTES)
-        return parse_checkpoint(data.decode("ascii", "replace"), path.as_posix())
+        return parse_checkpoint(data.decode("utf-8", "replace"), path.as_posix())
     for line in read_lines(path):
         if line.startswith(STATEMENT_LINE):
             return read_statement(line[len(STATEMENT_LINE) : -2]).checkpoint

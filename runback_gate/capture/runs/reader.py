@@ -18,7 +18,7 @@ from runback_gate.canonical import JsonValue, parse_canonical
 from runback_gate.capture.runs.blobs import put_back
 from runback_gate.capture.runs.turns import Turn, Turns
 from runback_gate.capture.runs.writer import FORMAT, FORMAT_V1
-from runback_gate.chain import check_value_line, erasure, locate, value_state, verify
+from runback_gate.chain import ValueLine, check_value_line, erasure, locate, value_state, verify
 from runback_gate.errors import InputError, IntegrityError, Location, RunbackError
 from runback_gate.step import Message, Note, Request, Response, Run, Source, Step, Tool, ToolRun, from_json
 
@@ -93,10 +93,10 @@ def _values(lines: Iterable[bytes]) -> tuple[dict[str, JsonValue], dict[str, str
             name, value = check_value_line(line)
             values[name] = value
         elif state == "withheld":
-            gone[line[7:78].decode()] = "[withheld]"
+            gone[ValueLine(line).id] = "[withheld]"
         else:
             at, reason = erasure(line)
-            gone[line[7:78].decode()] = "[erased]" if at is None else f"[erased {at}: {reason}]"
+            gone[ValueLine(line).id] = "[erased]" if at is None else f"[erased {at}: {reason}]"
     return values, gone
 
 
