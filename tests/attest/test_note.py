@@ -92,7 +92,7 @@ def test_others_open_the_note() -> None:
 @with_tlog
 def test_others_follow_the_proofs() -> None:
     """Every event of a record is in its tree, and each record begins with the shorter one; nothing else is."""
-    key, runs = verifier_key(KEY.public_key(), ORIGIN), [record(events) for events in (1, 2, 7, 70)]
+    key, runs, note = verifier_key(KEY.public_key(), ORIGIN), [record(events) for events in (1, 2, 7, 70)], ""
     for lines in runs:
         note = sign_note(KEY, checkpoint(lines).text, ORIGIN)
         proof = json.loads(inclusion(lambda lines=lines: lines, "r", 1, values=False))  # type: ignore[misc]
