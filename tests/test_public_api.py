@@ -21,10 +21,13 @@ def exit_code(*arguments: str) -> int | str | None:
     return stop.value.code
 
 
-def test_package_exports_its_version_only() -> None:
-    """The package itself has no public name yet but its version: everything else is imported from its stage."""
+def test_package_exports_the_recorder_and_its_version() -> None:
+    """An agent needs these alone; everything else is imported from its stage."""
     names = {name for name, value in vars(runback_gate).items() if not isinstance(value, ModuleType)}
-    assert {name for name in names if not name.startswith("_")} == {"annotations"}
+    assert {name for name in names if not name.startswith("_")} == {"annotations", "TYPE_CHECKING"}
+    assert all(map(callable, (runback_gate.record, runback_gate.Recording, runback_gate.tool)))
+    with pytest.raises(AttributeError):
+        _ = runback_gate.nonsense
     assert runback_gate.__version__ == version("runback-gate")
 
 
@@ -41,7 +44,7 @@ def test_console_script() -> None:
 
 def test_commands() -> None:
     """These are the commands, in the order of `--help`."""
-    first = "init run merge render attest verify backtest import dataset policy action".split()
+    first = "init run merge render attest verify backtest record runs import dataset policy action".split()
     assert list(COMMANDS) == [*first, "cache", "keys", "audit", "schema", "completion"]
 
 

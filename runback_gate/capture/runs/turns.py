@@ -105,15 +105,16 @@ class Turns(Sequence[Step]):
 class Conversations:
     """Finds the conversation that a step continues: of all before it, one that shares the longest beginning.
 
-    `remember` keeps the messages, so that a message that several steps hold as one object is looked at once.
+    `remember` keeps the messages, so that a message that several steps hold as one object is looked at once. `first` is
+    the number of the first step that is given.
     """
 
-    def __init__(self, *, remember: bool = False) -> None:
+    def __init__(self, *, remember: bool = False, first: int = 0) -> None:
         # A trie: a node stands for a beginning of a conversation, and knows the step that was the first to have it.
         self._nodes: dict[tuple[int, bytes], int] = {}
         self._steps: list[int] = [-1]
         self._known: dict[int, tuple[Message, bytes]] | None = {} if remember else None
-        self._count = 0
+        self._count = first
 
     def turn(self, step: Step) -> Turn:
         """The turn of the next step."""

@@ -61,8 +61,7 @@ class RunWriter:
         blobs: dict[str, str] = {}
         message = request.system_message
         said = None if message is not None and message.content == request.system else request.system
-        self.steps += 1
-        return self._lines(
+        lines = self._lines(
             "model",
             agent=None if step.agent == self._agent else step.agent,
             model=request.model,
@@ -78,6 +77,8 @@ class RunWriter:
             source=to_json(step.source),
             blobs=blobs or None,
         )
+        self.steps += 1
+        return lines
 
     def tool(self, run: ToolRun) -> bytes:
         """A tool event."""

@@ -1,0 +1,234 @@
+"""One run while it is recorded: takes events in order, redacts them, chains them, appends them to its file.
+
+In: calls of a model API, tool runs, notes, the end. Out: `runs/<run id>.jsonl`.
+
+    log = RunLog(Run("support-1", "support", ()), Path("runs"), Redaction("off", …))
+    log.take(seen)
+    log.end(Run("support-1", "support", (), status="ok"))
+
+Only the writer thread calls it. Content whose redaction failed is not stored: a `withheld` event says so. What the disk
+does not take waits, up to a limit; what is lost is counted in a `dropped` event.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, cast
+
+from runback_gate.canonical import JsonValue, canonical_bytes, parse_json
+from runback_gate.capture.exchange import Redact, RunPlace, Seen, read_exchange
+from runback_gate.capture.outside import RunFile, complain, random_bytes
+from runback_gate.capture.runs.turns import Conversations
+from runback_gate.capture.runs.writer import RunWriter
+from runback_gate.errors import DocumentError, RunbackError
+from runback_gate.step import Note, Run, Step, ToolCall, ToolRun
+
+MAX_PENDING: Final = 64 << 20
+"""Bytes that wait for a disk that takes none."""
+_REMEMBERED: Final = 64
+"""Rendered prompts, and calls that no tool run was seen for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redaction:
+    """What is applied before anything is stored."""
+
+    level: str
+    apply: Redact
+    ruleset: str | None = None
+    key: str | None = None
+
+    def header(self) -> dict[str, Any]:
+        """What the run says of it."""
+        fields = {"level": self.level, "ruleset": self.ruleset, "key": self.key}
+        return {name: value for name, value in fields.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt that was rendered."""
+
+    template: str
+    variables: dict[str, Any]
+    rendered: str
+
+
+Event = Seen | ToolRun | Note | Prompt
+
+
+class RunLog:
+    """Appends to one run file."""
+
+    def __init__(self, run: Run, folder: Path, redaction: Redaction, *, lazy: bool = False) -> None:
+        self.run = replace(run, redaction=redaction.header())
+        self.folder = folder
+        self.redaction = redaction
+        self.lost = 0
+        """Events that were lost since the last `dropped` event."""
+        self.reasons: set[str] = set()
+        self._file = RunFile(folder / f"{run.id}.jsonl")
+        self._writer = RunWriter(random_bytes)
+        self._conversations = Conversations()
+        self._counts: dict[str, int] = {}
+        self._prompts: dict[str, dict[str, Any]] = {}
+        self._calls: list[tuple[int, int, ToolCall]] = []
+        self._begun = False
+        self._lazy = lazy
+        """Whether a run in which nothing happened leaves no file."""
+
+    def take(self, event: Event) -> None:
+        """Store an event."""
+        if len(self._file.pending) > MAX_PENDING:
+            self.drop(1, "the disk takes nothing")
+            return
+        self._begin()
+        try:
+            lines = self._lines(event)
+        except DocumentError:
+            # The message may quote what was not redacted.
+            lines = self._withheld(event, "not JSON, or without a canonical form")
+        except Exception as error:  # noqa: BLE001  whatever is raised, nothing unredacted is stored
+            lines = self._withheld(event, _reason(error))
+        self._append(lines)
+
+    def drop(self, number: int, reason: str) -> None:
+        """Note that events were lost."""
+        self.lost += number
+        self.reasons.add(reason)
+
+    def end(self, run: Run) -> None:
+        """Store how the run ended, and close the file."""
+        if self._lazy and not self._begun and not self.lost:
+            return
+        self._begin()
+        redacted = run
+        try:
+            error, output = self._clean(run.error), self._clean(run.output)
+            redacted = replace(run, error=cast("str | None", error), output=output)
+            lines = self._writer.end(replace(redacted, redaction={"counts": self._counts}))
+        except Exception as error:  # noqa: BLE001  as above
+            lines = self._writer.note(Note("withheld", 0, {"event": "run.end", "reason": _reason(error)}))
+            lines += self._writer.end(replace(run, error=None, output=None, redaction={"counts": self._counts}))
+        self._append(lines)
+        try:
+            self._file.close()
+        except OSError as error:
+            waiting = len(self._file.pending)
+            complain(f"run {self.run.id} is not whole: {error.strerror}, {waiting:,} bytes are lost")
+
+    def _begin(self) -> None:
+        if not self._begun:
+            self._begun = True
+            try:
+                labels = cast("dict[str, Any]", self._clean(self.run.labels))
+            except Exception as error:  # noqa: BLE001  as above
+                labels = {}
+                self.drop(0, f"labels: {_reason(error)}")
+            self._append(self._writer.start(replace(self.run, labels=labels)))
+        if self.lost or self.reasons:
+            value: dict[str, Any] = {"events": self.lost, "reasons": sorted(self.reasons)}
+            self.lost, self.reasons = 0, set()
+            self._append(self._writer.note(Note("dropped", 0, value)))
+
+    def _append(self, lines: bytes) -> None:
+        try:
+            self._file.append(lines)
+        except OSError as error:
+            # Bytes wait in the file object; the next event tries again.
+            self.reasons.add(f"the disk: {error.strerror}")
+
+    def _lines(self, event: Event) -> bytes:
+        if isinstance(event, Seen):
+            return self._step(event)
+        if isinstance(event, ToolRun):
+            return self._tool(event)
+        if isinstance(event, Prompt):
+            value = {"template": event.template, "variables": event.variables}
+            found = cast("dict[str, Any]", self._clean(cast("JsonValue", value)))
+            rendered = cast("str", self._clean(event.rendered))
+            self._prompts[rendered] = found["variables"]
+            if len(self._prompts) > _REMEMBERED:
+                self._prompts.pop(next(iter(self._prompts)))
+            return self._writer.note(Note("prompt", 0, found))
+        return self._writer.note(replace(event, value=cast("dict[str, Any]", self._clean(event.value))))
+
+    def _step(self, seen: Seen) -> bytes:
+        ruleset, number = self.redaction.ruleset, self._writer.steps
+        place = RunPlace(self.run.agent, self.run.id, number, self.redaction.level, ruleset)
+        found = read_exchange(seen, place, self._redact)
+        if found is None:
+            return b""
+        step, counts = found
+        for rule, many in counts.items():
+            self._counts[rule] = self._counts.get(rule, 0) + many
+        if step.request.system is not None:
+            step = replace(step, variables=self._prompts.get(step.request.system))
+        try:
+            lines = self._writer.turn(self._conversations.turn(step))
+        except RunbackError:
+            self._conversations = Conversations(first=number)
+            raise
+        self._open(step, number)
+        return lines
+
+    def _open(self, step: Step, number: int) -> None:
+        self._calls += [(number, index, call) for index, call in enumerate(step.response.tool_calls)]
+        del self._calls[:-_REMEMBERED]
+
+    def _tool(self, run: ToolRun) -> bytes:
+        fields: Any = {name: self._clean(getattr(run, name)) for name in ("arguments", "result", "error")}
+        run = replace(run, **fields)
+        step, call, name = self._paired(run)
+        return self._writer.tool(replace(run, step=step, call=call, id=name))
+
+    def _paired(self, run: ToolRun) -> tuple[int, int, str]:
+        """The latest call that asked for this: of the same name, and of the same arguments if there is one."""
+        named = [entry for entry in self._calls if entry[2].name == run.name]
+        same = [entry for entry in named if _same(entry[2].arguments, run.arguments)]
+        if not named:
+            return -1, 0, run.id
+        found = (same or named)[0]
+        self._calls.remove(found)
+        return found[0], found[1], found[2].id
+
+    def _clean(self, value: JsonValue) -> JsonValue:
+        if value is None or value in ("", {}):
+            return value
+        found, counts = self._redact(value)
+        for rule, many in counts.items():
+            self._counts[rule] = self._counts.get(rule, 0) + many
+        return found
+
+    def _redact(self, value: JsonValue) -> tuple[JsonValue, dict[str, int]]:
+        try:
+            return self.redaction.apply(value)
+        except Exception as error:
+            raise RedactionFailedError(type(error).__name__) from error
+
+    def _withheld(self, event: Event, reason: str) -> bytes:
+        kind = {Seen: "model", ToolRun: "tool", Prompt: "prompt"}.get(type(event), "note")
+        return self._writer.note(Note("withheld", 0, {"event": kind, "reason": reason}))
+
+
+class RedactionFailedError(Exception):
+    """The redactor raised; the message is the type of what it raised, since its words may quote what is private."""
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RedactionFailedError):
+        return f"redaction failed: {error}"
+    return f"the recorder failed: {type(error).__name__}"
+
+
+def off(value: JsonValue) -> tuple[JsonValue, dict[str, int]]:
+    """Redacts nothing."""
+    return value, {}
+
+
+def _same(one: str, other: str) -> bool:
+    try:
+        values = [canonical_bytes(parse_json(text or "{}", path="arguments")) for text in (one, other)]
+    except RunbackError:
+        return one == other
+    return values[0] == values[1]

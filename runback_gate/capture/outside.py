@@ -1,0 +1,81 @@
+"""What the recorder takes from outside: clock, chance, and the file that it appends to.
+
+In: nothing, or a folder. Out: times, random bytes, a `RunFile`.
+
+    file = RunFile(Path("runs/support-1.jsonl"))
+    file.append(line)          # an OSError leaves what is to be written in `file.pending`
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+random_bytes = os.urandom
+monotonic = time.monotonic
+"""Seconds that no change of the clock moves."""
+
+
+def now() -> str:
+    """RFC 3339 time in UTC, in milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def new_id(agent: str) -> str:
+    """An id for a run that begins now: agent, time, 32 random bits."""
+    word = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in agent.lower()).strip("-")
+    return f"{word[:60] or 'run'}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{random_bytes(4).hex()}"
+
+
+def chosen(share: float) -> bool:
+    """Whether something that happens with this probability happens."""
+    return int.from_bytes(random_bytes(4)) < share * 2**32
+
+
+def complain(message: str) -> None:
+    """One line on standard error, if there is one."""
+    try:
+        sys.stderr.write(f"runback-gate: {message}\n")
+    except (OSError, ValueError, AttributeError):
+        return
+
+
+class RunFile:
+    """A new file for its owner alone; bytes that the disk did not take yet wait in `pending`, in order."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.pending = bytearray()
+        self._file: int | None = None
+
+    def append(self, data: bytes) -> None:
+        """Write, behind what waits. The process may be killed afterwards: the bytes are with the system.
+
+        Raises:
+            OSError: not all was written; the rest waits.
+        """
+        self.pending += data
+        if self._file is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
+            self._file = os.open(self.path, flags, 0o600)
+        while self.pending:
+            written = os.write(self._file, self.pending)
+            del self.pending[:written]
+
+    def close(self) -> None:
+        """Bring everything to the disk.
+
+        Raises:
+            OSError: it could not be.
+        """
+        self.append(b"")
+        file, self._file = self._file, None
+        if file is not None:
+            try:
+                os.fsync(file)
+            finally:
+                os.close(file)

@@ -1,0 +1,56 @@
+"""`record`: a Python program runs as it is, and what its agent does becomes a run."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import click
+
+from runback_gate.capture import inject
+from runback_gate.cli.files import RUNS
+from runback_gate.errors import InputError, Location
+
+MAX_NAME = 256
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("--agent", metavar="NAME", help="Name of the agent; else that of the program.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=RUNS,
+    show_default=True,
+    help="Folder for the runs.",
+)
+@click.option(
+    "--redact",
+    type=click.Choice(("off", "standard", "strict")),
+    default="standard",
+    show_default=True,
+    help="What is replaced before anything is stored.",
+)
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def record(agent: str | None, out: Path, redact: str, command: tuple[str, ...]) -> int:
+    """Run COMMAND, a Python program, and record every call of a model that it makes.
+
+    The program and its environment stay as they are. Processes that it starts are recorded as well, as runs of their
+    own. The exit code is that of COMMAND.
+    """
+    name = agent or _name(command)
+    if not (name.strip() and name.isprintable() and len(name) <= MAX_NAME):
+        raise click.BadParameter(f"a printable name of at most {MAX_NAME} characters", param_hint="--agent")
+    options = {"agent": name, "out": str(out.absolute()), "redact": redact, "parent": None}
+    path = os.pathsep.join((*inject.__path__, *filter(None, (os.environ.get("PYTHONPATH"),))))
+    environment = {**os.environ, "PYTHONPATH": path, "RUNBACK_GATE_RECORD": json.dumps(options)}
+    try:
+        # The program takes the place of this process: signals, terminal and exit code are its own.
+        os.execvpe(command[0], command, environment)  # noqa: S606  to run it is what was asked for
+    except OSError as error:
+        raise InputError(f"cannot be run: {error.strerror}", location=Location(command[0])) from error
+
+
+def _name(command: tuple[str, ...]) -> str:
+    script = next((word for word in command if word.endswith(".py")), command[0])
+    return Path(script).stem or "agent"
