@@ -15,11 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import chain
 
 from runback_gate.canonical import JsonValue
 from runback_gate.cel.engine import Activation, Engine, Outcome
-from runback_gate.cel.explain import Part, compact, plan
+from runback_gate.cel.explain import Part, compact, deciding_element, plan
 from runback_gate.cel.limits import Node
 from runback_gate.cel.parser import LOGICAL, RELATIONS
 from runback_gate.documents import cut
@@ -177,7 +176,7 @@ class DifferenceFinder:
         at = self.expanded(at)
         inner: Iterator[ScopedPart] = (at.child(index) for index, part in enumerate(at.part.parts) if part.listed)
         if at.node.variable:
-            inner = chain((at.child(0),), self.bodies(at))
+            inner = iter((at.child(0), *(part for _, part in self.body(at))))
         wrong = next((part for part in inner if self.said(part).error is not None), None)
         return at if wrong is None else self.faulty(wrong)
 
@@ -196,15 +195,17 @@ class DifferenceFinder:
 
         That happens to elements that JSON cannot hold as they are, such as times.
         """
-        parts = self.bodies(at) if at.node.variable else (at.child(index) for index in range(len(at.part.parts)))
-        found = ((index, part) for index, part in enumerate(parts) if self.said(part).value is at.decisive)
-        return next(found, (0, at))
+        parts = self.body(at) if at.node.variable else [(n, at.child(n)) for n in range(len(at.part.parts))]
+        return next((found for found in parts if self.said(found[1]).value is at.decisive), (0, at))
 
-    def bodies(self, at: ScopedPart) -> Iterator[ScopedPart]:
-        """The body of a loop for each element."""
-        elements = self.said(at.child(0)).value
-        for element in list(elements) if isinstance(elements, (list, dict)) else ():
-            yield self.inside(at, element)
+    def body(self, at: ScopedPart) -> list[tuple[int, ScopedPart]]:
+        """The body of a loop for the element that decides, with its index; nothing where there are no elements."""
+        found = self.said(at.child(0)).value
+        elements = list(found) if isinstance(found, (list, dict)) else []
+        if not elements:
+            return []
+        index = deciding_element(self.engine, at.part, at.scope, self.data, elements, self.said(at))
+        return [(index, self.inside(at, elements[index]))]
 
     def inside(self, at: ScopedPart, element: JsonValue) -> ScopedPart:
         """The body of a loop for one element."""

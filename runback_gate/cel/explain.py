@@ -13,7 +13,8 @@ In a loop the loop variable stands for the element that decided.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import cast
@@ -21,9 +22,10 @@ from typing import cast
 from runback_gate.canonical import JsonValue, canonical_bytes, parse_canonical
 from runback_gate.cel.engine import Activation, Engine, Outcome, ParsedExpression
 from runback_gate.cel.environment import ROOTS
-from runback_gate.cel.inline import inline
+from runback_gate.cel.inline import inline, with_children
 from runback_gate.cel.limits import Node, identifiers, parse
-from runback_gate.cel.parser import LOGICAL
+from runback_gate.cel.parser import BIND, LOGICAL
+from runback_gate.cel.write import write
 from runback_gate.documents import cut
 from runback_gate.errors import ExpressionError
 
@@ -32,6 +34,7 @@ MAX_SHOWN = 80
 MAX_FACTS = 4
 """Facts that are shown."""
 
+_ELEMENTS = "elements_"
 _NAMES = (*ROOTS, "params", "variables")
 _ARITHMETIC = ("+", "-", "*", "/", "%")
 
@@ -157,21 +160,11 @@ class _Explanation:
         outcome: Outcome,
         items: list[JsonValue] | dict[str, JsonValue],
     ) -> None:
-        name, body = part.node.variable, part.parts[1]
-        elements = list(items)
-        wanted = _wanted(part.node.name, outcome)
-        index = 0
-        if wanted is not None:
-            # What map() gives is no verdict: there only an error is an error.
-            plain = part.node.name == "map"
-            outcomes = (self.evaluate_with(body, {**scope, name: element}) for element in elements)
-            index = next((at for at, found in enumerate(outcomes) if _says(found, plain) == wanted), 0)
+        name, elements = part.node.variable, list(items)
+        index = deciding_element(self.engine, part, scope, self.data, elements, outcome)
         inner = {**scope, name: elements[index]}
         note = f"{name} = {'key' if isinstance(items, dict) else 'element'} {index + 1} of {len(elements)}"
-        self.visit(body, depth, inner, self.engine.bind({**self.data, **inner}), (*notes, note))
-
-    def evaluate_with(self, part: Part, scope: dict[str, JsonValue]) -> Outcome:
-        return self.evaluate(part.expression, tuple(scope), self.engine.bind({**self.data, **scope}))
+        self.visit(part.parts[1], depth, inner, self.engine.bind({**self.data, **inner}), (*notes, note))
 
     def evaluate(self, part: ParsedExpression, local: tuple[str, ...], activation: Activation) -> Outcome:
         try:
@@ -180,17 +173,45 @@ class _Explanation:
             return Outcome(error=error.message)
 
 
-def _says(outcome: Outcome, plain: bool) -> str:
-    return "error" if outcome.error is not None else "" if plain else outcome.verdict
+def deciding_element(
+    engine: Engine,
+    loop: Part,
+    scope: Mapping[str, JsonValue],
+    data: Mapping[str, JsonValue],
+    elements: Sequence[JsonValue],
+    outcome: Outcome,
+) -> int:
+    """The index of the element that made a loop say what it said; 0 where no single one did.
+
+    It ends the shortest beginning of `elements` of which the loop says the same, so a few loops find it.
+    """
+    says = "error" if outcome.error is not None else {"all": "false", "exists": "true"}.get(loop.node.name, "")
+    if says != (outcome.verdict if outcome.error is None else "error"):
+        return 0
+    expression = _over_elements(loop.expression)
+
+    def same(length: int) -> bool:
+        bound = engine.bind({**data, **scope, _ELEMENTS: list(elements[:length])})
+        found = engine.compile(expression, local=(*scope, _ELEMENTS)).evaluate(bound)
+        return (found.error is not None) if says == "error" else found.verdict == says
+
+    # Elements that JSON cannot hold as they are, such as times, may say something else.
+    length = bisect_left(range(len(elements) + 1), True, lo=1, key=same)
+    return length - 1 if length <= len(elements) else 0
 
 
-def _wanted(macro: str, outcome: Outcome) -> str | None:
-    """Which elements decided: those with this verdict, or None for the first one whatever it is."""
-    if outcome.error is not None:
-        return "error"
-    if macro == "all" and outcome.value is False:
-        return "false"
-    return "true" if macro == "exists" and outcome.value is True else None
+@lru_cache(maxsize=512)
+def _over_elements(expression: ParsedExpression) -> ParsedExpression:
+    """A loop with `_ELEMENTS` in place of what it goes over."""
+
+    def changed(node: Node) -> Node:
+        items, body = node.children
+        if node.name == BIND:
+            return with_children(node, [items, changed(body)])
+        return with_children(node, [Node("ident", items.start, items.end, _ELEMENTS, items.at), body])
+
+    tree = changed(expression.tree)
+    return ParsedExpression(expression.source, tree, write(tree).text)
 
 
 def deciding(values: tuple[SubValue, ...]) -> tuple[tuple[str, str], ...]:

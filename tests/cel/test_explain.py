@@ -260,3 +260,23 @@ def test_a_false_expression_has_a_reason(source: str) -> None:
     assert {name for name, _ in found} <= listed
     if values and values[0].value is False and "true" not in source:
         assert found
+
+
+@pytest.mark.parametrize("engine", [CppEngine(), PyEngine()], ids=lambda engine: str(engine.name))
+@pytest.mark.parametrize("place", [0, 1, 5, 63, 64, 98, 99])
+def test_the_first_element_that_decides_is_found(engine: Engine, place: int) -> None:
+    """Wherever it stands, in a list or a map, for `all`, `exists` and an error; also behind others that would do."""
+    values: list[JsonValue] = [1] * 100
+    values[place] = 2
+    broken: list[JsonValue] = [*values]
+    broken[place:] = ["x"] * (100 - place)
+    keys: dict[str, JsonValue] = {f"k{n:02}": value for n, value in enumerate(values)}
+    data: dict[str, JsonValue] = {"response": {"list": values, "broken": broken, "map": keys}}
+    for source in (
+        "response.list.all(x, x != 2)",
+        "response.list.exists(x, x == 2)",
+        "response.broken.map(x, x + 1) == []",
+        "response.map.all(k, response.map[k] != 2)",
+    ):
+        values_found = explain(source, params={}, variables={}, engine=engine, data=data)
+        assert any(f"{place + 1} of 100" in item.note for item in values_found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runback_gate.cel.pattern import compile_pattern
+from runback_gate.cel.pattern import MAX_WORK, compile_pattern, search
 
 
 def test_patterns_search() -> None:
@@ -19,3 +19,13 @@ def test_other_patterns_are_errors(text: str, capfd: pytest.CaptureFixture[str])
     with pytest.raises(ValueError, match=r"invalid regular expression: \S"):
         compile_pattern(text)
     assert capfd.readouterr() == ("", "")
+
+
+def test_work_is_bounded() -> None:
+    """A pattern of large repeats searches a short text; a long one is an error before any work is done."""
+    pattern = "|".join(f"a.{{{n}}}c" for n in range(400, 440))
+    assert not search("ab" * 50, pattern)
+    with pytest.raises(ValueError, match=r"would take too long: [0-9,]+ instructions on 900,000 characters"):
+        search("ab" * 450_000, pattern)
+    assert search("x" * 900_000 + "refund", "refund")
+    assert MAX_WORK > 1 << 20
