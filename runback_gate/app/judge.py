@@ -9,11 +9,13 @@ In: the folder of a gate and what somebody wants of it. Out: the report, and wha
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
 from runback_gate import __version__
+from runback_gate.analysis.tool_names import offered_tools, unknown_tools
 from runback_gate.app.against import Against, held_against
 from runback_gate.app.live import LiveOptions, World, open_live
 from runback_gate.app.policies import with_lint_messages
@@ -103,12 +105,19 @@ def judge(
         context = dataclasses.replace(
             context,
             shard=options.shard,
-            notices=(*context.notices, *map(Notice, sorted(live.notes))),
+            notices=(*context.notices, *(() if filtered else _unknown_tools(plan)), *map(Notice, sorted(live.notes))),
             spend=live.spend(),
             incomplete=cast("Incomplete", live.halt.reason),
         )
         report = build_report(plan, result, engine, version=__version__, context=context)
     return Judged(report, live.estimate, live.settings.limits, live.halt.reason)
+
+
+def _unknown_tools(plan: Plan) -> Iterator[Notice]:
+    """Rules that name a tool which no agent offers: they hold for ever."""
+    tools = offered_tools(plan.agents)
+    for item in unknown_tools(plan.policies, plan.datasets, tools) if tools is not None else ():
+        yield Notice(f"{item.message} ({item.hint})" if item.hint else item.message, item.location)
 
 
 def judge_sides(

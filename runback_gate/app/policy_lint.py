@@ -9,9 +9,14 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 
+from runback_gate.agent import load_agent
 from runback_gate.analysis.lint import Finding, lint_policy
+from runback_gate.analysis.tool_names import offered_tools, unknown_tools
 from runback_gate.app.policies import PolicyFiles
+from runback_gate.documents import expand
+from runback_gate.gate.config import GATE_FILE, load_gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +32,27 @@ class LintResult:
         return sum(item.level == "error" for item in self.findings)
 
 
-def lint_policies(files: PolicyFiles) -> LintResult:
-    """Check names, fields, types and patterns of every expression."""
-    found = tuple(
-        dataclasses.replace(item, location=root.move(item.location))
-        for root, policies, _ in files.parts
-        for policy in policies
-        for item in lint_policy(policy)
-    )
-    return LintResult(len(files.policies), found)
+def lint_policies(files: PolicyFiles, *, strict: bool = False) -> LintResult:
+    """Check names, fields, types and patterns of every expression, and beside a gate the tools that it names.
+
+    `strict` makes an error of a tool that no agent of the gate offers.
+
+    Raises:
+        InputError: a gate beside the policies, or an agent of it, cannot be read.
+    """
+    found: list[Finding] = []
+    for root, policies, _ in files.parts:
+        items = [item for policy in policies for item in lint_policy(policy)]
+        tools = _offered(root.folder)
+        if tools is not None:
+            named = unknown_tools(policies, (), tools)
+            items += [dataclasses.replace(item, level="error") for item in named] if strict else named
+        found += [dataclasses.replace(item, location=root.move(item.location)) for item in items]
+    return LintResult(len(files.policies), tuple(found))
+
+
+def _offered(folder: Path) -> frozenset[str] | None:
+    """The tools of the gate in a folder; None where there is no gate, or an agent keeps what was recorded."""
+    if not (folder / GATE_FILE).is_file():
+        return None
+    return offered_tools([load_agent(folder, name) for name in expand(folder, load_gate(folder).agents)])

@@ -36,8 +36,9 @@ def policy() -> None:
 @policy.command()
 @PATHS
 @ROOT
+@click.option("--strict", is_flag=True, help="A tool that no agent of the gate offers is an error.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def lint(paths: tuple[str, ...], root: Path | None, as_json: bool) -> int:
+def lint(paths: tuple[str, ...], root: Path | None, strict: bool, as_json: bool) -> int:
     """Check names, fields, types and patterns of every expression.
 
     Without a FILE or FOLDER the policies of the gate here are checked.
@@ -46,7 +47,7 @@ def lint(paths: tuple[str, ...], root: Path | None, as_json: bool) -> int:
     """
     from runback_gate.app.policy_lint import lint_policies  # noqa: PLC0415  loads the type checker
 
-    found = lint_policies(load_policy_files(policy_roots(paths, root)))
+    found = lint_policies(load_policy_files(policy_roots(paths, root)), strict=strict)
     if as_json:
         rows = [
             {"level": item.level, "place": str(item.location), "message": item.message, "hint": item.hint}
