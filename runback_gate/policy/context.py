@@ -19,7 +19,7 @@ from typing import cast
 
 from runback_gate.canonical import JsonValue, parse_json
 from runback_gate.errors import RunbackError
-from runback_gate.step import Message, Request, Response, Step, Tool, ToolCall
+from runback_gate.step import Message, Part, Request, Response, Step, Tool, ToolCall
 
 _INT64 = 1 << 63
 
@@ -75,6 +75,9 @@ def answer_facts(response: Response) -> dict[str, JsonValue]:
     facts: dict[str, JsonValue] = {"text": response.text, "tool_calls": [_call(call) for call in response.tool_calls]}
     usage = {"input_tokens": response.usage.input_tokens, "output_tokens": response.usage.output_tokens}
     optional: dict[str, JsonValue] = {
+        "parts": _parts(response.parts),
+        "reasoning": response.reasoning or None,
+        "refusal": response.refusal or None,
         "finish_reason": response.finish_reason,
         "model": response.model,
         "error": response.error,
@@ -176,7 +179,18 @@ def _said(message: Message) -> JsonValue:
     facts: dict[str, JsonValue] = {"role": message.role, "content": message.content}
     if message.tool_calls:
         facts["tool_calls"] = [_call(call) for call in message.tool_calls]
-    optional = {"tool_call_id": message.tool_call_id, "name": message.name}
+    optional = {"tool_call_id": message.tool_call_id, "name": message.name, "parts": _parts(message.parts)}
+    return facts | {key: value for key, value in optional.items() if value is not None}
+
+
+def _parts(parts: Sequence[Part]) -> list[JsonValue] | None:
+    """The parts in order, without bytes and signatures; None where there was one plain text."""
+    return [_part(part) for part in parts] or None
+
+
+def _part(part: Part) -> JsonValue:
+    facts: dict[str, JsonValue] = {"kind": part.kind, "text": part.text}
+    optional = {"media_type": part.media_type, "url": part.url}
     return facts | {key: value for key, value in optional.items() if value is not None}
 
 

@@ -19,7 +19,7 @@ from runback_gate.policy.context import (
     history,
     read_json,
 )
-from runback_gate.step import Message, Request, Response, Tool, ToolCall, Usage
+from runback_gate.step import Message, Part, Request, Response, Tool, ToolCall, Usage
 from runback_gate.testing import sample_call
 
 CPP, PY = CppEngine(), PyEngine()
@@ -33,6 +33,33 @@ def facts(request: Request, response: Response = Response(), baseline: Response 
 def said(role: Any, content: str = "", *calls: ToolCall, **fields: Any) -> Message:
     """A message."""
     return Message(role, content, calls, **fields)
+
+
+def test_parts_reasoning_and_refusal() -> None:
+    """They are seen beside the text, without bytes and signatures; a plain text has none."""
+    parts = (
+        Part("reasoning", "Hm.", signature="s"),
+        Part("text", "No."),
+        Part("image", media_type="image/png", data="QUJD"),
+        Part("refusal", "Not this."),
+    )
+    shown = [
+        {"kind": "reasoning", "text": "Hm."},
+        {"kind": "text", "text": "No."},
+        {"kind": "image", "text": "", "media_type": "image/png"},
+        {"kind": "refusal", "text": "Not this."},
+    ]
+    request = Request(messages=(Message("user", parts=parts), Message("user", "plain")))
+    data: Any = bindings(
+        request, Response(parts=parts), baseline=Response("x"), case=case_facts("d", "c"), agent=agent_facts("a")
+    )
+    assert data["request"]["messages"] == [
+        {"role": "user", "content": "No.\n[image]", "parts": shown},
+        {"role": "user", "content": "plain"},
+    ]
+    assert (data["response"]["parts"], data["response"]["text"]) == (shown, "No.\n[image]")
+    assert (data["response"]["reasoning"], data["response"]["refusal"]) == ("Hm.", "Not this.")
+    assert data["baseline"].keys().isdisjoint(("parts", "reasoning", "refusal"))
 
 
 def test_everything_that_is_known() -> None:
