@@ -7,13 +7,14 @@ from pathlib import Path
 from runback_gate.canonical import digest
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.gate.plan import load_plan
-from runback_gate.gate.run import in_turn, run_gate
+from runback_gate.gate.run import run_gate
 from runback_gate.replay.evidence import Answers as Store
 from runback_gate.step import Message, Response, ToolCall, step_from_json, to_json
 from runback_gate.testing import (
     AGENT,
     REQUEST,
     Answers,
+    in_turn,
     sample_call,
     sample_case,
     sample_run,

@@ -11,15 +11,16 @@ mostly the same text again.
 from __future__ import annotations
 
 import zlib
+from dataclasses import dataclass, field
 
 from runback_gate.canonical import JsonValue, canonical_bytes, digest_bytes
 
 
+@dataclass(slots=True)
 class Bodies:
     """What was said in full, by digest."""
 
-    def __init__(self) -> None:
-        self._kept: dict[str, bytes] = {}
+    _kept: dict[str, bytes] = field(default_factory=dict)
 
     def add(self, value: JsonValue) -> str:
         """Keep a value; the digest of its canonical JSON."""

@@ -1,10 +1,10 @@
 """Base against head: the rules of both revisions judge the changed agent, and each row says what became of it.
 
-In: the compiled rules of the head and the plan of the base. Out: the works of the loop, in which each row is the worse
+In: the compiled rules of the head and the plan of the base. Out: the refs of the loop, in which each row is the worse
 of what both sets of rules say, with its status against the base.
 
     contest = Against(Rules(head, engine), Base(load_plan(folder, day=day)))
-    rows = [finish(start(), answer) for start in contest.tasks()]
+    rows = [run_to_row(start(), answer) for start in contest.tasks()]    # `testing.run_to_row`
 
 Three judgements make a row: the head's agent by the head's rules, the same by the base's rules (a change cannot take
 out what it is judged by), and the base's agent by the base's rules and the base's k of n (who is to blame). A rule is
@@ -27,8 +27,8 @@ from runback_gate.analysis.recorded import RecordedStep
 from runback_gate.canonical import JsonValue, exact_bytes
 from runback_gate.errors import Location
 from runback_gate.gate.config import GATE_FILE
-from runback_gate.gate.duties import duty_row, waiver_rows
-from runback_gate.gate.judge import Judging, Rules, Work, judge_case, severity
+from runback_gate.gate.gate_rows import gate_row, waiver_rows
+from runback_gate.gate.judge import CaseRef, RowTask, Rules, judge_case, severity
 from runback_gate.gate.plan import Plan
 from runback_gate.gate.record import recorded_case, recorded_cases
 from runback_gate.gate.verdict import RANK, Row, Status, Trial, Verdict
@@ -62,10 +62,10 @@ class Contest(Protocol):
     """Who judges the cases of a run, and what is said beside them."""
 
     @property
-    def works(self) -> tuple[Iterable[Work], Iterable[Work]]:
+    def refs(self) -> tuple[Iterable[CaseRef], Iterable[CaseRef]]:
         """The cases of the base and those of the head."""
 
-    def tasks(self) -> list[Callable[[], Judging]]:
+    def tasks(self) -> list[Callable[[], RowTask]]:
         """The making of each row, in the order in which they are written."""
 
     def settled(self, rows: Sequence[Row]) -> list[Row]:
@@ -85,16 +85,16 @@ class Alone:
         self.head = head
 
     @property
-    def works(self) -> tuple[Iterable[Work], Iterable[Work]]:
+    def refs(self) -> tuple[Iterable[CaseRef], Iterable[CaseRef]]:
         """Those of the head alone."""
-        return (), self.head.works
+        return (), self.head.refs
 
-    def tasks(self) -> list[Callable[[], Judging]]:
+    def tasks(self) -> list[Callable[[], RowTask]]:
         """The cases as written."""
-        return [partial(self._row, work) for work in self.head.works]
+        return [partial(self._row, ref) for ref in self.head.refs]
 
-    def _row(self, work: Work) -> Judging:
-        return (yield from judge_case(self.head, work, self.head.plan.agent(work.dataset.agent)))
+    def _row(self, ref: CaseRef) -> RowTask:
+        return (yield from judge_case(self.head, ref, self.head.plan.agent(ref.dataset.agent)))
 
     def settled(self, rows: Sequence[Row]) -> list[Row]:
         """As they are."""
@@ -117,8 +117,8 @@ class Against:
         self.change = base
         self.approved = bool(base.approval)
         self.base = None if base.plan is None else Rules(base.plan, head.engine, "base", head.bodies)
-        self.ours = {work.key: work for work in head.works}
-        self.theirs = {} if self.base is None else {work.key: work for work in _selected(self.base, head.plan)}
+        self.ours = {ref.key: ref for ref in head.refs}
+        self.theirs = {} if self.base is None else {ref.key: ref for ref in _selected(self.base, head.plan)}
         self.same_rules = self.base is not None and _rules_of(self.base.plan) == _rules_of(head.plan)
         plans = [head.plan] if self.base is None or self.approved else [head.plan, self.base.plan]
         self.block_all = any(plan.gate.block == "all" for plan in plans)
@@ -126,16 +126,16 @@ class Against:
         self.undecided: set[str] = set()
 
     @property
-    def works(self) -> tuple[Iterable[Work], Iterable[Work]]:
+    def refs(self) -> tuple[Iterable[CaseRef], Iterable[CaseRef]]:
         """The cases of the base and those of the head."""
-        return self.theirs.values(), self.head.works
+        return self.theirs.values(), self.head.refs
 
-    def tasks(self) -> list[Callable[[], Judging]]:
+    def tasks(self) -> list[Callable[[], RowTask]]:
         """The cases of the head as written, then those that only the base has: taking one out takes no effect."""
         gone = [] if self.approved else [key for key in self.theirs if key not in self.ours]
         return [partial(self._row, key) for key in [*self.ours, *gone]]
 
-    def _row(self, key: tuple[str, str]) -> Judging:
+    def _row(self, key: tuple[str, str]) -> RowTask:
         ours, theirs = self.ours.get(key), self.theirs.get(key)
         rows: list[Row] = []
         if ours is not None:
@@ -153,25 +153,25 @@ class Against:
                 self.undecided.add(item.case)
         return self._settled(row, self._status(row, before, rows, by_base, theirs))
 
-    def _agent(self, work: Work) -> Agent:
-        return self.head.plan.agent(work.dataset.agent)
+    def _agent(self, ref: CaseRef) -> Agent:
+        return self.head.plan.agent(ref.dataset.agent)
 
-    def _alike(self, ours: Work | None, theirs: Work | None) -> bool:
+    def _alike(self, ours: CaseRef | None, theirs: CaseRef | None) -> bool:
         """Whether both sets of rules say the same of a case, so that one need not be asked."""
         if ours is None or not self.same_rules:
             return False
         return theirs is None or _demand(ours) == _demand(theirs)
 
-    def _by_base(self, base: Rules, work: Work | None) -> Judging:
+    def _by_base(self, base: Rules, ref: CaseRef | None) -> RowTask:
         """The head's agent by the rules of the base."""
-        assert work is not None  # noqa: S101  a key stands on one side at least
-        agent = next((item for item in self.head.plan.agents if item.name == work.dataset.agent), None)
+        assert ref is not None  # noqa: S101  a key stands on one side at least
+        agent = next((item for item in self.head.plan.agents if item.name == ref.dataset.agent), None)
         if agent is None:
-            return _unasked(work, f"the change has no agent {work.dataset.agent!r}")
-        return (yield from judge_case(base, work, agent))
+            return _unasked(ref, f"the change has no agent {ref.dataset.agent!r}")
+        return (yield from judge_case(base, ref, agent))
 
     def _before(
-        self, base: Rules, theirs: Work, ours: Work | None, row: Row
+        self, base: Rules, theirs: CaseRef, ours: CaseRef | None, row: Row
     ) -> Generator[Ask, Replay, tuple[Row, ...]]:
         """The base's agent by the rules and the k of n of the base: what is known, and where there is somebody to blame
         for a model's answer of today, a model's answer of today as well."""
@@ -184,7 +184,7 @@ class Against:
         decided = tuple(item for item in found if item.verdict is not Verdict.UNDECIDED)
         return decided or (found[0],)
 
-    def _status(self, row: Row, before: Sequence[Row], rows: Sequence[Row], by_base: Row, theirs: Work) -> Status:
+    def _status(self, row: Row, before: Sequence[Row], rows: Sequence[Row], by_base: Row, theirs: CaseRef) -> Status:
         """What became of a row.
 
         Args:
@@ -206,12 +206,12 @@ class Against:
         fixed = Verdict.FAIL in known and row.verdict in (Verdict.PASS, Verdict.WARN)
         return "fixed" if fixed else "unchanged"
 
-    def _known(self, work: Work) -> set[str]:
+    def _known(self, ref: CaseRef) -> set[str]:
         """The rules that the base has for a case, by what decides them."""
         if self.base is None:
             return set()
-        concerned = [item for item in self.base.policies if item.concerns(work.dataset.agent, work.case.tags)]
-        return {item.fingerprint(rule) for item in (*concerned, self.base.checks[work.key]) for rule in item.rules}
+        concerned = [item for item in self.base.policies if item.concerns(ref.dataset.agent, ref.case.tags)]
+        return {item.fingerprint(rule) for item in (*concerned, self.base.checks[ref.key]) for rule in item.rules}
 
     def _settled(self, row: Row, status: Status) -> Row:
         blocking = self.block_all or status != "already failing"
@@ -230,9 +230,9 @@ class Against:
             return ()
         head, base = self.head.plan, self.base.plan
         gone = (
-            recorded_case(base, work.dataset, work.case, work.case.step)
-            for key, work in self.theirs.items()
-            if key not in self.ours and work.case.step is not None
+            recorded_case(base, ref.dataset, ref.case, ref.case.step)
+            for key, ref in self.theirs.items()
+            if key not in self.ours and ref.case.step is not None
         )
         steps = chain(recorded_cases(head), gone, answers)
         return compare_policies(base.policies, head.policies, self.head.engine, steps, limit=MAX_FLIPS)
@@ -243,9 +243,9 @@ class Against:
         said: dict[str, Any] = {"verdict": Verdict.WAIVED if self.approved else Verdict.FAIL, "waivers": waivers}
         if self.base is None:
             said["verdict"] = Verdict.WAIVED if self.approved else Verdict.UNDECIDED
-            return [duty_row("weakening", GATE_FILE, _NO_GATE, Location(GATE_FILE), note="base-without-gate", **said)]
+            return [gate_row("weakening", GATE_FILE, _NO_GATE, Location(GATE_FILE), note="base-without-gate", **said)]
         return [
-            duty_row("weakening", item.subject, item.message, item.location, note=_note(item), **said)
+            gate_row("weakening", item.subject, item.message, item.location, note=_note(item), **said)
             for item in self.change.weakenings
         ]
 
@@ -254,13 +254,13 @@ def _note(item: Weakening) -> str:
     return item.kind if item.side == "head" else f"{item.kind}: the place is in the base's file"
 
 
-def _selected(base: Rules, head: Plan) -> Iterator[Work]:
+def _selected(base: Rules, head: Plan) -> Iterator[CaseRef]:
     """The cases of the base that a run of a part of the head is about."""
     agents = {agent.name for agent in head.agents}
     datasets = {dataset.name for dataset in head.datasets}
-    for work in base.works:
-        if not head.selection or (work.dataset.agent in agents and work.dataset.name in datasets):
-            yield work
+    for ref in base.refs:
+        if not head.selection or (ref.dataset.agent in agents and ref.dataset.name in datasets):
+            yield ref
 
 
 def _rules_of(plan: Plan) -> bytes:
@@ -276,12 +276,12 @@ def _rules_of(plan: Plan) -> bytes:
     )
 
 
-def _demand(work: Work) -> bytes:
+def _demand(ref: CaseRef) -> bytes:
     """What a case asks and demands, wherever it stands in its file."""
-    case = work.case
+    case = ref.case
     return exact_bytes(
         {
-            "agent": work.dataset.agent,
+            "agent": ref.dataset.agent,
             "tags": list(case.tags),
             "allow": sorted(case.allow),
             "trials": None if case.trials is None else case.trials.model_dump(mode="json"),
@@ -302,24 +302,20 @@ def _config(agent: Agent) -> bytes:
     return exact_bytes({**parts, "parameters": agent.parameters, "name": agent.name, "labels": dict(agent.labels)})
 
 
-def _unasked(work: Work, why: str) -> Row:
+def _unasked(ref: CaseRef, why: str) -> Row:
     return Row(
         kind="case",
-        agent=work.dataset.agent,
-        dataset=work.dataset.name,
-        case=work.case.id,
+        agent=ref.dataset.agent,
+        dataset=ref.dataset.name,
+        case=ref.case.id,
         verdict=Verdict.UNDECIDED,
         evidence=Evidence.MISSING,
         note=why,
         needed=1,
         planned=1,
-        then="",
-        now="",
-        why=work.case.why,
-        recording=work.case.step,
-        location=work.case.location,
-        trials=(),
-        findings=(),
+        why=ref.case.why,
+        recording=ref.case.step,
+        location=ref.case.location,
     )
 
 

@@ -3,7 +3,7 @@
 In: a `Plan` and a CEL engine; then one answer after the other. Out: a `Trial` for each answer, a `Row` for each case.
 
     rules = Rules(plan, engine)
-    asks = judge_case(rules, Work(plan.root, dataset, case), agent)      # a generator
+    asks = judge_case(rules, CaseRef(plan.root, dataset, case), agent)      # a generator
     replay(next(asks), answers)                                          # its first question
 
 A row is made by a generator that asks for one answer at a time: it yields an `Ask`, is sent the `Replay`, and returns
@@ -58,12 +58,12 @@ from runback_gate.rubric import Rubric
 from runback_gate.step import Response, Source, Step, to_json
 from runback_gate.summary import summarize
 
-Judging = Generator[Ask, Replay, Row]
+RowTask = Generator[Ask, Replay, Row]
 """The making of one row: it asks for answers and returns the row."""
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class CaseRef:
     """A case, and the folder in which its recording lies."""
 
     root: Path
@@ -112,15 +112,15 @@ class Rules:
         self.side = side
         self.engine = engine
         self.policies = [compile_policy(policy, engine) for policy in plan.policies]
-        self.works = [Work(plan.root, dataset, case) for dataset in plan.datasets for case in dataset.cases]
-        self.checks = {work.key: compile_checks(work.case.checks, engine) for work in self.works}
+        self.refs = [CaseRef(plan.root, dataset, case) for dataset in plan.datasets for case in dataset.cases]
+        self.checks = {ref.key: compile_checks(ref.case.checks, engine) for ref in self.refs}
         self.waivers = {waiver.name: str(waiver) for waiver in plan.waivers}
         self.used: set[str] = set()
         self._answered: dict[tuple[tuple[str, str], int], RecordedStep] = {}
 
     def judge(
         self,
-        work: Work,
+        ref: CaseRef,
         agent: Agent,
         step: Step,
         question: Question,
@@ -130,16 +130,16 @@ class Rules:
         """What the rules say of one answer; nothing when there is none. Checks are those that this revision has."""
         if answer.response is None:
             return Judgement((), (), ())
-        case = work.case
+        case = ref.case
         data = bindings(
             question.request,
             answer.response,
             baseline=step.response if step.source.run else None,
-            case=case_facts(work.dataset.name, case.id, case.tags, step.source.at),
+            case=case_facts(ref.dataset.name, case.id, case.tags, step.source.at),
             agent=agent_facts(agent.name, self.labels(agent)),
             unknown=[name for name in step.source.unknown if getattr(agent, name) is None],
         )
-        checks = self.checks.get(work.key)
+        checks = self.checks.get(ref.key)
         rules = self.policies if checks is None else [*self.policies, checks]
         return judge(rules, StepUnderTest(agent.name, case.tags, lambda: BoundStep(self.engine, data, grades)))
 
@@ -150,11 +150,11 @@ class Rules:
         asked = self.plan.more.of(case.trials or self.plan.gate.trials)
         return Count(asked.needed, asked.n, self.plan.more.cap)
 
-    def risk(self, work: Work, agent: Agent, step: Step, question: Question) -> int:
+    def risk(self, ref: CaseRef, agent: Agent, step: Step, question: Question) -> int:
         """How likely a change shows in a case: a changed prompt or model before others, then what policies concern."""
         now, then = question.request, step.request
         changed = now.model != then.model or now.system != then.system
-        return 2 * changed + any(item.concerns(agent.name, work.case.tags) for item in self.policies)
+        return 2 * changed + any(item.concerns(agent.name, ref.case.tags) for item in self.policies)
 
     def labels(self, agent: Agent) -> dict[str, str]:
         """The labels that this revision gives the agent: a change must not label itself out of a rule."""
@@ -165,49 +165,49 @@ class Rules:
         """The kinds of an incomplete answer that are judged all the same."""
         return frozenset(self.plan.gate.allow) | case.allow
 
-    def _keep(self, work: Work, agent: Agent, asked: Ask, answer: Replay) -> None:
+    def _keep(self, ref: CaseRef, agent: Agent, asked: Ask, answer: Replay) -> None:
         """Remember an answer that is no recording, for what is said of all answers in the end."""
         if answer.response is None or answer.evidence is Evidence.RECORDED:
             return
         step = Step(agent.name, asked.question.request, answer.response, asked.step.source)
-        self._answered[work.key, asked.trial] = RecordedStep(
-            run=f"{work.dataset.name}/{work.case.id}",
+        self._answered[ref.key, asked.trial] = RecordedStep(
+            run=f"{ref.dataset.name}/{ref.case.id}",
             step=digest(to_json(answer.response)),
             content=step,
-            tags=work.case.tags,
+            tags=ref.case.tags,
             labels=self.labels(agent),
-            dataset=work.dataset.name,
-            case=work.case.id,
+            dataset=ref.dataset.name,
+            case=ref.case.id,
             baseline=asked.step.response,
         )
 
     def new_answers(self) -> Iterator[RecordedStep]:
         """The answers to the agents of this revision that are no recordings, by case and trial as written."""
-        places = {work.key: place for place, work in enumerate(self.works)}
+        places = {ref.key: place for place, ref in enumerate(self.refs)}
         for key in sorted(self._answered, key=lambda key: (places.get(key[0], len(places)), key)):
             yield self._answered[key]
 
-    def rubrics(self, work: Work) -> list[tuple[Rule, RubricDecider]]:
+    def rubrics(self, ref: CaseRef) -> list[tuple[Rule, RubricDecider]]:
         """The checks of a case that a judge model decides."""
-        checks = self.checks.get(work.key)
+        checks = self.checks.get(ref.key)
         rules = () if checks is None else checks.rules
         return [(rule, rule.decider) for rule in rules if isinstance(rule.decider, RubricDecider)]
 
-    def trial(self, work: Work, agent: Agent, asked: Ask, answer: Replay) -> Generator[Ask, Replay, Trial]:
+    def trial(self, ref: CaseRef, agent: Agent, asked: Ask, answer: Replay) -> Generator[Ask, Replay, Trial]:
         """Judge one answer, with the waivers of this revision; judge models are asked where a check wants it."""
         grades: dict[Decider, Grade] = {}
         if answer.response is not None and answer.response.error is None:
-            for rule, decider in self.rubrics(work):
+            for rule, decider in self.rubrics(ref):
                 grades[decider] = yield from _grade(rule, decider.rubric, asked, answer.response)
-        judgement = self.judge(work, agent, asked.step, asked.question, answer, grades)
+        judgement = self.judge(ref, agent, asked.step, asked.question, answer, grades)
         answered = answer.response is not None and answer.response.error is None
         note = answer.note
         if answer.response is not None:
-            gap = unallowed(answer.response, self.allowed(work.case))
+            gap = unallowed(answer.response, self.allowed(ref.case))
             answered, note = answered and not gap, "; ".join(part for part in (answer.note, gap) if part)
-            self._keep(work, agent, asked, answer)
+            self._keep(ref, agent, asked, answer)
         own = (dataclasses.replace(item, side=self.side) for item in judgement.findings)
-        findings = apply_waivers(own, self.plan.waivers, work.case.id, self.plan.day)
+        findings = apply_waivers(own, self.plan.waivers, ref.case.id, self.plan.day)
         self.used.update(finding.waiver for finding in findings if finding.waiver)
         return Trial(
             index=asked.trial,
@@ -247,13 +247,13 @@ def _grade(rule: Rule, rubric: Rubric, asked: Ask, response: Response) -> Genera
 
 
 def judge_case(
-    rules: Rules, work: Work, agent: Agent, *, live: bool = True, fresh: bool = False, k_of_n: Trials | None = None
-) -> Judging:
+    rules: Rules, ref: CaseRef, agent: Agent, *, live: bool = True, fresh: bool = False, k_of_n: Trials | None = None
+) -> RowTask:
     """Judge one case under an agent config, trial by trial, until k of n is settled.
 
     Args:
         rules: what judges.
-        work: the case.
+        ref: the case.
         agent: the config that is asked.
         live: whether a model may be asked for what is not known.
         fresh: whether the recorded answer is not enough, see `Ask`.
@@ -262,12 +262,12 @@ def judge_case(
     Raises:
         InputError: the recording is missing or was changed, or a template does not fit its variables.
     """
-    step = case_step(work.root, work.dataset, work.case)
+    step = case_step(ref.root, ref.dataset, ref.case)
     question = compare_requests(step, ask(agent, step))
     recorded = question.recorded and not fresh
-    count = Count(1, 1, 0) if recorded else rules.count(work.case, k_of_n)
-    judges = tuple(empty_request(item.rubric) for _, item in rules.rubrics(work) for _ in range(item.rubric.samples))
-    risk = rules.risk(work, agent, step, question)
+    count = Count(1, 1, 0) if recorded else rules.count(ref.case, k_of_n)
+    judges = tuple(empty_request(item.rubric) for _, item in rules.rubrics(ref) for _ in range(item.rubric.samples))
+    risk = rules.risk(ref, agent, step, question)
     first = Ask(step, question, 0, live=live, fresh=fresh, risk=risk, judges=judges)
     trials: list[Trial] = []
     responses: list[Response | None] = []
@@ -275,7 +275,7 @@ def judge_case(
     while verdict is None:
         asked = dataclasses.replace(first, trial=len(trials), least=count.least(trials), most=count.most(trials))
         answer = yield asked
-        trials.append((yield from rules.trial(work, agent, asked, answer)))
+        trials.append((yield from rules.trial(ref, agent, asked, answer)))
         responses.append(answer.response)
         verdict = settle_trials(trials, count.needed, count.planned, count.cap)
     count = count.extended(len(trials))
@@ -287,8 +287,8 @@ def judge_case(
     return Row(
         kind="case",
         agent=agent.name,
-        dataset=work.dataset.name,
-        case=work.case.id,
+        dataset=ref.dataset.name,
+        case=ref.case.id,
         verdict=verdict,
         evidence=decider.evidence,
         note=decider.note,
@@ -296,9 +296,9 @@ def judge_case(
         planned=count.planned,
         then=decider.answer if recorded else summarize(step.response) if step.source.run else "",
         now=decider.answer,
-        why=work.case.why,
-        recording=work.case.step,
-        location=work.case.location,
+        why=ref.case.why,
+        recording=ref.case.step,
+        location=ref.case.location,
         trials=tuple(trials),
         findings=tuple(sorted(decider.findings, key=severity)),
         waivers=tuple(dict.fromkeys(rules.waivers[item.waiver] for item in decider.findings if item.waiver)),

@@ -1,8 +1,8 @@
 """The loop: each case to its request, its answers, its findings and its row.
 
-In: a `Plan`, a CEL engine, and a `Drive` that finds the answers. Out: `Result`. It decides nothing by clock or chance.
+In: a `Plan`, a CEL engine, and a `Driver` that finds the answers. Out: `Result`. It decides nothing by clock or chance.
 
-    result = run_gate(plan, engine, in_turn(ResponseCache(folder)))
+    result = run_gate(plan, engine, Live(ResponseCache(folder)))
     gate_verdict(result.rows)
 
 With a base it is held against that revision (`gate.contest`): the rules of both judge, and the worse of the two counts.
@@ -20,11 +20,10 @@ from runback_gate.cel.engine import Engine
 from runback_gate.dataset.recordings import recording_path
 from runback_gate.gate.bodies import Bodies
 from runback_gate.gate.contest import Against, Alone, Base, Contest
-from runback_gate.gate.duties import waiver_rows
-from runback_gate.gate.judge import Judging, Rules, Work, unanswered
+from runback_gate.gate.gate_rows import waiver_rows
+from runback_gate.gate.judge import CaseRef, RowTask, Rules, unanswered
 from runback_gate.gate.plan import Plan
 from runback_gate.gate.verdict import Row, Verdict, by_rank
-from runback_gate.replay.evidence import Answers, Ask, Replay, replay
 
 Stored = tuple[Literal["recording", "answer"], str, str, Literal["head", "base"]]
 """Kind, path, digest and revision of a file that was used."""
@@ -32,7 +31,7 @@ Stored = tuple[Literal["recording", "answer"], str, str, Literal["head", "base"]
 Progress = Callable[[int, int, Row], None]
 """Called after each case with the cases done, the cases in all, and the row."""
 
-Drive = Callable[[Sequence[Callable[[], Judging]]], Iterator[tuple[int, Row]]]
+Driver = Callable[[Sequence[Callable[[], RowTask]]], Iterator[tuple[int, Row]]]
 """Finds the answers of many rows, one by one or many at once, and gives each row with its index as it is done."""
 
 
@@ -54,31 +53,10 @@ class Result:
     """Against a base: what changed policies do to the recorded steps."""
 
 
-def in_turn(answers: Answers) -> Drive:
-    """A drive that takes one case after the other and knows the answers of a store alone; no model is asked."""
-
-    def drive(works: Sequence[Callable[[], Judging]]) -> Iterator[tuple[int, Row]]:
-        for index, start in enumerate(works):
-            yield index, finish(start(), lambda ask: replay(ask, answers))
-
-    return drive
-
-
-def finish(judging: Judging, answer: Callable[[Ask], Replay]) -> Row:
-    """Make one row, each of its questions answered by a function."""
-    try:
-        asked = next(judging)
-        while True:
-            asked = judging.send(answer(asked))
-    except StopIteration as end:
-        row: Row = end.value
-        return row
-
-
 def run_gate(
     plan: Plan,
     engine: Engine,
-    drive: Drive,
+    drive: Driver,
     progress: Progress = lambda *_: None,
     *,
     base: Base | None = None,
@@ -111,19 +89,19 @@ def run_gate(
     ordered = [dataclasses.replace(row, order=len(tasks) + index) for index, row in enumerate([*weakened, *duties])]
     weakened, duties = ordered[: len(weakened)], ordered[len(weakened) :]
     kept = [*rows, *weakened] if of > 1 else [*rows, *weakened, *duties]
-    stored = _stored(rows, *contest.works)
+    stored = _stored(rows, *contest.refs)
     # A part of a run knows a part of the new answers; all parts say the same of the record.
     effects = contest.effects(head.new_answers() if of == 1 else ())
     return Result(by_rank(kept), stored, _vacuous(plan, rows), tuple(duties) if of > 1 else (), head.bodies, effects)
 
 
-def _stored(rows: Iterable[Row], base: Iterable[Work], head: Iterable[Work]) -> tuple[Stored, ...]:
-    sides: tuple[tuple[Iterable[Work], Literal["head", "base"]], ...] = ((base, "base"), (head, "head"))
+def _stored(rows: Iterable[Row], base: Iterable[CaseRef], head: Iterable[CaseRef]) -> tuple[Stored, ...]:
+    sides: tuple[tuple[Iterable[CaseRef], Literal["head", "base"]], ...] = ((base, "base"), (head, "head"))
     places = {
-        work.case.step: (recording_path(work.dataset.path, work.case.step), side)
-        for works, side in sides
-        for work in works
-        if work.case.step
+        ref.case.step: (recording_path(ref.dataset.path, ref.case.step), side)
+        for refs, side in sides
+        for ref in refs
+        if ref.case.step
     }
     found: list[Stored] = []
     for row in rows:

@@ -76,35 +76,35 @@ class Trial:
     """JSON path of the part of the provider's answer that was not understood; None where nothing was."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One line of the table: a case under an agent, or a duty of the gate itself such as an expired waiver."""
 
     kind: Literal["case", "waiver", "weakening"]
-    agent: str
-    dataset: str
+    agent: str = ""
+    dataset: str = ""
     case: str
     verdict: Verdict
-    evidence: Evidence | None
+    evidence: Evidence | None = None
     """None for rows that need no answer."""
-    note: str
+    note: str = ""
     """What must be known about the evidence: `parameters unknown`, or why it is missing."""
-    needed: int
+    needed: int = 0
     """k of k-of-n."""
-    planned: int
+    planned: int = 0
     """n of k-of-n; 1 for recorded evidence, which cannot vary."""
-    then: str
+    then: str = ""
     """The recorded answer in short; empty when nothing was recorded."""
-    now: str
+    now: str = ""
     """The answer that decided, in short; empty when there is none."""
-    why: str
+    why: str = ""
     """Why the case is there, in its author's words."""
-    recording: str | None
+    recording: str | None = None
     """Digest of the recorded step."""
     location: Location
     """The case in its dataset, or the waiver."""
-    trials: tuple[Trial, ...]
-    findings: tuple[Finding, ...]
+    trials: tuple[Trial, ...] = ()
+    findings: tuple[Finding, ...] = ()
     """Of the trial that decided, the worst first."""
     waivers: tuple[str, ...] = ()
     """`pii.email until 2026-12-31 (payments, TICKET-12)`"""

@@ -22,7 +22,9 @@ from runback_gate.report.wording import (
     acceptance,
     against,
     answers,
+    change_line,
     changed,
+    decided_changes,
     deciding,
     evidence,
     explanation,
@@ -48,6 +50,7 @@ _FLIPS: Final = 10
 _VALUES: Final = 6
 _NOTICES: Final = 10
 _AGENTS: Final = 10
+_CHANGES: Final = 20
 _FILES: Final = 10
 _RESERVE: Final = 300
 """Bytes kept for what frames the rows: the fold and the two sentences on rows that were left out."""
@@ -67,7 +70,7 @@ _TABLE: Final = "| | case | then → now | rule | evidence |\n|---|---|---|---|-
 def render(report: Report, *, max_bytes: int = MAX_BYTES) -> str:
     """The report as Markdown of at most `max_bytes`; below about 2,000 bytes only the headline is sure to fit."""
     title = _title(report)
-    head, foot = _head(report), _effects(report, max_bytes // 4) + _foot(report)
+    head, foot = _head(report), _effects(report, max_bytes // 4) + _changes(report) + _foot(report)
     room = max_bytes - _size(title + head + foot) - _RESERVE
     if room < 0:
         return cut(title, max(max_bytes, 0))
@@ -183,6 +186,20 @@ def _effects(report: Report, room: int) -> str:
     texts = (effects.as_markdown(report.effects, steps=steps, place=place, show=show) + "\n" for show in (_FLIPS, 1, 0))
     brief = f"**Policy changes**: {markdown(effects.summary(report.effects, steps))}\n\n"
     return next((text for text in texts if _size(text) <= room), brief)
+
+
+def _changes(report: Report) -> str:
+    """What the gate of the head asks otherwise, folded; nothing where it asks the same."""
+    listed = decided_changes(report)
+    if not listed:
+        return ""
+    lines = [
+        f"- {markdown(short(change_line(item), _TEXT))} {markdown_code(short(str(item.location), _TEXT))}"
+        for item in listed[:_CHANGES]
+    ]
+    more = f"\n- and {len(listed) - _CHANGES:,} more" if len(listed) > _CHANGES else ""
+    head = f"<details><summary>{len(listed):,} changed in what the gate asks</summary>\n\n"
+    return head + "\n".join(lines) + more + "\n\n</details>\n\n"
 
 
 def _foot(report: Report) -> str:

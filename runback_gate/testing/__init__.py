@@ -10,13 +10,18 @@ In: what a test wants to differ from a small support agent. Out: values of the s
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 from runback_gate.canonical import digest
 from runback_gate.dataset.recordings import recording
 from runback_gate.documents import API_VERSION, write_atomic
+from runback_gate.gate.judge import RowTask
+from runback_gate.gate.run import Driver
+from runback_gate.gate.verdict import Row
+from runback_gate.replay.evidence import Answers as Store
+from runback_gate.replay.evidence import Ask, Replay, replay
 from runback_gate.step import Message, Request, Response, Run, Source, Step, Tool, ToolCall, to_json
 
 AGENT = "support"
@@ -84,6 +89,27 @@ class Answers:
         self.asked.append((request, trial))
         response = self.responses[trial] if trial < len(self.responses) else None
         return None if response is None else (response, digest(to_json(response)))
+
+
+def in_turn(answers: Store) -> Driver:
+    """A driver that takes one case after the other and knows the answers of a store alone; no model is asked."""
+
+    def drive(tasks: Sequence[Callable[[], RowTask]]) -> Iterator[tuple[int, Row]]:
+        for index, start in enumerate(tasks):
+            yield index, run_to_row(start(), lambda ask: replay(ask, answers))
+
+    return drive
+
+
+def run_to_row(task: RowTask, answer: Callable[[Ask], Replay]) -> Row:
+    """Make one row, each of its questions answered by a function."""
+    try:
+        asked = next(task)
+        while True:
+            asked = task.send(answer(asked))
+    except StopIteration as end:
+        row: Row = end.value
+        return row
 
 
 def write_document(root: Path, path: str, kind: str, name: str, spec: Mapping[str, Any], **metadata: Any) -> None:

@@ -9,11 +9,20 @@ import pytest
 
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.gate.plan import load_plan
-from runback_gate.gate.run import in_turn, run_gate
+from runback_gate.gate.run import run_gate
 from runback_gate.gate.verdict import Row, unallowed
 from runback_gate.gate.weakening import find_weakenings
 from runback_gate.step import Part, Response
-from runback_gate.testing import AGENT, Answers, sample_call, sample_case, sample_step, write_document, write_gate
+from runback_gate.testing import (
+    AGENT,
+    Answers,
+    in_turn,
+    sample_call,
+    sample_case,
+    sample_step,
+    write_document,
+    write_gate,
+)
 
 DAY = "2026-06-01"
 CUT = Response("Half a sent", finish_reason="length")

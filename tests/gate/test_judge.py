@@ -13,11 +13,11 @@ from runback_gate.cel.engine import Engine
 from runback_gate.cel.py_engine import PyEngine
 from runback_gate.gate.judge import Count
 from runback_gate.gate.plan import load_plan
-from runback_gate.gate.run import finish, in_turn, run_gate
+from runback_gate.gate.run import run_gate
 from runback_gate.gate.verdict import Row, Verdict
 from runback_gate.replay.evidence import Ask, Evidence, Replay
 from runback_gate.step import Response
-from runback_gate.testing import Answers, sample_call, sample_case, sample_step, write_gate
+from runback_gate.testing import Answers, in_turn, run_to_row, sample_call, sample_case, sample_step, write_gate
 
 RUBRIC: dict[str, Any] = {"model": "j/judge-1", "rubric": "Is kind.", "samples": 3}
 SMALL = sample_call("issue_refund", amount=40)
@@ -48,7 +48,7 @@ def judged(root: Path, judge: Judge, engine: Engine | None = None, *, agent: Any
     case = sample_case("c", sample_step(SMALL, text="Hello"), {"judge": {**RUBRIC, **rubric}})
     write_gate(root, [case], agent=agent)
     plan = load_plan(root, day="2026-06-01")
-    drive = lambda works: ((index, finish(start(), judge)) for index, start in enumerate(works))  # noqa: E731
+    drive = lambda works: ((index, run_to_row(start(), judge)) for index, start in enumerate(works))  # noqa: E731
     (row,) = run_gate(plan, engine or CppEngine(), drive).rows
     return row
 

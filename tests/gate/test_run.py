@@ -16,7 +16,7 @@ from runback_gate.cel.engine import Engine
 from runback_gate.cel.py_engine import PyEngine
 from runback_gate.errors import InputError, IntegrityError
 from runback_gate.gate.plan import load_plan
-from runback_gate.gate.run import Result, in_turn, run_gate
+from runback_gate.gate.run import Result, run_gate
 from runback_gate.gate.verdict import Row, Verdict, gate_verdict
 from runback_gate.replay.cache import ResponseCache
 from runback_gate.replay.evidence import Answers as Store
@@ -26,6 +26,7 @@ from runback_gate.testing import (
     AGENT,
     REFUNDS,
     Answers,
+    in_turn,
     sample_call,
     sample_case,
     sample_step,

@@ -11,7 +11,7 @@ from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.cel.engine import Engine
 from runback_gate.errors import ExpressionError
 from runback_gate.gate.plan import load_plan
-from runback_gate.gate.run import Result, in_turn, run_gate
+from runback_gate.gate.run import Result, run_gate
 from runback_gate.gate.verdict import Row, Verdict, gate_verdict
 from runback_gate.replay.evidence import Answers as Store
 from runback_gate.replay.evidence import Evidence
@@ -20,6 +20,7 @@ from runback_gate.testing import (
     AGENT,
     REFUNDS,
     Answers,
+    in_turn,
     sample_call,
     sample_case,
     sample_step,

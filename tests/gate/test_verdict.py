@@ -30,7 +30,7 @@ def trial(verdict: Verdict) -> Trial:
 
 def row(verdict: Verdict, kind: str = "case") -> Row:
     """A row that came to a verdict."""
-    return Row(kind, "a", "d", "c", verdict, None, "", 1, 1, "", "", "", None, PLACE, (), ())  # type: ignore[arg-type]
+    return Row(kind=kind, case="c", verdict=verdict, needed=1, planned=1, location=PLACE)  # type: ignore[arg-type]
 
 
 def test_exit_codes() -> None:

@@ -19,7 +19,7 @@ from runback_gate.errors import InputError
 from runback_gate.gate.config import load_gate
 from runback_gate.gate.plan import Plan, load_plan
 from runback_gate.gate.weakening import approved, find_weakenings, refusal
-from runback_gate.gate.weakening.found import UNSET, brief, change, differences, listed
+from runback_gate.gate.weakening.model import UNSET, brief, change, differences, listed
 from runback_gate.gate.weakening.rules import weaker_rules
 from runback_gate.gate.weakening.settings import weaker_settings
 from runback_gate.name_pattern import covers

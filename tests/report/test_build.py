@@ -10,7 +10,7 @@ import pytest
 from runback_gate.canonical import digest, digest_bytes
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.gate.plan import load_plan
-from runback_gate.gate.run import in_turn, run_gate
+from runback_gate.gate.run import run_gate
 from runback_gate.gate.verdict import Verdict
 from runback_gate.report.build import build_report
 from runback_gate.report.model import GatedAgent, Report, Software, read_report, write_report
@@ -19,6 +19,7 @@ from runback_gate.testing import (
     AGENT,
     REFUNDS,
     Answers,
+    in_turn,
     sample_call,
     sample_case,
     sample_step,

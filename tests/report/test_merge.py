@@ -16,12 +16,12 @@ from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.errors import InputError
 from runback_gate.gate.contest import Base
 from runback_gate.gate.plan import load_plan
-from runback_gate.gate.run import in_turn, run_gate
+from runback_gate.gate.run import run_gate
 from runback_gate.gate.weakening import find_weakenings
 from runback_gate.report.build import Context, build_report
 from runback_gate.report.merge import merge
 from runback_gate.report.model import Report, Revision, read_report, write_report
-from runback_gate.testing import REFUNDS, Answers, sample_call, sample_case, sample_step, write_gate
+from runback_gate.testing import REFUNDS, Answers, in_turn, sample_call, sample_case, sample_step, write_gate
 
 ENGINE = CppEngine()
 DAY = "2026-06-01"

@@ -18,7 +18,7 @@ from runback_gate.errors import InputError
 from runback_gate.gate.plan import Plan
 from runback_gate.gate.weakening.approval import approved, refusal
 from runback_gate.gate.weakening.cases import weaker_agents, weaker_datasets
-from runback_gate.gate.weakening.found import KINDS, Kind, Side, Weakening
+from runback_gate.gate.weakening.model import KINDS, Kind, Side, Weakening
 from runback_gate.gate.weakening.rules import weaker_rules
 from runback_gate.gate.weakening.settings import weaker_settings
 from runback_gate.gate.weakening.waivers import weaker_waivers

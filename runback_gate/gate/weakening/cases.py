@@ -18,7 +18,7 @@ from runback_gate.dataset.document import Case, Dataset, Trials
 from runback_gate.documents import Pointer
 from runback_gate.errors import ExpressionError
 from runback_gate.gate.plan import Plan
-from runback_gate.gate.weakening.found import (
+from runback_gate.gate.weakening.model import (
     UNSET,
     Files,
     Weakening,

@@ -20,7 +20,7 @@ from runback_gate.cel.words import Words, words
 from runback_gate.documents import Document, Pointer
 from runback_gate.errors import ExpressionError
 from runback_gate.gate.plan import Plan
-from runback_gate.gate.weakening.found import (
+from runback_gate.gate.weakening.model import (
     UNSET,
     Files,
     Weakening,

@@ -15,7 +15,7 @@ from typing import Any
 from runback_gate.dataset.document import Trials
 from runback_gate.documents import Pointer
 from runback_gate.gate.config import Budget, Gate, Provider
-from runback_gate.gate.weakening.found import UNSET, Files, Weakening, change, differences, listed
+from runback_gate.gate.weakening.model import UNSET, Files, Weakening, change, differences, listed
 from runback_gate.name_pattern import covers
 
 _COMPARED = {"agents", "datasets", "policies", "waivers", "trials", "block", "allow", "budget", "providers"}

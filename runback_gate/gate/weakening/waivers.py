@@ -13,7 +13,7 @@ from itertools import islice, product
 
 from runback_gate.documents import Pointer
 from runback_gate.gate.waivers import Waiver
-from runback_gate.gate.weakening.found import MOST, Files, Weakening, change, listed
+from runback_gate.gate.weakening.model import MOST, Files, Weakening, change, listed
 
 
 def weaker_waivers(base: Sequence[Waiver], head: Sequence[Waiver]) -> Iterator[Weakening]:

@@ -31,13 +31,11 @@ def waiver_rows(plan: Plan, used: Set[str], undecided: Set[str]) -> list[Row]:
             why = "waives nothing: no case breaks what it names, so remove it"
         else:
             continue
-        rows.append(duty_row("waiver", waiver.name, why, waiver.location))
+        rows.append(gate_row("waiver", waiver.name, why, waiver.location))
     return rows
 
 
-def duty_row(kind: Literal["waiver", "weakening"], name: str, why: str, location: Location, **changes: Any) -> Row:
+def gate_row(kind: Literal["waiver", "weakening"], name: str, why: str, location: Location, **changes: Any) -> Row:
     """A red row of the gate itself, without an answer."""
-    blank: dict[str, Any] = dict.fromkeys(("agent", "dataset", "note", "then", "now"), "")
-    blank |= {"evidence": None, "recording": None, "needed": 0, "planned": 0, "trials": (), "findings": ()}
-    said = {"kind": kind, "case": name, "verdict": Verdict.FAIL, "why": why, "location": location}
-    return Row(**blank | said | changes)
+    said: dict[str, Any] = {"verdict": Verdict.FAIL, **changes}
+    return Row(kind=kind, case=name, why=why, location=location, **said)
