@@ -72,7 +72,7 @@ def held_against(against: Against, plan: Plan) -> Iterator[tuple[Base | None, Co
         base, theirs, notices = _base(stack, against.base, plan, approval)
         revision = Revision(against.base.name, against.base.commit)
         notices = (*against.notices, *void, *notices)
-        yield base, Context(base=revision, base_plan=theirs, head=head, notices=notices)
+        yield base, Context(base=revision, base_plan=theirs, head_plan=plan, head=head, notices=notices)
 
 
 def _approval(against: Against) -> tuple[str | None, tuple[Notice, ...]]:

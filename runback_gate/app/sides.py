@@ -95,6 +95,9 @@ def _two_commits(
         notices = (Notice(f"{begun}: what {gained} of {base} did since is not judged"),)
     tree = repository.tree(commit)
     selection = select(tree, also=also)
+    if not selection.entries:
+        hint = "commit its runback.yaml: against a revision the commit is judged"
+        raise InputError(f"{commit[:7]} has no gate in this folder", hint=hint)
     unlike = "" if head else _names(differences(root, repository, selection))
     working = None
     if unlike:

@@ -43,6 +43,8 @@ class Context:
     base: Revision | None = None
     base_plan: Plan | None = None
     """What the base gates; None when it has no gate."""
+    head_plan: Plan | None = None
+    """What the head gates as a whole, where a part of it is judged."""
     head: Revision | None = None
     shard: tuple[int, int] = (1, 1)
     notices: tuple[Notice, ...] = ()
@@ -96,7 +98,7 @@ def build_report(
         effects=result.effects,
         answers=answers,
         requests=requests,
-        changes=gate_changes(context.base_plan, plan) if context.base_plan else (),
+        changes=gate_changes(context.base_plan, context.head_plan or plan) if context.base_plan else (),
     )
 
 

@@ -16,7 +16,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -148,13 +149,11 @@ class GitTree:
 
     def entries(self) -> tuple[Entry, ...]:
         """Every file, link and submodule below the folder; see `Tree`."""
-        tree = find_folder(self.commit, self.folder, self._listing)
-        return () if tree is None else tuple(self._listing(tree, "-r"))
+        tree = find_folder(self.commit, self.folder, lambda tree: _listing(self.top, tree))
+        return () if tree is None else tuple(_listing(self.top, tree, "-r"))
 
     def read(self, entries: Sequence[Entry]) -> Iterator[bytes]:
         """The content of files and links, by one process; see `Tree`."""
-        import tempfile  # noqa: PLC0415
-
         with tempfile.TemporaryFile() as names:
             names.writelines(f"{entry.object}\n".encode() for entry in entries)
             names.seek(0)
@@ -163,20 +162,10 @@ class GitTree:
                     header = git.out.readline(256).split()
                     data = git.out.read(int(header[2]) + 1)[:-1] if _is_blob(header, entry) else None
                     if data is None or len(data) != int(header[2]):
-                        raise InputError("the content of this file is not here", hint=_WHOLE, location=_place(entry))
+                        raise InputError(
+                            "the content of this file is not here", hint=_WHOLE, location=Location(entry.path)
+                        )
                     yield data
-
-    def _listing(self, tree: str, *options: str) -> list[Entry]:
-        found = run(self.top, "ls-tree", "-l", "-z", "--full-tree", *options, tree)
-        if found.code:
-            raise InputError(f"git: {found.error}", hint=_WHOLE)
-        lines = found.out.split(b"\0")
-        if lines.pop():
-            raise _strange()
-        if len(lines) > MAX_FILES:
-            hint = "name the folder of the gate alone with --root"
-            raise InputError(f"the commit has more than {MAX_FILES:,} files there", hint=hint)
-        return [_entry(line) for line in lines]
 
 
 def find_repository(root: Path) -> Repository | None:
@@ -227,10 +216,24 @@ def _check_around(outer: Path, path: str) -> None:
         if "dubious ownership" in head.error:
             raise _refused(head.error, outer)
         return
-    listing: Callable[[str], list[Entry]] = GitTree(outer, "", "")._listing
-    if find_folder(head.out.decode("ascii", "replace").strip(), path, listing) is not None:
+    commit = head.out.decode("ascii", "replace").strip()
+    if find_folder(commit, path, lambda tree: _listing(outer, tree)) is not None:
         place = Location(path)
         raise PathError(f"a repository inside of another, {outer.as_posix()}, that has these files", location=place)
+
+
+def _listing(top: Path, tree: str, *options: str) -> list[Entry]:
+    """What a tree or commit holds, without what lies in its folders; with `-r` all files and no folder."""
+    found = run(top, "ls-tree", "-l", "-z", "--full-tree", *options, tree)
+    if found.code:
+        raise InputError(f"git: {found.error}", hint=_WHOLE)
+    lines = found.out.split(b"\0")
+    if lines.pop():
+        raise _strange()
+    if len(lines) > MAX_FILES:
+        hint = "name the folder of the gate alone with --root"
+        raise InputError(f"the commit has more than {MAX_FILES:,} files there", hint=hint)
+    return [_entry(line) for line in lines]
 
 
 def _is_blob(header: list[bytes], entry: Entry) -> bool:
@@ -244,10 +247,6 @@ def _entry(line: bytes) -> Entry:
     # An object that was not fetched has no size; to read it is an error.
     size = int(match["size"]) if match["size"].isdigit() else 0
     return make_entry(os.fsdecode(match["path"]), match["mode"].decode(), match["object"].decode(), size)
-
-
-def _place(entry: Entry) -> Location:
-    return Location(entry.path)
 
 
 def _strange() -> InputError:

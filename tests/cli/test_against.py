@@ -103,11 +103,13 @@ def test_an_approval_is_for_what_lies_here(command: Command, refused: Refused, d
     commit = git("rev-parse", "HEAD")
     assert command("run", "--base", "base", "--approve", commit).code == 0
     write(demo / "agents/notes.md", "not committed")
+    shutil.rmtree(demo / ".runback")
     assert "differs from its commit: agents/notes.md" in refused("run", "--base", "base", "--approve", commit)
     assert command("run", "--base", "base", "--head", commit, "--approve", commit).code == 0
     found = report()
     assert found.head is not None
     assert found.head.commit == commit
+    shutil.rmtree(demo / ".runback")
     assert "no revision is named" in refused("run", "--base", "base", "--head", "9" * 40)
 
 
@@ -246,6 +248,14 @@ def test_a_gate_that_is_gone(refused: Refused, demo: Path) -> None:
     """A change that deletes the gate is no pass."""
     (demo / "runback.yaml").unlink()
     assert "no gate here" in refused("run", "--base", "base")
+
+
+def test_a_gate_that_is_not_committed(refused: Refused, demo: Path) -> None:
+    """What is judged is the commit: one without a gate is told from a folder without one."""
+    git("rm", "-q", "--cached", "runback.yaml")
+    git("commit", "-qm", "no gate")
+    assert (demo / "runback.yaml").is_file()
+    assert "has no gate in this folder (commit its runback.yaml" in refused("run", "--base", "base")
 
 
 def test_a_filter_is_no_weakening(command: Command, demo: Path) -> None:

@@ -124,7 +124,9 @@ def _flag(flag: str) -> Work:
 
 def _stage(repository: Repository, name: str) -> None:
     write(repository.path / name, "staged")
-    repository.git("add", "--force", name)
+    # `git add` would run what is configured, and fail where that does.
+    blob = repository.git("hash-object", "-w", "--no-filters", name)
+    repository.git("update-index", "--add", "--cacheinfo", f"100644,{blob},{name}")
 
 
 def _beside(repository: Repository, name: str) -> None:
@@ -191,7 +193,7 @@ def objects(repository: Repository, commit: str) -> dict[str, bytes]:
     return found
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(CHANGES)
 def test_base_and_head_are_as_the_commits_say(change: Change) -> None:
     """Attributes, configuration, index flags, edits, links, files beside: none of it is in what is judged."""
