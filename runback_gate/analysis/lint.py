@@ -187,8 +187,6 @@ def _risks(source: str, node: Node, whole: Node) -> Iterator[tuple[str, str]]:
             yield "the pattern is only known at run time: a malformed one is an error then", "write it as a literal"
         case "call", "string" if node.children and _is_bool(node.children[-1]):
             yield "string() of a bool is not the same text in every CEL engine", 'write x ? "true" : "false"'
-        case "literal", "string" if source[node.start : node.end].lstrip("rR").startswith(('"""', "'''")):
-            yield "triple quotes: engines differ in what they make of the text between them", 'write "…" with \\n'
         case "unary", sign if node.children[0].kind == "unary" and node.children[0].start == node.start + 1:
             yield f"`{sign}{sign}` does not check the type of what follows", "leave both out"
         case "binary", ("+" | "-" | "*" | "/" | "%") if _mixes(node):

@@ -41,7 +41,7 @@ OVERLOADS: dict[str, frozenset[tuple[str, ...]]] = {
     "matches": _kinds("string,string"),
     "string": _kinds("string int uint double bool timestamp duration bytes"),
     "int": _kinds("int uint double bool string timestamp"),
-    "uint": _kinds("int uint double bool string"),
+    "uint": _kinds("int uint double string"),
     "double": _kinds("int uint double string"),
     "bool": _kinds("bool string"),
     "timestamp": _kinds("string timestamp int"),

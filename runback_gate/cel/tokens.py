@@ -2,7 +2,7 @@
 
 In: source text. Out: `Token`s with 0-based character offsets, string and number tokens with their decoded value.
 It knows the words that both engines read in the same way and refuses the others with the reason
-(`\\X41`, bytes, back-quoted names, raw strings that end in a backslash, multi-line strings).
+(bytes, back-quoted names, raw strings that end in a backslash).
 
     >>> [token.text for token in tokenize('size(a) > 1')]
     ['size', '(', 'a', ')', '>', '1', '']
@@ -40,10 +40,10 @@ _WORD = re.compile(
 )
 _LETTER = re.compile(r"[_a-zA-Z]")
 _ESCAPE = re.compile(
-    r"\\(?:(?P<short>[abfnrtv\"'\\])|x(?P<byte>[0-9a-fA-F]{2})|u(?P<four>[0-9a-fA-F]{4})|U(?P<eight>[0-9a-fA-F]{8})"
+    r"\\(?:(?P<short>[abfnrtv\"'\\?`])|[xX](?P<byte>[0-9a-fA-F]{2})|u(?P<four>[0-9a-fA-F]{4})|U(?P<eight>[0-9a-fA-F]{8})"
     r"|(?P<octal>[0-3][0-7]{2}))"
 )
-_SHORT = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", '"': '"', "'": "'", "\\": "\\"}
+_SHORT = dict(zip("abfnrtv", "\a\b\f\n\r\t\v", strict=True)) | {sign: sign for sign in "\"'\\?`"}
 _MAX_DIGITS = 64
 _NUL, _NUL_HINT = "U+0000 is not supported", "expressions see U+FFFD in its place"
 
@@ -147,7 +147,7 @@ def _string(source: str, start: int, opening: str) -> Token:
         if position >= len(source):
             fail(source, start, "the string does not end")
         character = source[position]
-        if character in "\r\n":
+        if character in "\r\n" and len(quote) == 1:
             fail(source, position, "a string may not span lines", "write \\n, or join two strings with +")
         if "\ud800" <= character <= "\udfff":
             fail(source, position, "a lone surrogate is not text")
