@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from runback_gate.cli.runner import Inputs, read_inputs
+from runback_gate.github.runner import Inputs, read_inputs
 
 ROOT = Path(__file__).parent.parent
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))

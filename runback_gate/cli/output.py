@@ -22,17 +22,10 @@ import click
 from runback_gate.cli import terminal
 from runback_gate.cli.files import write_file, write_lines
 from runback_gate.errors import Location, WriteError
-from runback_gate.report import renderer
+from runback_gate.report import FILES, OUTPUTS, REPORT, renderer
 from runback_gate.report.model import Report, report_parts, write_report
 from runback_gate.report.text import json_log, log, markup_log
 from runback_gate.report.text import terminal as inert
-
-FILES = {"markdown": "report.md", "html": "report.html", "junit": "junit.xml", "sarif": "report.sarif"}
-"""Formats that `run` can write beside report.json, and their file names."""
-REPORT = "report.json"
-BUNDLE = "attestation.json"
-OUTPUTS = (REPORT, *FILES.values(), BUNDLE)
-"""What stands for one run. None of an earlier one may stay: it would be taken for what this one says."""
 
 _FOR_LOG: dict[str, Callable[[str], str]] = {
     "markdown": log,

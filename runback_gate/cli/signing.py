@@ -16,9 +16,9 @@ from pathlib import Path
 import click
 
 from runback_gate.cli.files import read_file, write_file
-from runback_gate.cli.output import BUNDLE
-from runback_gate.cli.runner import Inputs, Runner
 from runback_gate.errors import GitHubError
+from runback_gate.github.runner import Inputs, Runner
+from runback_gate.report import BUNDLE
 from runback_gate.report.text import command_data, terminal
 
 

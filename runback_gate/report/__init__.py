@@ -24,6 +24,13 @@ FORMATS: Final = {
 }
 """The name of each format, and the module of this package that renders it."""
 
+FILES: Final = {"markdown": "report.md", "html": "report.html", "junit": "junit.xml", "sarif": "report.sarif"}
+"""Formats that can be written beside report.json, and their file names."""
+REPORT: Final = "report.json"
+BUNDLE: Final = "attestation.json"
+OUTPUTS: Final = (REPORT, *FILES.values(), BUNDLE)
+"""What stands for one run. None of an earlier one may stay: it would be taken for what this one says."""
+
 
 def renderer(name: str) -> Render:
     """The renderer of a format in `FORMATS`; its libraries are imported now, not before.

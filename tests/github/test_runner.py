@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from runback_gate.cli.output import OUTPUTS
-from runback_gate.cli.runner import Inputs, open_runner, own_folder, read_inputs
 from runback_gate.errors import InputError, PathError, WriteError
+from runback_gate.github.runner import Inputs, open_runner, own_folder, read_inputs
+from runback_gate.report import OUTPUTS
 from tests.cli.conftest import environment
 
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
@@ -152,7 +152,7 @@ def test_root_becomes_another_user(tmp_path: Path) -> None:
     script = """
 import os, sys
 from pathlib import Path
-from runback_gate.cli.runner import open_runner, read_inputs
+from runback_gate.github.runner import open_runner, read_inputs
 work = Path(sys.argv[1])
 files = {"GITHUB_OUTPUT": str(work / "out"), "HOME": str(work / "home")}
 inputs = read_inputs({"INPUT_LIVE": "true", "INPUT_CACHE": "deep/answers"})

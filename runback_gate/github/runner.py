@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
-from runback_gate.cli.output import OUTPUTS
 from runback_gate.errors import InputError, Location, PathError, WriteError
+from runback_gate.report import OUTPUTS
 from runback_gate.report.text import line
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
