@@ -62,8 +62,10 @@ def select(tree: Tree, *, also: str | None = None, fields: Sequence[str] = FIELD
         return Selection(entries, None)
     folders += _named_by_agents(tree, entries, (*patterns.get("agents", ()), *((also,) if also else ())))
     found = tuple(entry for entry in entries if concerns(entry.path, (GATE_FILE, *folders)))
-    # Where a link leads is not known before it is followed.
-    return Selection(entries if any(entry.kind == "link" for entry in found) else found, tuple(folders))
+    # Where a link leads is not known before it is followed, be it in a folder or on the way to one.
+    links = [entry.path for entry in entries if entry.kind == "link"]
+    followed = any(concerns(path, folders) for path in links) or any(concerns(folder, links) for folder in folders)
+    return Selection(entries if followed else found, tuple(folders))
 
 
 def check_gate_file(folder: Path) -> bool:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runback_gate.app.sides import open_sides
-from runback_gate.documents import safe_read
+from runback_gate.documents import expand, safe_read
 from runback_gate.errors import InputError, PathError
 from runback_gate.revision.repository import GitTree, find_repository
 from tests.cli.conftest import write
@@ -355,6 +355,24 @@ def test_a_pattern_that_leads_into_a_submodule(tmp_path: Path, pattern: str) -> 
     repository.git("commit", "--quiet", "-m", "a submodule")
     with pytest.raises(PathError, match="policies: a submodule"), open_sides(repository.path, base=commit):
         pass
+
+
+@pytest.mark.parametrize("pattern", ["policies/*.yaml", "policies/common/*.yaml", "policies/common/p.yaml"])
+@pytest.mark.parametrize("link", ["policies", "policies/common", "policies/common/p.yaml", "policies/p.yaml"])
+def test_a_link_on_the_way_of_a_pattern(tmp_path: Path, pattern: str, link: str) -> None:
+    """What a pattern reaches through a link is laid out with the link: it is not taken for absent."""
+    repository = Repository(tmp_path / "repository")
+    write(repository.path / "runback.yaml", f"spec: {{policies: ['{pattern}']}}\n")
+    for name in ("common/p.yaml", "p.yaml"):
+        write(repository.path / "policies" / name, "policy")
+    (repository.path / link).rename(repository.path / "moved")
+    (repository.path / link).symlink_to(os.path.relpath(repository.path / "moved", (repository.path / link).parent))
+    commit = repository.commit("base")
+    with open_sides(repository.path, base=commit) as sides:
+        names = expand(repository.path, [pattern])
+        assert names
+        assert expand(sides.head, [pattern]) == names
+        assert {safe_read(sides.head, name) for name in names} == {b"policy"}
 
 
 @pytest.mark.parametrize("pattern", ["rules/*.yaml", "*.yaml", "policy/p.yaml", "policies.yaml"])
