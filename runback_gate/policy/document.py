@@ -207,6 +207,7 @@ def _refuse_twins(policies: Sequence[Policy]) -> None:
     for policy in policies:
         places: list[tuple[tuple[str, ...], Location]] = [(("policy", policy.name), policy.location)]
         places += [(("variable", policy.name, item.name), item.location) for item in policy.variables]
+        places += [(("match condition", policy.name, item.name), item.location) for item in policy.conditions]
         places += [(("validation", rule.id), rule.expression.location) for rule in policy.validations]
         for key, place in places:
             if key in seen:
