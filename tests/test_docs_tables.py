@@ -13,6 +13,7 @@ from runback_gate.attest import statement
 from runback_gate.canonical import JsonValue
 from runback_gate.capture import runs, transcript
 from runback_gate.cel import limits as syntax
+from runback_gate.change.gate_change import GateChange
 from runback_gate.dataset import recordings
 from runback_gate.documents import parser
 from runback_gate.gate.trials import Interval
@@ -23,6 +24,7 @@ from runback_gate.policy.rubric import Grade
 from runback_gate.replay import cache
 from runback_gate.replay.spend import Spend
 from runback_gate.report import model as report
+from runback_gate.report.bodies import Body
 from runback_gate.step import Message, Part, Request, Response, Source, Step, Tool, ToolCall, Usage
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -113,6 +115,10 @@ def test_fields_of_a_report_are_documented() -> None:
         | fields(report.Totals, "totals.")
         | fields(Interval, "rows[].interval.")
         | fields(Spend, "spend.")
+        | fields(Body, "answers[].")
+        | fields(GateChange, "changes[].")
+        | fields(report.Proof, "proofs[].")
+        | fields(report.Guarantee, "guarantee.")
         | fields(Grade, "rows[].trials[].judged[].")
     )
     assert documented("formats/report.md", "Fields") == expected
