@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable
 from functools import partial
-from io import BytesIO
-from itertools import chain, islice
 from pathlib import Path
 
 import click
 
-from runback_gate.audit.proof import is_proof, verify_proof
+from runback_gate.app.records import MAKE_RUNS, report_part, run_part, verify_record_or_proof, withhold
+from runback_gate.audit.proof import ProofResult
 from runback_gate.audit.record import Part, export
 from runback_gate.audit.verify import verify_record
-from runback_gate.canonical import parse_canonical
-from runback_gate.capture.runs import FORMAT, FORMAT_V1
-from runback_gate.chain import is_value_line
 from runback_gate.cli import terminal
 from runback_gate.cli.erase import erase
-from runback_gate.cli.files import MAKE_RUNS, RUNS, read_file, read_lines, write_lines
+from runback_gate.cli.files import RUNS, read_file, read_lines, write_lines
 from runback_gate.cli.groups import Commands
 from runback_gate.cli.proofs import consistency_, prove, show_proof
 from runback_gate.cli.records import checker, facts, now, read_checkpoint, show, signer, summary, tool
-from runback_gate.errors import DocumentError, InputError, Location
-from runback_gate.report.model import MAX_REPORT_BYTES, read_report
+from runback_gate.errors import InputError, Location
+from runback_gate.report.model import MAX_REPORT_BYTES
 from runback_gate.report.text import terminal as inert
 
 ORIGIN = "runback.dev/audit"
@@ -51,7 +45,7 @@ def export_(
     record. With --disclose all values are withheld that the named events do not use; the rest of the record is the
     same.
     """
-    parts = _withholding([_part(name) for name in sources], disclose)
+    parts = withhold([_part(name) for name in sources], disclose)
     write_lines(out, export(parts, origin=origin, created=now(), tool=tool(), sign=signer(key)))
     found = verify_record(read_lines(out))
     if found.fault is not None or found.statement is None:
@@ -82,12 +76,10 @@ def verify(record: Path, key: str | None, checkpoint: Path | None, as_json: bool
     Exit codes: 0 valid, 1 invalid, 2 unverified (not signed, or no --key) or not a record.
     """
     earlier = None if checkpoint is None else read_checkpoint(checkpoint)
-    source = read_lines(record)
-    first = next(source, b"")
-    if earlier is None and is_proof(first):
-        return show_proof(verify_proof(b"".join([first, *islice(source, 2)]), check=checker(key)), as_json=as_json)
-    found = verify_record(chain([first] if first else [], source), check=checker(key), earlier=earlier)
-    return show(found, earlier, as_json=as_json)
+    found = verify_record_or_proof(read_lines(record), check=checker(key), earlier=earlier)
+    return (
+        show_proof(found, as_json=as_json) if isinstance(found, ProofResult) else show(found, earlier, as_json=as_json)
+    )
 
 
 @audit.command(short_help="Print the checkpoint of a record, to keep elsewhere.")
@@ -120,49 +112,10 @@ def checkpoint(record: Path, key: str | None) -> int:
 def _part(name: str) -> Part:
     path = Path(name)
     if path.suffix == ".json":
-        data = read_file(path, MAX_REPORT_BYTES)
-        read_report(data, path.as_posix())
-        return Part("report", path.name, lambda: BytesIO(data))
+        return report_part(path.as_posix(), read_file(path, MAX_REPORT_BYTES))
     if path.suffix != ".jsonl" and "/" not in name:
         path = RUNS / f"{name}.jsonl"
-    return Part("run", _run_id(path), partial(read_lines, path))
-
-
-def _run_id(path: Path) -> str:
-    """The id of a run, which its first event says."""
-    for line in read_lines(path, hint=MAKE_RUNS):
-        if not is_value_line(line):
-            try:
-                event = parse_canonical(line[:-1])
-            except DocumentError:
-                break
-            if (
-                isinstance(event, dict)
-                and event.get("format") in (FORMAT, FORMAT_V1)
-                and isinstance(event.get("run"), str)
-            ):
-                return str(event["run"])
-            break
-    raise InputError("not a run file", hint=MAKE_RUNS, location=Location(path.as_posix()))
-
-
-def _withholding(parts: list[Part], disclose: Iterable[str]) -> list[Part]:
-    """The same parts, with the values of other events than those named `RUN:N` withheld."""
-    wanted: dict[str, set[int]] = {}
-    runs = [part.name for part in parts if part.kind == "run"]
-    for text in disclose:
-        name, colon, number = text.rpartition(":")
-        name = name if colon else (runs[0] if len(runs) == 1 else "")
-        if not number.isdecimal() or name not in runs:
-            hint = "RUN:N, with the number of the event in the run, from 0"
-            raise InputError(f"no run here has an event {text[:80]!r}", hint=hint)
-        wanted.setdefault(name, set()).add(int(number))
-    if not wanted:
-        return parts
-    return [
-        dataclasses.replace(part, disclosed=frozenset(wanted.get(part.name, ()))) if part.kind == "run" else part
-        for part in parts
-    ]
+    return run_part(path.as_posix(), partial(read_lines, path, hint=MAKE_RUNS))
 
 
 audit.add_command(prove)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import urllib.parse
+from collections.abc import Callable
+
 import pytest
 
 from runback_gate.errors import GitHubError, UnansweredError
@@ -98,6 +102,24 @@ def test_a_wrong_token(hub: FakeGitHub) -> None:
     with pytest.raises(GitHubError, match="401 Bad credentials") as caught:
         wrong.get("pulls/7")
     assert "secret-token" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 500])
+@pytest.mark.parametrize(
+    "encode", [str, urllib.parse.quote, lambda text: base64.b64encode(f"x:{text}".encode()).decode()]
+)
+def test_no_error_names_the_token(hub: FakeGitHub, status: int, encode: Callable[[str], str]) -> None:
+    """Whatever GitHub, or a proxy before it, says about the token, whole or in part: it stands in no error."""
+    token = "ghs_Zq0/7+Kp3Xw9Lm2Vb5Nc8Rt1Yd4Fg6Hj"
+    api = Api(hub.url, hub.repository, token, sleep=hub.sleep)
+    for part in (token, token[:20], token[-20:]):
+        for method, ask in (("GET", lambda: api.get("pulls/7")), ("POST", lambda: api.post("check-runs", CHECK))):
+            hub.faults = [Fault(method, "", status, message=f"no access with {encode(part)}, sorry") for _ in range(4)]
+            with pytest.raises(GitHubError) as caught:
+                ask()
+            assert "no access with" in str(caught.value)
+            assert encode(part)[4:-4] not in str(caught.value)
+        hub.faults = []
 
 
 @pytest.mark.parametrize("status", [301, 302, 307])
