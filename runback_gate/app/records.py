@@ -2,7 +2,7 @@
 
 In: the lines of runs, reports, records and proofs. Out: parts for a record, and what verifying found.
 
-    parts = withhold([run_part("runs/a.jsonl", open_lines), report_part("report.json", data)], ["a:3"])
+    parts = withhold([run_part("runs/a.jsonl", open_lines), report_part("report.json", data, open_lines)], ["a:3"])
     found = verify_record_or_proof(lines, check=check)
 """
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable
-from io import BytesIO
 from itertools import chain, islice
 from pathlib import PurePath
 
@@ -30,14 +29,14 @@ Lines = Callable[[], Iterable[bytes]]
 MAKE_RUNS = "make runs with `runback-gate import transcript`"
 
 
-def report_part(name: str, data: bytes) -> Part:
-    """A report as a part of a record.
+def report_part(name: str, data: bytes, lines: Lines) -> Part:
+    """A report as a part of a record; `lines` gives the same bytes line by line.
 
     Raises:
         InputError: no report.
     """
     read_report(data, name)
-    return Part("report", PurePath(name).name, lambda: BytesIO(data))
+    return Part("report", PurePath(name).name, lines)
 
 
 def run_part(name: str, lines: Lines) -> Part:

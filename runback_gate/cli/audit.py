@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 
 import click
@@ -112,7 +113,8 @@ def checkpoint(record: Path, key: str | None) -> int:
 def _part(name: str) -> Part:
     path = Path(name)
     if path.suffix == ".json":
-        return report_part(path.as_posix(), read_file(path, MAX_REPORT_BYTES))
+        data = read_file(path, MAX_REPORT_BYTES)
+        return report_part(path.as_posix(), data, lambda: BytesIO(data))
     if path.suffix != ".jsonl" and "/" not in name:
         path = RUNS / f"{name}.jsonl"
     return run_part(path.as_posix(), partial(read_lines, path, hint=MAKE_RUNS))
