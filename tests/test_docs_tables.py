@@ -46,9 +46,13 @@ def fields(kind: type, prefix: str = "") -> set[str]:
 def everything() -> dict[str, JsonValue]:
     """What expressions see of a step of which all is known."""
     call = ToolCall("1", "refund", "{}")
-    said = Message("assistant", "", (call,), "1", "refund"), Message("tool", "{}", (), "1", "refund", "late")
+    parts = Part("image", "x", "image/png", "https://x"), Part("reasoning", "hm"), Part("refusal", "no")
+    said = (
+        Message("assistant", "", (call,), "1", "refund", parts=parts),
+        Message("tool", "{}", (), "1", "refund", "late"),
+    )
     tools = (Tool("refund", "", {"type": "object"}),)
-    answer = Response("ok", (call,), "stop", "m", Usage(1, 1), 1, "0.1", "late")
+    answer = Response("x", (call,), "stop", "m", Usage(1, 1), 1, "0.1", "late", parts=parts)
     case = case_facts("refunds", "one", ("tag",), "2026-01-01T00:00:00Z")
     return bindings(
         Request("m", "s", said, tools, {"seed": 1}),

@@ -27,7 +27,7 @@ from runback_gate.gate.contest import Base
 from runback_gate.gate.plan import Plan, load_plan
 from runback_gate.gate.run import run_gate
 from runback_gate.replay.estimate import Estimate
-from runback_gate.replay.live import Halt
+from runback_gate.replay.known import StopSignal
 from runback_gate.replay.spend import Limits
 from runback_gate.report.build import build_report
 from runback_gate.report.model import Incomplete, Notice, Report
@@ -72,7 +72,7 @@ def judge(
     options: JudgeOptions,
     *,
     world: World,
-    stop: Halt | None = None,
+    stop: StopSignal | None = None,
     progress: Progress = SILENT,
 ) -> Judged:
     """Read the gate of a folder, judge it, and report.
@@ -107,10 +107,10 @@ def judge(
             shard=options.shard,
             notices=(*context.notices, *(() if filtered else _unknown_tools(plan)), *map(Notice, sorted(live.notes))),
             spend=live.spend(),
-            incomplete=cast("Incomplete", live.halt.reason),
+            incomplete=cast("Incomplete", live.stop_signal.reason),
         )
         report = build_report(plan, result, engine, version=__version__, context=context)
-    return Judged(report, live.estimate, live.settings.limits, live.halt.reason)
+    return Judged(report, live.estimate, live.settings.limits, live.stop_signal.reason)
 
 
 def _unknown_tools(plan: Plan) -> Iterator[Notice]:
@@ -125,7 +125,7 @@ def judge_sides(
     options: JudgeOptions,
     *,
     world: World,
-    stop: Halt | None = None,
+    stop: StopSignal | None = None,
     progress: Progress = SILENT,
 ) -> Judged:
     """Judge a commit, and where the working tree differs from it that too; arguments as `judge`.

@@ -1,6 +1,6 @@
 """How a run asks models, and what finds its answers.
 
-In: the gate whose providers and budget count, and what somebody wants. Out: the `Live` that drives the loop of a gate.
+In: the gate whose providers and budget count, and what somebody wants. Out: the `LiveDriver` of a gate's loop.
 
     live = open_live(plan.gate, LiveOptions(live=True), cache=folder, world=world, progress=SILENT)
     result = run_gate(plan, engine, live, progress)
@@ -16,8 +16,9 @@ from runback_gate.app.progress import Progress
 from runback_gate.gate.config import Gate
 from runback_gate.gate.trials import MoreTrials
 from runback_gate.replay.cache import ResponseCache, seal_key
-from runback_gate.replay.live import IN_FLIGHT, Halt, Live, Settings, Source
-from runback_gate.replay.providers import Outside, open_models
+from runback_gate.replay.known import IN_FLIGHT, Settings, StopSignal
+from runback_gate.replay.live import LiveDriver, Source
+from runback_gate.replay.providers import Runtime, open_models
 from runback_gate.replay.spend import Limits
 
 
@@ -27,7 +28,7 @@ class World:
 
     environ: Mapping[str, str]
     """Holds the keys of providers and of the cache."""
-    outside: Outside
+    outside: Runtime
     """Clock, sleep and chance of questions to models."""
 
 
@@ -65,8 +66,8 @@ def open_live(
     cache: Path | None,
     world: World,
     progress: Progress,
-    stop: Halt | None = None,
-) -> Live:
+    stop: StopSignal | None = None,
+) -> LiveDriver:
     """What finds the answers of a run.
 
     Args:
@@ -97,7 +98,7 @@ def open_live(
         planned=lambda estimate: None if options.plan else progress.planned(estimate, limits),
         tick=progress.tick,
     )
-    live = Live(ResponseCache(cache, seal_key(world.environ)) if cache else None, source, settings, stop)
+    live = LiveDriver(ResponseCache(cache, seal_key(world.environ)) if cache else None, source, settings, stop)
     progress.asking(live.spend)
     return live
 

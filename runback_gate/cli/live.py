@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from runback_gate.app.live import LiveOptions
     from runback_gate.gate.trials import MoreTrials
     from runback_gate.replay.estimate import Estimate
-    from runback_gate.replay.live import Halt
+    from runback_gate.replay.known import StopSignal
     from runback_gate.replay.spend import Limits
 
 MAX_IN_FLIGHT = 1000
@@ -107,16 +107,16 @@ def _more_trials(text: str | None) -> MoreTrials:
 
 
 @contextlib.contextmanager
-def interruptible() -> Iterator[Halt]:
+def interruptible() -> Iterator[StopSignal]:
     """Ends the run at the first Ctrl-C or SIGTERM, with a report; the second ends the program."""
-    from runback_gate.replay.live import Halt  # noqa: PLC0415
+    from runback_gate.replay.known import StopSignal  # noqa: PLC0415
 
-    halt = Halt()
+    stop_signal = StopSignal()
 
     def handle(number: int, _frame: FrameType | None) -> None:
-        if halt.reason:
+        if stop_signal.reason:
             raise KeyboardInterrupt
-        halt.set("interrupted" if number == signal.SIGINT else "terminated")
+        stop_signal.set("interrupted" if number == signal.SIGINT else "terminated")
 
     before = {}
     # Only the main thread gets signals; and what the caller ignores, such as a job in the background, stays ignored.
@@ -125,7 +125,7 @@ def interruptible() -> Iterator[Halt]:
             if signal.getsignal(number) not in (signal.SIG_IGN, None):
                 before[number] = signal.signal(number, handle)
     try:
-        yield halt
+        yield stop_signal
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

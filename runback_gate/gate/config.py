@@ -19,8 +19,7 @@ from runback_gate.dataset.document import Incomplete, Trials
 from runback_gate.documents import Document, check_kind, expand, read_document
 from runback_gate.errors import DocumentError, InputError
 from runback_gate.replay.prices import Price
-from runback_gate.replay.providers import Provider as Endpoint
-from runback_gate.replay.providers import ProviderApi
+from runback_gate.replay.providers import Provider, ProviderApi
 from runback_gate.schema import Model, Resource, validate
 
 GATE_FILE = "runback.yaml"
@@ -45,7 +44,7 @@ class ModelPrice(Model):
     output: str = Field(pattern=_DOLLARS, description="A million tokens answered, a decimal in quotes.")
 
 
-class Provider(Model):
+class ProviderSpec(Model):
     """An endpoint that may be asked. Endpoints and the names of secrets stand here and nowhere else."""
 
     api: ProviderApi = Field(
@@ -76,14 +75,14 @@ class Provider(Model):
     )
 
     @model_validator(mode="after")
-    def _has_address(self) -> Provider:
+    def _has_address(self) -> ProviderSpec:
         if self.api != "litellm" and self.baseUrl is None:
             raise ValueError("baseUrl is missing")
         return self
 
-    def endpoint(self) -> Endpoint:
+    def endpoint(self) -> Provider:
         """What is needed to ask it."""
-        return Endpoint(
+        return Provider(
             base_url=self.baseUrl,
             models=tuple(self.models),
             api_key_env=self.apiKeyEnv,
@@ -111,7 +110,7 @@ class GateSpec(Model):
         description="Incomplete answers that are judged all the same: length (cut off), empty (nothing said).",
     )
     budget: Budget = Field(default_factory=Budget)
-    providers: dict[str, Provider] = Field(default_factory=dict)
+    providers: dict[str, ProviderSpec] = Field(default_factory=dict)
 
 
 class GateDocument(Resource):
@@ -136,7 +135,7 @@ class Gate:
     block: Literal["regressions", "all"]
     allow: tuple[Incomplete, ...]
     budget: Budget
-    providers: dict[str, Provider]
+    providers: dict[str, ProviderSpec]
     document: Document = field(repr=False, compare=False)
     """The file as it was read; it knows where each field stands."""
 

@@ -33,7 +33,7 @@ from runback_gate.gate.plan import Plan
 from runback_gate.gate.record import recorded_case, recorded_cases
 from runback_gate.gate.verdict import RANK, Row, Status, Trial, Verdict
 from runback_gate.policy.evaluate import Finding
-from runback_gate.replay.evidence import Ask, Evidence, Replay
+from runback_gate.replay.evidence import Answer, Evidence, Query
 from runback_gate.values import to_json
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ class Against:
 
     def _before(
         self, base: Rules, theirs: CaseRef, ours: CaseRef | None, row: Row
-    ) -> Generator[Ask, Replay, tuple[Row, ...]]:
+    ) -> Generator[Query, Answer, tuple[Row, ...]]:
         """The base's agent by the rules and the k of n of the base: what is known, and where there is somebody to blame
         for a model's answer of today, a model's answer of today as well."""
         agent = base.plan.agent(theirs.dataset.agent)

@@ -6,7 +6,7 @@ In: a `Plan` and a CEL engine; then one answer after the other. Out: a `Trial` f
     asks = judge_case(rules, CaseRef(plan.root, dataset, case), agent)      # a generator
     replay(next(asks), answers)                                          # its first question
 
-A row is made by a generator that asks for one answer at a time: it yields an `Ask`, is sent the `Replay`, and returns
+A row is made by a generator that asks for one answer at a time: it yields a `Query`, is sent the `Answer`, and returns
 the row. So the same code judges what is recorded and what a model is asked for, one by one or many at once.
 """
 
@@ -53,12 +53,12 @@ from runback_gate.policy.rubric import (
     read_points,
     ungraded,
 )
-from runback_gate.replay.evidence import Ask, Evidence, Question, Replay, compare_requests
+from runback_gate.replay.evidence import Answer, Evidence, Query, ReplayRequest, compare_requests
 from runback_gate.rubric import Rubric
 from runback_gate.step import Response, Source, Step, to_json
 from runback_gate.summary import summarize
 
-RowTask = Generator[Ask, Replay, Row]
+RowTask = Generator[Query, Answer, Row]
 """The making of one row: it asks for answers and returns the row."""
 
 
@@ -123,8 +123,8 @@ class Rules:
         ref: CaseRef,
         agent: Agent,
         step: Step,
-        question: Question,
-        answer: Replay,
+        question: ReplayRequest,
+        answer: Answer,
         grades: Mapping[Decider, Grade] = MappingProxyType({}),
     ) -> Judgement:
         """What the rules say of one answer; nothing when there is none. Checks are those that this revision has."""
@@ -150,7 +150,7 @@ class Rules:
         asked = self.plan.more.of(case.trials or self.plan.gate.trials)
         return Count(asked.needed, asked.n, self.plan.more.cap)
 
-    def risk(self, ref: CaseRef, agent: Agent, step: Step, question: Question) -> int:
+    def risk(self, ref: CaseRef, agent: Agent, step: Step, question: ReplayRequest) -> int:
         """How likely a change shows in a case: a changed prompt or model before others, then what policies concern."""
         now, then = question.request, step.request
         changed = now.model != then.model or now.system != then.system
@@ -165,7 +165,7 @@ class Rules:
         """The kinds of an incomplete answer that are judged all the same."""
         return frozenset(self.plan.gate.allow) | case.allow
 
-    def _keep(self, ref: CaseRef, agent: Agent, asked: Ask, answer: Replay) -> None:
+    def _keep(self, ref: CaseRef, agent: Agent, asked: Query, answer: Answer) -> None:
         """Remember an answer that is no recording, for what is said of all answers in the end."""
         if answer.response is None or answer.evidence is Evidence.RECORDED:
             return
@@ -193,7 +193,7 @@ class Rules:
         rules = () if checks is None else checks.rules
         return [(rule, rule.decider) for rule in rules if isinstance(rule.decider, RubricDecider)]
 
-    def trial(self, ref: CaseRef, agent: Agent, asked: Ask, answer: Replay) -> Generator[Ask, Replay, Trial]:
+    def trial(self, ref: CaseRef, agent: Agent, asked: Query, answer: Answer) -> Generator[Query, Answer, Trial]:
         """Judge one answer, with the waivers of this revision; judge models are asked where a check wants it."""
         grades: dict[Decider, Grade] = {}
         if answer.response is not None and answer.response.error is None:
@@ -215,7 +215,7 @@ class Rules:
             verdict=trial_verdict(judgement.judged, findings, answered=answered),
             request=asked.question.digest,
             answer="" if answer.response is None else summarize(answer.response),
-            stored=answer.answer,
+            stored=answer.stored_digest,
             note=note,
             latency_ms=None if answer.response is None else answer.response.latency_ms,
             cost_usd=None if answer.response is None else answer.response.cost_usd,
@@ -226,7 +226,7 @@ class Rules:
         )
 
 
-def _grade(rule: Rule, rubric: Rubric, asked: Ask, response: Response) -> Generator[Ask, Replay, Grade]:
+def _grade(rule: Rule, rubric: Rubric, asked: Query, response: Response) -> Generator[Query, Answer, Grade]:
     """Ask a judge model about an answer, sample by sample; the question is the same wherever the answer is."""
     if not rubric.allowSelf and is_self(rubric, asked.question.request.model or response.model):
         return ungraded(rubric, rule.id, "it is the model under test (allowSelf: true allows that)")
@@ -234,15 +234,15 @@ def _grade(rule: Rule, rubric: Rubric, asked: Ask, response: Response) -> Genera
         request = judge_request(rubric, response)
     except ValueError as error:
         return ungraded(rubric, rule.id, str(error))
-    question = Question(request, digest(to_json(request)), False, "")
+    question = ReplayRequest(request, digest(to_json(request)), False, "")
     step = Step(asked.step.agent, request, Response(), Source("", 0, "exact"))
     samples: list[Points] = []
     stored: list[str | None] = []
     for sample in range(rubric.samples):
         left = rubric.samples - sample
-        reply = yield Ask(step, question, sample, live=asked.live, risk=asked.risk, least=left, most=left)
+        reply = yield Query(step, question, sample, live=asked.live, risk=asked.risk, least=left, most=left)
         samples.append(Points((), reply.note) if reply.response is None else read_points(rubric, reply.response))
-        stored.append(reply.answer)
+        stored.append(reply.stored_digest)
     return grade_samples(rubric, rule.id, question.digest, samples, stored)
 
 
@@ -256,7 +256,7 @@ def judge_case(
         ref: the case.
         agent: the config that is asked.
         live: whether a model may be asked for what is not known.
-        fresh: whether the recorded answer is not enough, see `Ask`.
+        fresh: whether the recorded answer is not enough, see `Query`.
         k_of_n: trials, where they are not those of the case or the gate.
 
     Raises:
@@ -268,7 +268,7 @@ def judge_case(
     count = Count(1, 1, 0) if recorded else rules.count(ref.case, k_of_n)
     judges = tuple(empty_request(item.rubric) for _, item in rules.rubrics(ref) for _ in range(item.rubric.samples))
     risk = rules.risk(ref, agent, step, question)
-    first = Ask(step, question, 0, live=live, fresh=fresh, risk=risk, judges=judges)
+    first = Query(step, question, 0, live=live, fresh=fresh, risk=risk, judges=judges)
     trials: list[Trial] = []
     responses: list[Response | None] = []
     verdict = None
@@ -308,7 +308,7 @@ def judge_case(
 
 
 def _told(
-    bodies: Bodies, step: Step, question: Question, trials: Sequence[Trial], responses: Sequence[Response | None]
+    bodies: Bodies, step: Step, question: ReplayRequest, trials: Sequence[Trial], responses: Sequence[Response | None]
 ) -> dict[str, Any]:
     """What was asked and answered in full, then and now, kept for whoever has to decide a row."""
     bodies.add(to_json(question.request))

@@ -19,7 +19,7 @@ from decimal import Decimal
 
 from runback_gate.canonical import plain_bytes
 from runback_gate.errors import UnaskableError
-from runback_gate.replay.evidence import Ask
+from runback_gate.replay.evidence import Query
 from runback_gate.replay.prices import Price, amount, cost
 from runback_gate.step import Request, Usage, to_json
 
@@ -98,7 +98,7 @@ class Forecast:
         self._seen: dict[tuple[str, int], bool] = {}
         self._models: dict[str, _Counts] = {}
 
-    def add(self, ask: Ask) -> None:
+    def add(self, ask: Query) -> None:
         """Take in the first question of a row that a model must answer, and those that may follow."""
         request = ask.question.request
         for ahead in range(ask.most):
@@ -136,7 +136,7 @@ def _line(model: str, counts: _Counts, price_for: PriceFor) -> Line:
     return Line(model, counts.least, counts.most, counts.asked, counts.answered, usd, why)
 
 
-def _expected(ask: Ask) -> Usage:
+def _expected(ask: Query) -> Usage:
     """Tokens that the question is likely to take: those of the recorded answer, where they are known."""
     recorded, limit = ask.step.response.usage, _limit(ask.question.request)
     asked, answered = recorded.input_tokens, recorded.output_tokens
@@ -146,7 +146,7 @@ def _expected(ask: Ask) -> Usage:
     )
 
 
-def most_usd(ask: Ask, price: Price | None) -> Decimal | None:
+def most_usd(ask: Query, price: Price | None) -> Decimal | None:
     """US dollars that one question may cost at the most, by all that is known before it is asked; None if unpriced."""
     expected, limit = _expected(ask), _limit(ask.question.request)
     asked = max(expected.input_tokens or 0, _input(ask.question.request))

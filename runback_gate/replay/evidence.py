@@ -1,10 +1,10 @@
 """Evidence: which answer a case has under an agent config, decided by the digest of its request.
 
-In: the recorded step, the request that it asks now, and a store of earlier answers. Out: `Replay`s, one a trial.
+In: the recorded step, the request that it asks now, and a store of earlier answers. Out: `Answer`s, one a trial.
 
     question = compare_requests(step, ask(agent, step))
     question.recorded                                     # True: the request is the recorded one, so its answer counts
-    replay(Ask(step, question, trial=0), answers=cache)
+    replay(Query(step, question, trial=0), answers=cache)
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Answers(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ReplayRequest:
     """What a case asks now, held against what was recorded."""
 
     request: Request
@@ -53,22 +53,22 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Replay:
+class Answer:
     """The answer of one trial, or why there is none."""
 
     evidence: Evidence
     response: Response | None
     note: str
-    answer: str | None = None
+    stored_digest: str | None = None
     """Digest of the cache entry, when there is one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class Query:
     """One answer that the gate wants: a trial of a question."""
 
     step: Step
-    question: Question
+    question: ReplayRequest
     trial: int
     """From 0."""
     live: bool = True
@@ -90,26 +90,26 @@ class Ask:
         return self.question.digest, self.trial
 
 
-def compare_requests(step: Step, request: Request) -> Question:
+def compare_requests(step: Step, request: Request) -> ReplayRequest:
     """Hold the request that is asked now against the recorded one, leaving out what the source did not keep."""
     now = digest(to_json(request))
     if step.source.grade == "view-only":
-        return Question(request, now, False, "the recording is view-only: it can be read, not judged")
+        return ReplayRequest(request, now, False, "the recording is view-only: it can be read, not judged")
     if not step.source.run:
-        return Question(request, now, False, "nothing was recorded: the conversation is written by hand")
+        return ReplayRequest(request, now, False, "nothing was recorded: the conversation is written by hand")
     unknown = step.source.unknown
     if request.messages != step.request.messages:
-        return Question(request, now, False, "request.messages differs from the recording")
+        return ReplayRequest(request, now, False, "request.messages differs from the recording")
     # A config swaps these fields only.
     fields = [name for name in REQUEST_FIELDS if name not in unknown]
     bare = _lacks_provider(step.request.model, request.model)
     compared = replace(request, model=step.request.model) if bare else request
     if _same(step.request, compared, fields):
         lacking = (*unknown, *(("the model's provider",) if bare else ()))
-        return Question(request, now, True, f"{', '.join(lacking)} unknown" if lacking else "")
+        return ReplayRequest(request, now, True, f"{', '.join(lacking)} unknown" if lacking else "")
     place = first_difference(_known(step.request, fields), _known(compared, fields))
     how = " in nothing but line ends (CR LF and LF)" if place == "system" and _one_text(step.request, request) else ""
-    return Question(request, now, False, f"request.{place} differs from the recording{how}")
+    return ReplayRequest(request, now, False, f"request.{place} differs from the recording{how}")
 
 
 def _lacks_provider(recorded: str | None, asked: str | None) -> bool:
@@ -132,7 +132,7 @@ def _known(request: Request, fields: Sequence[RequestField]) -> dict[str, JsonVa
     return {name: to_json(getattr(request, name)) for name in fields}
 
 
-def replay(ask: Ask, answers: Answers) -> Replay:
+def replay(ask: Query, answers: Answers) -> Answer:
     """The answer of one trial: the recorded one, else an earlier one, else none. No model is asked.
 
     Raises:
@@ -140,10 +140,10 @@ def replay(ask: Ask, answers: Answers) -> Replay:
     """
     step, question = ask.step, ask.question
     if question.recorded and not ask.fresh:
-        return Replay(Evidence.RECORDED, step.response, question.note)
+        return Answer(Evidence.RECORDED, step.response, question.note)
     if step.source.grade == "view-only":
-        return Replay(Evidence.MISSING, None, question.note)
+        return Answer(Evidence.MISSING, None, question.note)
     if found := answers.get(question.digest, ask.trial):
-        return Replay(Evidence.CACHED, found[0], question.note, found[1])
+        return Answer(Evidence.CACHED, found[0], question.note, found[1])
     note = "; ".join(part for part in (question.note, "no answer to it is known") if part)
-    return Replay(Evidence.MISSING, None, note)
+    return Answer(Evidence.MISSING, None, note)

@@ -22,7 +22,7 @@ from runback_gate.errors import ProviderError
 from runback_gate.step import Request, Response
 
 if TYPE_CHECKING:
-    from runback_gate.replay.providers.model import Model, Outside
+    from runback_gate.replay.providers.model import Model, Runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Retry:
     def __init__(
         self,
         model: Model,
-        outside: Outside,
+        outside: Runtime,
         throttle: Throttle,
         *,
         deadline: float,

@@ -20,8 +20,8 @@ from runback_gate.documents import API_VERSION, write_atomic
 from runback_gate.gate.judge import RowTask
 from runback_gate.gate.run import Driver
 from runback_gate.gate.verdict import Row
+from runback_gate.replay.evidence import Answer, Query, replay
 from runback_gate.replay.evidence import Answers as Store
-from runback_gate.replay.evidence import Ask, Replay, replay
 from runback_gate.step import Message, Request, Response, Run, Source, Step, Tool, ToolCall, to_json
 
 AGENT = "support"
@@ -101,7 +101,7 @@ def in_turn(answers: Store) -> Driver:
     return drive
 
 
-def run_to_row(task: RowTask, answer: Callable[[Ask], Replay]) -> Row:
+def run_to_row(task: RowTask, answer: Callable[[Query], Answer]) -> Row:
     """Make one row, each of its questions answered by a function."""
     try:
         asked = next(task)

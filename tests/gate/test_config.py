@@ -9,9 +9,9 @@ import pytest
 
 from runback_gate.canonical import digest_bytes
 from runback_gate.errors import DocumentError, InputError
-from runback_gate.gate.config import Budget, Gate, Provider, load_gate
+from runback_gate.gate.config import Budget, Gate, ProviderSpec, load_gate
 from runback_gate.replay.prices import Price
-from runback_gate.replay.providers import Provider as Endpoint
+from runback_gate.replay.providers import Provider
 from runback_gate.testing import sample_case, sample_step, write_document, write_gate
 
 FILES = {"agents": ["agents/*.yaml"], "datasets": ["datasets/*.yaml"]}
@@ -65,13 +65,13 @@ def test_all_that_can_be_written(tmp_path: Path) -> None:
         },
     )
     assert {name: provider.endpoint() for name, provider in gate.providers.items()} == {
-        "openai": Endpoint("https://api.example.com/v1", ("gpt-*",), "EXAMPLE_KEY"),
-        "claude": Endpoint(None, ("*",), None, "litellm", 30.0, 4, {"sonnet*": Price("3", "15.00")}),
+        "openai": Provider("https://api.example.com/v1", ("gpt-*",), "EXAMPLE_KEY"),
+        "claude": Provider(None, ("*",), None, "litellm", 30.0, 4, {"sonnet*": Price("3", "15.00")}),
     }
     assert (gate.policies, gate.waivers) == (("policies/*.yaml",), ("waivers/*.yaml",))
     assert (gate.trials.n, gate.trials.needed) == (3, 2)
     assert (gate.block, gate.budget) == ("all", Budget(usd="2.00", seconds=900, calls=500))
-    assert gate.providers["openai"] == Provider.model_validate(PROVIDER)
+    assert gate.providers["openai"] == ProviderSpec.model_validate(PROVIDER)
     assert gate.document.mark(("spec", "block")).path == "runback.yaml"
 
 
@@ -100,7 +100,10 @@ def test_all_that_can_be_written(tmp_path: Path) -> None:
         ({"providers": {"a": {**PROVIDER, "apiKey": "sk-123"}}}, "unknown field 'apiKey' (did you mean 'apiKeyEnv'?)"),
         ({"providers": {"a": {**PROVIDER, "models": []}}}, "spec.providers.a.models must not be empty"),
         ({"providers": {"a": {"models": ["*"]}}}, "spec.providers.a: baseUrl is missing"),
-        ({"providers": {"a": {**PROVIDER, "api": "grpc"}}}, "spec.providers.a.api: expected 'openai' or 'litellm'"),
+        (
+            {"providers": {"a": {**PROVIDER, "api": "grpc"}}},
+            "spec.providers.a.api: expected 'openai', 'openai-responses', 'anthropic'",
+        ),
         ({"providers": {"a": {**PROVIDER, "baseUrl": "https://a.com/v1?key=1"}}}, "baseUrl does not have the form"),
         (
             {"providers": {"a": {**PROVIDER, "prices": {"*": {"input": "1"}}}}},

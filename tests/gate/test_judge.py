@@ -15,7 +15,7 @@ from runback_gate.gate.judge import Count
 from runback_gate.gate.plan import load_plan
 from runback_gate.gate.run import run_gate
 from runback_gate.gate.verdict import Row, Verdict
-from runback_gate.replay.evidence import Ask, Evidence, Replay
+from runback_gate.replay.evidence import Answer, Evidence, Query
 from runback_gate.step import Response
 from runback_gate.testing import Answers, in_turn, run_to_row, sample_call, sample_case, sample_step, write_gate
 
@@ -32,14 +32,14 @@ class Judge:
 
     def __init__(self, *replies: Response | None) -> None:
         self.replies = list(replies)
-        self.asked: list[Ask] = []
+        self.asked: list[Query] = []
 
-    def __call__(self, ask: Ask) -> Replay:
+    def __call__(self, ask: Query) -> Answer:
         if ask.question.recorded and not ask.fresh:
-            return Replay(Evidence.RECORDED, ask.step.response, "")
+            return Answer(Evidence.RECORDED, ask.step.response, "")
         self.asked.append(ask)
         reply = self.replies[ask.trial]
-        return Replay(
+        return Answer(
             Evidence.MISSING if reply is None else Evidence.LIVE, reply, "the judge is down", f"sha256:{ask.trial}"
         )
 

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from runback_gate.replay.evidence import Ask, Evidence, compare_requests, replay
+from runback_gate.replay.evidence import Evidence, Query, compare_requests, replay
 from runback_gate.step import Message, Request, Response, Source, Step, Tool
 
 REQUEST = Request("openai/m", "Be kind.", (Message("user", "hi"),), (Tool("t"),), {"temperature": 0.5})
@@ -32,7 +32,7 @@ def step(**source: object) -> Step:
 def test_the_identical_request_has_recorded_evidence() -> None:
     """Nothing changed: the recorded answer counts, also where the cache knows another."""
     question = compare_requests(STEP, REQUEST)
-    found = replay(Ask(STEP, question, 0), Answers(Response("other")))
+    found = replay(Query(STEP, question, 0), Answers(Response("other")))
     assert (found.evidence, found.response, found.note) == (Evidence.RECORDED, STEP.response, "")
 
 
@@ -52,10 +52,10 @@ def test_a_changed_request_has_none(change: dict[str, object], place: str) -> No
     question = compare_requests(STEP, dataclasses.replace(REQUEST, **change))  # type: ignore[arg-type]
     assert not question.recorded
     assert question.note == f"{place} differs from the recording"
-    assert replay(Ask(STEP, question, 0), Answers()).evidence is Evidence.MISSING
-    cached = replay(Ask(STEP, question, 2), Answers(Response("other")))
+    assert replay(Query(STEP, question, 0), Answers()).evidence is Evidence.MISSING
+    cached = replay(Query(STEP, question, 2), Answers(Response("other")))
     assert (cached.evidence, cached.response) == (Evidence.CACHED, Response("other"))
-    assert cached.answer == f"{question.digest}/2"
+    assert cached.stored_digest == f"{question.digest}/2"
 
 
 @pytest.mark.parametrize("end", ["\r\n", "\r"])
@@ -110,7 +110,7 @@ def test_what_the_source_did_not_keep_is_named() -> None:
 def test_view_only_recordings_are_never_judged() -> None:
     """Not even an identical request, not even with an answer in the cache."""
     question = compare_requests(step(grade="view-only"), REQUEST)
-    found = replay(Ask(step(grade="view-only"), question, 0), Answers(Response("x")))
+    found = replay(Query(step(grade="view-only"), question, 0), Answers(Response("x")))
     assert found.evidence is Evidence.MISSING
     assert "view-only" in found.note
 
@@ -119,4 +119,4 @@ def test_a_conversation_by_hand_has_no_recorded_answer() -> None:
     """It needs an answer from the cache or the model."""
     question = compare_requests(step(run=""), REQUEST)
     assert not question.recorded
-    assert replay(Ask(step(run=""), question, 0), Answers(Response("x"))).evidence is Evidence.CACHED
+    assert replay(Query(step(run=""), question, 0), Answers(Response("x"))).evidence is Evidence.CACHED

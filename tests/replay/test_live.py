@@ -13,10 +13,11 @@ from runback_gate.canonical import digest
 from runback_gate.errors import ErrorKind, ProviderError, UnaskableError, WriteError
 from runback_gate.replay.cache import ResponseCache
 from runback_gate.replay.estimate import Estimate
-from runback_gate.replay.evidence import Ask, Question, Replay
-from runback_gate.replay.live import KEPT, Halt, Live, Settings, Source
+from runback_gate.replay.evidence import Answer, Query, ReplayRequest
+from runback_gate.replay.known import Settings, StopSignal
+from runback_gate.replay.live import KEPT, LiveDriver, Source
 from runback_gate.replay.prices import Price, cost
-from runback_gate.replay.providers import Outside
+from runback_gate.replay.providers import Runtime
 from runback_gate.replay.retry import Notice
 from runback_gate.replay.spend import Limits, Spend
 from runback_gate.step import Message, Request, Response, Step, Usage, to_json
@@ -71,23 +72,23 @@ class Clock:
     now: float = 0.0
 
     @property
-    def outside(self) -> Outside:
-        return Outside(lambda: self.now, asyncio.sleep, lambda: 0.0)
+    def outside(self) -> Runtime:
+        return Runtime(lambda: self.now, asyncio.sleep, lambda: 0.0)
 
 
-def ask(text: str, trial: int = 0, *, model: str | None = "local/m", recorded: bool = False, **more: Any) -> Ask:
+def ask(text: str, trial: int = 0, *, model: str | None = "local/m", recorded: bool = False, **more: Any) -> Query:
     request = Request(model, None, (Message("user", text),), parameters={"max_tokens": 1000})
     step = Step("a", request, Response("then"), Origin("run", 0, "exact"))
-    return Ask(step, Question(request, digest(to_json(request)), recorded, ""), trial, **more)
+    return Query(step, ReplayRequest(request, digest(to_json(request)), recorded, ""), trial, **more)
 
 
-Row = tuple[Replay, ...]
+Row = tuple[Answer, ...]
 
 
-def row(*asks: Ask) -> Callable[[], Generator[Ask, Replay, Row]]:
+def row(*asks: Query) -> Callable[[], Generator[Query, Answer, Row]]:
     """A row that wants these answers, one after the other."""
 
-    def start() -> Generator[Ask, Replay, Row]:
+    def start() -> Generator[Query, Answer, Row]:
         found = []
         for item in asks:
             found.append((yield item))
@@ -100,12 +101,14 @@ def texts(found: Row) -> list[str]:
     return [f"{item.evidence}: {item.response.text if item.response else item.note}" for item in found]
 
 
-def live(fake: Fake | None, store: ResponseCache | None = None, clock: Clock | None = None, **settings: Any) -> Live:
+def live(
+    fake: Fake | None, store: ResponseCache | None = None, clock: Clock | None = None, **settings: Any
+) -> LiveDriver:
     source = None if fake is None else Source(fake.connect, (clock or Clock()).outside)
-    return Live(store, source, Settings(**settings))
+    return LiveDriver(store, source, Settings(**settings))
 
 
-def drive(made: Live, works: Sequence[Callable[[], Generator[Ask, Replay, Row]]]) -> list[list[str]]:
+def drive(made: LiveDriver, works: Sequence[Callable[[], Generator[Query, Answer, Row]]]) -> list[list[str]]:
     """The texts of every row, in the order of the works; each comes exactly once."""
     found = list(made(works))
     assert sorted(index for index, _ in found) == list(range(len(works)))
@@ -271,17 +274,17 @@ def test_the_riskiest_first() -> None:
 @pytest.mark.parametrize("answers", [0, 1, 7])
 def test_a_run_that_is_ended(answers: int, tmp_path: Any) -> None:
     """Whenever it ends every row is there: what was answered counts, the rest says why; the next run goes on."""
-    halt = Halt()
+    stop_signal = StopSignal()
 
     def says(text: str) -> Response:
         if len(fake.asked) > answers:
-            halt.set("interrupted")
+            stop_signal.set("interrupted")
         return Response(text)
 
     fake = Fake(says)
     store = ResponseCache(tmp_path)
     works = [row(ask(f"q{number}"), ask(f"q{number}", 1)) for number in range(20)]
-    made = Live(store, Source(fake.connect, Clock().outside), Settings(in_flight=3), halt)
+    made = LiveDriver(store, Source(fake.connect, Clock().outside), Settings(in_flight=3), stop_signal)
     shown = drive(made, works)
     assert fake.closed == 1
     stored = sum(not item.is_request for item in store.stored())
@@ -295,11 +298,11 @@ def test_a_run_that_is_ended(answers: int, tmp_path: Any) -> None:
 
 def test_ended_before_it_began() -> None:
     """A run that is to end at once asks nothing and reads nothing."""
-    halt = Halt()
-    halt.set("interrupted")
-    halt.set("terminated")
+    stop_signal = StopSignal()
+    stop_signal.set("interrupted")
+    stop_signal.set("terminated")
     fake = Fake()
-    made = Live(None, Source(fake.connect, Clock().outside), None, halt)
+    made = LiveDriver(None, Source(fake.connect, Clock().outside), None, stop_signal)
     assert drive(made, [row(ask("a", recorded=True))]) == [["missing: interrupted"]]
     assert fake.asked == []
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from runback_gate.errors import ErrorKind, ProviderError
-from runback_gate.replay.providers import Outside
+from runback_gate.replay.providers import Runtime
 from runback_gate.replay.retry import Patience, Retry, Throttle
 from runback_gate.step import Request, Response
 
@@ -44,8 +44,8 @@ class World:
                 future.set_result(None)
 
     @property
-    def outside(self) -> Outside:
-        return Outside(clock=lambda: self.now, sleep=self.sleep, chance=lambda: self.chance)
+    def outside(self) -> Runtime:
+        return Runtime(clock=lambda: self.now, sleep=self.sleep, chance=lambda: self.chance)
 
 
 class Scripted:

@@ -14,7 +14,7 @@ from typing import Any
 
 from runback_gate.dataset.document import Trials
 from runback_gate.documents import Pointer
-from runback_gate.gate.config import Budget, Gate, Provider
+from runback_gate.gate.config import Budget, Gate, ProviderSpec
 from runback_gate.gate.weakening.model import UNSET, Files, Weakening, change, differences, listed
 from runback_gate.name_pattern import covers
 
@@ -61,7 +61,7 @@ def wider_allow(
         yield files.weakening("allow-widened", subject, message, pointer)
 
 
-def _weaker_provider(files: Files, name: str, old: Provider | None, new: Provider) -> Iterator[Weakening]:
+def _weaker_provider(files: Files, name: str, old: ProviderSpec | None, new: ProviderSpec) -> Iterator[Weakening]:
     pointer, subject = ("spec", "providers", name), f"providers.{name}"
     if old is None:
         yield files.weakening(

@@ -19,18 +19,18 @@ from __future__ import annotations
 
 from runback_gate.errors import ErrorKind, ProviderError, UnaskableError
 from runback_gate.replay.prices import Price
-from runback_gate.replay.providers.model import Model, Outside, Provider, ProviderApi, real_world
+from runback_gate.replay.providers.model import Model, Provider, ProviderApi, Runtime, real_world
 from runback_gate.replay.providers.models import Models, open_models
 
 __all__ = [
     "ErrorKind",
     "Model",
     "Models",
-    "Outside",
     "Price",
     "Provider",
     "ProviderApi",
     "ProviderError",
+    "Runtime",
     "UnaskableError",
     "open_models",
     "real_world",

@@ -2,9 +2,9 @@
 
 In: a `Provider`, its key, the time. Out: one `Model` a name, all of them on the connections of one session.
 
-    endpoint = Endpoint("openai", provider, key, outside, deadline=math.inf)
-    response = await endpoint.model("gpt-4o-mini").answer(request)
-    await endpoint.close()
+    connection = Connection("openai", provider, key, outside, deadline=math.inf)
+    response = await connection.model("gpt-4o-mini").answer(request)
+    await connection.close()
 
 Redirects are not followed: the key would go along. An answer is read up to 8 MiB, and every call has an end.
 """
@@ -24,7 +24,7 @@ from runback_gate.replay.prices import cost, price_of
 from runback_gate.replay.providers.address import ADDRESSES
 from runback_gate.replay.providers.failure import failure, no_answer
 from runback_gate.replay.providers.key_guard import KeyGuard
-from runback_gate.replay.providers.model import Outside, Provider
+from runback_gate.replay.providers.model import Provider, Runtime
 from runback_gate.replay.providers.question import note_unsent, sendable
 from runback_gate.replay.providers.signature import Signer
 from runback_gate.step import Request, Response
@@ -36,7 +36,7 @@ _MAX_ERROR_BYTES = 64 << 10
 _STREAMS = frozenset(("text/event-stream", "application/vnd.amazon.eventstream"))
 
 
-class Endpoint:
+class Connection:
     """One provider: its session, its key, what it was seen not to honour."""
 
     def __init__(
@@ -44,7 +44,7 @@ class Endpoint:
         name: str,
         provider: Provider,
         key: str | None,
-        outside: Outside,
+        outside: Runtime,
         *,
         deadline: float,
         proxy: str | None = None,
@@ -67,7 +67,7 @@ class Endpoint:
         self._session: aiohttp.ClientSession | None = None
 
     def model(self, name: str) -> DirectModel:
-        """A model of this endpoint, by the name that the endpoint knows."""
+        """A model of this connection, by the name that the connection knows."""
         return DirectModel(self, name)
 
     async def close(self) -> None:
@@ -156,12 +156,12 @@ class Endpoint:
 
 
 class DirectModel:
-    """One model of an endpoint."""
+    """One model of a connection."""
 
-    def __init__(self, endpoint: Endpoint, name: str) -> None:
-        self._endpoint = endpoint
+    def __init__(self, connection: Connection, name: str) -> None:
+        self._connection = connection
         self._name = name
-        self._price = price_of(name, endpoint.provider.prices)
+        self._price = price_of(name, connection.provider.prices)
         self._fingerprints: dict[str, None] = {}
         self._notes: dict[str, None] = {}
 
@@ -172,19 +172,19 @@ class DirectModel:
 
     async def answer(self, request: Request) -> Response:
         """Ask once; see `Model`."""
-        endpoint = self._endpoint
-        asked, unsent = sendable(request, endpoint.api)
-        response = await endpoint.post(self._name, endpoint.wire_format.write_request(asked, self._name))
+        connection = self._connection
+        asked, unsent = sendable(request, connection.api)
+        response = await connection.post(self._name, connection.wire_format.write_request(asked, self._name))
         if "seed" in asked.parameters:
             self._note_seed(response.extra.get("system_fingerprint"))
         return note_unsent(dataclasses.replace(response, cost_usd=cost(self._price, response.usage)), unsent)
 
     async def close(self) -> None:
-        """Close the connections of the endpoint."""
-        await self._endpoint.close()
+        """Close the connections of the connection."""
+        await self._connection.close()
 
     def _note_seed(self, fingerprint: str | None) -> None:
-        who = f"{self._endpoint.name}/{self._name}"
+        who = f"{self._connection.name}/{self._name}"
         if fingerprint is None:
             self._notes[f"{who} does not say whether it honours the seed (no system_fingerprint)"] = None
             return

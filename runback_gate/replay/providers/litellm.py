@@ -2,8 +2,8 @@
 
 In: a `Provider`, its key, the time. Out: one `Model` a name, as of `direct`.
 
-    endpoint = Endpoint("anthropic", provider, key, outside, deadline=math.inf)
-    response = await endpoint.model("claude-sonnet-4-5").answer(request)
+    connection = Connection("anthropic", provider, key, outside, deadline=math.inf)
+    response = await connection.model("claude-sonnet-4-5").answer(request)
 
 litellm is imported at the first question: it costs seconds and 200 MB. It never retries, it reads no price list from
 the network, and it gets no argument but those that are listed here: an agent file could otherwise name a host for the
@@ -25,7 +25,7 @@ from runback_gate.errors import ErrorKind, ProviderError, RunbackError, Unaskabl
 from runback_gate.replay.prices import amount, cost, price_of
 from runback_gate.replay.providers.failure import kind_of, no_answer, retry_after
 from runback_gate.replay.providers.key_guard import KeyGuard
-from runback_gate.replay.providers.model import Outside, Provider
+from runback_gate.replay.providers.model import Provider, Runtime
 from runback_gate.replay.providers.question import note_unsent, sendable
 from runback_gate.step import Request, Response
 from runback_gate.wire import openai_chat
@@ -52,10 +52,10 @@ _GRACE = 2.0
 _MAX_SAID = 300
 
 
-class Endpoint:
+class Connection:
     """One provider."""
 
-    def __init__(self, name: str, provider: Provider, key: str | None, outside: Outside, *, deadline: float) -> None:
+    def __init__(self, name: str, provider: Provider, key: str | None, outside: Runtime, *, deadline: float) -> None:
         self.name = name
         self.provider = provider
         self._guard = KeyGuard(key)
@@ -172,10 +172,10 @@ class Endpoint:
 class LitellmModel:
     """One model of a provider."""
 
-    def __init__(self, endpoint: Endpoint, name: str) -> None:
-        self._endpoint = endpoint
+    def __init__(self, connection: Connection, name: str) -> None:
+        self._connection = connection
         self._name = name
-        self._price = price_of(name, endpoint.provider.prices)
+        self._price = price_of(name, connection.provider.prices)
         self._notes: dict[str, None] = {}
 
     @property
@@ -187,13 +187,13 @@ class LitellmModel:
         """Ask once; see `Model`."""
         asked, unsent = sendable(request, "openai.chat")
         body = self._heeded(openai_chat.write_request(asked, self._name))
-        response, known = await self._endpoint.complete(self._name, body)
+        response, known = await self._connection.complete(self._name, body)
         own = cost(self._price, response.usage)
         return note_unsent(dataclasses.replace(response, cost_usd=known if own is None else own), unsent)
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._endpoint.close()
+        await self._connection.close()
 
     def _heeded(self, body: dict[str, Any]) -> dict[str, Any]:
         """The body without what only steers the transport, and without sampling parameters that the model lacks."""
@@ -201,11 +201,11 @@ class LitellmModel:
         names = sent.keys() - {"model", "messages", "tools"}
         if foreign := sorted(names - PARAMETERS):
             raise ProviderError("refused", f"parameters.{foreign[0]} is not passed on to litellm")
-        supported = self._endpoint.supported(self._name)
+        supported = self._connection.supported(self._name)
         for name in sorted(names & SAMPLING) if supported is not None else ():
             if name not in supported:  # type: ignore[operator]
                 del sent[name]
-                self._notes[f"{self._endpoint.name}/{self._name} does not honour {name}: it was left out"] = None
+                self._notes[f"{self._connection.name}/{self._name} does not honour {name}: it was left out"] = None
         return sent
 
 

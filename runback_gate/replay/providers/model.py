@@ -1,6 +1,6 @@
 """What a provider is, and what it is to ask a model.
 
-In: nothing. Out: the values `Provider` and `Outside`, and the protocol `Model` that every provider keeps.
+In: nothing. Out: the values `Provider` and `Runtime`, and the protocol `Model` that every provider keeps.
 
     class Echo:                                             # a Model
         notes = ()
@@ -43,6 +43,23 @@ class Model(Protocol):
         """Close connections; a later question opens new ones."""
 
 
+class ModelPool(Protocol):
+    """Models by name, such as `replay.providers.Models`."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What they were seen not to honour."""
+
+    def model_for(self, name: str) -> Model:
+        """The model of a name; raises UnaskableError when it may not or cannot be asked."""
+
+    def price_for(self, name: str) -> Price | None:
+        """What it costs, None when that is not known; raises UnaskableError when it may not be asked."""
+
+    async def close(self) -> None:
+        """Close the connections."""
+
+
 @dataclass(frozen=True, slots=True)
 class Provider:
     """An endpoint of the gate config."""
@@ -64,7 +81,7 @@ class Provider:
 
 
 @dataclass(frozen=True, slots=True)
-class Outside:
+class Runtime:
     """The outside world: clock, sleep, chance."""
 
     clock: Callable[[], float]
@@ -75,10 +92,10 @@ class Outside:
     """A number in [0, 1)."""
 
 
-def real_world() -> Outside:
+def real_world() -> Runtime:
     """The machine's clock, the event loop's sleep, the system's chance."""
     # A run that asks no model does without.
     import asyncio  # noqa: PLC0415
     import random  # noqa: PLC0415, TID251  here is the edge from which it is handed down
 
-    return Outside(clock=time.monotonic, sleep=asyncio.sleep, chance=random.SystemRandom().random)
+    return Runtime(clock=time.monotonic, sleep=asyncio.sleep, chance=random.SystemRandom().random)

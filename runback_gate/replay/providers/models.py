@@ -18,7 +18,7 @@ from runback_gate.documents import quoted, suggestion
 from runback_gate.errors import UnaskableError
 from runback_gate.name_pattern import matches_name
 from runback_gate.replay.prices import Price, price_of
-from runback_gate.replay.providers.model import Model, Outside, Provider
+from runback_gate.replay.providers.model import Model, Provider, Runtime
 from runback_gate.replay.retry import PATIENCE, Notice, Patience, Retry, Throttle
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ GATE_FILE = "runback.yaml"
 _NAME = re.compile(r"[A-Za-z0-9][\w.:@+-]*(?:/[\w.:@+-]+)*", re.ASCII)
 
 
-class _Endpoint(Protocol):
+class _Connection(Protocol):
     def model(self, name: str) -> Model: ...
 
     async def close(self) -> None: ...
@@ -42,7 +42,7 @@ class Models:
         self,
         providers: Mapping[str, Provider],
         environ: Mapping[str, str],
-        outside: Outside,
+        outside: Runtime,
         *,
         deadline: float,
         patience: Patience,
@@ -54,7 +54,7 @@ class Models:
         self._deadline = deadline
         self._patience = patience
         self._notice = notice
-        self._endpoints: dict[str, _Endpoint] = {}
+        self._connections: dict[str, _Connection] = {}
         self._throttles: dict[str, Throttle] = {}
         self._places: dict[str, asyncio.Semaphore] = {}
         self._models: dict[str, Model] = {}
@@ -67,11 +67,11 @@ class Models:
         """
         if name not in self._models:
             provider, model = self._listed(name)
-            if provider not in self._endpoints:
-                self._endpoints[provider] = self._open(provider)
+            if provider not in self._connections:
+                self._connections[provider] = self._open(provider)
                 self._throttles[provider] = Throttle(provider)
             self._models[name] = Retry(
-                self._limited(provider, self._endpoints[provider].model(model)),
+                self._limited(provider, self._connections[provider].model(model)),
                 self._outside,
                 self._throttles[provider],
                 deadline=self._deadline,
@@ -96,8 +96,8 @@ class Models:
 
     async def close(self) -> None:
         """Close every connection."""
-        for endpoint in self._endpoints.values():
-            await endpoint.close()
+        for connection in self._connections.values():
+            await connection.close()
 
     def _listed(self, name: str) -> tuple[str, str]:
         provider, slash, model = name.partition("/")
@@ -115,7 +115,7 @@ class Models:
             raise UnaskableError(f"{quoted(name)} may not be asked", hint=hint)
         return provider, model
 
-    def _open(self, name: str) -> _Endpoint:
+    def _open(self, name: str) -> _Connection:
         """Imported here: a run that asks nothing must not pay for a client."""
         provider = self._providers[name]
         key = self._key(provider)
@@ -125,7 +125,7 @@ class Models:
                 raise UnaskableError(f"provider {quoted(name)} needs litellm, which is not installed", hint=hint)
             from runback_gate.replay.providers import litellm  # noqa: PLC0415
 
-            return litellm.Endpoint(name, provider, key, self._outside, deadline=self._deadline)
+            return litellm.Connection(name, provider, key, self._outside, deadline=self._deadline)
         from runback_gate.replay.providers import direct  # noqa: PLC0415
 
         base_url = provider.base_url or ""
@@ -134,8 +134,8 @@ class Models:
             from runback_gate.replay.providers.signature import signer_for  # noqa: PLC0415
 
             signer = signer_for(name, base_url, self._environ)
-        proxy = proxy_for(base_url, self._environ)
-        return direct.Endpoint(name, provider, key, self._outside, deadline=self._deadline, proxy=proxy, signer=signer)
+        proxy, end = proxy_for(base_url, self._environ), self._deadline
+        return direct.Connection(name, provider, key, self._outside, deadline=end, proxy=proxy, signer=signer)
 
     def _limited(self, name: str, model: Model) -> Model:
         places = self._providers[name].max_in_flight
@@ -162,7 +162,7 @@ def open_models(
     providers: Mapping[str, Provider],
     environ: Mapping[str, str],
     *,
-    outside: Outside,
+    outside: Runtime,
     deadline: float = math.inf,
     patience: Patience = PATIENCE,
     notice: Notice = lambda _error, _seconds: None,

@@ -12,7 +12,7 @@ import pytest
 from runback_gate.errors import InputError, ProviderError
 from runback_gate.replay.prices import Price
 from runback_gate.replay.providers import Provider, real_world
-from runback_gate.replay.providers.direct import Endpoint
+from runback_gate.replay.providers.direct import Connection
 from runback_gate.step import Message, Request, Response, Tool, ToolCall, Usage
 from runback_gate.testing.server import Act, Fault, ModelServer, completion
 
@@ -33,7 +33,7 @@ def ask(
     settings = {"timeout": 5.0, **provider}
 
     async def run() -> tuple[Response, tuple[str, ...]]:
-        endpoint = Endpoint("local", Provider(server.url, ("*",), **settings), key, real_world(), deadline=deadline)
+        endpoint = Connection("local", Provider(server.url, ("*",), **settings), key, real_world(), deadline=deadline)
         model = endpoint.model("m")
         try:
             return await model.answer(request), model.notes
@@ -239,7 +239,7 @@ def test_seeds(fingerprints: tuple[str | None, ...], word: str) -> None:
         return Act(completion("x", fingerprint=fingerprints[number % len(fingerprints)]))
 
     async def run(server: ModelServer) -> tuple[str, ...]:
-        endpoint = Endpoint("local", Provider(server.url, ("*",)), None, real_world(), deadline=math.inf)
+        endpoint = Connection("local", Provider(server.url, ("*",)), None, real_world(), deadline=math.inf)
         model = endpoint.model("m")
         for _ in range(4):
             await model.answer(REQUEST)
@@ -256,7 +256,7 @@ def test_connections_are_shared_and_reopened() -> None:
     """A closed endpoint can be asked again."""
 
     async def run(server: ModelServer) -> None:
-        endpoint = Endpoint("local", Provider(server.url + "/", ("*",)), None, real_world(), deadline=math.inf)
+        endpoint = Connection("local", Provider(server.url + "/", ("*",)), None, real_world(), deadline=math.inf)
         for _ in range(2):
             await asyncio.gather(*(endpoint.model("m").answer(REQUEST) for _ in range(8)))
             await endpoint.close()
@@ -270,4 +270,4 @@ def test_connections_are_shared_and_reopened() -> None:
 def test_an_address_is_needed() -> None:
     """Only litellm knows addresses of its own."""
     with pytest.raises(InputError, match="baseUrl is missing"):
-        Endpoint("local", Provider(None, ("*",)), None, real_world(), deadline=math.inf)
+        Connection("local", Provider(None, ("*",)), None, real_world(), deadline=math.inf)

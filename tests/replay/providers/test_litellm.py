@@ -60,7 +60,7 @@ def ask(
     settings = {"timeout": 5.0, "api": "litellm", **provider}
 
     async def run() -> tuple[Response, tuple[str, ...]]:
-        endpoint = extra.Endpoint(name, Provider(url, ("*",), **settings), key, real_world(), deadline=deadline)
+        endpoint = extra.Connection(name, Provider(url, ("*",), **settings), key, real_world(), deadline=deadline)
         asked = endpoint.model(model)
         try:
             return await asked.answer(request), asked.notes
@@ -74,7 +74,7 @@ def ask_directly(url: str, request: Request) -> Response:
     """The same question over the direct path."""
 
     async def run() -> Response:
-        endpoint = direct.Endpoint("openai", Provider(url, ("*",)), KEY, real_world(), deadline=math.inf)
+        endpoint = direct.Connection("openai", Provider(url, ("*",)), KEY, real_world(), deadline=math.inf)
         try:
             return await endpoint.model("m").answer(request)
         finally:
