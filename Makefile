@@ -105,6 +105,10 @@ help: ## this list
 	@touch .venv/.run $@
 
 # Models behind other APIs: the extra `providers`.
+.PHONY: clients
+clients: .venv/.dev
+	@.venv/bin/python tests/contract/clients/run.py --setup --write
+
 .venv/.providers: .venv/.run requirements/providers.lock
 	@echo "setup: installing litellm and what it needs (once; some 250 MB)"
 	@$(LOCKED) requirements/providers.lock

@@ -19,6 +19,8 @@ from pathlib import Path
 from benchmarks.measure import Cost, measure
 
 ROOT = Path(__file__).resolve().parent.parent
+CLIENT = ROOT / ".clients" / "openai" / "bin" / "python"
+"""An environment with a client to record."""
 AIRLINE = Path(os.environ.get("RUNBACK_SHARED_DATA", ROOT.parent / "shared" / "data")) / "airline"
 EXAMPLES = ROOT / "examples" / "airline" / "policies"
 COMMAND = str(Path(sys.executable).with_name("runback-gate"))
@@ -186,6 +188,20 @@ def _floor(folder: Path, data: str) -> Cost:
     return measure([sys.executable, str(ROOT / "benchmarks" / "floor.py"), data], folder)
 
 
+def capture(folder: Path) -> list[Figure]:  # noqa: ARG001  as above
+    """What recording adds to a call through OpenAI's client."""
+    if not CLIENT.exists():
+        raise RuntimeError("no client to record: run `make clients`")
+    found = json.loads(measure([str(CLIENT), "-m", "benchmarks.capture"], ROOT, runs=0).output)
+    langfuse = (Peer("langfuse 5.0.4 (measured once)", 487.0),)
+    return [
+        Figure("recording, added on the caller's thread", "µs", found["caller"], 100.0, langfuse),
+        Figure(
+            "recording, CPU in all beside the bare client", "x", found["ratio"], 1.1, (Peer("the bare client", 1.0),)
+        ),
+    ]
+
+
 def _module(name: str, *arguments: str) -> bytes:
     """Run a module of the benchmarks once, and give its output."""
     return measure([sys.executable, "-m", name, *arguments], ROOT, runs=0).output
@@ -201,5 +217,6 @@ PROMISES: dict[str, Callable[[Path], list[Figure]]] = {
     "records": records,
     "weakening": weakening,
     "signing": signing,
+    "capture": capture,
 }
 """By the name that the command line takes."""

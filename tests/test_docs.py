@@ -333,6 +333,8 @@ def test_commands_and_options_exist(page: Path) -> None:
     for line in mentioned(page):
         command: click.Command = cli
         words = shlex.split(line.rstrip("\\"))[1:]
+        # What stands behind it is another program's.
+        words = words[: words.index("--")] if "--" in words else words
         while words and isinstance(command, click.Group) and not words[0].startswith("-"):
             inner = command.get_command(click.Context(command, help_option_names=HELP), words.pop(0))
             assert inner is not None, line

@@ -55,8 +55,8 @@ class Recording:
         agent: name of the agent.
         out: folder of the runs.
         labels: what to say about the run: task, trial and the like, as JSON.
-        redact: level of redaction, `standard` or `strict`; `off` stores everything as it is; or a function that gives a
-            value without what must not be stored, and how many it replaced by rule.
+        redact: `off` stores everything as it is; or a function that gives a value without what must not be stored, and
+            how many it replaced by rule. The run says which.
         sample: share of the runs that is recorded, 0 to 1.
     """
 
@@ -66,7 +66,7 @@ class Recording:
         *,
         out: str | Path = "runs",
         labels: Mapping[str, JsonValue] | None = None,
-        redact: Literal["off", "standard", "strict"] | Redact = "standard",
+        redact: Literal["off"] | Redact = "off",
         sample: float = 1.0,
     ) -> None:
         self.agent = agent

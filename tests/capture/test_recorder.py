@@ -19,7 +19,7 @@ from runback_gate.capture import log, outside
 from runback_gate.capture.exchange import MAX_BODY, Seen
 from runback_gate.capture.log import Redaction, RunLog, off
 from runback_gate.capture.runs import read_run
-from runback_gate.capture.sink import Sink
+from runback_gate.capture.sink import Sink, sink
 from runback_gate.step import Run
 from runback_gate.testing.server import completion
 
@@ -37,6 +37,7 @@ def seen(text: str = "Hello", *, answer: Any = None, **changes: Any) -> Seen:
 
 def runs(folder: Path, *, truncated: bool = False) -> list[Run]:
     """The runs of a folder, oldest first."""
+    assert sink().flush(60)
     paths = sorted(folder.glob("*.jsonl"))
     return [read_run(path.read_bytes(), path.name, truncated=truncated) for path in paths]
 

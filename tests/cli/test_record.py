@@ -30,7 +30,7 @@ def ask(text):
 def record(folder: Path, *command: str, model: str = "", options: tuple[str, ...] = ()) -> subprocess.Popen[str]:
     """`record` as a process."""
     environment = {**os.environ, "MODEL": model, "PYTHONPATH": str(ROOT)}
-    words = [sys.executable, "-m", "runback_gate", "record", "--redact", "off", *options, "--", *command]
+    words = [sys.executable, "-m", "runback_gate", "record", *options, "--", *command]
     return subprocess.Popen(
         words, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
     )
@@ -75,7 +75,7 @@ def test_the_program_keeps_its_environment(tmp_path: Path) -> None:
     code = "import sitecustomize, sys; print(sitecustomize.MINE, [p for p in sys.path if 'inject' in p], "
     code += "[n for n in ('orjson', 'pydantic', 'click') if n in sys.modules])"
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"}
-    words = [sys.executable, "-m", "runback_gate", "record", "--redact", "off", "--", sys.executable, "-c", code]
+    words = [sys.executable, "-m", "runback_gate", "record", "--", sys.executable, "-c", code]
     done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("5 [] [")
     assert "pydantic" not in done.stdout

@@ -14,6 +14,7 @@ import pytest
 import runback_gate
 from runback_gate.capture import hooks
 from runback_gate.capture.runs import read_run
+from runback_gate.capture.sink import sink
 from runback_gate.step import Run, Step, ToolCall
 from runback_gate.testing.server import Act, ModelServer, completion, events
 from runback_gate.wire.openai_chat import write_request
@@ -118,6 +119,7 @@ def send(request: pytest.FixtureRequest) -> Send:
 
 
 def only_run(folder: Path) -> Run:
+    assert sink().flush(60)
     (path,) = folder.glob("*.jsonl")
     data = path.read_bytes()
     assert b"secret-" not in data
