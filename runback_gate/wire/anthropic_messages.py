@@ -29,7 +29,17 @@ from runback_gate.wire.fields import (
     sequence,
     string,
 )
-from runback_gate.wire.turns import MESSAGE, arguments_value, grouped, in_order, items_of, named, split, with_rest
+from runback_gate.wire.turns import (
+    MESSAGE,
+    arguments_value,
+    grouped,
+    in_order,
+    instructions,
+    items_of,
+    named,
+    split,
+    with_rest,
+)
 
 API: Final = "anthropic.messages"
 
@@ -233,9 +243,8 @@ def write_request(request: Request, model: str | None) -> dict[str, Any]:
     written: dict[str, Any] = {**request.parameters, "messages": [_write_message(group) for group in groups]}
     if model is not None:
         written["model"] = model
-    if request.system is not None:
-        parts = request.system_message.parts if request.system_message is not None else ()
-        written["system"] = [_write_part(part) for part in parts] or request.system
+    if (system := instructions(request)) is not None:
+        written["system"] = [_write_part(part) for part in system.parts] or system.content
     if request.tools:
         written["tools"] = [_write_tool(tool) for tool in request.tools]
     return {**request.extra, **written}

@@ -30,7 +30,17 @@ from runback_gate.wire.fields import (
     sequence,
     string,
 )
-from runback_gate.wire.turns import MESSAGE, arguments_value, grouped, in_order, items_of, named, split, with_rest
+from runback_gate.wire.turns import (
+    MESSAGE,
+    arguments_value,
+    grouped,
+    in_order,
+    instructions,
+    items_of,
+    named,
+    split,
+    with_rest,
+)
 
 API: Final = "bedrock.converse"
 
@@ -226,9 +236,8 @@ def write_request(request: Request, model: str | None) -> dict[str, Any]:  # noq
     """The body of a request."""
     groups = grouped(request.messages, same_api=request.api == API)
     written: dict[str, Any] = {"messages": [_write_message(group) for group in groups]}
-    if request.system is not None:
-        parts = request.system_message.parts if request.system_message is not None else ()
-        written["system"] = [_write_part(part) for part in parts] or [{"text": request.system}]
+    if (system := instructions(request)) is not None:
+        written["system"] = [_write_part(part) for part in system.parts] or [{"text": system.content}]
     if request.parameters:
         written["inferenceConfig"] = request.parameters
     if request.tools:

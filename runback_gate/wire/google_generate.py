@@ -31,7 +31,16 @@ from runback_gate.wire.fields import (
     string,
 )
 from runback_gate.wire.google_generate_stream import GoogleGenerateStream
-from runback_gate.wire.turns import MESSAGE, arguments_value, grouped, in_order, items_of, split, with_rest
+from runback_gate.wire.turns import (
+    MESSAGE,
+    arguments_value,
+    grouped,
+    in_order,
+    instructions,
+    items_of,
+    split,
+    with_rest,
+)
 
 API: Final = "google.generate"
 
@@ -279,8 +288,7 @@ def write_request(request: Request, model: str | None) -> dict[str, Any]:  # noq
     """The body of a request."""
     groups = grouped(request.messages, same_api=request.api == API)
     written: dict[str, Any] = {"contents": [_write_message(group) for group in groups]}
-    if request.system is not None:
-        system = request.system_message or Message("system", request.system)
+    if (system := instructions(request)) is not None:
         written[system.extra.get(FIELD, "systemInstruction")] = _write_system(system)
     if request.parameters:
         written["generationConfig"] = request.parameters

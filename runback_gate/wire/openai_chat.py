@@ -41,7 +41,7 @@ from runback_gate.wire.openai_chat_parts import (
     write_part,
 )
 from runback_gate.wire.openai_chat_stream import OpenaiChatStream
-from runback_gate.wire.turns import named
+from runback_gate.wire.turns import instructions, named
 
 API: Final = "openai.chat"
 
@@ -178,9 +178,8 @@ def write_request(request: Request, model: str | None) -> dict[str, Any]:
 
 
 def _messages(request: Request) -> Iterator[dict[str, Any]]:
-    if request.system is not None:
-        kept = request.system_message or Message("system", request.system)
-        yield _write_message(kept, [])
+    if (system := instructions(request)) is not None:
+        yield _write_message(system, [])
     waiting: list[str] = []
     for number, message in enumerate(request.messages):
         # A source that kept no ids still said which result follows which call: their order.

@@ -40,7 +40,7 @@ from runback_gate.wire.openai_responses_parts import (
     write_reasoning,
 )
 from runback_gate.wire.openai_responses_stream import OpenaiResponsesStream
-from runback_gate.wire.turns import items_of, named
+from runback_gate.wire.turns import instructions, items_of, named
 
 API: Final = "openai.responses"
 
@@ -188,12 +188,12 @@ def write_request(request: Request, model: str | None) -> dict[str, Any]:
     """The body of a request."""
     form = request.extra.get(ITEM)
     items = [item for message in request.messages for item in _items(message)]
-    system = request.system_message
+    system = instructions(request)
     written: dict[str, Any] = dict(request.parameters)
     if system is not None and ITEM in system.extra:
         items.insert(0, _write_item(system))
-    elif request.system is not None:
-        written["instructions"] = request.system
+    elif system is not None:
+        written["instructions"] = system.content
     if form != "none" or items:
         plain = form == "text" and len(items) == 1 and not request.messages[0].parts
         written["input"] = request.messages[0].content if plain else items

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from runback_gate.step import Message, Part, ToolCall
+from runback_gate.step import Message, Part, Request, ToolCall
 from runback_gate.wire.fields import beyond
 
 MESSAGE = "$message"
@@ -59,6 +59,20 @@ def grouped(messages: Sequence[Message], *, same_api: bool) -> Iterator[list[Mes
             group = [message]
     if group:
         yield group
+
+
+def instructions(request: Request) -> Message | None:
+    """The instructions in the form of the wire; where a config has stated others since, those in its place and role."""
+    kept = request.system_message
+    if request.system is None or (kept is not None and kept.content == request.system):
+        return None if request.system is None else kept
+    if kept is None:
+        return Message("system", request.system)
+    return Message(kept.role, request.system, extra={key: kept.extra[key] for key in _PLACES if key in kept.extra})
+
+
+_PLACES = ("$field", "$item")
+"""In `extra` of instructions: where they stand in the body."""
 
 
 def named(messages: Sequence[Message]) -> tuple[Message, ...]:

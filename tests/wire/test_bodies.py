@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -247,3 +250,26 @@ def test_bodies_of_real_clients(recorded_bodies: list[tuple[Api, Any]]) -> None:
     assert {api for api, _ in recorded_bodies} == set(wire.APIS) - {"anthropic.messages"}
     for api, body in recorded_bodies:
         exact(api, body)
+
+
+@pytest.mark.parametrize(
+    ("api", "body"),
+    [
+        ("openai.chat", {"messages": [{"role": "developer", "content": [{"type": "text", "text": "Old."}]}]}),
+        ("openai.responses", {"instructions": "Old.", "input": "Hi"}),
+        ("openai.responses", {"input": [{"role": "developer", "content": "Old."}, {"role": "user", "content": "Hi"}]}),
+        ("anthropic.messages", {"messages": [], "system": [{"type": "text", "text": "Old.", "cache_control": {}}]}),
+        ("bedrock.converse", {"messages": [], "system": [{"text": "Old."}, {"cachePoint": {"type": "default"}}]}),
+        ("google.generate", {"contents": [], "system_instruction": {"role": "user", "parts": [{"text": "Old."}]}}),
+    ],
+)
+def test_instructions_that_a_config_states(api: Api, body: Any) -> None:
+    """They are sent in the place of the recorded ones, whatever form those had."""
+    form = wire.format_of(api)
+    request = form.read_request(body)
+    assert request.system == "Old."
+    sent = form.write_request(dataclasses.replace(request, system="New."), None)
+    assert "New." in json.dumps(sent)
+    assert "Old." not in json.dumps(sent)
+    assert form.read_request(sent).system == "New."
+    assert sent.keys() == body.keys()
