@@ -19,6 +19,7 @@ from typing import Any, Final, cast
 from runback_gate.canonical import JsonValue, canonical_bytes, parse_json
 from runback_gate.capture.exchange import Redact, RunPlace, Seen, read_exchange
 from runback_gate.capture.outside import RunFile, complain, random_bytes
+from runback_gate.capture.runs.blobs import bounded
 from runback_gate.capture.runs.turns import Conversations
 from runback_gate.capture.runs.writer import RunWriter
 from runback_gate.errors import DocumentError, RunbackError
@@ -159,7 +160,7 @@ class RunLog:
         found = read_exchange(seen, place, self._redact)
         if found is None:
             return b""
-        step, counts = found
+        step, counts = bounded(found[0]), found[1]
         for rule, many in counts.items():
             self._counts[rule] = self._counts.get(rule, 0) + many
         if step.request.system is not None:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import runback_gate
+from runback_gate.canonical import digest_bytes
 from runback_gate.capture import log, outside
 from runback_gate.capture.exchange import MAX_BODY, Seen
 from runback_gate.capture.log import Redaction, RunLog, off
-from runback_gate.capture.runs import read_run
+from runback_gate.capture.runs import blobs, read_run
 from runback_gate.capture.sink import Sink, sink
 from runback_gate.step import Run
 from runback_gate.testing.server import completion
@@ -213,6 +216,24 @@ def test_what_is_redacted_is_what_is_stored(tmp_path: Path) -> None:
     assert found.redaction["counts"] == {"x": 2}
     source = found.steps[0].source
     assert (source.grade, source.redacted, found.steps[0].response.text) == ("exact", 2, "so <x>")
+
+
+def test_a_part_beyond_the_limit_is_a_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its bytes are left out, its digest and length stay, and the step is not exact, nor is one that repeats it."""
+    monkeypatch.setattr(blobs, "MAX_PART", 100)
+    picture = base64.b64encode(b"\1" * 99).decode()
+    part = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{picture}"}}
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": [part]}]}).encode()
+    with recording(tmp_path) as run:
+        for _ in range(2):
+            run._see(replace(seen(), body=body))
+    (path,) = tmp_path.glob("*.jsonl")
+    (found,) = runs(tmp_path)
+    assert picture.encode() not in path.read_bytes()
+    for step in found.steps:
+        assert (step.source.grade, step.source.lost) == ("semantic", ("request.messages[0].parts[0].data",))
+        assert step.request.messages[0].parts[0].blob == digest_bytes(b"\1" * 99)
+        assert step.request.messages[0].parts[0].size == 99
 
 
 @pytest.mark.parametrize(

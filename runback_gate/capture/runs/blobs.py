@@ -11,11 +11,15 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 from runback_gate.canonical import JsonValue, digest_bytes
 from runback_gate.errors import IntegrityError
+from runback_gate.step import Grade, Message, Part, Step
 
+MAX_PART = 16 << 20
+"""Longest base64 text of a part that is stored."""
 INLINE = 4096
 """Longest base64 text that stands in its message."""
 
@@ -59,6 +63,37 @@ def _whole(part: Any, blobs: Mapping[str, str]) -> JsonValue:
     if data is None or digest_bytes(data) != part["blob"] or len(data) != part.get("size"):
         raise IntegrityError("the bytes of a part are not those that it names")
     return {**{key: item for key, item in part.items() if key not in ("blob", "size")}, "data": text}
+
+
+def bounded(step: Step) -> Step:
+    """The step without the bytes of parts beyond the limit: digest and length stay, and it is no longer `exact`."""
+    lost: list[str] = []
+
+    def message(value: Message, place: str) -> Message:
+        parts = tuple(_bounded(part, f"{place}.parts[{at}]", lost) for at, part in enumerate(value.parts))
+        return value if parts == value.parts else replace(value, parts=parts)
+
+    request, response = step.request, step.response
+    said = tuple(message(item, f"request.messages[{at}]") for at, item in enumerate(request.messages))
+    system = None if request.system_message is None else message(request.system_message, "request.system_message")
+    parts = tuple(_bounded(part, f"response.parts[{at}]", lost) for at, part in enumerate(response.parts))
+    if not lost:
+        return step
+    grade: Grade = "semantic" if step.source.grade == "exact" else step.source.grade
+    return replace(
+        step,
+        request=replace(request, messages=said, system_message=system),
+        response=replace(response, parts=parts),
+        source=replace(step.source, grade=grade, lost=(*step.source.lost, *lost)),
+    )
+
+
+def _bounded(part: Part, place: str, lost: list[str]) -> Part:
+    if part.data is None or len(part.data) <= MAX_PART:
+        return part
+    lost.append(f"{place}.data")
+    data = _decoded(part.data) or part.data.encode()
+    return replace(part, data=None, blob=digest_bytes(data), size=len(data))
 
 
 def _decoded(text: str) -> bytes | None:
