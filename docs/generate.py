@@ -15,9 +15,9 @@ from typing import Any
 
 import click
 
+from runback_gate.app.schemas import KINDS, current_schema
 from runback_gate.cel.functions import FUNCTIONS
 from runback_gate.cli import EXIT_CODES, cli
-from runback_gate.cli.schemas import KINDS, current_schema
 from runback_gate.dataset.checks import Check
 from runback_gate.policy.json_numbers import FORMATS
 

@@ -27,11 +27,11 @@ import pytest
 from jsonschema import Draft7Validator
 
 from runback_gate.agent import load_agent
+from runback_gate.app.schemas import KINDS, shipped_schema
 from runback_gate.cel import limits as syntax
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.cel.inline import inline
 from runback_gate.cli import cli
-from runback_gate.cli.schemas import KINDS, shipped_schema
 from runback_gate.dataset import document as datasets
 from runback_gate.documents import parse_document
 from runback_gate.gate.checks import compile_checks

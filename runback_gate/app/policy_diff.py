@@ -24,6 +24,7 @@ from runback_gate.errors import InputError, Location
 from runback_gate.gate.config import GATE_FILE, GateDocument
 from runback_gate.policy.document import Policy, load_policies
 from runback_gate.policy.evaluate import compile_policy
+from runback_gate.revision.snapshot import folder_of
 from runback_gate.schema import validate
 
 
@@ -104,6 +105,21 @@ def gate_side(root: Path, title: str) -> PolicySide:
         hint = "name its folder with --root, or a folder of policies with --head"
         raise InputError("no gate here", hint=hint, location=Location((root / GATE_FILE).as_posix()))
     return read_policies(root, title, root)
+
+
+def named_side(root: Path, given: str) -> PolicySide:
+    """The policies of a folder or a revision; those of a revision without a gate are none.
+
+    Raises:
+        InputError: no such folder or revision, no policy in a folder, or a malformed file.
+    """
+    with folder_of(root, given, fields=("policies",)) as gate:
+        if gate.commit is None:
+            return read_policies(gate.path, given, gate.path)
+        title = f"{given}@{gate.title}"
+        if not (gate.path / GATE_FILE).exists():
+            return PolicySide((), title, None)
+        return read_policies(gate.path, title, None)
 
 
 def read_policies(files: Path, title: str, folder: Path | None) -> PolicySide:

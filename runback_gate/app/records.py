@@ -22,11 +22,10 @@ from runback_gate.capture.runs import FORMAT, FORMAT_V1
 from runback_gate.chain import is_value_line
 from runback_gate.errors import DocumentError, InputError, Location
 from runback_gate.report.model import read_report
+from runback_gate.store.folder import MAKE_RUNS
 
 Lines = Callable[[], Iterable[bytes]]
 """Opens a file and gives its lines, each with its line end; called more than once."""
-
-MAKE_RUNS = "make runs with `runback-gate import transcript`"
 
 
 def report_part(name: str, data: bytes, lines: Lines) -> Part:

@@ -20,6 +20,7 @@ from pathlib import Path
 from runback_gate.app.against import Against, BaseFiles
 from runback_gate.canonical import is_commit
 from runback_gate.errors import InputError
+from runback_gate.plural import many
 from runback_gate.report.model import Notice
 from runback_gate.revision.layout import laid_out
 from runback_gate.revision.repository import Repository, find_repository
@@ -90,9 +91,8 @@ def _two_commits(
     files = BaseFiles(base, fork.commit, lambda: laid_out(repository.tree(fork.commit)))
     notices: tuple[Notice, ...] = ()
     if fork.behind:
-        gained = "1 commit" if fork.behind == 1 else f"{fork.behind:,} commits"
         begun = f"held against {fork.commit[:7]}, where the change begins"
-        notices = (Notice(f"{begun}: what {gained} of {base} did since is not judged"),)
+        notices = (Notice(f"{begun}: what {many(fork.behind, 'commit')} of {base} did since is not judged"),)
     tree = repository.tree(commit)
     selection = select(tree, also=also)
     if not selection.entries:

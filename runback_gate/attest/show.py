@@ -21,7 +21,9 @@ from runback_gate.attest.proof import Identity, Proof
 from runback_gate.attest.statement import Statement
 from runback_gate.attest.verify import NOT_COVERED, Line, Status, Verification, workflow
 from runback_gate.dsse import Json
+from runback_gate.plural import many
 from runback_gate.report.text import terminal as inert
+from runback_gate.report.wording import input_counts
 
 SCHEMA: Final = "runback.verification/v1"
 WIDTH: Final = 13
@@ -35,7 +37,6 @@ RESULTS: Final[dict[Status, str]] = {
     "invalid": "INVALID",
     "unverified": "NOT VERIFIED",
 }
-_NOUNS: Final = {"policy": ("policy", "policies"), "tools": ("tool list", "tool lists")}
 
 
 def lines(verification: Verification, commands: Sequence[str]) -> str:
@@ -140,7 +141,7 @@ def _covers(verification: Verification, statement: Statement) -> Iterator[str]:
             files = source.annotations.get("files", "1")
             kinds[kind] += int(files) if re.fullmatch("[0-9]{1,9}", files) else 1
     if kinds:
-        yield ", ".join(_many(number, kind) for kind, number in kinds.items())
+        yield ", ".join(input_counts(kinds))
 
 
 def _commit(proof: Proof, statement: Statement) -> str:
@@ -160,7 +161,7 @@ def _commit(proof: Proof, statement: Statement) -> str:
 
 def _passed(statement: Statement) -> Iterator[str]:
     passed, warned, failed = len(statement.passed), len(statement.warned), len(statement.failed)
-    total = _many(passed + warned + failed, "case")
+    total = many(passed + warned + failed, "case")
     if statement.result == "PASSED":
         yield total
     elif statement.result == "WARNED":
@@ -183,16 +184,11 @@ def _history(statement: Statement, history: History | None) -> Iterator[str]:
         yield f"{place}; earlier results were not given"
         return
     yield "; ".join([place, *(f"attempt {item.attempt} {item.result}" for item in history.attempts)])
-    counts = f"{_many(history.results, 'result')}: {history.passed:,} passed, {history.failed:,} did not"
+    counts = f"{many(history.results, 'result')}: {history.passed:,} passed, {history.failed:,} did not"
     later = f"; {history.later:,} later than this one" if history.later else ""
     others = f"; {history.others:,} of other branches left out" if history.others else ""
     yield f"{counts}{later}{others}{'; nothing is missing' if history.whole else ''}"
     yield from (f"? {item}" for item in (*history.gaps, *history.forks))
-
-
-def _many(number: int, kind: str) -> str:
-    one, many = _NOUNS.get(kind, (kind, f"{kind}s"))
-    return f"{number:,} {one if number == 1 else many}"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ In: a `RecordVerification`, and whether a checkpoint from elsewhere was given. O
 from __future__ import annotations
 
 from runback_gate.audit.verify import RecordVerification
+from runback_gate.plural import many
 
 
 def covers(found: RecordVerification) -> tuple[str, ...]:
@@ -25,21 +26,21 @@ def covers(found: RecordVerification) -> tuple[str, ...]:
     if counts.held:
         texts.append("the values that can be read: each is the one of its id")
     if found.signed_erasures:
-        texts.append(f"time and reason of {_many(found.signed_erasures, 'erasure')}")
+        texts.append(f"time and reason of {many(found.signed_erasures, 'erasure')}")
     return tuple(texts)
 
 
 def open_points(found: RecordVerification) -> tuple[str, ...]:
     """What stands in the record and is not under the signature."""
     later = found.counts.erased - found.signed_erasures
-    return (f"time and reason of {_many(later, 'erasure')}: made after signing",) if later else ()
+    return (f"time and reason of {many(later, 'erasure')}: made after signing",) if later else ()
 
 
 def excludes_not(found: RecordVerification, *, earlier: bool) -> tuple[str, ...]:
     """What cannot be excluded."""
     texts = []
     if found.unended:
-        texts.append(f"that {_many(found.unended, 'run')} went on: no run.end, so it was cut or still running")
+        texts.append(f"that {many(found.unended, 'run')} went on: no run.end, so it was cut or still running")
     if found.status == "unverified":
         texts.append("that somebody changed the record and wrote its own lines anew: nobody vouches for it")
     if not earlier:
@@ -48,7 +49,3 @@ def excludes_not(found: RecordVerification, *, earlier: bool) -> tuple[str, ...]
         )
     texts.append("that something was never recorded, or recorded as it was not")
     return tuple(texts)
-
-
-def _many(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 import click
 
 from runback_gate.app.paths import slug
-from runback_gate.cli.files import read_file, write_file, write_lines
 from runback_gate.cli.terminal import progress, say, today, unicode
+from runback_gate.documents.named_files import read_file, write_file, write_lines
 from runback_gate.errors import InputError, RunbackError, WriteError
 from runback_gate.github.runner import Inputs, Runner, home, open_runner, read_inputs
 from runback_gate.report.text import terminal

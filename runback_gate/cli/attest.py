@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runback_gate.cli.files import read_file, write_file
 from runback_gate.cli.keys import ENVIRONMENT, private_key
 from runback_gate.cli.terminal import print_json
+from runback_gate.documents.named_files import read_file, write_file
 from runback_gate.errors import DocumentError, InputError
 from runback_gate.masking import secrets_of
 from runback_gate.report.text import terminal as inert

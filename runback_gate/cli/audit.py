@@ -8,19 +8,20 @@ from pathlib import Path
 
 import click
 
-from runback_gate.app.records import MAKE_RUNS, report_part, run_part, verify_record_or_proof, withhold
+from runback_gate.app.records import report_part, run_part, verify_record_or_proof, withhold
 from runback_gate.audit.proof import ProofResult
 from runback_gate.audit.record import Part, export
 from runback_gate.audit.verify import verify_record
 from runback_gate.cli import terminal
 from runback_gate.cli.erase import erase
-from runback_gate.cli.files import RUNS, read_file, read_lines, write_lines
 from runback_gate.cli.groups import Commands
 from runback_gate.cli.proofs import consistency_, prove, show_proof
 from runback_gate.cli.records import checker, facts, now, read_checkpoint, show, signer, summary, tool
+from runback_gate.documents.named_files import read_file, read_lines, write_lines
 from runback_gate.errors import InputError, Location
 from runback_gate.report.model import MAX_REPORT_BYTES
 from runback_gate.report.text import terminal as inert
+from runback_gate.store.folder import MAKE_RUNS, RUNS
 
 ORIGIN = "runback.dev/audit"
 

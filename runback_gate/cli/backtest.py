@@ -10,10 +10,11 @@ import click
 
 from runback_gate.app.policies import load_policy_files
 from runback_gate.cli import terminal
-from runback_gate.cli.files import MAKE_RUNS, load_runs
 from runback_gate.cli.policy_paths import policy_roots
 from runback_gate.errors import InputError, Location
+from runback_gate.plural import many
 from runback_gate.report.text import terminal as inert
+from runback_gate.store.folder import MAKE_RUNS, load_runs
 
 if TYPE_CHECKING:
     from runback_gate.analysis.backtest import Backtest
@@ -43,7 +44,7 @@ def backtest(paths: tuple[str, ...], runs: Path, as_json: bool, show: int) -> in
     from runback_gate.app.backtest import backtest_runs  # noqa: PLC0415  loads the engine
 
     files = load_policy_files(policy_roots(paths), with_tests=False)
-    found = backtest_runs(files.policies, load_runs(runs))
+    found = backtest_runs(files.policies, load_runs(runs, note=terminal.note))
     if not found.steps:
         raise InputError("no recorded step", hint=MAKE_RUNS, location=Location(runs.as_posix()))
     if as_json:
@@ -52,14 +53,14 @@ def backtest(paths: tuple[str, ...], runs: Path, as_json: bool, show: int) -> in
         click.echo("\n".join(_lines(found, show)))
     errors = [(rule, counts["error"]) for rule, counts in found.counts.items() if counts["error"]]
     if errors:
-        where = ", ".join(f"{rule} on {terminal.many(number, 'step')}" for rule, number in errors)
+        where = ", ".join(f"{rule} on {many(number, 'step')}" for rule, number in errors)
         raise InputError(f"could not be evaluated: {where}", hint="without --json each is listed" if as_json else None)
     return 0
 
 
 def _lines(found: Backtest, show: int) -> Iterator[str]:
     size = max(len("validation"), *(len(rule) for rule in found.counts))
-    yield f"{terminal.many(found.runs, 'run')}, {terminal.many(found.steps, 'step')}"
+    yield f"{many(found.runs, 'run')}, {many(found.steps, 'step')}"
     yield ""
     yield f"  {'validation':{size}}  {'pass':>6}  {'fail':>6}  {'error':>6}  {'skip':>6}"
     for rule, counts in found.counts.items():

@@ -15,6 +15,7 @@ from runback_gate.app.answers import CachedAnswer, PruneOptions, count_answers, 
 from runback_gate.cli import terminal
 from runback_gate.cli.groups import Commands
 from runback_gate.errors import InputError
+from runback_gate.plural import many
 from runback_gate.replay.prune import DAY
 from runback_gate.report.text import terminal as inert
 
@@ -55,7 +56,7 @@ def list_(folder: Path, as_json: bool) -> int:
         said = [item.model or "-", item.answer or ""] if item.state == "ok" else [item.state]
         name = f"{item.file.request[:12]}.{item.trial}"
         click.echo("  ".join([_time(item.file.used)[:10], name, *map(inert, said)]))
-    click.echo(terminal.many(len(found), "answer"))
+    click.echo(many(len(found), "answer"))
     return 0
 
 
@@ -72,8 +73,8 @@ def stats(folder: Path, as_json: bool) -> int:
     if as_json:
         terminal.print_json({**dataclasses.asdict(found), "oldest": oldest, "newest": newest})
         return 0
-    asked = terminal.many(found.requests, "request")
-    click.echo(f"{terminal.many(found.answers, 'answer')} to {asked}, {_size(found.bytes)}")
+    asked = many(found.requests, "request")
+    click.echo(f"{many(found.answers, 'answer')} to {asked}, {_size(found.bytes)}")
     if oldest and newest:
         click.echo(f"last used between {oldest[:10]} and {newest[:10]}")
     return 0
@@ -98,8 +99,8 @@ def prune(folder: Path, unused: int | None, max_size: str | None, everything: bo
     options = PruneOptions(None if unused is None else unused * DAY, limit, dry_run)
     found = prune_answers(open_cache(folder, os.environ), options, time.time())
     answers, size = sum(item.trial is not None for item in found.gone), sum(item.size for item in found.gone)
-    click.echo(f"{'would remove' if dry_run else 'removed'} {terminal.many(answers, 'answer')}, {_size(size)}")
-    kept = terminal.many(len(found.kept), "file")
+    click.echo(f"{'would remove' if dry_run else 'removed'} {many(answers, 'answer')}, {_size(size)}")
+    kept = many(len(found.kept), "file")
     click.echo(f"{'would keep' if dry_run else 'kept'} {kept}, {_size(sum(item.size for item in found.kept))}")
     return 0
 

@@ -11,15 +11,17 @@ import click
 
 from runback_gate.app.paths import below
 from runback_gate.cli import terminal
-from runback_gate.cli.files import find_run, write_file
 from runback_gate.cli.groups import Commands
 from runback_gate.dataset.checks import Check
 from runback_gate.documents import parse_document
+from runback_gate.documents.named_files import write_file
 from runback_gate.errors import InputError
 from runback_gate.gate.config import GATE_FILE
+from runback_gate.plural import many
 from runback_gate.report.text import terminal as inert
 from runback_gate.schema import validate
 from runback_gate.step import Message, Step, to_json
+from runback_gate.store.folder import find_run
 from runback_gate.summary import summarize
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ def add(
     from runback_gate.app.cases import NewCase, add_case  # noqa: PLC0415  to list and show does without an engine
 
     below(root, name)
-    recorded = find_run(run)
+    recorded = find_run(run, note=terminal.note)
     given = tuple(parse_check(text) for text in checks)
     added = add_case(root, recorded, step, NewCase(name, given, case_id, why, tags))
     for path, data in added.files.items():
@@ -119,7 +121,7 @@ def list_(names: tuple[str, ...], root: Path, as_json: bool) -> int:
         terminal.print_json([_case_json(item) for item in found])
         return 0
     titles = [inert(item.title) for item in found]
-    counts = [terminal.many(len(item.case.checks), "check") for item in found]
+    counts = [many(len(item.case.checks), "check") for item in found]
     wide, middle = max(map(len, titles)), max(map(len, counts))
     for title, count, item in zip(titles, counts, found, strict=True):
         click.echo(f"{title:{wide}}  {count:{middle}}  {inert(_answer(item.step))}")
@@ -167,7 +169,7 @@ def _lines(found: FoundCase) -> Iterator[tuple[str, str]]:
     if case.step is not None:
         yield "recorded", case.step
     prompt = "no system prompt" if request.system is None else f"system prompt of {len(request.system):,} characters"
-    yield "asked", f"{request.model or 'model unknown'}, {prompt}, {terminal.many(len(request.tools), 'tool')}"
+    yield "asked", f"{request.model or 'model unknown'}, {prompt}, {many(len(request.tools), 'tool')}"
     yield "", ""
     for message in request.messages:
         yield from _said(message)

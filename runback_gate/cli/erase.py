@@ -12,9 +12,10 @@ from runback_gate.audit.frame import OWN
 from runback_gate.audit.verify import verify_record
 from runback_gate.chain import MAX_REASON, verify
 from runback_gate.cli import terminal
-from runback_gate.cli.files import read_lines, write_lines
 from runback_gate.cli.records import now
+from runback_gate.documents.named_files import read_lines, write_lines
 from runback_gate.errors import InputError, IntegrityError, Location
+from runback_gate.plural import many
 
 SHOWN = 5
 """Events that are listed for one value."""
@@ -60,7 +61,7 @@ def erase(file: Path, values: tuple[str, ...], pattern: str | None, reason: str,
         gone = " was erased before;" if item.state == "erased" else ""
         terminal.row(item.id[:19], f"{gone}named by {', '.join(item.used[:SHOWN]) or 'no event'}{more}{shared}")
     done = "would be erased" if dry_run else "erased"
-    click.echo(f"{terminal.many(len(held), 'value')} {done}")
+    click.echo(f"{many(len(held), 'value')} {done}")
     return 0
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from runback_gate.cli.files import create_files, read_file
 from runback_gate.cli.groups import Commands
 from runback_gate.cli.terminal import is_terminal
+from runback_gate.documents.named_files import create_files, read_file
 from runback_gate.errors import InputError
 from runback_gate.report.text import terminal as inert
 

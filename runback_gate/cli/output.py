@@ -20,7 +20,7 @@ from typing import Any
 import click
 
 from runback_gate.cli import terminal
-from runback_gate.cli.files import write_file, write_lines
+from runback_gate.documents.named_files import write_file, write_lines
 from runback_gate.errors import Location, WriteError
 from runback_gate.report import FILES, OUTPUTS, REPORT, renderer
 from runback_gate.report.model import Report, report_parts, write_report

@@ -12,18 +12,17 @@ import click
 from runback_gate.app.policies import load_policy_files
 from runback_gate.canonical import JsonValue
 from runback_gate.cli import terminal
-from runback_gate.cli.files import MAKE_RUNS, find_run, load_runs
 from runback_gate.cli.groups import Commands
 from runback_gate.cli.policy_diff import diff
-from runback_gate.cli.policy_mutate import mutation_json, mutation_lines
 from runback_gate.cli.policy_paths import PATHS, ROOT, policy_roots
 from runback_gate.documents import cut
 from runback_gate.errors import InputError, Location
+from runback_gate.plural import many
 from runback_gate.report.text import terminal as inert
+from runback_gate.store.folder import MAKE_RUNS, find_run, load_runs
 
 if TYPE_CHECKING:
     from runback_gate.analysis.mutation import Mutation
-    from runback_gate.analysis.policy_tests import Conformance
     from runback_gate.app.explain import Explanation
     from runback_gate.app.policies import PolicyFiles
 
@@ -63,7 +62,7 @@ def lint(paths: tuple[str, ...], root: Path | None, strict: bool, as_json: bool)
             (found.errors, "error"),
             (len(found.findings) - found.errors, "warning"),
         )
-        click.echo(", ".join(terminal.many(*count) for count in counts))
+        click.echo(", ".join(many(*count) for count in counts))
     return 2 if found.errors else 0
 
 
@@ -93,6 +92,7 @@ def test_(
     unnoticed, 2 could not judge (also no test).
     """
     from runback_gate.app.policy_tests import run_policy_tests  # noqa: PLC0415  loads both engines
+    from runback_gate.report import policy_tests as report  # noqa: PLC0415
 
     if not mutate and (runs or survivors):
         raise click.UsageError("--runs and --survivors go with --mutate", click.get_current_context())
@@ -101,10 +101,12 @@ def test_(
     gate = None if paths else root or Path()
     tried = _mutated(files, runs, gate, quiet=as_json) if mutate and not found.deviations else None
     if as_json:
-        more = {} if tried is None else {"mutation": mutation_json(tried, files)}
-        terminal.print_json({**_conformance_json(found), **more})
+        more = {} if tried is None else {"mutation": report.mutation_json(tried, files.locate)}
+        terminal.print_json({**report.tests_json(found), **more})
     else:
-        lines = [*_conformance_lines(found), *(() if tried is None else mutation_lines(tried, files))]
+        lines = [*report.tests_lines(found)]
+        if tried is not None:
+            lines += report.mutation_lines(tried, files.locate, unicode=terminal.unicode())
         click.echo("\n".join(lines))
     unnoticed = 0 if tried is None else len(tried.survivors)
     return 1 if found.deviations or unnoticed > survivors else 0
@@ -115,49 +117,13 @@ def _mutated(files: PolicyFiles, runs: Path | None, gate: Path | None, *, quiet:
     from runback_gate.app.policy_tests import mutate_policies  # noqa: PLC0415
     from runback_gate.app.recorded import recorded_steps  # noqa: PLC0415
 
-    there = load_runs(runs) if runs is not None else () if gate is None else None
+    there = load_runs(runs, note=terminal.note) if runs is not None else () if gate is None else None
     steps = recorded_steps(gate or Path(), day=terminal.today(), runs=there)
     with terminal.progress(quiet=quiet, noun="fault") as progress:
         found = mutate_policies(files, steps, progress)
     if runs is not None and not found.steps:
         raise InputError("no recorded step", hint=MAKE_RUNS, location=Location(runs.as_posix()))
     return found
-
-
-def _conformance_json(found: Conformance) -> dict[str, object]:
-    return {
-        "expectations": found.expectations,
-        "deviations": [
-            {"validation": item.rule, "example": item.example, "message": item.message, "place": str(item.location)}
-            for item in found.deviations
-        ],
-        "coverage": {
-            item.rule: {
-                "true": item.passed,
-                "false": item.failed,
-                "error": item.errors,
-                "skip": item.skipped,
-                "gap": item.gap,
-            }
-            for item in found.coverage
-        },
-    }
-
-
-def _conformance_lines(found: Conformance) -> Iterator[str]:
-    size = max(len("validation"), *(len(item.rule) for item in found.coverage))
-    yield f"  {'validation':{size}}  true  false  error  skip"
-    for item in found.coverage:
-        gap = f"  {item.gap}" if item.gap else ""
-        yield f"  {item.rule:{size}}  {item.passed:4}  {item.failed:5}  {item.errors:5}  {item.skipped:4}{gap}"
-    yield ""
-    for deviation in found.deviations:
-        yield inert(f"{deviation.location}: {deviation.rule}: {deviation.message} [{deviation.example}]")
-    gaps = sum(item.gap is not None for item in found.coverage)
-    yield (
-        f"{terminal.many(found.expectations, 'expectation')} on 2 engines, {len(found.deviations)} wrong; "
-        f"{terminal.many(len(found.coverage), 'validation')}, {gaps} not seen both true and false"
-    )
 
 
 @policy.command(short_help="Show every sub-expression with its value for one step.")
@@ -177,7 +143,7 @@ def explain(rule: str, run: str, step: int, policies: tuple[str, ...], root: Pat
     from runback_gate.app.recorded import recorded_step  # noqa: PLC0415
 
     files = load_policy_files(policy_roots(policies, root), with_tests=False)
-    explained = explain_step(files.policies, rule, recorded_step(find_run(run), step))
+    explained = explain_step(files.policies, rule, recorded_step(find_run(run, note=terminal.note), step))
     if as_json:
         terminal.print_json([_explanation_json(item) for item in explained])
     else:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from runback_gate.cli import terminal
-from runback_gate.cli.files import MAKE_RUNS, load_runs
 from runback_gate.errors import InputError
-from runback_gate.gate.config import GATE_FILE
-from runback_gate.revision.snapshot import folder_of
+from runback_gate.store.folder import MAKE_RUNS, load_runs
 
 if TYPE_CHECKING:
-    from runback_gate.app.policy_diff import PolicyDiff, PolicySide
+    from runback_gate.app.policy_diff import PolicyDiff
 
 MAX_LISTED = 10_000
 """Flips of each validation and kind that `--json` lists."""
@@ -70,15 +67,17 @@ def diff(
     Exit codes: 0 compared, whatever was found; 1 with --exit-code, when a policy is looser, mixed or removed; 2 could
     not judge (also no recorded step though policies changed).
     """
-    from runback_gate.app.policy_diff import diff_policies, gate_side  # noqa: PLC0415  loads the engine
+    from runback_gate.app.policy_diff import diff_policies, gate_side, named_side  # noqa: PLC0415  loads the engine
     from runback_gate.app.recorded import recorded_steps  # noqa: PLC0415
 
-    before = _side(root, base if head is None else _folder_first(base))
+    before = named_side(root, base if head is None else _folder_first(base))
     if head is None:
         after = gate_side(root, "this folder" if root == Path() else root.as_posix())
     else:
-        after = _side(root, _folder_first(head))
-    steps = recorded_steps(root, day=terminal.today(), runs=None if runs is None else load_runs(runs))
+        after = named_side(root, _folder_first(head))
+    steps = recorded_steps(
+        root, day=terminal.today(), runs=None if runs is None else load_runs(runs, note=terminal.note)
+    )
     with terminal.progress(quiet=quiet, noun="step") as progress:
         found = diff_policies(before, after, steps, limit=MAX_LISTED if as_json else show, progress=progress)
     _print(found, form="json" if as_json else form, show=show)
@@ -86,23 +85,6 @@ def diff(
         hint = MAKE_RUNS if runs else "name some with --runs, or add cases to a dataset"
         raise InputError("no recorded step: policies changed, and nothing says what that does", hint=hint)
     return 1 if strict and found.loosens else 0
-
-
-def _side(root: Path, given: str) -> PolicySide:
-    """The policies of a folder or a revision; those of a revision without a gate are none.
-
-    Raises:
-        InputError: no such folder or revision, no policy in a folder, or a malformed file.
-    """
-    from runback_gate.app.policy_diff import PolicySide, read_policies  # noqa: PLC0415
-
-    with folder_of(root, given, fields=("policies",)) as gate:
-        if gate.commit is None:
-            return read_policies(gate.path, given, gate.path)
-        title = f"{given}@{gate.title}"
-        if not (gate.path / GATE_FILE).exists():
-            return PolicySide((), title, None)
-        return read_policies(gate.path, title, None)
 
 
 def _folder_first(given: str) -> str:
@@ -118,7 +100,8 @@ def _print(found: PolicyDiff, *, form: str, show: int) -> None:
     from runback_gate.report.text import log  # noqa: PLC0415
 
     if form == "json":
-        terminal.print_json(_json(found))
+        titles = {"base": found.before.title, "head": found.after.title}
+        terminal.print_json({**titles, "steps": found.steps, **report.as_json(found.effects)})
     elif form == "markdown":
         text = report.as_markdown(found.effects, steps=found.steps, place=found.place, show=show)
         click.echo(log(text).encode(), nl=False)
@@ -128,44 +111,3 @@ def _print(found: PolicyDiff, *, form: str, show: int) -> None:
             found.effects, steps=found.steps, width=width, place=found.place, show=show, unicode=unicode
         )
         click.echo(text, nl=False)
-
-
-def _json(found: PolicyDiff) -> dict[str, object]:
-    effects = found.effects
-    flips = [flip for effect in effects for flip in effect.flips]
-    return {
-        "base": found.before.title,
-        "head": found.after.title,
-        "steps": found.steps,
-        "policies": {effect.policy: effect.word for effect in effects},
-        "flips": [
-            {
-                "validation": flip.validation,
-                "run": flip.run,
-                "step": flip.step,
-                "base": flip.base,
-                "head": flip.head,
-                "why": flip.why,
-                "kind": flip.kind,
-                "expression": flip.expression,
-                "answer": flip.answer,
-            }
-            for flip in flips
-        ],
-        "effects": [
-            {
-                "policy": effect.policy,
-                "word": effect.word,
-                "vacuous": effect.vacuous,
-                "steps": effect.steps,
-                "same": effect.same,
-                "matched": effect.matched,
-                "changes": [dataclasses.asdict(change) for change in effect.changes],
-                "validations": {
-                    item.id: {"state": item.state, **dict(item.counts), "message only": item.messages}
-                    for item in effect.validations
-                },
-            }
-            for effect in effects
-        ],
-    }

@@ -14,8 +14,8 @@ from runback_gate.audit.proof import ProofResult, consistency, inclusion, verify
 from runback_gate.audit.verify import verify_record
 from runback_gate.chain import ValueLine
 from runback_gate.cli import terminal
-from runback_gate.cli.files import read_file, read_lines, write_file
 from runback_gate.cli.records import EXIT, checker, is_proof_file, read_checkpoint, show
+from runback_gate.documents.named_files import read_file, read_lines, write_file
 from runback_gate.errors import InputError, Location
 
 MAX_PROOF_BYTES = 256 << 20

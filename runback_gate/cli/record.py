@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from runback_gate.capture import inject
-from runback_gate.cli.files import RUNS
 from runback_gate.errors import InputError, Location
+from runback_gate.store.folder import RUNS
 
 MAX_NAME = 256
 

@@ -21,8 +21,9 @@ from runback_gate.audit.record import Sign
 from runback_gate.audit.scope import covers, excludes_not, open_points
 from runback_gate.audit.verify import Check, RecordVerification
 from runback_gate.cli import terminal
-from runback_gate.cli.files import read_file, read_lines
+from runback_gate.documents.named_files import read_file, read_lines
 from runback_gate.errors import InputError, Location
+from runback_gate.plural import many
 
 MAX_CHECKPOINT_BYTES = 64 << 10
 EXIT = {"valid": 0, "invalid": 1, "unverified": 2}
@@ -103,7 +104,7 @@ def summary(found: RecordVerification) -> str:
     """What a record carries, in a few words."""
     counts = found.counts
     parts = [(counts.runs, "run"), (counts.reports, "report"), (counts.events, "event")]
-    return " · ".join(terminal.many(number, noun) for number, noun in parts if number)
+    return " · ".join(many(number, noun) for number, noun in parts if number)
 
 
 def show(found: RecordVerification, earlier: Checkpoint | None, *, as_json: bool) -> int:
@@ -123,7 +124,7 @@ def _rows(found: RecordVerification, earlier: Checkpoint | None) -> Iterator[tup
         yield "INVALID", f"line {fault.line:,} of {found.lines:,}{event} · {place} · {fault.kind}"
         yield "", fault.message
         return
-    yield found.status.upper(), f"{terminal.many(found.lines, 'line')} · {summary(found)}"
+    yield found.status.upper(), f"{many(found.lines, 'line')} · {summary(found)}"
     if found.reason:
         yield "reason", found.reason
     if statement := found.statement:

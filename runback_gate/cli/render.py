@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from runback_gate.cli.files import read_file, write_file
 from runback_gate.cli.output import Output, for_log, output_options, publish, render_as
+from runback_gate.documents.named_files import read_file, write_file
 from runback_gate.report import FORMATS
 from runback_gate.report.merge import merge as merge_reports
 from runback_gate.report.model import MAX_REPORT_BYTES, Report, read_report

@@ -111,7 +111,7 @@ def run(
 
 def _show_plan(judged: Judged, *, as_json: bool) -> int:
     """Print the estimate; no verdict is near, so nothing is written."""
-    from runback_gate.cli.live import plan_json, plan_table  # noqa: PLC0415
+    from runback_gate.report.plan import plan_json, plan_table  # noqa: PLC0415
 
     if judged.estimate is None or judged.stopped:
         raise InputError("interrupted before the estimate was made")

@@ -11,12 +11,13 @@ import click
 from runback_gate.app.recorded import recorded_step
 from runback_gate.app.runs import Execution, executions, run_json, step_json, summary
 from runback_gate.cli import terminal
-from runback_gate.cli.files import RUNS, find_run, load_runs
 from runback_gate.cli.groups import Commands
+from runback_gate.plural import many
 from runback_gate.report.text import line as one_line
 from runback_gate.report.text import short
 from runback_gate.report.text import terminal as inert
 from runback_gate.step import Run, Step, to_json
+from runback_gate.store.folder import RUNS, find_run, load_runs
 
 WIDTH = 100
 
@@ -31,7 +32,7 @@ def runs() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: one object for each run.")
 def list_(folder: Path, as_json: bool) -> int:
     """List the runs of FOLDER (runs/ when none is named)."""
-    rows = [summary(run) for run in load_runs(folder)] if folder.is_dir() else []
+    rows = [summary(run) for run in load_runs(folder, note=terminal.note)] if folder.is_dir() else []
     if as_json:
         terminal.print_json({"runs": [dataclasses.asdict(row) for row in rows]})
         return 0
@@ -41,7 +42,7 @@ def list_(folder: Path, as_json: bool) -> int:
         click.echo(
             f"{inert(row.run):{size}}  {row.status or '-':9}  {counts}  {inert(row.at or '-')}  {inert(row.agent)}"
         )
-    click.echo(f"{terminal.many(len(rows), 'run')} in {one_line(folder.as_posix())}/")
+    click.echo(f"{many(len(rows), 'run')} in {one_line(folder.as_posix())}/")
     return 0
 
 
@@ -51,7 +52,7 @@ def list_(folder: Path, as_json: bool) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: steps, calls with their results, notes.")
 def show(run: str, step: int | None, as_json: bool) -> int:
     """Show RUN (a file, or an id in runs/), or one STEP of it, counted from 0."""
-    found = find_run(run)
+    found = find_run(run, note=terminal.note)
     chosen = None if step is None else recorded_step(found, step)
     if as_json and step is not None and chosen is not None:
         terminal.print_json({**step_json(chosen, step), "request": to_json(chosen.request)})

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from runback_gate.cli.files import read_file, write_file
+from runback_gate.documents.named_files import read_file, write_file
 from runback_gate.errors import GitHubError
 from runback_gate.github.runner import Inputs, Runner
 from runback_gate.report import BUNDLE

@@ -10,11 +10,13 @@ import click
 from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
 from runback_gate.app.paths import below
-from runback_gate.cli.files import find_run, read_file, write_file
-from runback_gate.cli.schemas import KINDS, shipped_schema
+from runback_gate.app.schemas import KINDS, shipped_schema
+from runback_gate.cli import terminal
+from runback_gate.documents.named_files import read_file, write_file
 from runback_gate.errors import InputError, Location
 from runback_gate.report.text import terminal as inert
 from runback_gate.step import Run
+from runback_gate.store.folder import find_run
 
 
 @click.command()
@@ -38,7 +40,7 @@ def init(source: str | None, root: Path, force: bool) -> int:
     from runback_gate.app.samples import IGNORED, sample_run  # noqa: PLC0415  schema and completion do without
     from runback_gate.app.start import find_prompts, start_files  # noqa: PLC0415
 
-    run = sample_run() if source is None else find_run(source)
+    run = sample_run() if source is None else find_run(source, note=terminal.note)
     prompts = () if source is None else find_prompts(root, run)
     files = start_files(run, sample=source is None, prompt=next(iter(prompts), None))
     targets = {below(root, name): data for name, data in files.items()}

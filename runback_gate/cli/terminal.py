@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from runback_gate.plural import many
+
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
 
 PLAIN_INTERVAL = 10.0
 """Seconds between two progress lines where there is no terminal."""
-
-_PLURALS = {"policy": "policies"}
 
 
 def today() -> str:
@@ -59,16 +59,18 @@ def unicode() -> bool:
     return True
 
 
-def many(number: int, noun: str) -> str:
-    """`1 case`, `2 cases`."""
-    return f"{number:,} {noun if number == 1 else _PLURALS.get(noun, f'{noun}s')}"
-
-
 def say(text: str, *, err: bool = False) -> None:
     """Print lines; whoever wrote what is in them, they steer no terminal and no service that runs the job."""
     from runback_gate.report.text import log  # noqa: PLC0415  `--help` does without
 
     click.echo(log(text), err=err)
+
+
+def note(text: str) -> None:
+    """Print something to know on standard error, on a line of its own."""
+    from runback_gate.report.text import line  # noqa: PLC0415  `--help` does without
+
+    say(f"note: {line(text)}", err=True)
 
 
 def row(name: str, text: str) -> None:
@@ -110,7 +112,7 @@ class Shown:
 
     def planned(self, estimate: Estimate, limits: Limits, /) -> None:
         """The estimate is made: what will be asked."""
-        from runback_gate.cli.live import forecast  # noqa: PLC0415  most runs ask nobody
+        from runback_gate.report.plan import forecast  # noqa: PLC0415  most runs ask nobody
 
         self.say(forecast(estimate, limits))
 

@@ -14,11 +14,13 @@ from runback_gate.canonical import parse_json
 from runback_gate.capture.runs import MAX_RUN_BYTES
 from runback_gate.capture.transcript import MAX_TRANSCRIPT_BYTES
 from runback_gate.cli import terminal
-from runback_gate.cli.files import RUNS, STDIN, read_file, write_file
 from runback_gate.cli.groups import Commands
+from runback_gate.documents.named_files import STDIN, read_file, write_file
 from runback_gate.gate.config import GATE_FILE
+from runback_gate.plural import many
 from runback_gate.report.text import terminal as inert
 from runback_gate.step import tools_from_json
+from runback_gate.store.folder import RUNS
 
 MAX_TOOLS_BYTES = 8 << 20
 
@@ -70,7 +72,7 @@ def transcript(file: Path, agent: str, tools: Path | None, model: str | None, ou
         rows = [{"run": run.id, "steps": len(run.steps), "labels": run.labels} for run in found.runs]
         terminal.print_json({"runs": rows, "steps": found.steps})
         return 0
-    counts = f"{terminal.many(len(found.runs), 'run')}, {terminal.many(found.steps, 'step')}"
+    counts = f"{many(len(found.runs), 'run')}, {many(found.steps, 'step')}"
     kept = len(found.runs) - len(found.files)
     more = f" ({kept:,} there already, left as it was)" if kept else ""
     click.echo(inert(f"{counts} of {agent} in {out.as_posix()}/{more}"))

@@ -10,8 +10,8 @@ import click
 
 from runback_gate.cli import terminal
 from runback_gate.cli.attest import repository_url, trust_of
-from runback_gate.cli.files import read_file
 from runback_gate.cli.keys import public_key
+from runback_gate.documents.named_files import read_file
 from runback_gate.errors import InputError, Location
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from typing import Final, Literal
 
 from runback_gate.errors import Location
 from runback_gate.gate.verdict import Row, Verdict
+from runback_gate.plural import many
 from runback_gate.report.model import Report
 from runback_gate.report.text import command_data, command_property, short
 from runback_gate.report.wording import answers, changed, deciding, explanation, labels, purpose, said, tally
@@ -126,7 +127,7 @@ def _blamed(report: Report, folder: str) -> Iterator[tuple[Level, Callable[[], A
     if not red:
         return
     more = [f"and {len(red) - _CASES:,} more"] if len(red) > _CASES else []
-    title = "1 case does not pass" if len(red) == 1 else f"{len(red):,} cases do not pass"
+    title = f"{many(len(red), 'case')} {'does' if len(red) == 1 else 'do'} not pass"
     for item in files:
         place = _place(Location(item.path, 1), folder)
         yield "error", partial(Annotation, "error", place, f"{title} with this change", "\n".join(red[:_CASES] + more))

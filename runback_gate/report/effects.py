@@ -8,12 +8,14 @@ In: `PolicyEffect`s and a function that names a place. Out: text. Everything tha
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from runback_gate.analysis.effect import KINDS, Flip, Kind, PolicyEffect
 from runback_gate.change.policies import Change
 from runback_gate.documents import cut
+from runback_gate.plural import many
 from runback_gate.report.model import Report
 from runback_gate.report.text import markdown, markdown_code, short, terminal
 
@@ -50,13 +52,51 @@ def as_text(
     return text if unicode else text.translate(_ASCII)
 
 
+def as_json(effects: Sequence[PolicyEffect]) -> dict[str, object]:
+    """For programs: a word for each policy, every flip that was kept, and what changed."""
+    flips = [flip for effect in effects for flip in effect.flips]
+    return {
+        "policies": {effect.policy: effect.word for effect in effects},
+        "flips": [
+            {
+                "validation": flip.validation,
+                "run": flip.run,
+                "step": flip.step,
+                "base": flip.base,
+                "head": flip.head,
+                "why": flip.why,
+                "kind": flip.kind,
+                "expression": flip.expression,
+                "answer": flip.answer,
+            }
+            for flip in flips
+        ],
+        "effects": [
+            {
+                "policy": effect.policy,
+                "word": effect.word,
+                "vacuous": effect.vacuous,
+                "steps": effect.steps,
+                "same": effect.same,
+                "matched": effect.matched,
+                "changes": [dataclasses.asdict(change) for change in effect.changes],
+                "validations": {
+                    item.id: {"state": item.state, **dict(item.counts), "message only": item.messages}
+                    for item in effect.validations
+                },
+            }
+            for effect in effects
+        ],
+    }
+
+
 def summary(effects: Sequence[PolicyEffect], steps: int) -> str:
     """`2 policies changed: 1 looser, 1 same on record; 1,229 recorded steps`."""
     if not effects:
         return "no policy changed"
     words = [item.word for item in effects]
     counted = ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words))
-    return f"{_many(len(effects), 'policy', 'policies')} changed: {counted}; {_steps(steps)}"
+    return f"{many(len(effects), 'policy')} changed: {counted}; {_steps(steps)}"
 
 
 def _lines(effect: PolicyEffect, size: int, width: int, place: Place, show: int) -> Iterator[str]:
@@ -137,12 +177,8 @@ def _counts(effect: PolicyEffect) -> list[tuple[Kind, int]]:
     return shown if any(found.values()) else []
 
 
-def _many(number: int, one: str, more: str) -> str:
-    return f"{number:,} {one if number == 1 else more}"
-
-
 def _steps(number: int) -> str:
-    return _many(number, "recorded step", "recorded steps")
+    return many(number, "recorded step")
 
 
 def _inert(text: str) -> str:

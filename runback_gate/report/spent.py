@@ -13,8 +13,8 @@ from decimal import Decimal
 from typing import Final
 
 from runback_gate.gate.verdict import Row
+from runback_gate.plural import many
 from runback_gate.report.model import Report
-from runback_gate.report.wording import many
 
 _AMOUNT: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,18})?")
 
@@ -27,7 +27,7 @@ def spending(report: Report) -> tuple[str, ...]:
     limit = f" of {spend.limit_calls:,}" if spend.limit_calls is not None else ""
     parts = [f"{spend.calls:,}{limit} {'call' if spend.calls == 1 and not limit else 'calls'}"]
     if spend.retries:
-        parts.append("1 retry" if spend.retries == 1 else f"{spend.retries:,} retries")
+        parts.append(many(spend.retries, "retry"))
     budget = f" of ${spend.limit_usd}" if spend.limit_usd is not None else ""
     parts.append(money(spend.usd) + budget)
     if spend.usd is not None and spend.unknown:

@@ -14,11 +14,13 @@ from typing import Final, assert_never
 
 from runback_gate.change.gate_change import GateChange
 from runback_gate.gate.verdict import Row, Verdict
+from runback_gate.plural import many, plural
 from runback_gate.policy.evaluate import Finding
 from runback_gate.replay.evidence import Evidence
 from runback_gate.report.model import Input, Report
 
-_NOUNS: Final = {"policy": ("policy", "policies"), "tools": ("tool list", "tool lists")}
+_NOUNS: Final = {"tools": "tool list"}
+"""Kinds of inputs whose noun is another word."""
 
 
 def labels(rows: Sequence[Row]) -> tuple[str, ...]:
@@ -132,7 +134,7 @@ def tally(report: Report) -> tuple[str, ...]:
     nothing = () if totals.cases else ("no case was judged",)
     if report.incomplete:
         nothing = (f"incomplete: {report.incomplete}", *nothing)
-    weaker = "weakening" if totals.weakenings == 1 else "weakenings"
+    weaker = "weakening" if totals.weakenings == 1 else plural("weakening")
     against_base = [
         (totals.regressed, "regressed"),
         (totals.newly_failing, "newly failing"),
@@ -183,14 +185,13 @@ def evidence(report: Report) -> tuple[str, ...]:
 def sources(report: Report) -> tuple[str, ...]:
     """The inputs of the head by kind, in the order in which they are listed."""
     kinds = Counter(item.kind for item in report.inputs if item.side == "head")
-    return tuple(many(number, kind) for kind, number in kinds.items())
+    return input_counts({str(kind): number for kind, number in kinds.items()})
 
 
 def _counts(pairs: Iterable[tuple[int, str]]) -> tuple[str, ...]:
     return tuple(f"{number:,} {word}" for number, word in pairs if number)
 
 
-def many(number: int, noun: str) -> str:
-    """`1 case`, `2 cases`."""
-    one, many = _NOUNS.get(noun, (noun, f"{noun}s"))
-    return f"{number:,} {one if number == 1 else many}"
+def input_counts(kinds: Mapping[str, int]) -> tuple[str, ...]:
+    """`2 policies`, `1 tool list`: what was judged by, one text for each kind."""
+    return tuple(many(number, _NOUNS.get(kind, kind)) for kind, number in kinds.items())

@@ -171,7 +171,7 @@ def test_a_line_without_end_is_refused(
     refused: Callable[..., str], made: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No line of more than the limit is held in memory."""
-    monkeypatch.setattr("runback_gate.cli.files.MAX_LINE_BYTES", 1 << 10)
+    monkeypatch.setattr("runback_gate.documents.named_files.MAX_LINE_BYTES", 1 << 10)
     write(made / "long.jsonl", b"{" * 2000)
     assert "long.jsonl:1: a line of more than" in refused("audit", "verify", "long.jsonl")
 

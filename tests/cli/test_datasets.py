@@ -303,14 +303,14 @@ def test_a_case_is_shown(command: Command, here: Path) -> None:
     assert (result.code, result.err) == (0, "")
     assert result.out.splitlines() == [
         "case       support/r1-0 datasets/support.yaml:11:7",
-        "why        ::stop",
+        "why        \\::stop",
         "tags       vip",
         f"recorded   {step}",
         "asked      openai/m, system prompt of 8 characters, 1 tool",
         "",
         "  user     Where is it?",
         "  |        I asked before.",
-        "  |        ::error::not a command",
+        "  |        \\::error::not a command",
         '  assistant calls look({"order": "A1"})',
         "  tool     gone",
         "  |        error: not found",

@@ -13,7 +13,7 @@ import pytest
 
 from runback_gate.attest.keys import load_private_key, public_pem
 from runback_gate.cli import keys
-from runback_gate.cli.files import create_files
+from runback_gate.documents.named_files import create_files
 from runback_gate.errors import InputError
 from tests.cli.conftest import Command, tree, write
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runback_gate.cli import policy_mutate
+from runback_gate.report import policy_tests
 from tests.cli.conftest import ROOT, Command, change, write
 from tests.cli.test_backtest import pays, recorded
 from tests.cli.test_policy import Refused
@@ -122,7 +122,7 @@ def test_tests_that_do_not_hold(command: Command) -> None:
 @pytest.mark.usefixtures("rules")
 def test_many_survivors(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """The text lists the first ones and counts the rest."""
-    monkeypatch.setattr(policy_mutate, "MAX_LISTED", 2)
+    monkeypatch.setattr(policy_tests, "MAX_LISTED", 2)
     change("rules/refunds.test.yaml", "amount: 100", "amount: 50")
     out = command("policy", "test", "rules", "--mutate").out
     assert out.count("nobody notices") == 2

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runback_gate.agent import ask
+from runback_gate.app.schemas import KINDS, current_schema
 from runback_gate.app.start import start_files
 from runback_gate.capture.runs import write_run
-from runback_gate.cli.schemas import KINDS, current_schema
 from runback_gate.dataset.recordings import load_recording
 from runback_gate.gate.plan import load_plan
 from runback_gate.replay.evidence import compare_requests

@@ -72,15 +72,6 @@ def test_signs(monkeypatch: pytest.MonkeyPatch, encoding: str, able: bool) -> No
     assert not terminal.unicode()
 
 
-@pytest.mark.parametrize(
-    ("number", "noun", "text"),
-    [(0, "case", "0 cases"), (1, "case", "1 case"), (1234, "case", "1,234 cases"), (2, "policy", "2 policies")],
-)
-def test_plurals(number: int, noun: str, text: str) -> None:
-    """Counts read as a person would say them."""
-    assert terminal.many(number, noun) == text
-
-
 def test_a_bar_on_a_terminal(screen: tuple[int, TextIO], monkeypatch: pytest.MonkeyPatch) -> None:
     """On a terminal progress is a bar with the cases done."""
     monkeypatch.setenv("TERM", "xterm")

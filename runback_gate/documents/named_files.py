@@ -1,9 +1,9 @@
-"""Files that somebody named on the command line: read, written whole, and the runs among them.
+"""Files that a person named: read with a limit, read line by line, written whole.
 
-    run = find_run("runs/chats-0001-1f0c3a5b.jsonl")
+    data = read_file(Path("report.json"), MAX_REPORT_BYTES)     # `-` is standard input
     write_file(Path("report.html"), data)
 
-What a person types may lie anywhere; what a document names is read through `documents`, which stays below a root.
+What a person types may lie anywhere; what a document names is read through `documents.files`, which stays below a root.
 """
 
 from __future__ import annotations
@@ -16,21 +16,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-import click
+from runback_gate.documents.files import write_parts
+from runback_gate.documents.names import nearest, quoted
+from runback_gate.errors import InputError, Location, WriteError
 
-from runback_gate.capture.runs import MAX_RUN_BYTES, read_run
-from runback_gate.chain import is_value_line
-from runback_gate.documents import nearest, quoted, suggestion, write_parts
-from runback_gate.errors import InputError, IntegrityError, Location, WriteError
-from runback_gate.report.text import line
-from runback_gate.step import Run
-
-RUNS = Path("runs")
 STDIN = Path("-")
 MAX_LINE_BYTES = 64 << 20
-RUN_FORMAT = b"runback.run/"
-"""What the first event of a run of any version says."""
-MAKE_RUNS = "make runs with `runback-gate import transcript`"
 
 
 def read_file(path: Path, limit: int, *, hint: str | None = None) -> bytes:
@@ -159,46 +150,3 @@ def create_files(files: Mapping[Path, tuple[bytes, int]]) -> None:
             hint = "free some space, or check the permissions of the folder"
             raise WriteError(f"cannot be written: {reason}", hint=hint, location=place) from error
         raise
-
-
-def find_run(name: str) -> Run:
-    """A run by its file, or by its id in `runs/`.
-
-    Raises:
-        InputError: not there, or not a run that verifies.
-    """
-    if name.endswith(".jsonl") or "/" in name:
-        return load_run(Path(name))
-    path = RUNS / f"{name}.jsonl"
-    ids = [item.stem for item in RUNS.glob("*.jsonl")]
-    return load_run(path, hint=suggestion(name, ids) if ids else MAKE_RUNS)
-
-
-def load_run(path: Path, *, hint: str | None = None) -> Run:
-    """The run of a file. One that was truncated is read as far as it is whole, and a note on standard error says so.
-
-    Raises:
-        InputError: not there (with the hint), or not a run that verifies.
-    """
-    data = read_file(path, MAX_RUN_BYTES, hint=hint)
-    try:
-        run = read_run(data, path.as_posix(), truncated=True)
-    except IntegrityError as error:
-        # A file that never was a run is no sign of tampering.
-        if data and RUN_FORMAT not in data and not is_value_line(data):
-            raise InputError("not a run file", hint=MAKE_RUNS, location=Location(path.as_posix())) from error
-        raise
-    if run.status == "truncated":
-        whole = f"{len(run.steps):,} step{'' if len(run.steps) == 1 else 's'} before that can be read"
-        click.echo(line(f"note: {path.as_posix()}: truncated: the recorder did not get to its end; {whole}"), err=True)
-    return run
-
-
-def load_runs(path: Path) -> Iterator[Run]:
-    """The run of a file, or those of a folder by name, one by one.
-
-    Raises:
-        InputError: one is not there, or not a run that verifies.
-    """
-    for name in sorted(path.glob("*.jsonl")) if path.is_dir() else [path]:
-        yield load_run(name, hint=MAKE_RUNS)

@@ -7,8 +7,8 @@ current_schema("Policy")        # what the models say now; `make docs` writes it
 from __future__ import annotations
 
 import json
+import pkgutil
 from importlib import import_module
-from importlib.resources import files
 
 KINDS = {
     "Gate": "gate.config:GateDocument",
@@ -24,7 +24,10 @@ KINDS = {
 
 def shipped_schema(kind: str) -> str:
     """The schema that this version of the package ships."""
-    return (files("runback_gate") / "schemas" / f"{kind.lower()}.json").read_text("utf-8")
+    data = pkgutil.get_data("runback_gate", f"schemas/{kind.lower()}.json")
+    if data is None:
+        raise FileNotFoundError(kind)
+    return data.decode()
 
 
 def current_schema(kind: str) -> str:

@@ -1,0 +1,76 @@
+"""The estimate of a run that asks models: one line, a table for people, JSON for programs.
+
+In: an `Estimate` and the limits that hold. Out: text. Money in US dollars, tokens and calls as counts.
+
+    plan_table(judged.estimate, judged.limits)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+from runback_gate.plural import many
+from runback_gate.replay.estimate import Estimate
+from runback_gate.replay.spend import Limits
+from runback_gate.report.spent import money
+from runback_gate.report.text import terminal as inert
+
+
+def forecast(estimate: Estimate, limits: Limits) -> str:
+    """The estimate on one line."""
+    calls = _range(estimate.calls_least, estimate.calls_most)
+    parts = [f"{calls} {'call' if calls == '1' else 'calls'}", money(estimate.usd, "about ")]
+    if limits.usd is not None:
+        parts[1] += f" of ${limits.usd}"
+    if limits.calls is not None:
+        parts[0] += f" of {limits.calls:,}"
+    parts.append(f"{estimate.free:,} of {many(estimate.rows, 'row')} free")
+    return f"to ask: {' · '.join(parts)}"
+
+
+def plan_table(estimate: Estimate, limits: Limits) -> str:
+    """The estimate as a table for people."""
+    rows = [("model", "calls", "tokens in", "tokens out", "cost")]
+    rows += [
+        (
+            inert(line.model or "(unknown)"),
+            _range(line.calls_least, line.calls_most),
+            f"about {line.input_tokens:,}",
+            f"about {line.output_tokens:,}",
+            money(line.usd, "about "),
+        )
+        for line in estimate.lines
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    unable = (line for line in estimate.lines if line.why)
+    notes = [f"! {inert(line.model or '(unknown)')} cannot be asked: {inert(line.why)}" for line in unable]
+    notes += [*_over(estimate, limits)]
+    if estimate.lines:
+        notes.append("Tokens and money are guesses; a row that fails is asked for on the base as well.")
+    return "\n".join([*(lines if estimate.lines else []), *notes, forecast(estimate, limits)]) + "\n"
+
+
+def plan_json(estimate: Estimate, limits: Limits) -> dict[str, object]:
+    """The estimate for a program."""
+    return {
+        **dataclasses.asdict(estimate),
+        "calls_least": estimate.calls_least,
+        "calls_most": estimate.calls_most,
+        "usd": estimate.usd,
+        "limits": dataclasses.asdict(limits),
+    }
+
+
+def _over(estimate: Estimate, limits: Limits) -> Iterator[str]:
+    """What of the estimate does not fit the budget."""
+    if limits.calls is not None and estimate.calls_most > limits.calls:
+        yield f"! more than the budget of {limits.calls:,} calls: what does not fit will be undecided"
+    if limits.usd is not None:
+        for name in map(inert, estimate.unpriced):
+            yield f"! the price of {name} is not known, so a budget of ${limits.usd} cannot be held: not asked"
+
+
+def _range(least: int, most: int) -> str:
+    return f"{most:,}" if least == most else f"{least:,} to {most:,}"

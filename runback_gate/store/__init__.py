@@ -1,0 +1,4 @@
+"""Where runs lie.
+
+folder    a folder of run files, and a run by its file or its id
+"""

@@ -1,0 +1,72 @@
+"""Runs in files: one by its file or by its id in a folder, or all of a folder.
+
+    run = find_run("chats-0001-1f0c3a5b", note=warn)       # runs/chats-0001-1f0c3a5b.jsonl
+    for run in load_runs(Path("runs"), note=warn): ...
+
+In: what a person named. Out: runs that verify. `note` is told of a run that its recorder did not end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from runback_gate.capture.runs import MAX_RUN_BYTES, read_run
+from runback_gate.chain import is_value_line
+from runback_gate.documents import suggestion
+from runback_gate.documents.named_files import read_file
+from runback_gate.errors import InputError, IntegrityError, Location
+from runback_gate.plural import many
+from runback_gate.step import Run
+
+RUNS: Final = Path("runs")
+"""The folder in which runs are looked for by their ids."""
+MAKE_RUNS: Final = "make runs with `runback-gate import transcript`"
+_FORMAT: Final = b"runback.run/"
+"""What the first event of a run of any version names."""
+
+Note = Callable[[str], None]
+
+
+def find_run(name: str, *, note: Note) -> Run:
+    """A run by its file, or by its id in `runs/`.
+
+    Raises:
+        InputError: not there, or not a run that verifies.
+    """
+    if name.endswith(".jsonl") or "/" in name:
+        return load_run(Path(name), note=note)
+    path = RUNS / f"{name}.jsonl"
+    ids = [item.stem for item in RUNS.glob("*.jsonl")]
+    return load_run(path, note=note, hint=suggestion(name, ids) if ids else MAKE_RUNS)
+
+
+def load_run(path: Path, *, note: Note, hint: str | None = None) -> Run:
+    """The run of a file. One that was truncated is read as far as it is whole, and `note` is told so.
+
+    Raises:
+        InputError: not there (with the hint), or not a run that verifies.
+    """
+    data = read_file(path, MAX_RUN_BYTES, hint=hint)
+    try:
+        run = read_run(data, path.as_posix(), truncated=True)
+    except IntegrityError as error:
+        # A file that never was a run is no sign of tampering.
+        if data and _FORMAT not in data and not is_value_line(data):
+            raise InputError("not a run file", hint=MAKE_RUNS, location=Location(path.as_posix())) from error
+        raise
+    if run.status == "truncated":
+        whole = f"{many(len(run.steps), 'step')} before that can be read"
+        note(f"{path.as_posix()}: truncated: the recorder did not get to its end; {whole}")
+    return run
+
+
+def load_runs(path: Path, *, note: Note) -> Iterator[Run]:
+    """The run of a file, or those of a folder by name, one by one.
+
+    Raises:
+        InputError: one is not there, or not a run that verifies.
+    """
+    for name in sorted(path.glob("*.jsonl")) if path.is_dir() else [path]:
+        yield load_run(name, note=note, hint=MAKE_RUNS)
