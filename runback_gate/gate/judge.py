@@ -269,20 +269,11 @@ def judge_case(
     judges = tuple(empty_request(item.rubric) for _, item in rules.rubrics(ref) for _ in range(item.rubric.samples))
     risk = rules.risk(ref, agent, step, question)
     first = Query(step, question, 0, live=live, fresh=fresh, risk=risk, judges=judges)
-    trials: list[Trial] = []
-    responses: list[Response | None] = []
-    verdict = None
-    while verdict is None:
-        asked = dataclasses.replace(first, trial=len(trials), least=count.least(trials), most=count.most(trials))
-        answer = yield asked
-        trials.append((yield from rules.trial(ref, agent, asked, answer)))
-        responses.append(answer.response)
-        verdict = settle_trials(trials, count.needed, count.planned, count.cap)
+    verdict, trials, responses = yield from _settled(rules, ref, agent, first, count)
     count = count.extended(len(trials))
-    told: dict[str, Any] = {}
-    if verdict is not Verdict.PASS:
-        told = _told(rules.bodies, step, question, trials, responses)
-        trials = told.pop("trials")
+    passed = verdict is Verdict.PASS
+    shown = {} if passed else _shown(rules.bodies, step, question, trials, responses)
+    trials = shown.pop("trials", trials)
     decider = next(trial for trial in trials if trial.verdict is verdict)
     return Row(
         kind="case",
@@ -303,11 +294,27 @@ def judge_case(
         findings=tuple(sorted(decider.findings, key=severity)),
         waivers=tuple(dict.fromkeys(rules.waivers[item.waiver] for item in decider.findings if item.waiver)),
         interval=_interval(trials),
-        **told,
+        **shown,
     )
 
 
-def _told(
+def _settled(
+    rules: Rules, ref: CaseRef, agent: Agent, first: Query, count: Count
+) -> Generator[Query, Answer, tuple[Verdict, list[Trial], list[Response | None]]]:
+    """Trials with their answers, until k of n is settled."""
+    trials: list[Trial] = []
+    responses: list[Response | None] = []
+    while True:
+        query = dataclasses.replace(first, trial=len(trials), least=count.least(trials), most=count.most(trials))
+        answer = yield query
+        trials.append((yield from rules.trial(ref, agent, query, answer)))
+        responses.append(answer.response)
+        verdict = settle_trials(trials, count.needed, count.planned, count.cap)
+        if verdict is not None:
+            return verdict, trials, responses
+
+
+def _shown(
     bodies: Bodies, step: Step, question: ReplayRequest, trials: Sequence[Trial], responses: Sequence[Response | None]
 ) -> dict[str, Any]:
     """What was asked and answered in full, then and now, kept for whoever has to decide a row."""
