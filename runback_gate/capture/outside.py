@@ -14,6 +14,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from runback_gate.redact import KEY_VARIABLE
+
 random_bytes = os.urandom
 monotonic = time.monotonic
 """Seconds that no change of the clock moves."""
@@ -22,6 +24,11 @@ monotonic = time.monotonic
 def now() -> str:
     """RFC 3339 time in UTC, in milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def redact_key() -> str | None:
+    """The project's key of the pseudonyms, where the environment has one."""
+    return os.environ.get(KEY_VARIABLE)
 
 
 def new_id(agent: str) -> str:

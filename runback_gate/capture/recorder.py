@@ -33,9 +33,10 @@ from runback_gate.canonical import JsonValue
 from runback_gate.capture import hooks
 from runback_gate.capture.exchange import Redact, Seen, load
 from runback_gate.capture.log import Event, Prompt, Redaction, RunLog, off
-from runback_gate.capture.outside import chosen, complain, new_id, now
+from runback_gate.capture.outside import chosen, complain, new_id, now, random_bytes, redact_key
 from runback_gate.capture.sink import after_fork, sink
 from runback_gate.capture.tool_runs import json_text, plain_json, recorded_tool
+from runback_gate.redact import Redactor, parse_key
 from runback_gate.step import Note, Run, ToolRun
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -274,7 +275,15 @@ def _redaction(level: str | Redact) -> Redaction:
         return Redaction("standard", level)
     if level == "off":
         return Redaction("off", off)
-    raise ValueError(f"redaction {level!r} is not built")
+    redactor = _redactor(level)
+    return Redaction(redactor.level, redactor.redact, redactor.ruleset, redactor.key_id)
+
+
+@functools.cache
+def _redactor(level: Any) -> Redactor:
+    """One for all runs of the process, so that what was seen once is known; only the writer thread uses it."""
+    own = redact_key()
+    return Redactor(level, key=parse_key(own) if own else random_bytes(32), own_key=bool(own))
 
 
 def _harmless(error: BaseException) -> bool:

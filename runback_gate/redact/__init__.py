@@ -1,0 +1,16 @@
+"""Redaction: secrets and personal data become pseudonyms before anything is stored or hashed.
+
+In: JSON values. Out: the same values with pseudonyms, and counts by rule.
+
+    redactor = Redactor("standard", key=key)
+    value, counts = redactor.redact({"text": "my mail is jane@example.org"})
+
+Levels: `off`; `standard`: secrets, e-mail, IBAN, payment cards, US social security numbers; `strict`: IP addresses and
+telephone numbers as well. Rules are data (`redact/rules`). The standard library is enough; google-re2 makes it faster.
+"""
+
+from runback_gate.redact.pseudonym import KEY_VARIABLE, parse_key
+from runback_gate.redact.redactor import Redactor
+from runback_gate.redact.rule import LEVELS, Level, Rule, load_rules, parse_rules
+
+__all__ = ["KEY_VARIABLE", "LEVELS", "Level", "Redactor", "Rule", "load_rules", "parse_key", "parse_rules"]

@@ -1,0 +1,77 @@
+"""Where secrets and personal data stand in a text.
+
+In: a text. Out: spans, from left to right, none over another, none over a pseudonym.
+
+    Finder(load_rules("standard")).spans("mail jane@example.org")       # [Span(5, 21, "email")]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from runback_gate.redact.names import KEYWORDS, named_values
+from runback_gate.redact.prefilter import prefilter
+from runback_gate.redact.pseudonym import PSEUDONYM
+from runback_gate.redact.rule import Rule, matches
+
+NAMED: Final = "secret"
+"""The rule of what is secret by its name."""
+_SHORTEST: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A place in a text: from `start` to before `end`."""
+
+    start: int
+    end: int
+    rule: str
+
+
+class Finder:
+    """Finds what a set of rules describes."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules = (*rules, Rule(NAMED, "", hint=f"(?i:{KEYWORDS})"))
+        self._candidates = prefilter(self._rules)
+
+    def spans(self, text: str) -> list[Span]:
+        """What is found; of two that overlap the one that begins first, then the longer one, then the first rule's."""
+        if len(text) < _SHORTEST:
+            return []
+        found: list[Span] = []
+        for number in sorted(self._candidates(text)):
+            rule = self._rules[number]
+            places = named_values(text) if rule.id == NAMED else matches(rule, text)
+            found += (Span(start, end, rule.id) for start, end in places)
+        if not found:
+            return found
+        if ":" in text and "<" in text:
+            found = list(_outside(found, [match.span() for match in PSEUDONYM.finditer(text)]))
+        return _apart(found)
+
+
+def _outside(spans: Sequence[Span], kept: Sequence[tuple[int, int]]) -> Iterator[Span]:
+    """The parts of spans that are no pseudonym."""
+    for span in spans:
+        start = span.start
+        for first, last in kept:
+            if last <= start or first >= span.end:
+                continue
+            if first > start:
+                yield Span(start, first, span.rule)
+            start = max(start, last)
+        if start < span.end:
+            yield Span(start, span.end, span.rule)
+
+
+def _apart(spans: list[Span]) -> list[Span]:
+    kept: list[Span] = []
+    for span in sorted(spans, key=lambda span: (span.start, -span.end)):
+        if not kept or span.start >= kept[-1].end:
+            kept.append(span)
+        elif span.end > kept[-1].end:
+            kept.append(Span(kept[-1].end, span.end, span.rule))
+    return kept

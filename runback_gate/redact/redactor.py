@@ -1,0 +1,186 @@
+"""Takes secrets and personal data out of JSON values.
+
+In: a level, a key, JSON values. Out: the same values with pseudonyms, and how many values were replaced, by rule.
+
+    redactor = Redactor("standard", key=key)
+    redactor.redact({"to": "jane@example.org"})       # ({"to": "<email:3f9a1c07be21>"}, {"email": 1})
+
+Texts, keys of mappings and numbers are searched. A text that is JSON is read, redacted and written again only if
+something in it was replaced. Ids, amounts, dates, booleans and what no rule describes stay. To redact twice is to
+redact once. What is raised means that nothing was redacted: the caller withholds the value.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final, cast
+
+from runback_gate.canonical import MAX_DEPTH, JsonValue
+from runback_gate.errors import RunbackError
+from runback_gate.redact.find import NAMED, Finder
+from runback_gate.redact.names import hides, placeholder, strength
+from runback_gate.redact.pseudonym import PSEUDONYM, key_id, pseudonym
+from runback_gate.redact.rule import Level, Rule, load_rules, ruleset_digest
+
+MAX_MEMO: Final = 16 << 20
+"""Characters of texts that one half of the memo remembers."""
+_ROUNDS: Final = 8
+_PAIRS: Final = (("name", "value"), ("key", "value"))
+"""Fields of a mapping that is one named value, as in headers and OpenTelemetry."""
+
+Counts = dict[str, int]
+_NONE: Final[Counts] = {}
+
+
+class Redactor:
+    """Redacts values at one level, under one key. Not to be used by two threads at once."""
+
+    def __init__(self, level: Level, *, key: bytes, own_key: bool = True, custom: Sequence[Rule] = ()) -> None:
+        rules = (*custom, *load_rules(level)) if level != "off" else ()
+        self.level = level
+        self.ruleset = ruleset_digest(rules, level) if rules else None
+        """Digest of the rules; None when there are none."""
+        self.key_id = key_id(key) if own_key and rules else None
+        """What names the project's key; None when the key, and so each pseudonym, holds for one process alone."""
+        self._finder = Finder(rules) if rules else None
+        self._key = key
+        self._memo: dict[tuple[str | None, str], tuple[str, Counts]] = {}
+        self._older: dict[tuple[str | None, str], tuple[str, Counts]] = {}
+        self._held = 0
+
+    def redact(self, value: JsonValue) -> tuple[JsonValue, Counts]:
+        """The value without what the rules find, and how many values were replaced, by rule.
+
+        Raises:
+            RunbackError: the value is nested too deep, or two keys of a mapping became one.
+        """
+        if self._finder is None:
+            return value, {}
+        counts: Counter[str] = Counter()
+        return self._value(value, None, counts, 0), dict(counts)
+
+    def text(self, text: str) -> tuple[str, Counts]:
+        """As `redact`, for one text."""
+        redacted, counts = self.redact(text)
+        return cast("str", redacted), counts
+
+    def _value(self, value: Any, name: str | None, counts: Counter[str], depth: int) -> Any:
+        kind = type(value)
+        if kind is str:
+            return self._remembered(value, name, counts, depth)
+        if value is None or kind is bool:
+            return value
+        if depth > MAX_DEPTH:
+            raise RunbackError(f"nesting deeper than {MAX_DEPTH} levels")
+        if kind is dict:
+            return self._mapping(value, name, counts, depth)
+        if kind is list or kind is tuple:
+            return [self._value(item, name, counts, depth + 1) for item in value]
+        return self._number(value, name, counts)
+
+    def _mapping(self, value: dict[str, Any], name: str | None, counts: Counter[str], depth: int) -> dict[str, Any]:
+        inner = {field: self._named(value, field, name) for field in value}
+        result = {
+            self._remembered(field, None, counts, depth): self._value(item, inner[field], counts, depth + 1)
+            for field, item in value.items()
+        }
+        if len(result) != len(value):
+            raise RunbackError("two keys of a mapping became one")
+        return result
+
+    def _named(self, value: dict[str, Any], field: str, name: str | None) -> str | None:
+        """The name that says how secret a field is: its own, that of its pair, or that of what it stands in."""
+        own = strength(field)
+        for key, other in _PAIRS:
+            if field == other and isinstance(value.get(key), str) and strength(value[key]):
+                return cast("str", value[key])
+            if field == key and other in value:
+                return None
+        if own:
+            return field
+        return name if name and field.endswith("Value") else None
+
+    def _number(self, value: float, name: str | None, counts: Counter[str]) -> Any:
+        text = str(value)
+        if name and strength(name) == "strong" and len(text) >= 4:
+            counts[NAMED] += 1
+            return pseudonym(self._key, NAMED, text)
+        if len(text) < 9 or isinstance(value, float):
+            return value
+        redacted, found = self._plain(text)
+        counts.update(found)
+        return value if redacted == text else redacted
+
+    def _remembered(self, text: str, name: str | None, counts: Counter[str], depth: int) -> str:
+        known = self._memo.get((name, text))
+        if known is None:
+            known = self._older.get((name, text)) or self._text(text, name, depth)
+            self._held += len(text) + 64
+            if self._held > MAX_MEMO:
+                self._older, self._memo, self._held = self._memo, {}, len(text)
+            self._memo[name, text] = known
+        if known[1]:
+            counts.update(known[1])
+        return known[0]
+
+    def _text(self, text: str, name: str | None, depth: int) -> tuple[str, Counts]:
+        if name and not PSEUDONYM.fullmatch(text) and hides(name, text):
+            return self._hidden(text)
+        inner = _json(text) if text[:1] in ("{", "[") or text[:1].isspace() else None
+        if inner is not None:
+            counts: Counter[str] = Counter()
+            redacted = self._value(inner, None, counts, depth + 1)
+            return (_written(redacted), dict(counts)) if counts else (text, _NONE)
+        return self._plain(text)
+
+    def _hidden(self, text: str) -> tuple[str, Counts]:
+        """A value that its name hides, but for the pseudonyms in it."""
+        parts, counts, place = [], 0, 0
+        for match in (*PSEUDONYM.finditer(text), None):
+            part = text[place : match.start() if match else len(text)]
+            if (part.strip() and not placeholder(part)) or part == text:
+                part, counts = pseudonym(self._key, NAMED, part), counts + 1
+            parts += [part, match[0] if match else ""]
+            place = match.end() if match else place
+        return "".join(parts), {NAMED: counts} if counts else _NONE
+
+    def _plain(self, text: str) -> tuple[str, Counts]:
+        """Replace what is found until nothing is: what stands beside a pseudonym may be found only then."""
+        total: Counter[str] = Counter()
+        for _ in range(_ROUNDS):
+            spans = self._finder.spans(text) if self._finder else []
+            if not spans:
+                break
+            parts, place = [], 0
+            for span in spans:
+                found = text[span.start : span.end]
+                parts += [text[place : span.start], pseudonym(self._key, span.rule, found)]
+                place, total[span.rule] = span.end, total[span.rule] + 1
+            text = "".join(parts) + text[place:]
+        else:
+            raise RunbackError("a text in which something is found again and again")
+        return text, dict(total) if total else _NONE
+
+
+def _json(text: str) -> Any:
+    """The list or mapping that a text is; None when it is none, or holds a key twice."""
+    if text.strip()[-1:] not in ("}", "]"):
+        return None
+    try:
+        value = json.loads(text, object_pairs_hook=_unique)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict | list) else None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a key stands twice")
+    return value
+
+
+def _written(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
