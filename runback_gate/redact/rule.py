@@ -13,11 +13,11 @@ are texts of which one must stand in what it finds, `hint` a pattern for the sam
 from __future__ import annotations
 
 import json
+import pkgutil
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib.resources import files
 from typing import Any, Final, Literal, cast
 
 from runback_gate.canonical import JsonValue, digest
@@ -92,7 +92,7 @@ def ruleset_digest(rules: Sequence[Rule], level: str) -> str:
 
 def read_data(name: str) -> Any:
     """One of the files beside this module."""
-    return json.loads(files("runback_gate.redact").joinpath(f"rules/{name}.json").read_bytes())
+    return json.loads(pkgutil.get_data("runback_gate.redact", f"rules/{name}.json") or b"")
 
 
 def matches(rule: Rule, text: str) -> Iterator[tuple[int, int]]:
