@@ -36,7 +36,7 @@ from runback_gate.capture.log import Event, Prompt, Redaction, RunLog, off
 from runback_gate.capture.outside import chosen, complain, new_id, now, random_bytes, redact_key
 from runback_gate.capture.sink import after_fork, sink
 from runback_gate.capture.tool_runs import json_text, plain_json, recorded_tool
-from runback_gate.redact import Redactor, parse_key
+from runback_gate.redact import Level, Redactor, parse_key
 from runback_gate.step import Note, Run, ToolRun
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -56,8 +56,8 @@ class Recording:
         agent: name of the agent.
         out: folder of the runs.
         labels: what to say about the run: task, trial and the like, as JSON.
-        redact: `off` stores everything as it is; or a function that gives a value without what must not be stored, and
-            how many it replaced by rule. The run says which.
+        redact: level of redaction, `off`, `standard` or `strict`; or a function that gives a value without what must
+            not be stored, and how many it replaced by rule. The run says which.
         sample: share of the runs that is recorded, 0 to 1.
     """
 
@@ -67,7 +67,7 @@ class Recording:
         *,
         out: str | Path = "runs",
         labels: Mapping[str, JsonValue] | None = None,
-        redact: Literal["off"] | Redact = "off",
+        redact: Level | Redact = "standard",
         sample: float = 1.0,
     ) -> None:
         self.agent = agent

@@ -10,6 +10,7 @@ import click
 
 from runback_gate.capture import inject
 from runback_gate.errors import InputError, Location
+from runback_gate.redact import LEVELS
 from runback_gate.store.folder import RUNS
 
 MAX_NAME = 256
@@ -24,17 +25,24 @@ MAX_NAME = 256
     show_default=True,
     help="Folder for the runs.",
 )
+@click.option(
+    "--redact",
+    type=click.Choice(LEVELS),
+    default="standard",
+    show_default=True,
+    help="What is replaced before anything is stored.",
+)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def record(agent: str | None, out: Path, command: tuple[str, ...]) -> int:
+def record(agent: str | None, out: Path, redact: str, command: tuple[str, ...]) -> int:
     """Run COMMAND, a Python program, and record every call of a model that it makes.
 
     The program and its environment stay as they are. Processes that it starts are recorded as well, as runs of their
-    own. The exit code is that of COMMAND. Conversations are stored as they are, in files for their owner alone.
+    own. The exit code is that of COMMAND.
     """
     name = agent or _name(command)
     if not (name.strip() and name.isprintable() and len(name) <= MAX_NAME):
         raise click.BadParameter(f"a printable name of at most {MAX_NAME} characters", param_hint="--agent")
-    options = {"agent": name, "out": str(out.absolute()), "redact": "off", "parent": None}
+    options = {"agent": name, "out": str(out.absolute()), "redact": redact, "parent": None}
     path = os.pathsep.join((*inject.__path__, *filter(None, (os.environ.get("PYTHONPATH"),))))
     environment = {**os.environ, "PYTHONPATH": path, "RUNBACK_GATE_RECORD": json.dumps(options)}
     try:

@@ -236,6 +236,18 @@ def test_a_part_beyond_the_limit_is_a_digest(tmp_path: Path, monkeypatch: pytest
         assert step.request.messages[0].parts[0].size == 99
 
 
+def test_personal_data_is_redacted_unasked(tmp_path: Path) -> None:
+    """The level is `standard` unless somebody says otherwise, and the run says so."""
+    with runback_gate.record("a", out=tmp_path) as run:
+        run._see(seen("my mail is jane.doe@shop.example.org", answer=completion("jane.doe@shop.example.org it is")))
+        run.note("jane.doe@shop.example.org")
+    (path,) = tmp_path.glob("*.jsonl")
+    (found,) = runs(tmp_path)
+    assert b"jane.doe@shop" not in path.read_bytes()
+    assert (found.redaction["level"], found.redaction["counts"]) == ("standard", {"email": 3})
+    assert (found.steps[0].source.redaction, found.steps[0].source.grade) == ("standard", "exact")
+
+
 @pytest.mark.parametrize(
     ("changes", "error"),
     [

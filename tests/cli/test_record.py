@@ -30,7 +30,7 @@ def ask(text):
 def record(folder: Path, *command: str, model: str = "", options: tuple[str, ...] = ()) -> subprocess.Popen[str]:
     """`record` as a process."""
     environment = {**os.environ, "MODEL": model, "PYTHONPATH": str(ROOT)}
-    words = [sys.executable, "-m", "runback_gate", "record", *options, "--", *command]
+    words = [sys.executable, "-m", "runback_gate", "record", "--redact", "off", *options, "--", *command]
     return subprocess.Popen(
         words, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
     )

@@ -51,7 +51,7 @@ def cell(client: str, scenario: str, server: Server) -> str:
     server.asked.clear()
     python = ROOT / ".clients" / CLIENTS[client][0] / "bin" / "python"
     with tempfile.TemporaryDirectory() as folder:
-        words = [sys.executable, "-m", "runback_gate", "record", "--out", f"{folder}/runs", "--"]
+        words = [sys.executable, "-m", "runback_gate", "record", "--redact", "off", "--out", f"{folder}/runs", "--"]
         words += [str(python), str(Path(__file__).parent / "agents.py"), client, scenario, f"{server.url}/{scenario}"]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
         done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
