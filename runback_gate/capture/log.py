@@ -16,19 +16,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, cast
 
-from runback_gate.canonical import JsonValue, canonical_bytes, parse_json
+from runback_gate.canonical import JsonValue
 from runback_gate.capture.exchange import Redact, RunPlace, Seen, read_exchange
+from runback_gate.capture.open_calls import OpenCalls
 from runback_gate.capture.outside import RunFile, complain, random_bytes
 from runback_gate.capture.runs.blobs import bounded
 from runback_gate.capture.runs.turns import Conversations
 from runback_gate.capture.runs.writer import RunWriter
 from runback_gate.errors import DocumentError, RunbackError
-from runback_gate.step import Note, Run, Step, ToolCall, ToolRun
+from runback_gate.step import Note, Run, ToolRun
 
 MAX_PENDING: Final = 64 << 20
 """Bytes that wait for a disk that takes none."""
 _REMEMBERED: Final = 64
-"""Rendered prompts, and calls that no tool run was seen for."""
+"""Rendered prompts that a step may still be sent with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class RunLog:
         self._conversations = Conversations()
         self._counts: dict[str, int] = {}
         self._prompts: dict[str, dict[str, Any]] = {}
-        self._calls: list[tuple[int, int, ToolCall]] = []
+        self._calls = OpenCalls()
         self._begun = False
         self._lazy = lazy
         """Whether a run in which nothing happened leaves no file."""
@@ -170,28 +171,12 @@ class RunLog:
         except RunbackError:
             self._conversations = Conversations(first=number)
             raise
-        self._open(step, number)
+        self._calls.answered(number, step.response)
         return lines
-
-    def _open(self, step: Step, number: int) -> None:
-        self._calls += [(number, index, call) for index, call in enumerate(step.response.tool_calls)]
-        del self._calls[:-_REMEMBERED]
 
     def _tool(self, run: ToolRun) -> bytes:
         fields: Any = {name: self._clean(getattr(run, name)) for name in ("arguments", "result", "error")}
-        run = replace(run, **fields)
-        step, call, name = self._paired(run)
-        return self._writer.tool(replace(run, step=step, call=call, id=name))
-
-    def _paired(self, run: ToolRun) -> tuple[int, int, str]:
-        """The latest call that asked for this: of the same name, and of the same arguments if there is one."""
-        named = [entry for entry in self._calls if entry[2].name == run.name]
-        same = [entry for entry in named if _same(entry[2].arguments, run.arguments)]
-        if not named:
-            return -1, 0, run.id
-        found = (same or named)[0]
-        self._calls.remove(found)
-        return found[0], found[1], found[2].id
+        return self._writer.tool(self._calls.paired(replace(run, **fields)))
 
     def _clean(self, value: JsonValue) -> JsonValue:
         if value is None or value in ("", {}):
@@ -225,11 +210,3 @@ def _reason(error: Exception) -> str:
 def off(value: JsonValue) -> tuple[JsonValue, dict[str, int]]:
     """Redacts nothing."""
     return value, {}
-
-
-def _same(one: str, other: str) -> bool:
-    try:
-        values = [canonical_bytes(parse_json(text or "{}", path="arguments")) for text in (one, other)]
-    except RunbackError:
-        return one == other
-    return values[0] == values[1]
