@@ -43,7 +43,7 @@ DECIMAL = "$decimal"
 """The key that marks a float in canonical bytes."""
 INTEGER = "$integer"
 """The key that marks an integer beyond ±(2^53−1) in canonical bytes."""
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_GIT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 """The text form of a digest."""
 
@@ -387,6 +387,6 @@ def _first_fault(text: str, path: str, refused: _RefusedError) -> DocumentError:
     return DocumentError(str(refused), hint=refused.hint, location=Location(path))
 
 
-def is_commit(text: str) -> bool:
-    """Whether this is the full id of a commit of git, which is a digest too: 40 or 64 lower-case hexadecimal digits."""
-    return _COMMIT.fullmatch(text) is not None
+def is_git_id(text: str) -> bool:
+    """Whether this is the full id of a git object, such as a commit: 40 or 64 lower-case hexadecimal digits."""
+    return _GIT_ID.fullmatch(text) is not None

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from runback_gate.canonical import is_commit
+from runback_gate.canonical import is_git_id
 from runback_gate.errors import InputError
 from runback_gate.gate.contest import Base
 from runback_gate.gate.plan import Plan, load_plan
@@ -84,7 +84,7 @@ def _approval(against: Against) -> tuple[str | None, tuple[Notice, ...]]:
     why = None if given is None else refusal(given, commit)
     if why is None:
         return given, ()
-    if commit is None or not is_commit(given or ""):
+    if commit is None or not is_git_id(given or ""):
         raise InputError(f"approve: {why}", hint="approve the commit that is judged: git rev-parse HEAD")
     return None, (Notice(f"not approved: {why}"),)
 

@@ -10,6 +10,7 @@ caller writes; or the cases that are there, each with its recorded step.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from runback_gate.app.paths import below
 from runback_gate.app.recorded import recorded_step
 from runback_gate.canonical import JsonValue
 from runback_gate.cel.cpp_engine import CppEngine
-from runback_gate.dataset.checks import propose_checks
+from runback_gate.dataset.checks import Check, propose_checks
 from runback_gate.dataset.document import Case, Dataset, case_step, dataset_from, load_dataset
 from runback_gate.dataset.edit import append_case, new_dataset
 from runback_gate.dataset.recordings import recording
@@ -31,7 +32,7 @@ from runback_gate.gate.checks import compile_checks
 from runback_gate.gate.config import GATE_FILE, load_gate
 from runback_gate.policy.context import read_json
 from runback_gate.policy.evaluate import results
-from runback_gate.schema import schema_id
+from runback_gate.schema import schema_id, validate
 from runback_gate.step import Run, Step
 
 
@@ -202,3 +203,20 @@ def _ungated(root: Path, name: str) -> str | None:
         return f"there is no {GATE_FILE} here yet; `runback-gate init` writes one"
     named = name in expand(root, load_gate(root).datasets)
     return None if named else f"{GATE_FILE} does not name this file; add it to `spec.datasets`"
+
+
+def parse_check(text: str) -> dict[str, Any]:
+    """A check from the command line: YAML such as `toolCalled: escalate`, or `toolCalled=escalate`.
+
+    Raises:
+        InputError: not one check.
+    """
+    head, equals, tail = text.partition("=")
+    if equals and head in Check.model_fields:
+        plain = head in ("maxTokens", "maxLatencyMs", "noError") or tail[:1] in ("{", "[")
+        text = f"{head}: {tail if plain else json.dumps(tail, ensure_ascii=False)}"
+    document = parse_document(text, "--check")
+    if not isinstance(document.value, dict):
+        raise InputError(f"--check {text!r}: not a check", hint="write it as in a dataset: 'toolCalled: escalate'")
+    validate(document, Check)
+    return cast("dict[str, Any]", document.value)

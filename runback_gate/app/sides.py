@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runback_gate.app.against import Against, BaseFiles
-from runback_gate.canonical import is_commit
+from runback_gate.canonical import is_git_id
 from runback_gate.errors import InputError
 from runback_gate.plural import many
 from runback_gate.report.model import Notice
@@ -61,7 +61,7 @@ def open_sides(
     """
     if base is None and approve is not None:
         raise InputError("--approve: there is nothing to approve without a base", hint="add --base")
-    if head is not None and not is_commit(head):
+    if head is not None and not is_git_id(head):
         raise InputError(f"--head {head[:80]}: not a commit id", hint="40 or 64 lower-case hexadecimal digits")
     repository = None if base is None else revision_in(root, base)
     if base is not None and repository is not None:

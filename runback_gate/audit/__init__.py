@@ -1,5 +1,6 @@
 """Audit: runs and reports in one record that cannot be changed unseen.
 
 `record` makes it, `verify` says whether it holds and where it breaks, `tree` and `checkpoint` are what it rests on.
-Verifying needs nothing of this package but `errors`, `canonical`, `chain`, `audit` and, for a signature, `attest`.
+Verifying needs nothing of this package but `errors`, `plural`, `canonical`, `chain`, `dsse`, `audit` and, for a
+signature, `attest`.
 """

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import datetime
 import os
-import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from runback_gate.cli.keys import ENVIRONMENT, private_key
 from runback_gate.cli.terminal import print_json
 from runback_gate.documents.named_files import read_file, write_file
-from runback_gate.errors import DocumentError, InputError
+from runback_gate.errors import InputError
+from runback_gate.github.job import Job, in_job, job_of, job_origin
 from runback_gate.masking import secrets_of
 from runback_gate.report.text import terminal as inert
 
@@ -25,23 +25,8 @@ if TYPE_CHECKING:
     from runback_gate.attest.sigstore import Trust
     from runback_gate.attest.statement import Origin, Statement
 
-GITHUB = "https://github.com"
 GATE_FILE = "runback.yaml"
 MAX_TOKEN_BYTES = 64 << 10
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What the environment says about the CI job. None: it does not say."""
-
-    repository: str | None = None
-    ref: str | None = None
-    commit: str | None = None
-    url: str | None = None
-    attempt: int = 1
-    private: bool | None = None
-    commits: tuple[str, ...] = ()
-    """Other commits that the job is about: the head of its pull request, or of the run that started it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,33 +136,15 @@ def _gate_of(report: Path) -> Path | None:
 
 
 def read_job(environment: Mapping[str, str]) -> Job:
-    """What GitHub Actions says about its job; nothing elsewhere.
+    """The CI job that this runs in, with the event that started it.
 
     Raises:
         InputError: the event file cannot be read.
     """
-    if environment.get("GITHUB_ACTIONS") != "true":
-        return Job()
-    name, run = environment.get("GITHUB_REPOSITORY"), environment.get("GITHUB_RUN_ID")
-    attempt = environment.get("GITHUB_RUN_ATTEMPT", "1")
-    repository = f"{environment.get('GITHUB_SERVER_URL', GITHUB)}/{name}" if name else None
-    event = _event(environment.get("GITHUB_EVENT_PATH"))
-    facts = event.get("repository")
-    private = facts.get("private") if isinstance(facts, dict) else None
-    return Job(
-        repository=repository,
-        ref=environment.get("GITHUB_REF") or None,
-        commit=environment.get("GITHUB_SHA") or None,
-        url=f"{repository}/actions/runs/{run}/attempts/{attempt}" if repository and run else None,
-        attempt=int(attempt) if re.fullmatch("[1-9][0-9]{0,8}", attempt) else 1,
-        private=private if isinstance(private, bool) else None,
-        commits=tuple(_heads(event)),
-    )
+    from runback_gate.github.event import MAX_EVENT_BYTES  # noqa: PLC0415  `--help` does without
 
-
-def repository_url(name: str) -> str:
-    """`acme/agent` as the URL by which certificates name it; a URL stays."""
-    return name if "://" in name else f"{GITHUB}/{name}"
+    path = environment.get("GITHUB_EVENT_PATH") if in_job(environment) else None
+    return job_of(environment, read_file(Path(path), MAX_EVENT_BYTES) if path else None)
 
 
 def trust_of(path: Path | None, *, offline: bool = False) -> Trust:
@@ -192,27 +159,6 @@ def trust_of(path: Path | None, *, offline: bool = False) -> Trust:
     if path is None:
         return public_trust(offline=offline)
     return read_trust(read_file(path, MAX_TRUST_BYTES), path.as_posix())
-
-
-def job_origin(job: Job, repository: str | None = None, ref: str | None = None, commit: str | None = None) -> Origin:
-    """Where a result was made: what somebody said, else what the job says.
-
-    Raises:
-        InputError: the commit is none.
-    """
-    from runback_gate.attest.statement import Origin  # noqa: PLC0415
-    from runback_gate.canonical import is_commit  # noqa: PLC0415
-
-    commit = commit or job.commit
-    if commit is not None and not is_commit(commit):
-        raise InputError(f"--commit {commit}: not a commit", hint="40 or 64 hex digits, lower case")
-    return Origin(
-        repository=repository_url(repository) if repository else job.repository,
-        ref=ref or job.ref,
-        commit=commit,
-        url=job.url,
-        attempt=job.attempt,
-    )
 
 
 def _signer(chosen: Chosen, job: Job) -> Key | Keyless:
@@ -257,28 +203,6 @@ def show_signed(statement: Statement, paths: list[Path], *, as_json: bool = Fals
         click.echo(f"note       the report names no commit: that it is of {facts.commit} is the signer's word")
     for path in paths:
         click.echo(f"bundle     {inert(path.as_posix())}")
-
-
-def _heads(event: dict[str, Any]) -> Iterator[str]:
-    for *names, last in (("pull_request", "head", "sha"), ("workflow_run", "head_sha"), ("merge_group", "head_sha")):
-        value: Any = event
-        for name in names:
-            value = value.get(name) if isinstance(value, dict) else None
-        if isinstance(value, dict) and isinstance(value.get(last), str):
-            yield value[last]
-
-
-def _event(path: str | None) -> dict[str, Any]:
-    from runback_gate.canonical import parse_json  # noqa: PLC0415
-    from runback_gate.github.event import MAX_EVENT_BYTES  # noqa: PLC0415
-
-    if not path:
-        return {}
-    try:
-        value = parse_json(read_file(Path(path), MAX_EVENT_BYTES), path="GITHUB_EVENT_PATH")
-    except DocumentError as error:
-        raise InputError(str(error), hint="the event of the job cannot be read") from error
-    return value if isinstance(value, dict) else {}
 
 
 def _now() -> str:

@@ -11,12 +11,13 @@ import click
 from runback_gate.app.records import report_part, run_part, verify_record_or_proof, withhold
 from runback_gate.audit.proof import ProofResult
 from runback_gate.audit.record import Part, export
+from runback_gate.audit.show import contents, record_json
 from runback_gate.audit.verify import verify_record
 from runback_gate.cli import terminal
 from runback_gate.cli.erase import erase
 from runback_gate.cli.groups import Commands
 from runback_gate.cli.proofs import consistency_, prove, show_proof
-from runback_gate.cli.records import checker, facts, now, read_checkpoint, show, signer, summary, tool
+from runback_gate.cli.records import checker, now, read_checkpoint, show, signer, tool
 from runback_gate.documents.named_files import read_file, read_lines, write_lines
 from runback_gate.errors import InputError, Location
 from runback_gate.report.model import MAX_REPORT_BYTES
@@ -53,9 +54,9 @@ def export_(
     if found.fault is not None or found.statement is None:
         raise InputError("the record could not be read back", location=Location(out.as_posix()))
     if as_json:
-        terminal.print_json({"file": out.as_posix(), **facts(found)})
+        terminal.print_json({"file": out.as_posix(), **record_json(found)})
         return 0
-    click.echo(inert(f"{summary(found)} in {out.as_posix()}"))
+    click.echo(inert(f"{contents(found)} in {out.as_posix()}"))
     click.echo("signed" if found.signed else "not signed: anybody could have made it (sign it with --key)")
     return 0
 

@@ -5,21 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import click
 
 from runback_gate.app.paths import below
 from runback_gate.cli import terminal
 from runback_gate.cli.groups import Commands
-from runback_gate.dataset.checks import Check
-from runback_gate.documents import parse_document
 from runback_gate.documents.named_files import write_file
-from runback_gate.errors import InputError
 from runback_gate.gate.config import GATE_FILE
 from runback_gate.plural import many
 from runback_gate.report.text import terminal as inert
-from runback_gate.schema import validate
 from runback_gate.step import Message, Step, to_json
 from runback_gate.store.folder import find_run
 from runback_gate.summary import summarize
@@ -69,7 +65,7 @@ def add(
 
     Comments and order of the dataset file stay as they are.
     """
-    from runback_gate.app.cases import NewCase, add_case  # noqa: PLC0415  to list and show does without an engine
+    from runback_gate.app.cases import NewCase, add_case, parse_check  # noqa: PLC0415  loads the engine
 
     below(root, name)
     recorded = find_run(run, note=terminal.note)
@@ -85,23 +81,6 @@ def add(
     if added.note:
         click.echo(f"note: {added.note}")
     return 0
-
-
-def parse_check(text: str) -> dict[str, Any]:
-    """A check from the command line: YAML such as `toolCalled: escalate`, or `toolCalled=escalate`.
-
-    Raises:
-        InputError: not one check.
-    """
-    head, equals, tail = text.partition("=")
-    if equals and head in Check.model_fields:
-        plain = head in ("maxTokens", "maxLatencyMs", "noError") or tail[:1] in ("{", "[")
-        text = f"{head}: {tail if plain else json.dumps(tail, ensure_ascii=False)}"
-    document = parse_document(text, "--check")
-    if not isinstance(document.value, dict):
-        raise InputError(f"--check {text!r}: not a check", hint="write it as in a dataset: 'toolCalled: escalate'")
-    validate(document, Check)
-    return cast("dict[str, Any]", document.value)
 
 
 def _answer(step: Step) -> str:

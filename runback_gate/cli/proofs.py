@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
-from runback_gate.audit.locate import named_event
 from runback_gate.audit.proof import ProofResult, consistency, inclusion, verify_proof
+from runback_gate.audit.show import EXIT, proof_json, proof_rows
 from runback_gate.audit.verify import verify_record
-from runback_gate.chain import ValueLine
 from runback_gate.cli import terminal
-from runback_gate.cli.records import EXIT, checker, is_proof_file, read_checkpoint, show
+from runback_gate.cli.records import checker, is_proof_file, read_checkpoint, show
 from runback_gate.documents.named_files import read_file, read_lines, write_file
 from runback_gate.errors import InputError, Location
 
@@ -74,42 +71,8 @@ def consistency_(old: Path, new: Path, out: Path | None, key: str | None, as_jso
 def show_proof(proved: ProofResult, *, as_json: bool) -> int:
     """Print what a proof says, and give the exit code."""
     if as_json:
-        terminal.print_json(_facts(proved))
+        terminal.print_json(proof_json(proved))
     else:
-        for name, text in _rows(proved):
+        for name, text in proof_rows(proved):
             terminal.row(name, text)
     return EXIT[proved.status]
-
-
-def _facts(proved: ProofResult) -> dict[str, Any]:
-    at = proved.statement.checkpoint
-    facts: dict[str, Any] = {
-        "kind": proved.kind,
-        "status": proved.status,
-        "exit": EXIT[proved.status],
-        "reason": proved.reason,
-        "checkpoint": {"origin": at.origin, "size": at.size, "root": at.root.hex(), "text": at.text},
-        "created": proved.statement.created,
-    }
-    if proved.event is not None:
-        facts |= {"event": proved.event.decode(), "index": proved.index, "values": [v.decode() for v in proved.values]}
-    if proved.old is not None:
-        facts["old"] = {"origin": proved.old.origin, "size": proved.old.size, "root": proved.old.root.hex()}
-    return facts
-
-
-def _rows(proved: ProofResult) -> Iterator[tuple[str, str]]:
-    at = proved.statement.checkpoint
-    if proved.event is not None:
-        yield proved.status.upper(), f"{named_event('event', proved.event)} is leaf {proved.index:,} of {at.size:,}"
-    elif proved.old is not None:
-        yield proved.status.upper(), f"the first {proved.old.size:,} of {at.size:,} leaves are those of the old record"
-    if proved.reason:
-        yield "reason", proved.reason
-    if proved.status != "invalid":
-        yield "checkpoint", f"{at.origin} · {at.size:,} leaves · root {at.root.hex()}"
-        yield "made", f"{proved.statement.created} by {proved.statement.tool}"
-        if proved.event is not None:
-            yield "line", proved.event.decode()
-        for value in proved.values:
-            yield "value", value.decode() if ValueLine(value).state == "held" else f"{ValueLine(value).id} is not given"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from runback_gate.cli import terminal
 from runback_gate.cli.live import interruptible, live_options, live_options_from
 from runback_gate.cli.output import Output, output_options, publish, remove_outputs
 from runback_gate.errors import InputError
+from runback_gate.gate.shard import parse_shard
 
 if TYPE_CHECKING:
     from runback_gate.app.judge import Judged
@@ -31,11 +31,10 @@ class Shard(click.ParamType[tuple[int, int]]):
         """The two numbers, 1 ≤ i ≤ n ≤ 1000."""
         if isinstance(value, tuple):
             return value
-        found = re.fullmatch(r"([0-9]{1,4})/([0-9]{1,4})", value)
-        number, of = (int(found[1]), int(found[2])) if found else (0, 0)
-        if not 1 <= number <= of <= 1000:
-            self.fail(f"{value!r} is no part of a run: write 1/3, 2/3, 3/3", param, ctx)
-        return number, of
+        try:
+            return parse_shard(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 @click.command()

@@ -24,7 +24,8 @@ from runback_gate.report.text import command_data, terminal
 
 def sign(inputs: Inputs, report: Path, runner: Runner) -> int:
     """Sign a report as `attest` does; that the store takes the bundle is wished for, not needed."""
-    from runback_gate.cli.attest import Chosen, job_origin, read_job, show_signed, sign_report  # noqa: PLC0415  heavy
+    from runback_gate.cli.attest import Chosen, read_job, show_signed, sign_report  # noqa: PLC0415  heavy
+    from runback_gate.github.job import job_origin  # noqa: PLC0415
 
     path, job = runner.folder / BUNDLE, read_job(os.environ)
     signed = sign_report(report, Chosen(inputs.key, public_log=inputs.public_log), job, job_origin(job))

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from runback_gate.cli import terminal
-from runback_gate.cli.attest import repository_url, trust_of
+from runback_gate.cli.attest import trust_of
 from runback_gate.cli.keys import public_key
 from runback_gate.documents.named_files import read_file
 from runback_gate.errors import InputError, Location
+from runback_gate.github.job import repository_url
 
 if TYPE_CHECKING:
     from runback_gate.app.signing import File
@@ -113,9 +114,9 @@ def verify(
 
 
 def _whole_commit(commit: str | None) -> None:
-    from runback_gate.canonical import is_commit  # noqa: PLC0415
+    from runback_gate.canonical import is_git_id  # noqa: PLC0415
 
-    if commit is not None and not is_commit(commit):
+    if commit is not None and not is_git_id(commit):
         message = f"--commit {commit[:80]}: not a full commit id: 40 or 64 hexadecimal digits, lower case"
         raise click.UsageError(message, click.get_current_context())
 

@@ -10,18 +10,17 @@ chooses names of branches, titles and forks.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from runback_gate.canonical import JsonValue, parse_json
+from runback_gate.canonical import JsonValue, is_git_id, parse_json
 from runback_gate.errors import InputError
 
 MAX_EVENT_BYTES: Final = 25 << 20
 """GitHub caps the payload of an event at 25 MB."""
 
-_SHA: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _REPOSITORY: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}/[A-Za-z0-9_.-]{1,100}")
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}")
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
@@ -123,9 +122,9 @@ def read_event(data: bytes, environ: Mapping[str, str]) -> Event:
         InputError: an event that is not known or names no commit, or a variable or a field that is missing or is not
             what GitHub would write.
     """
-    name = _variable(environ, "GITHUB_EVENT_NAME", re.compile("[a-z_]{1,50}"))
-    repository = _variable(environ, "GITHUB_REPOSITORY", _REPOSITORY)
-    sha = _variable(environ, "GITHUB_SHA", _SHA)
+    name = _variable(environ, "GITHUB_EVENT_NAME", re.compile("[a-z_]{1,50}").fullmatch)
+    repository = _variable(environ, "GITHUB_REPOSITORY", _REPOSITORY.fullmatch)
+    sha = _variable(environ, "GITHUB_SHA", is_git_id)
     about = EVENTS.get(name)
     if about is None:
         hint = "start the job on `pull_request`, `merge_group`, or a `push` to the default branch"
@@ -153,8 +152,8 @@ def read_event(data: bytes, environ: Mapping[str, str]) -> Event:
         default_branch=_default_branch(value),
         # What is not known to be public is treated as private.
         private=_field(value, ("repository", "private")) is not False,
-        run_id=_variable(environ, "GITHUB_RUN_ID", _NUMBER),
-        attempt=_variable(environ, "GITHUB_RUN_ATTEMPT", _NUMBER),
+        run_id=_variable(environ, "GITHUB_RUN_ID", _NUMBER.fullmatch),
+        attempt=_variable(environ, "GITHUB_RUN_ATTEMPT", _NUMBER.fullmatch),
     )
 
 
@@ -206,14 +205,14 @@ def check_sha(text: str, where: str) -> str:
     Raises:
         InputError: it is not.
     """
-    if not _SHA.fullmatch(text):
+    if not is_git_id(text):
         raise InputError(f"{where}: not the full SHA of a commit", hint="40 hexadecimal digits")
     return text
 
 
-def _variable(environ: Mapping[str, str], name: str, form: re.Pattern[str]) -> str:
+def _variable(environ: Mapping[str, str], name: str, is_form: Callable[[str], object]) -> str:
     value = environ.get(name, "")
-    if not form.fullmatch(value):
+    if not is_form(value):
         what = "is not set" if not value else f"is not what GitHub sets: {value[:80]!r}"
         raise InputError(f"{name} {what}", hint="`runback-gate action` runs in a job of GitHub Actions")
     return value

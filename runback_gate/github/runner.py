@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
 from runback_gate.errors import InputError, Location, PathError, WriteError
+from runback_gate.gate.shard import parse_shard
 from runback_gate.report import OUTPUTS
 from runback_gate.report.text import line
 
@@ -78,7 +78,7 @@ def read_inputs(environ: Mapping[str, str]) -> Inputs:
         cache=_inside(environ, "cache") or None,
         live=_truth(environ, "live", default="false"),
         approve=_text(environ, "approve") or None,
-        shard=_part(environ),
+        shard=_shard(environ),
         merge=_inside(environ, "merge") or None,
         sign=_inside(environ, "sign") or None,
         key=_text(environ, "key") or None,
@@ -104,13 +104,11 @@ def _inside(environ: Mapping[str, str], name: str) -> str:
     return value
 
 
-def _part(environ: Mapping[str, str]) -> tuple[int, int]:
-    value = _text(environ, "shard") or "1/1"
-    found = re.fullmatch(r"([0-9]{1,4})/([0-9]{1,4})", value)
-    number, of = (int(found[1]), int(found[2])) if found else (0, 0)
-    if not 1 <= number <= of <= 1000:
-        raise InputError(f"input shard: {value!r} is no part of a run", hint="1/3, 2/3, 3/3")
-    return number, of
+def _shard(environ: Mapping[str, str]) -> tuple[int, int]:
+    try:
+        return parse_shard(_text(environ, "shard") or "1/1")
+    except ValueError as error:
+        raise InputError(f"input shard: {error}") from error
 
 
 def _truth(environ: Mapping[str, str], name: str, default: str = "true") -> bool:

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from runback_gate.canonical import is_commit
+from runback_gate.canonical import is_git_id
 from runback_gate.documents import nearest, quoted
 from runback_gate.errors import InputError, Location, PathError
 from runback_gate.revision.git import Process, run
@@ -68,7 +68,7 @@ class Repository:
             hint = "write refs/heads/…, or the commit id"
             raise InputError(f"the revision {quoted(revision)} is ambiguous", hint=hint)
         commit = found.out.decode("ascii", "replace").strip()
-        if found.code or not is_commit(commit):
+        if found.code or not is_git_id(commit):
             raise InputError(f"no revision is named {quoted(revision)}", hint=self._near(revision))
         return commit
 

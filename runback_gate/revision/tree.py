@@ -11,11 +11,11 @@ folder is refused: what lies behind it is not what this commit says.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
+from runback_gate.canonical import is_git_id
 from runback_gate.documents import quoted
 from runback_gate.errors import InputError, Location, PathError
 
@@ -35,7 +35,6 @@ _KINDS: Final[dict[str, Kind]] = {
     "160000": "submodule",
     "040000": "folder",
 }
-_OBJECT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ def make_entry(path: str, mode: str, name: str, size: int) -> Entry:
     kind = _KINDS.get(mode)
     if kind is None:
         raise InputError("neither a file, a link nor a submodule", location=Location(path))
-    if not _OBJECT.fullmatch(name) or size < 0:
+    if not is_git_id(name) or size < 0:
         raise InputError("an entry of the commit has no name or no size", location=Location(path))
     return Entry(path, kind, name, size if kind in ("file", "link") else 0)
 

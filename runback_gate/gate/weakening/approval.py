@@ -11,7 +11,7 @@ first digits of a commit would also cover what is pushed afterwards, or what was
 
 from __future__ import annotations
 
-from runback_gate.canonical import is_commit
+from runback_gate.canonical import is_git_id
 
 _SHOWN = 12
 
@@ -29,9 +29,9 @@ def refusal(approval: str | None, head: str | None) -> str | None:
     """
     if approval is None or not approval.strip():
         return "not approved"
-    if not is_commit(approval):
+    if not is_git_id(approval):
         return "the approval is no full commit id: 40 or 64 lower-case hexadecimal digits"
-    if head is None or not is_commit(head):
+    if head is None or not is_git_id(head):
         return "what is judged has no commit id that an approval could name"
     if approval != head:
         return f"the approval names {approval[:_SHOWN]}, not {head[:_SHOWN]}: a new push needs a new approval"
