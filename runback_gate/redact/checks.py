@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from runback_gate.redact.randomness import opaque
+from runback_gate.redact.randomness import mixed, opaque
 
 Check = Callable[[str, str, str], bool]
 
@@ -177,6 +177,21 @@ def password(value: str, _before: str, _after: str) -> bool:
     return len(value) >= 3 and not _NO_PASSWORD.fullmatch(value)
 
 
+def key(value: str, _before: str, _after: str) -> bool:
+    """A value behind the name of a secret: a machine drew it, or letters and digits are mixed in it."""
+    return opaque(value) or mixed(value, 8)
+
+
+def word(value: str, before: str, _after: str) -> bool:
+    """A password in a connection string: anything but the variable that is named as the field is."""
+    return not before.lower().rstrip("= ").endswith(value.lower()) and not value.startswith(("self.", "os.", "env."))
+
+
+def numbered(value: str, _before: str, _after: str) -> bool:
+    """A password behind a word that prose has as well: it holds a digit."""
+    return any(map(str.isdigit, value))
+
+
 def varied(value: str, _before: str, _after: str) -> bool:
     """At least seven different characters: `xxxxxxxx` and `your-…` hide nothing."""
     return len(set(value)) >= 7
@@ -193,5 +208,8 @@ CHECKS: Final[dict[str, Check]] = {
     "jwt": jwt,
     "drawn": drawn,
     "varied": varied,
+    "key": key,
+    "numbered": numbered,
+    "word": word,
 }
 """The checks that a rule may name."""

@@ -11,14 +11,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from runback_gate.redact.names import KEYWORDS, named_values
+from runback_gate.redact.names import KEYWORDS, LONG, drawn_values, passwords
 from runback_gate.redact.prefilter import prefilter
 from runback_gate.redact.pseudonym import PSEUDONYM
 from runback_gate.redact.rule import Rule, matches
 
 NAMED: Final = "secret"
 """The rule of what is secret by its name."""
-_SHORTEST: Final = 6
+SHORTEST: Final = 6
+"""Characters of the shortest text in which something may be found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +35,19 @@ class Finder:
     """Finds what a set of rules describes."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        self._rules = (*rules, Rule(NAMED, "", hint=f"(?i:{KEYWORDS})"))
+        self._rules = (*rules, Rule(NAMED, "", hints=KEYWORDS, folded=True), Rule(NAMED, "", hint=LONG))
+        self._named = {len(rules): passwords, len(rules) + 1: drawn_values}
         self._candidates = prefilter(self._rules)
 
     def spans(self, text: str) -> list[Span]:
         """What is found; of two that overlap the one that begins first, then the longer one, then the first rule's."""
-        if len(text) < _SHORTEST:
+        if len(text) < SHORTEST:
             return []
         found: list[Span] = []
         for number in sorted(self._candidates(text)):
             rule = self._rules[number]
-            places = named_values(text) if rule.id == NAMED else matches(rule, text)
+            named = self._named.get(number)
+            places = named(text) if named else matches(rule, text)
             found += (Span(start, end, rule.id) for start, end in places)
         if not found:
             return found

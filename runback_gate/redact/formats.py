@@ -32,6 +32,7 @@ ALPHABETS: Final = {
     "base58": "1-9A-HJ-NP-Za-km-z",
     "base64": "0-9A-Za-z+/=",
     "dots": "0-9A-Za-z_.-",
+    "tilde": "0-9A-Za-z_.~-",
     "any": "!-~",
 }
 """Names of alphabets, and the inside of their character class."""

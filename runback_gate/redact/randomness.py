@@ -17,6 +17,8 @@ _SPLIT: Final = re.compile(r"[-_./=+~:]+")
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _TURN: Final = re.compile(r"[a-z](?=[A-Z0-9])|[A-Z](?=[0-9])|[0-9](?=[A-Za-z])|[A-Z](?=[a-z])")
 _VOWELLESS: Final = re.compile(r"[b-df-hj-np-tv-xz]{5}", re.IGNORECASE)
+_DIGIT: Final = re.compile(r"[0-9]")
+_LETTER: Final = re.compile(r"[A-Za-z]")
 _TIME: Final = re.compile(r"\d{4}-?\d\d-?\d\d[T ]?[\d:.]*Z?")
 
 
@@ -37,7 +39,18 @@ def opaque(text: str, least: int = 16) -> bool:
         return False
     if len(set(text)) < min(6, least):
         return False
-    return any(_drawn(part) for part in _SPLIT.split(text)) or _drawn(_SPLIT.sub("", text), share=0.3)
+    joined = _SPLIT.sub("", text)
+    return any(map(_drawn, _SPLIT.split(text))) or (not joined.isalpha() and _drawn(joined, share=0.3))
+
+
+def mixed(text: str, least: int = 12) -> bool:
+    """Whether letters and digits stand in one piece that is longer than a word with a number is: `a1b2c3d4e5f6`."""
+    if not _TOKEN.fullmatch(text) or is_uuid(text) or _TIME.fullmatch(text) or len(set(text)) < 6:
+        return False
+    return len(text) >= least and any(
+        len(part) >= 10 and len(_DIGIT.findall(part)) >= 2 and len(_LETTER.findall(part)) >= 2
+        for part in _SPLIT.split(text)
+    )
 
 
 def _drawn(part: str, share: float = 0.2) -> bool:
@@ -46,5 +59,5 @@ def _drawn(part: str, share: float = 0.2) -> bool:
     if size < 8 or part.isdigit():
         return False
     if part.isalpha() and (part.islower() or part.isupper()):
-        return size >= 16 and (_VOWELLESS.search(part) is not None or entropy(part) > 3.6)
+        return size >= 16 and (_VOWELLESS.search(part) is not None or (size >= 20 and entropy(part) > 3.7))
     return len(_TURN.findall(part)) >= share * size and entropy(part) >= 2.5

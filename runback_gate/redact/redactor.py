@@ -19,16 +19,16 @@ from typing import Any, Final, cast
 
 from runback_gate.canonical import MAX_DEPTH, JsonValue
 from runback_gate.errors import RunbackError
-from runback_gate.redact.find import NAMED, Finder
+from runback_gate.redact.find import NAMED, SHORTEST, Finder
 from runback_gate.redact.names import hides, placeholder, strength
 from runback_gate.redact.pseudonym import PSEUDONYM, key_id, pseudonym
 from runback_gate.redact.rule import Level, Rule, load_rules, ruleset_digest
 
 MAX_MEMO: Final = 16 << 20
 """Characters of texts that one half of the memo remembers."""
+MAX_FIELDS: Final = 1 << 14
+"""Keys of mappings that are remembered."""
 _ROUNDS: Final = 8
-_PAIRS: Final = (("name", "value"), ("key", "value"))
-"""Fields of a mapping that is one named value, as in headers and OpenTelemetry."""
 
 Counts = dict[str, int]
 _NONE: Final[Counts] = {}
@@ -46,8 +46,9 @@ class Redactor:
         """What names the project's key; None when the key, and so each pseudonym, holds for one process alone."""
         self._finder = Finder(rules) if rules else None
         self._key = key
-        self._memo: dict[tuple[str | None, str], tuple[str, Counts]] = {}
-        self._older: dict[tuple[str | None, str], tuple[str, Counts]] = {}
+        self._memo: dict[str | tuple[str, str], tuple[str, Counts]] = {}
+        self._older: dict[str | tuple[str, str], tuple[str, Counts]] = {}
+        self._fields: dict[str, tuple[str, str | None]] = {}
         self._held = 0
 
     def redact(self, value: JsonValue) -> tuple[JsonValue, Counts]:
@@ -69,6 +70,8 @@ class Redactor:
     def _value(self, value: Any, name: str | None, counts: Counter[str], depth: int) -> Any:
         kind = type(value)
         if kind is str:
+            if name is None and len(value) < SHORTEST:
+                return value
             return self._remembered(value, name, counts, depth)
         if value is None or kind is bool:
             return value
@@ -81,26 +84,27 @@ class Redactor:
         return self._number(value, name, counts)
 
     def _mapping(self, value: dict[str, Any], name: str | None, counts: Counter[str], depth: int) -> dict[str, Any]:
-        inner = {field: self._named(value, field, name) for field in value}
-        result = {
-            self._remembered(field, None, counts, depth): self._value(item, inner[field], counts, depth + 1)
-            for field, item in value.items()
-        }
+        paired = "value" in value
+        pair = _pair(value) if paired else None
+        result = {}
+        for field, item in value.items():
+            key, own = self._fields.get(field) or self._field(field, counts, depth)
+            if paired and field in ("name", "key", "value"):
+                own = pair if field == "value" else None
+            elif own is None and name is not None and field.endswith("Value"):
+                own = name
+            result[key] = self._value(item, own, counts, depth + 1)
         if len(result) != len(value):
             raise RunbackError("two keys of a mapping became one")
         return result
 
-    def _named(self, value: dict[str, Any], field: str, name: str | None) -> str | None:
-        """The name that says how secret a field is: its own, that of its pair, or that of what it stands in."""
-        own = strength(field)
-        for key, other in _PAIRS:
-            if field == other and isinstance(value.get(key), str) and strength(value[key]):
-                return cast("str", value[key])
-            if field == key and other in value:
-                return None
-        if own:
-            return field
-        return name if name and field.endswith("Value") else None
+    def _field(self, field: str, counts: Counter[str], depth: int) -> tuple[str, str | None]:
+        """The key of a field as it is written, and the field if it is the name of a secret."""
+        key = self._remembered(field, None, counts, depth)
+        found = key, field if strength(field) else None
+        if key == field and len(self._fields) < MAX_FIELDS:
+            self._fields[field] = found
+        return found
 
     def _number(self, value: float, name: str | None, counts: Counter[str]) -> Any:
         text = str(value)
@@ -114,13 +118,14 @@ class Redactor:
         return value if redacted == text else redacted
 
     def _remembered(self, text: str, name: str | None, counts: Counter[str], depth: int) -> str:
-        known = self._memo.get((name, text))
+        place = text if name is None else (name, text)
+        known = self._memo.get(place)
         if known is None:
-            known = self._older.get((name, text)) or self._text(text, name, depth)
+            known = self._older.get(place) or self._text(text, name, depth)
             self._held += len(text) + 64
             if self._held > MAX_MEMO:
                 self._older, self._memo, self._held = self._memo, {}, len(text)
-            self._memo[name, text] = known
+            self._memo[place] = known
         if known[1]:
             counts.update(known[1])
         return known[0]
@@ -162,6 +167,12 @@ class Redactor:
         else:
             raise RunbackError("a text in which something is found again and again")
         return text, dict(total) if total else _NONE
+
+
+def _pair(value: dict[str, Any]) -> str | None:
+    """The name of a mapping that is one named value, as a header is or an attribute in OpenTelemetry."""
+    name = value.get("name", value.get("key"))
+    return name if isinstance(name, str) and strength(name) else None
 
 
 def _json(text: str) -> Any:

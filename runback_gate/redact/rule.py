@@ -33,7 +33,19 @@ _FILES: Final = ("tokens", "context", "personal")
 _AROUND: Final = 96
 """Characters before and after a match that a check may see."""
 _ID: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
-_FIELDS: Final = {"id", "level", "formats", "pattern", "hints", "hint", "check", "example", "counter", "origin"}
+_FIELDS: Final = {
+    "id",
+    "level",
+    "formats",
+    "pattern",
+    "hints",
+    "hint",
+    "folded",
+    "check",
+    "example",
+    "counter",
+    "origin",
+}
 
 
 @dataclass(frozen=True)
@@ -48,6 +60,8 @@ class Rule:
     """Texts of which one stands in everything that it finds; none if `hint` says what to search first."""
     hint: str | None = None
     """A pattern that `re` and RE2 read in the same way, and that is found wherever the rule finds something."""
+    folded: bool = False
+    """Whether the hints are in lower case and meet texts of any case."""
     check: str | None = None
     level: Level = "standard"
     """The weakest level that looks for it."""
@@ -63,7 +77,8 @@ class Rule:
     @property
     def searched(self) -> str:
         """The pattern that says whether the rule is worth a try."""
-        return self.hint or "|".join(map(re.escape, self.hints))
+        texts = "|".join(map(re.escape, self.hints))
+        return self.hint or (f"(?i:{texts})" if self.folded else texts)
 
 
 def load_rules(level: Level) -> tuple[Rule, ...]:
