@@ -20,6 +20,7 @@ try:
 except ImportError:  # a recorder runs in the environment of somebody's agent, which may lack it
     re2 = None
 
+_COMMON: Final = "etaoinshrdlcumwfgypbvk .,-:/0123456789xjqz"
 _MEMORY: Final = 256 << 20
 
 
@@ -28,12 +29,25 @@ def prefilter(rules: Sequence[Rule]) -> Callable[[str], list[int]]:
     return _set(rules) if re2 is not None else _each(rules)
 
 
+def _rarity(letter: str) -> int:
+    """How rare a character is in what people write; the rarest one of a hint says soonest that it is not there."""
+    return _COMMON.find(letter) % (len(_COMMON) + 1)
+
+
 def _each(rules: Sequence[Rule]) -> Callable[[str], list[int]]:
-    texts = [(hint, number) for number, rule in enumerate(rules) for hint in rule.hints]
+    texts: dict[str, list[tuple[str, int]]] = {}
+    folded = [(hint, number) for number, rule in enumerate(rules) if rule.folded for hint in rule.hints]
+    for number, rule in enumerate(rules):
+        for hint in () if rule.folded else rule.hints:
+            texts.setdefault(max(hint, key=_rarity), []).append((hint, number))
     patterns = [(re.compile(rule.searched).search, number) for number, rule in enumerate(rules) if not rule.hints]
 
     def candidates(text: str) -> list[int]:
-        found = {number for hint, number in texts if hint in text}
+        lower = text.casefold()
+        found = {number for hint, number in folded if hint in lower}
+        for letter, hints in texts.items():
+            if letter in text:
+                found.update(number for hint, number in hints if hint in text)
         return [*found, *(number for search, number in patterns if search(text))]
 
     return candidates
