@@ -20,7 +20,7 @@ from runback_gate.analysis.effect import compare_policies
 from runback_gate.analysis.lint import lint_policy
 from runback_gate.analysis.policy_tests import run_tests
 from runback_gate.analysis.recorded import recorded
-from runback_gate.capture.transcript import read_transcripts
+from runback_gate.capture.formats import Defaults, read_transcripts
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.cel.py_engine import PyEngine
 from runback_gate.dataset.recordings import load_recording
@@ -320,7 +320,7 @@ def _policies() -> tuple[tuple[Policy, ...], tuple[PolicyTest, ...]]:
 def _runs() -> tuple[Run, ...]:
     tools = tools_from_json(json.loads((AIRLINE / "tools.json").read_text()), "tools.json")
     data = (AIRLINE / "runs.jsonl").read_bytes()
-    return tuple(read_transcripts(data, path="runs.jsonl", agent="airline", tools=tools))
+    return tuple(read_transcripts(data, "runs.jsonl", Defaults("airline", tools)).runs)
 
 
 @cache

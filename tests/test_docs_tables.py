@@ -11,7 +11,7 @@ import pytest
 
 from runback_gate.attest import statement
 from runback_gate.canonical import JsonValue
-from runback_gate.capture import runs, transcript
+from runback_gate.capture import formats, runs
 from runback_gate.cel import limits as syntax
 from runback_gate.change.gate_change import GateChange
 from runback_gate.dataset import recordings
@@ -138,7 +138,7 @@ def test_fields_of_a_report_are_documented() -> None:
         ("formats/response-cache.md", cache.FORMAT),
         ("formats/report.md", f"{report.MAX_REPORT_BYTES >> 20} MiB"),
         ("formats/report.md", report.SCHEMA),
-        ("guides/datasets.md", f"{transcript.MAX_TRANSCRIPT_BYTES >> 20} MiB"),
+        ("guides/datasets.md", f"{formats.MAX_TRANSCRIPT_BYTES >> 20} MiB"),
         ("guides/policies.md", f"{syntax.MAX_SOURCE >> 10} KiB"),
         ("guides/policies.md", f"{syntax.MAX_DEPTH} levels"),
         ("concepts/trust.md", f"{parser.MAX_BYTES >> 20} MiB"),

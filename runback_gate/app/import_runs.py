@@ -1,77 +1,115 @@
-"""`import`: transcripts become runs.
+"""`import`: transcripts of any known format become runs.
 
-In: the bytes of a transcript, the agent that it is of, and a source of chance. Out: the runs, and the file of each,
-which the caller writes.
+In: the bytes of a file, what it does not say itself, and a source of chance. Out: what was read, and the file of each
+run, which the caller writes.
 
-    imported = import_transcript(data, "chats.json", ImportOptions("support"), secrets.token_bytes)
+    imported = import_file(data, "chats.json", ImportOptions("support"), secrets.token_bytes)
     imported.files          # {"chats-0001-1f0c3a5b.jsonl": b"…"}
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
+from runback_gate.app.runs import executions
+from runback_gate.capture.formats import Defaults, Transcripts, read_transcripts
 from runback_gate.capture.runs import read_run, write_run
-from runback_gate.capture.transcript import read_transcripts
-from runback_gate.errors import InputError, IntegrityError, Location
+from runback_gate.errors import InputError, IntegrityError, Location, RunbackError
 from runback_gate.step import Run, Tool
 
 MAX_NAME = 256
+UNNAMED = "agent"
+"""The agent of a file that names none."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
     """What a transcript does not say itself."""
 
-    agent: str
+    agent: str | None = None
+    """Name of the agent; None for the one that the file names, else `agent`."""
     tools: tuple[Tool, ...] | None = None
     """Tools of the agent; None for those that the transcript names."""
     model: str | None = None
     """Model to note in place of what the transcript says."""
+    format: str | None = None
+    """Name of the format; None to find it."""
 
 
 @dataclass(frozen=True, slots=True)
-class ImportedRuns:
-    """What came of a transcript."""
+class ImportedFile:
+    """What came of one file."""
 
-    runs: tuple[Run, ...]
-    files: Mapping[str, bytes]
+    path: str
+    format: str
+    """Empty when none was found."""
+    runs: tuple[Run, ...] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict)
     """By file name, one for each run that is not there yet."""
+    ignored: Mapping[str, int] = field(default_factory=dict)
+    """How often each field was there that decides nothing."""
+    faults: tuple[RunbackError, ...] = ()
+    """What could not be read, each with its place; the rest was."""
 
     @property
     def steps(self) -> int:
         """Steps of all runs."""
         return sum(len(run.steps) for run in self.runs)
 
+    @property
+    def refused(self) -> str | None:
+        """What could not be read, in one text."""
+        return "; ".join(map(str, self.faults)) or None
 
-def import_transcript(
+
+def import_file(
     data: bytes,
     path: str,
     options: ImportOptions,
     random: Callable[[int], bytes],
     there: Callable[[str], bytes | None] = lambda _name: None,
-) -> ImportedRuns:
-    """Make a run of each conversation of a transcript.
+) -> ImportedFile:
+    """Make a run of each conversation of a file.
 
     Args:
-        data: the transcript, JSON or JSONL.
-        path: names it in errors and run ids; its ending says which of the two it is.
-        options: what the transcript does not say itself.
+        data: the file.
+        path: names it in errors and run ids.
+        options: what the file does not say itself.
         random: gives so many bytes of chance, which salt the digests of a run.
         there: the bytes of the file of an earlier import, by its name; None where there is none. A file that holds the
             same run is left as it is: its bytes are evidence, and those of a new one would be others.
 
     Raises:
-        InputError: a name that cannot be one, a conversation that cannot be read, or another run of the same name.
+        InputError: a name that cannot be one. What is wrong with the file is no exception: it is in the result.
     """
-    for field, value in (("agent", options.agent), ("model", options.model)):
+    for name, value in (("agent", options.agent), ("model", options.model)):
         if value is not None and not is_name(value):
-            raise InputError(f"the {field} is not a printable name of at most {MAX_NAME} characters")
-    runs = tuple(read_transcripts(data, path=path, agent=options.agent, tools=options.tools, model=options.model))
-    files = {name: run for run in runs if not _is_there(run, there(name := f"{run.id}.jsonl"), name)}
-    return ImportedRuns(runs, {name: write_run(run, random) for name, run in files.items()})
+            raise InputError(f"the {name} is not a printable name of at most {MAX_NAME} characters")
+    try:
+        found = read_transcripts(data, path, Defaults(options.agent, options.tools, options.model), options.format)
+    except RunbackError as error:
+        return ImportedFile(path, "", faults=(error,))
+    return _written(found, path, random, there)
+
+
+def _written(
+    found: Transcripts, path: str, random: Callable[[int], bytes], there: Callable[[str], bytes | None]
+) -> ImportedFile:
+    runs, files, faults = [], {}, list(found.faults)
+    for run in found.runs:
+        name = f"{run.id}.jsonl"
+        try:
+            if not _is_there(run, there(name), name):
+                files[name] = write_run(run, random)
+        except RunbackError as error:
+            faults.append(error)
+            continue
+        runs.append(run)
+    return ImportedFile(path, found.format, tuple(runs), files, dict(found.ignored), tuple(faults))
 
 
 def _is_there(run: Run, data: bytes | None, name: str) -> bool:
@@ -100,3 +138,42 @@ def _whole(run: Run) -> Run:
 def is_name(text: str) -> bool:
     """Whether an agent or a model can be named so."""
     return bool(text.strip()) and text.isprintable() and len(text) <= MAX_NAME
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much was read."""
+
+    runs: int = 0
+    steps: int = 0
+    calls: int = 0
+    results: int = 0
+    errors: int = 0
+    """Answers and tool runs that failed."""
+
+    def __add__(self, other: Counts) -> Counts:
+        pairs = zip(dataclasses.astuple(self), dataclasses.astuple(other), strict=True)
+        return Counts(*(one + two for one, two in pairs))
+
+
+def counts(imported: ImportedFile) -> Counts:
+    """What a file held."""
+    total = Counter[str]()
+    for run in imported.runs:
+        for call in executions(run):
+            total["calls"] += 1
+            total["results"] += call.result is not None
+            total["errors"] += call.error is not None
+        total["errors"] += sum(step.response.error is not None for step in run.steps)
+    return Counts(len(imported.runs), imported.steps, total["calls"], total["results"], total["errors"])
+
+
+def file_json(imported: ImportedFile) -> dict[str, Any]:
+    """A file, as `import --json` prints it."""
+    return {
+        "path": imported.path,
+        "format": imported.format,
+        **dataclasses.asdict(counts(imported)),
+        "ignored": dict(sorted(imported.ignored.items())),
+        "refused": imported.refused,
+    }

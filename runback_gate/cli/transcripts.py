@@ -1,21 +1,34 @@
-"""`import transcript`: chat transcripts of any source become runs."""
+"""`import`: transcripts, logs and dumps of any known format become runs."""
 
 from __future__ import annotations
 
+import glob
 import secrets
 import shlex
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
 
-from runback_gate.app.import_runs import MAX_NAME, ImportOptions, import_transcript, is_name
+from runback_gate.app.import_runs import (
+    MAX_NAME,
+    UNNAMED,
+    Counts,
+    ImportedFile,
+    ImportOptions,
+    counts,
+    file_json,
+    import_file,
+    is_name,
+)
 from runback_gate.app.paths import slug
 from runback_gate.canonical import parse_json
+from runback_gate.capture.formats import MAX_TRANSCRIPT_BYTES, formats
 from runback_gate.capture.runs import MAX_RUN_BYTES
-from runback_gate.capture.transcript import MAX_TRANSCRIPT_BYTES
 from runback_gate.cli import terminal
-from runback_gate.cli.groups import Commands
 from runback_gate.documents.named_files import STDIN, read_file, write_file
+from runback_gate.errors import InputError
 from runback_gate.gate.config import GATE_FILE
 from runback_gate.plural import many
 from runback_gate.report.text import terminal as inert
@@ -23,16 +36,13 @@ from runback_gate.step import tools_from_json
 from runback_gate.store.folder import RUNS
 
 MAX_TOOLS_BYTES = 8 << 20
+ALIAS = "transcript"
+"""The first word of a command of version 1, which reads one file."""
 
 
-@click.group("import", cls=Commands)
-def import_() -> None:
-    """Turn transcripts into runs."""
-
-
-@import_.command(short_help="Read chat-format transcripts, JSON or JSONL.")
-@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
-@click.option("--agent", required=True, metavar="NAME", help="Name of the agent whose runs these are.")
+@click.command("import", short_help="Turn transcripts into runs.")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--agent", metavar="NAME", help="Name of the agent whose runs these are; else the one that a file names.")
 @click.option(
     "--tools",
     type=click.Path(path_type=Path, allow_dash=True),
@@ -40,6 +50,7 @@ def import_() -> None:
     help="Its tools, as JSON in OpenAI function format; else those that the transcript names.",
 )
 @click.option("--model", metavar="PROVIDER/MODEL", help="Model to note in place of what the transcript says.")
+@click.option("--format", "form", metavar="FORMAT", help="Format of the files; else it is found by their keys.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -47,47 +58,149 @@ def import_() -> None:
     show_default=True,
     help="Folder for the runs.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON: runs with their steps.")
-def transcript(file: Path, agent: str, tools: Path | None, model: str | None, out: Path, as_json: bool) -> int:
-    """Read a chat-format transcript FILE (JSON or JSONL; - is standard input).
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: files with what was read of them, and the runs.")
+def import_(
+    paths: tuple[str, ...],
+    agent: str | None,
+    tools: Path | None,
+    model: str | None,
+    form: str | None,
+    out: Path,
+    as_json: bool,
+) -> int:
+    """Read transcripts, logs and dumps: files, folders or patterns ('logs/*.json'); - is standard input.
 
-    Each conversation becomes a run, each turn of the assistant a step.
+    Each conversation becomes a run, each answer a step. The format is found by the keys of a file. What cannot be read
+    is named, and the rest is written. `import transcript FILE` is the form of version 1.
+
+    Exit codes: 0 everything was read, 2 something was not.
     """
     for option, value in (("--agent", agent), ("--model", model)):
         if value is not None and not is_name(value):
             raise click.BadParameter(f"a printable name of at most {MAX_NAME} characters", param_hint=option)
+    if form is not None and form not in formats():
+        raise click.BadParameter(f"none of {', '.join(formats())}", param_hint="--format")
     known = None
     if tools is not None:
         name = tools.as_posix()
         known = tools_from_json(parse_json(read_file(tools, MAX_TOOLS_BYTES), path=name), name)
-    data = read_file(file, MAX_TRANSCRIPT_BYTES)
-
-    def there(name: str) -> bytes | None:
-        return read_file(out / name, MAX_RUN_BYTES) if (out / name).exists() else None
-
-    found = import_transcript(data, _name(file, data), ImportOptions(agent, known, model), secrets.token_bytes, there)
-    for name, lines in found.files.items():
-        write_file(out / name, lines)
+    options = ImportOptions(agent, known, model, form)
+    if paths[0] == ALIAS and len(paths) == 2:
+        return _one(Path(paths[1]), options, out, as_json=as_json)
+    found = [_import(file, options, out) for file in _files(paths)]
+    runs = [(out / f"{run.id}.jsonl").as_posix() for item in found for run in item.runs]
     if as_json:
-        rows = [{"run": run.id, "steps": len(run.steps), "labels": run.labels} for run in found.runs]
-        terminal.print_json({"runs": rows, "steps": found.steps})
+        terminal.print_json({"files": [file_json(item) for item in found], "runs": runs})
+    else:
+        click.echo("\n".join(map(inert, _table(found))))
+        _say_next(found, out, agent)
+    return 2 if any(item.faults for item in found) else 0
+
+
+def _files(paths: tuple[str, ...]) -> Iterator[Path]:
+    """The files of files, folders and patterns, each once, in order."""
+    seen: dict[Path, None] = {}
+    for name in paths:
+        path = Path(name)
+        if path.is_dir():
+            inside = (item for item in sorted(path.rglob("*")) if item.is_file())
+            found = [item for item in inside if not any(part.startswith(".") for part in item.relative_to(path).parts)]
+        elif path != STDIN and not path.exists() and glob.has_magic(name):
+            root = Path(path.anchor)
+            found = [item for item in sorted(root.glob(name.removeprefix(path.anchor))) if item.is_file()]
+        else:
+            found = [path]
+        if not found:
+            raise InputError(f"{name}: no file is there")
+        seen |= dict.fromkeys(found)
+    yield from seen
+
+
+def _import(file: Path, options: ImportOptions, out: Path) -> ImportedFile:
+    """Read a file whole, then write its runs."""
+    try:
+        data = read_file(file, MAX_TRANSCRIPT_BYTES)
+    except InputError as error:
+        return ImportedFile(file.as_posix(), "", faults=(error,))
+    imported = import_file(data, _name(file), options, secrets.token_bytes, _there(out))
+    for name, lines in imported.files.items():
+        write_file(out / name, lines)
+    return imported
+
+
+def _there(out: Path) -> Callable[[str], bytes | None]:
+    return lambda name: read_file(out / name, MAX_RUN_BYTES) if (out / name).exists() else None
+
+
+def _name(file: Path) -> str:
+    """How errors and run ids name the file."""
+    return "stdin" if file == STDIN else file.as_posix()
+
+
+def _one(file: Path, options: ImportOptions, out: Path, *, as_json: bool) -> int:
+    """`import transcript`: one file, read whole or not at all, and what version 1 said of it."""
+    data = read_file(file, MAX_TRANSCRIPT_BYTES)
+    imported = import_file(data, _name(file), options, secrets.token_bytes, _there(out))
+    if imported.faults:
+        for error in imported.faults[1:]:
+            click.echo(inert(f"error: {error}"), err=True)
+        raise imported.faults[0]
+    for name, lines in imported.files.items():
+        write_file(out / name, lines)
+    agent = imported.runs[0].agent
+    if as_json:
+        rows = [{"run": run.id, "steps": len(run.steps), "labels": run.labels} for run in imported.runs]
+        terminal.print_json({"runs": rows, "steps": imported.steps})
         return 0
-    counts = f"{many(len(found.runs), 'run')}, {many(found.steps, 'step')}"
-    kept = len(found.runs) - len(found.files)
+    summary = f"{many(len(imported.runs), 'run')}, {many(imported.steps, 'step')}"
+    kept = len(imported.runs) - len(imported.files)
     more = f" ({kept:,} there already, left as it was)" if kept else ""
-    click.echo(inert(f"{counts} of {agent} in {out.as_posix()}/{more}"))
-    if first := next((run for run in found.runs if run.steps), None):
-        place = shlex.quote((out / f"{first.id}.jsonl").as_posix())
-        # A word that begins the file name, so that no agent name needs quotes here.
-        more = f"dataset add {place} 0 --dataset datasets/{slug(agent)}.yaml"
-        click.echo(f"next: runback-gate {more if Path(GATE_FILE).exists() else f'init --from {place}'}")
+    click.echo(inert(f"{summary} of {agent} in {out.as_posix()}/{more}"))
+    _say_next([imported], out, agent)
     return 0
 
 
-def _name(file: Path, data: bytes) -> str:
-    """How errors and run ids name the transcript; the ending says whether it is one JSON text or one a line."""
-    if file != STDIN:
-        return file.as_posix()
-    first, _, rest = data.strip().partition(b"\n")
-    closed = first[:1] + first.rstrip()[-1:] in (b"{}", b"[]")
-    return "stdin.jsonl" if closed and rest else "stdin.json"
+def _table(found: list[ImportedFile]) -> Iterator[str]:
+    """What was read by format, what was refused, what was ignored."""
+    by_format: dict[str, list[ImportedFile]] = {}
+    for item in found:
+        if item.runs:
+            by_format.setdefault(item.format, []).append(item)
+    rows = [
+        (name, many(len(items), "file"), sum(map(counts, items), Counts()))
+        for name, items in sorted(by_format.items(), key=lambda pair: -len(pair[1]))
+    ]
+    cells = [
+        (
+            name,
+            files,
+            *(many(getattr(total, noun + "s"), noun) for noun in ("run", "step", "call", "result", "error")),
+        )
+        for name, files, total in rows
+    ]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for cell in cells:
+        yield "  ".join(f"{text:{width}}" for text, width in zip(cell, widths, strict=True)).rstrip()
+    for item in found:
+        for error in item.faults:
+            yield f"refused  {error}"
+    ignored = sum((Counter(item.ignored) for item in found), Counter[str]())
+    if ignored:
+        shown = [f"{name} ×{number:,}" for name, number in ignored.most_common(8)]
+        more = f" · {len(ignored) - 8:,} more" if len(ignored) > 8 else ""
+        yield f"ignored  {' · '.join(shown)}{more}"
+
+
+def _say_next(found: list[ImportedFile], out: Path, agent: str | None) -> None:
+    runs = [run for item in found for run in item.runs]
+    kept = len(runs) - sum(len(item.files) for item in found)
+    if len(found) > 1 or agent is None:
+        more = f" ({kept:,} there already, left as it was)" if kept else ""
+        click.echo(inert(f"{many(len(runs), 'run')} in {out.as_posix()}/{more}"))
+    if any(run.agent == UNNAMED for run in runs) and agent is None:
+        click.echo("note: no file names its agent, so it is called `agent`; --agent NAME names it")
+    if runs:
+        place = shlex.quote((out / f"{runs[0].id}.jsonl").as_posix())
+        # A word that begins the file name, so that no agent name needs quotes here.
+        add = f"dataset add {place} 0 --dataset datasets/{slug(runs[0].agent)}.yaml"
+        click.echo(f"next: runback-gate {add if Path(GATE_FILE).exists() else f'init --from {place}'}")

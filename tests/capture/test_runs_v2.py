@@ -36,7 +36,13 @@ def everything() -> Run:
     shown = Message("user", parts=(Part("text", "see"), Part("image", media_type="image/png", data=picture)))
     instructions = Message("developer", "long prompt", extra={"cache_control": {"type": "ephemeral"}})
     request = Request(
-        "m", "long prompt", (shown,), parameters={"seed": 7}, system_message=instructions, extra={"stream": True}
+        "m",
+        "long prompt",
+        (shown,),
+        parameters={"seed": 7},
+        system_message=instructions,
+        extra={"stream": True},
+        api="openai.chat",
     )
     call = ToolCall("c1", "lookup", '{"id": 7}')
     steps = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -168,11 +169,10 @@ def test_a_long_run_gives_twenty_cases(command: Command, here: Path) -> None:
     assert len(json.loads(command("dataset", "list", "--json").out)) == 20
 
 
-def test_a_run_without_a_step(command: Command, refused: Refused, here: Path) -> None:
+def test_a_run_without_a_step(refused: Refused) -> None:
     """Nothing recorded is no start."""
-    command("import", "transcript", "-", "--agent", "a", stdin=transcript())
-    run = next(here.glob("runs/*.jsonl")).stem
-    assert refused("init", "--from", run) == f"run {run} has no step"
+    write("runs/r.jsonl", write_run(Run("r", "a", ()), secrets.token_bytes))
+    assert refused("init", "--from", "r") == "run r has no step"
 
 
 def test_a_run_whose_names_no_file_may_hold(refused: Refused, here: Path) -> None:

@@ -98,28 +98,33 @@ def test_the_next_command_fits(command: Command) -> None:
     assert command(*words).code == 0
 
 
-def test_a_transcript_without_an_answer(command: Command) -> None:
-    """A conversation in which nobody answered is a run without steps; there is nothing to do next."""
+def test_a_transcript_without_an_answer(refused: Refused) -> None:
+    """A conversation in which nobody answered is no run."""
     write("chat.json", json.dumps(CHAT[:1]))
-    assert command("import", "transcript", "chat.json", "--agent", "a").out == "1 run, 0 steps of a in runs/\n"
+    assert refused("import", "transcript", "chat.json", "--agent", "a").startswith("chat.json: no answer")
 
 
 @pytest.mark.parametrize(
     ("name", "data", "place", "words"),
     [
-        ("x.json", b"", "x.json:1:1", "JSON"),
+        ("x.json", b"", "x.json", "no run"),
         ("x.jsonl", b"", "x.jsonl", "no run"),
         ("x.jsonl", b"\n\n", "x.jsonl", "no run"),
         ("x.json", b"\x00\xff\xfe", "x.json:1:2", "UTF-8"),
         ("x.json", b"{", "x.json:1:2", "JSON"),
-        ("x.jsonl", LINE.encode() + b'\n{"messages": [}', "x.jsonl:2:15", "one JSON object a line"),
+        ("x.jsonl", LINE.encode() + b'\n{"messages": [}', "x.jsonl:2:15", "one JSON value a line"),
         ("x.json", b'{"messages": []}', "x.json", "no `messages` here"),
         ("x.json", b'{"messages": [{"role": "root"}]}', "x.json", "unknown role 'root'"),
-        ("x.json", b'{"messages": [{"role": "user", "contnt": ""}]}', "x.json", "unknown field 'contnt'"),
+        (
+            "x.json",
+            b'{"messages": [{"role": "user", "contnt": ""}]}',
+            "x.json",
+            "messages[0].content: a message without content",
+        ),
         ("x.jsonl", b'\n{"messages": [7]}', "x.jsonl:2", "messages[0]: an object was expected"),
         ("x.json", b"[" * 100_000, "x.json:1:", "depth"),
         ("x.json", b'{"messages": [], "messages": []}', "x.json:1:18", "messages"),
-        ("x.json", b'{"messages": [{"role": "user", "content": NaN}]}', "x.json:1:43", "JSON"),
+        ("x.json", b'{"messages": [{"role": "user", "content": nan}]}', "x.json:1:43", "JSON"),
     ],
 )
 def test_what_is_no_transcript(refused: Refused, name: str, data: bytes, place: str, words: str) -> None:

@@ -197,6 +197,7 @@ class _Reader:
         texts = {digest: _checked(text, str) for digest, text in blobs.items()}
         continues, keep = _continues(event)
         message = self._value(Message, event["system_message"], texts) if "system_message" in event else None
+        source = from_json(Source, event["source"], "source")
         request = Request(
             model=_checked(event["model"], str) if "model" in event else None,
             system=self._text(event, "system") if message is None or "system" in event else message.content,
@@ -205,8 +206,8 @@ class _Reader:
             parameters=self._mapping(event, "parameters") or {},
             system_message=message,
             extra=self._mapping(event, "extra") or {},
+            api=source.api,
         )
-        source = from_json(Source, event["source"], "source")
         if self._misses(event, continues, keep):
             source = replace(source, grade="view-only")
         step = Step(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runback_gate.capture.transcript import read_transcripts
+from runback_gate.capture.formats import Defaults, Transcripts, read_transcripts
 from runback_gate.errors import RunbackError
 from runback_gate.policy.context import history
 from runback_gate.step import Run, Tool
@@ -26,7 +26,19 @@ CHAT: list[dict[str, Any]] = [
 
 def read(value: object, path: str = "chat.json", **kwargs: Any) -> tuple[Run, ...]:
     """The runs of a transcript given as a value."""
-    return read_transcripts(json.dumps(value).encode(), path=path, agent="support", **kwargs)
+    return runs(json.dumps(value).encode(), path, **kwargs)
+
+
+def runs(data: bytes, path: str, **kwargs: Any) -> tuple[Run, ...]:
+    """The runs of a file; what cannot be read is raised."""
+    found = transcripts(data, path, **kwargs)
+    if found.faults:
+        raise found.faults[0]
+    return tuple(found.runs)
+
+
+def transcripts(data: bytes, path: str, **kwargs: Any) -> Transcripts:
+    return read_transcripts(data, path, Defaults("support", **kwargs))
 
 
 def test_one_step_an_assistant_turn() -> None:
@@ -70,10 +82,10 @@ def test_shapes() -> None:
     record = {"messages": CHAT, "task": 7}
     assert [run.labels for run in read([record, record])] == [{"task": 7}] * 2
     lines = (json.dumps(record) + "\n\n" + json.dumps(record) + "\n").encode()
-    runs = read_transcripts(lines, path="chat.jsonl", agent="support")
-    assert [run.steps for run in runs] == [run.steps for run in read([record, record])]
-    assert len({run.id for run in runs}) == 2
-    assert len(read_transcripts(b"%s\n%s" % ((json.dumps(CHAT).encode(),) * 2), path="c.jsonl", agent="s")) == 2
+    found = runs(lines, "chat.jsonl")
+    assert [run.steps for run in found] == [run.steps for run in read([record, record])]
+    assert len({run.id for run in found}) == 2
+    assert len(runs(b"%s\n%s" % ((json.dumps(CHAT).encode(),) * 2), "c.jsonl")) == 2
 
 
 def test_importing_again_gives_the_same_ids() -> None:
@@ -84,12 +96,12 @@ def test_importing_again_gives_the_same_ids() -> None:
 
 
 def test_contents() -> None:
-    """Parts become text, what is no text stands as its kind, a refusal is what was said."""
+    """Parts become text, what is no text stands as its kind, a refusal is no text."""
     parts = [{"type": "text", "text": "look"}, {"type": "image_url", "image_url": {"url": "x"}}]
     chat = [{"role": "user", "content": parts}, {"role": "assistant", "content": None, "refusal": "I cannot."}]
     step = read(chat)[0].steps[0]
     assert step.request.messages[0].content == "look\n[image]"
-    assert step.response.text == "I cannot."
+    assert (step.response.text, step.response.refusal) == ("", "I cannot.")
 
 
 def test_tool_errors() -> None:
@@ -108,7 +120,7 @@ def test_arguments_that_are_an_object() -> None:
     step = read([{"role": "user", "content": "x"}, {"role": "assistant", "content": "", "tool_calls": [call]}])[
         0
     ].steps[0]
-    assert step.response.tool_calls[0].arguments == '{"a":2,"b":1}'
+    assert step.response.tool_calls[0].arguments == '{"b":1,"a":2}'
 
 
 def test_numbers_in_an_argument_object_stay_numbers() -> None:
@@ -123,18 +135,20 @@ def test_numbers_in_an_argument_object_stay_numbers() -> None:
     [
         ([], "no `messages` here"),
         ({"messages": []}, "no `messages` here"),
-        ({"chat": 1}, "no `messages` here"),
-        (3, "no `messages` here"),
-        ([{"role": "robot", "content": ""}], "messages[0]: unknown role 'robot'"),
-        ([{"role": "user", "content": "", "colour": 1}], "messages[0]: unknown field 'colour'"),
-        ([{"role": "assistant", "function_call": {}}], "(turn it into tool_calls first)"),
-        ([{"role": "user", "content": 3}], "messages[0].content: text or a list of parts"),
-        ([{"role": "user", "content": [{"type": "video"}]}], "unknown part 'video'"),
-        ([{"role": "user", "content": "", "tool_calls": [CALL]}], "tool_calls is a list, of the assistant"),
-        ([{"role": "assistant", "tool_calls": ["x"]}], "messages[0].tool_calls[0]"),
-        ([{"role": "assistant", "tool_calls": [{"function": {"name": 3}}]}], "messages[0].tool_calls[0]"),
-        ({"messages": CHAT, "tools": [{"nome": 1}]}, "tool 1"),
+        ({"chat": 1}, "not a known format (top level: chat) (nearest: "),
+        (3, "not a known format (top level: int)"),
+        ([{"role": "robot", "content": ""}], "unknown role 'robot'"),
+        ([{"role": "user", "content": "", "instructions": "x"}], "[0].instructions: a field that may decide something"),
+        ([{"role": "user", "content": 3}], "[0].content: a list was expected"),
+        ([{"role": "user", "content": [{"type": "video"}]}], "[0].content[0].type: unknown part 'video'"),
+        ([{"role": "user", "content": "", "tool_calls": [CALL]}], "[0].tool_calls: calls of somebody else"),
+        ([{"role": "assistant", "function_call": {}}], "[0].function_call.function.name: a call without a name"),
+        ({"messages": [{"role": "assistant", "tool_calls": ["x"]}]}, "messages[0].tool_calls[0]: an object"),
+        ([{"role": "assistant", "tool_calls": [{"function": {"name": 3}}]}], "[0].tool_calls[0].function.name"),
+        ({"messages": CHAT, "tools": [{"nome": 1}]}, "tools[0]: a tool without a name"),
         ({"messages": [*CHAT, 7]}, "messages[5]: an object"),
+        ({"messages": CHAT, "responses": [{"text": "x"}]}, "responses: a field that may decide something"),
+        ({"messages": CHAT, "log": {"x": [{"role": "assistant", "content": "y"}]}}, "log.x[0]: what looks like"),
     ],
 )
 def test_bad_transcripts(value: object, message: str) -> None:
@@ -149,17 +163,17 @@ def test_bad_lines_are_named() -> None:
     """JSONL errors name the line."""
     good = json.dumps(CHAT)
     with pytest.raises(RunbackError, match=r"^c\.jsonl:2:"):
-        read_transcripts(f"{good}\n{{nope\n".encode(), path="c.jsonl", agent="s")
-    with pytest.raises(RunbackError, match=r"^c\.jsonl:2: messages\[0\]"):
-        read_transcripts(f'{good}\n[{{"role": "x"}}]\n'.encode(), path="c.jsonl", agent="s")
+        runs(f"{good}\n{{nope\n".encode(), "c.jsonl")
+    with pytest.raises(RunbackError, match=r"^c\.jsonl:2: .*unknown role"):
+        runs(f'{good}\n[{{"role": "x"}}]\n'.encode(), "c.jsonl")
     with pytest.raises(RunbackError, match="no run"):
-        read_transcripts(b"\n \n", path="c.jsonl", agent="s")
+        runs(b"\n \n", "c.jsonl")
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_give_runs_or_our_error(data: bytes) -> None:
     """Hostile files are refused with our own error and nothing else."""
     try:
-        assert read_transcripts(data, path="x.jsonl", agent="a")
+        assert runs(data, "x.jsonl")
     except RunbackError as error:
         assert str(error)

@@ -1,0 +1,157 @@
+"""A conversation to a run: one step for each answer.
+
+In: a `Conversation`. Out: a `Run` whose steps are `semantic`: rebuilt from messages, with what the source did not keep
+unknown. N turns take O(N) time and memory.
+
+    run = build_run(conversation, "chats-0001-1f0c3a5b", Defaults("support"))
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from runback_gate.capture.formats.model import Call, Conversation, Entry, answer_of
+from runback_gate.capture.formats.pairing import paired
+from runback_gate.capture.runs import Conversations, Turn, Turns
+from runback_gate.errors import InputError
+from runback_gate.step import Message, Request, RequestField, Response, Run, Source, Step, Tool
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What a source does not say itself."""
+
+    agent: str | None = None
+    """Name of the agent; None for the one that the source names, else `agent`."""
+    tools: tuple[Tool, ...] | None = None
+    """In place of those that the source names."""
+    model: str | None = None
+    """In place of what the source says."""
+
+
+def build_run(said: Conversation, name: str, defaults: Defaults) -> Run:
+    """The run of a conversation.
+
+    Raises:
+        InputError: nobody answers in it.
+    """
+    if said.calls:
+        conversations = Conversations(remember=True)
+        turns = Turns(conversations.turn(step) for step in _steps(said, name, defaults))
+    else:
+        turns = Turns(_turns(said, name, defaults))
+    if not turns:
+        raise InputError("no answer: it holds no turn of the assistant", hint="a run has a step for each answer")
+    at = said.at or next((step.source.at for step in (turn.step for turn in turns.turns) if step.source.at), None)
+    return Run(
+        name,
+        _agent(said, defaults),
+        turns,
+        said.labels,
+        parent=said.parent,
+        notes=said.notes,
+        status=said.status,
+        error=said.error,
+        at=rfc3339(at),
+    )
+
+
+def _agent(said: Conversation, defaults: Defaults) -> str:
+    return defaults.agent or said.agent or "agent"
+
+
+def rfc3339(at: str | None) -> str | None:
+    """A time in the form that a run has; None for any other."""
+    return at if at is not None and _TIME.fullmatch(at) else None
+
+
+def _turns(said: Conversation, name: str, defaults: Defaults) -> Iterator[Turn]:
+    added: list[Message] = []
+    number = kept = 0
+    for group in _answers(paired(said.entries)):
+        last = group[-1]
+        messages = [message for entry in group for message in entry.messages]
+        if last.response is None:
+            added += messages
+            continue
+        response = last.response if len(group) == 1 else _one(group, messages)
+        call = Call(tuple(added), response, said.system, said.tools, said.model, said.parameters, last.at)
+        yield Turn(_step(said, call, name, number, defaults), number - 1 if number else None, kept)
+        number, kept, added = number + 1, kept + len(added), messages
+
+
+def _answers(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    """The entries one by one, and together those that the source joins to one answer."""
+    group: list[Entry] = []
+    for entry in entries:
+        joins = entry.response is not None and entry.messages and entry.messages[0].joined
+        if group and not joins:
+            yield group
+            group = []
+        group.append(entry)
+    if group:
+        yield group
+
+
+def _one(group: Sequence[Entry], messages: Sequence[Message]) -> Response:
+    """The answer of several entries; what they say of it beside its words is that of the last which says it."""
+    found = answer_of(messages)
+    for response in (entry.response for entry in group if entry.response is not None):
+        found = replace(
+            found,
+            finish_reason=response.finish_reason or found.finish_reason,
+            model=response.model or found.model,
+            usage=response.usage if response.usage.output_tokens is not None else found.usage,
+            error=response.error or found.error,
+        )
+    return found
+
+
+def _steps(said: Conversation, name: str, defaults: Defaults) -> Iterator[Step]:
+    for number, call in enumerate(said.calls):
+        messages = tuple(
+            message for entry in paired([Entry((m,)) for m in call.messages]) for message in entry.messages
+        )
+        whole = replace(
+            call,
+            messages=messages,
+            system=call.system or said.system,
+            tools=said.tools if call.tools is None else call.tools,
+            model=call.model or said.model,
+            parameters=said.parameters if call.parameters is None else call.parameters,
+        )
+        yield _step(said, whole, name, number, defaults)
+
+
+def _step(said: Conversation, call: Call, run: str, number: int, defaults: Defaults) -> Step:
+    tools = call.tools if defaults.tools is None else defaults.tools
+    model = defaults.model or call.model or call.response.model
+    system = call.system
+    missing: tuple[tuple[RequestField, object], ...] = (
+        ("parameters", call.parameters),
+        ("model", model),
+        ("tools", tools),
+        ("system", system),
+    )
+    request = Request(
+        model=model,
+        system=None if system is None else system.content,
+        messages=call.messages,
+        tools=tools or (),
+        parameters=call.parameters or {},
+        system_message=None if system is None or system == Message("system", system.content) else system,
+        api=said.api,
+    )
+    source = Source(
+        run,
+        number,
+        "semantic",
+        tuple(field for field, value in missing if value is None),
+        at=rfc3339(call.at),
+        api=said.api,
+    )
+    return Step(call.agent or _agent(said, defaults), request, call.response, source)
