@@ -21,7 +21,7 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> object:
     """The recorder, loaded when somebody records: no command pays for it."""
     if name in ("Recording", "record", "tool"):
-        from runback_gate.capture import recorder  # noqa: PLC0415
+        from runback_gate.capture import recorder  # noqa: PLC0415  `import runback_gate` stays light
 
         return getattr(recorder, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -77,7 +77,7 @@ def from_json(kind: type[T], value: JsonValue, what: str) -> T:
     Raises:
         InputError: a field is missing, unknown or of another type.
     """
-    from pydantic import ValidationError  # noqa: PLC0415
+    from pydantic import ValidationError  # noqa: PLC0415  a wire format needs the standard library alone
 
     try:
         return cast("T", _adapter(cast("Hashable", kind)).validate_python(value))

@@ -99,3 +99,49 @@ def test_files_are_touched_at_the_edges() -> None:
 def test_file_calls_are_found() -> None:
     """The search above sees methods and the builtin, and leaves other names alone."""
     assert file_calls("path.read_bytes()\nopen(name)\nread(name)\n") == ["1: read_bytes", "2: open"]
+
+
+def unexplained_imports(source: str) -> list[str]:
+    """The imports inside of functions that give no reason, as `line: statement`.
+
+    Imports that follow one another share the reason of the first: behind its `noqa`, or in a comment above it.
+    """
+    lines = source.splitlines()
+    found = []
+    for function in ast.walk(ast.parse(source)):
+        if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        for block in (getattr(node, "body", []) for node in ast.walk(function)):
+            explained = False
+            for statement in block if isinstance(block, list) else ():
+                if not isinstance(statement, (ast.Import, ast.ImportFrom)):
+                    explained = False
+                    continue
+                line, above = lines[statement.lineno - 1], lines[statement.lineno - 2].strip()
+                # A statement over several lines has its `noqa` on the first of them.
+                reason = line.partition("PLC0415")[2].removeprefix(", TID251").strip()
+                explained = explained or bool(reason) or above.startswith("#")
+                if not explained:
+                    found.append(f"{statement.lineno}: {line.strip()}")
+    return sorted(set(found))
+
+
+def test_function_level_imports_have_a_reason() -> None:
+    """An import inside of a function says what it saves the start, or why it cannot stand above."""
+    modules = {module.relative_to(PACKAGE).as_posix(): module.read_text(encoding="utf-8") for module in MODULES}
+    silent = {name: unexplained_imports(source) for name, source in modules.items()}
+    assert {name: found for name, found in silent.items() if found} == {}
+
+
+def test_reasons_are_found() -> None:
+    """The search above wants a reason from the first import of each block."""
+    source = """
+def f():
+    import a  # noqa: PLC0415  loads the engine
+    import b  # noqa: PLC0415
+    g()
+    import c  # noqa: PLC0415
+    # The group imports this module.
+    import d  # noqa: PLC0415
+"""
+    assert unexplained_imports(source) == ["6: import c  # noqa: PLC0415"]

@@ -111,7 +111,7 @@ def _event() -> Event:
 
 def _outcome(inputs: Inputs, workspace: Path, api: Api | None, told: Told) -> Outcome:
     """What judging comes to; whatever goes wrong comes to no verdict."""
-    from runback_gate.app.live import LiveOptions, World  # noqa: PLC0415
+    from runback_gate.app.live import LiveOptions, World  # noqa: PLC0415  loads the engine
     from runback_gate.app.pull_request import JobOptions, judge_event  # noqa: PLC0415
     from runback_gate.github.outcome import judged, not_judged  # noqa: PLC0415
     from runback_gate.replay.providers import real_world  # noqa: PLC0415
@@ -144,7 +144,7 @@ def _outcome(inputs: Inputs, workspace: Path, api: Api | None, told: Told) -> Ou
 
 def _write_report(outcome: Outcome, runner: Runner, told: Told) -> bool:
     """The files of the report; whether they are there."""
-    from runback_gate.report import renderer  # noqa: PLC0415
+    from runback_gate.report import renderer  # noqa: PLC0415  nothing to write without a verdict
     from runback_gate.report.model import report_parts  # noqa: PLC0415
 
     if outcome.report is None:
@@ -161,7 +161,7 @@ def _write_report(outcome: Outcome, runner: Runner, told: Told) -> bool:
 
 def _print_table(outcome: Outcome) -> None:
     """The table in the log, between marks that keep the runner from taking anything in it for a command."""
-    from runback_gate.report.console import render  # noqa: PLC0415
+    from runback_gate.report.console import render  # noqa: PLC0415  loads rich
 
     mark = secrets.token_hex(16)
     _echo(f"::stop-commands::{mark}\n")

@@ -162,7 +162,7 @@ def trust_of(path: Path | None, *, offline: bool = False) -> Trust:
 
 
 def _signer(chosen: Chosen, job: Job) -> Key | Keyless:
-    from runback_gate.app.signing import Key, Keyless  # noqa: PLC0415
+    from runback_gate.app.signing import Key, Keyless  # noqa: PLC0415  40 ms
 
     if chosen.key is not None:
         return Key(private_key(chosen.key))
@@ -188,7 +188,7 @@ def _token(source: str) -> str:
 
 def show_signed(statement: Statement, paths: list[Path], *, as_json: bool = False) -> None:
     """Print what was signed, and where the bundles are."""
-    from runback_gate.attest.history import statement_digest  # noqa: PLC0415
+    from runback_gate.attest.history import statement_digest  # noqa: PLC0415  `--help` does without
 
     facts = statement.facts
     if as_json:

@@ -60,7 +60,7 @@ def public(source: str) -> int:
 
     Exit codes: 0 it was printed, 2 it could not be read.
     """
-    from runback_gate.attest.keys import public_pem  # noqa: PLC0415
+    from runback_gate.attest.keys import public_pem  # noqa: PLC0415  40 ms
 
     click.echo(public_pem(private_key(source).public_key()), nl=False)
     return 0
@@ -74,7 +74,7 @@ def private_key(source: str) -> PrivateKey:
     Raises:
         InputError: not there, no private key, or the password is missing or wrong.
     """
-    from runback_gate.attest.keys import load_private_key  # noqa: PLC0415
+    from runback_gate.attest.keys import load_private_key  # noqa: PLC0415  40 ms
 
     data = _key_bytes(source)
     password = os.environ.get(PASSWORD, "").encode() or None
@@ -89,13 +89,13 @@ def public_key(source: str) -> PublicKey:
     Raises:
         InputError: not there, or no public key.
     """
-    from runback_gate.attest.keys import load_public_key  # noqa: PLC0415
+    from runback_gate.attest.keys import load_public_key  # noqa: PLC0415  40 ms
 
     return load_public_key(_key_bytes(source), path=source)
 
 
 def _key_bytes(source: str) -> bytes:
-    from runback_gate.attest.keys import MAX_KEY_BYTES  # noqa: PLC0415
+    from runback_gate.attest.keys import MAX_KEY_BYTES  # noqa: PLC0415  40 ms
 
     if not source.startswith(ENVIRONMENT):
         return read_file(Path(source), MAX_KEY_BYTES, hint="`runback-gate keys generate NAME` makes one")

@@ -28,7 +28,7 @@ MAX_IN_FLIGHT = 1000
 
 
 def _dollars(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
-    import re  # noqa: PLC0415
+    import re  # noqa: PLC0415  few runs have a budget
 
     if value is not None and not re.fullmatch(r"(0|[1-9][0-9]{0,8})(\.[0-9]{1,9})?", value):
         raise click.BadParameter("a decimal, such as 0.50")
@@ -87,7 +87,7 @@ def live_options_from(given: Mapping[str, Any]) -> LiveOptions:
 
 
 def _more_trials(text: str | None) -> MoreTrials:
-    from runback_gate.gate.trials import MoreTrials, parse_trials  # noqa: PLC0415
+    from runback_gate.gate.trials import MoreTrials, parse_trials  # noqa: PLC0415  `--help` does without
 
     if text is None:
         return MoreTrials()
@@ -102,7 +102,7 @@ def _more_trials(text: str | None) -> MoreTrials:
 @contextlib.contextmanager
 def interruptible() -> Iterator[StopSignal]:
     """Ends the run at the first Ctrl-C or SIGTERM, with a report; the second ends the program."""
-    from runback_gate.replay.known import StopSignal  # noqa: PLC0415
+    from runback_gate.replay.known import StopSignal  # noqa: PLC0415  `--help` does without
 
     stop_signal = StopSignal()
 

@@ -114,7 +114,7 @@ def test_(
 
 def _mutated(files: PolicyFiles, runs: Path | None, gate: Path | None, *, quiet: bool) -> Mutation:
     """Try every fault on the tests, then on the steps of `runs`, or on the recordings of a gate where there is one."""
-    from runback_gate.app.policy_tests import mutate_policies  # noqa: PLC0415
+    from runback_gate.app.policy_tests import mutate_policies  # noqa: PLC0415  loads both engines
     from runback_gate.app.recorded import recorded_steps  # noqa: PLC0415
 
     there = load_runs(runs, note=terminal.note) if runs is not None else () if gate is None else None

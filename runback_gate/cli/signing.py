@@ -38,7 +38,7 @@ def sign(inputs: Inputs, report: Path, runner: Runner) -> int:
 
 
 def _store(inputs: Inputs, path: Path) -> None:
-    from runback_gate.attest.bundle import MAX_BUNDLE_BYTES, read_bundle  # noqa: PLC0415
+    from runback_gate.attest.bundle import MAX_BUNDLE_BYTES, read_bundle  # noqa: PLC0415  loads PyGithub
     from runback_gate.cli.attest import read_job  # noqa: PLC0415
     from runback_gate.github.api import Api, number  # noqa: PLC0415  loads PyGithub
 

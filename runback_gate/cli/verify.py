@@ -114,7 +114,7 @@ def verify(
 
 
 def _whole_commit(commit: str | None) -> None:
-    from runback_gate.canonical import is_git_id  # noqa: PLC0415
+    from runback_gate.canonical import is_git_id  # noqa: PLC0415  `--help` does without
 
     if commit is not None and not is_git_id(commit):
         message = f"--commit {commit[:80]}: not a full commit id: 40 or 64 hexadecimal digits, lower case"
@@ -136,7 +136,7 @@ def _issuer(key: str | None, identity: str | None, issuer: str | None, *, needle
 
 
 def _say(found: Verification, options: VerifyOptions, *, as_json: bool) -> int:
-    from runback_gate.attest.commands import commands  # noqa: PLC0415
+    from runback_gate.attest.commands import commands  # noqa: PLC0415  `--help` does without
     from runback_gate.attest.show import as_json as value  # noqa: PLC0415
     from runback_gate.attest.show import lines  # noqa: PLC0415
 
@@ -150,7 +150,7 @@ def _say(found: Verification, options: VerifyOptions, *, as_json: bool) -> int:
 
 def _prover(key: str | None, trust_config: Path | None, *, offline: bool) -> tuple[Prove, bool]:
     """How a signature is verified, and whether the trust came as a whole client configuration."""
-    from runback_gate.app.verifying import prove_by_key, prove_by_trust  # noqa: PLC0415
+    from runback_gate.app.verifying import prove_by_key, prove_by_trust  # noqa: PLC0415  40 ms
 
     if key is not None:
         return prove_by_key(public_key(key)), False
@@ -160,7 +160,7 @@ def _prover(key: str | None, trust_config: Path | None, *, offline: bool) -> tup
 
 def _others(paths: Iterable[Path]) -> Iterator[File]:
     """The bundles that were named, and those of the folders among them."""
-    from runback_gate.app.signing import File  # noqa: PLC0415
+    from runback_gate.app.signing import File  # noqa: PLC0415  `--help` does without
 
     for path in _files(paths):
         yield File(path.as_posix(), read_file(path, MAX_BUNDLE_BYTES, hint="`runback-gate attest` writes it"))

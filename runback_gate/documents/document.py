@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import InitVar, dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias, cast
@@ -73,6 +74,8 @@ class Document:
     """The content as plain JSON: `value`."""
     events: list[Any] = field(repr=False)
     """What the YAML parser said; gone when the first position was asked for."""
+    read: Callable[[bytes, str], Document] = field(repr=False)
+    """Reads the bytes again, for a document that was forgotten."""
 
     def __post_init__(self, content: JsonValue) -> None:
         self.__dict__["value"] = content
@@ -80,10 +83,7 @@ class Document:
     @cached_property
     def value(self) -> JsonValue:
         """The content as plain JSON; nobody may change it."""
-        # Imported here: the parser makes documents. It is asked again only for one that was forgotten.
-        from runback_gate.documents.parser import parse_document  # noqa: PLC0415
-
-        again = parse_document(self.data, self.path)
+        again = self.read(self.data, self.path)
         # The positions are mostly wanted next, and come from the same reading.
         self.events[:] = [] if "_root" in self.__dict__ else again.events
         return again.value

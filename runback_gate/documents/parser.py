@@ -100,7 +100,7 @@ def parse_document(text: str | bytes, path: str) -> Document:
         raise _fault(str(refused), refused.mark, path, hint) from refused
     if value is None:
         raise DocumentError("the file is empty", hint="begin with apiVersion and kind", location=Location(path))
-    return Document(path, data, value, events)
+    return Document(path, data, value, events, parse_document)
 
 
 def _compose(kept: list[Any], events: Iterable[Any], path: str) -> JsonValue:

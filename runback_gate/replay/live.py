@@ -26,7 +26,7 @@ from runback_gate.replay.estimate import Estimate, Forecast
 from runback_gate.replay.known import Known, Settings, StopSignal, Store, missing
 from runback_gate.replay.prices import Price
 from runback_gate.replay.providers.model import ModelPool, Runtime
-from runback_gate.replay.retry import Notice
+from runback_gate.replay.providers.retry import Notice
 from runback_gate.replay.rows import Finished, Pending, Start, advance
 from runback_gate.replay.spend import Spend
 

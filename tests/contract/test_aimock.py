@@ -17,7 +17,7 @@ import pytest
 from runback_gate.errors import ProviderError
 from runback_gate.replay.providers import Provider, open_models, real_world
 from runback_gate.replay.providers.model import ProviderApi
-from runback_gate.replay.retry import Patience
+from runback_gate.replay.providers.retry import Patience
 from runback_gate.step import Message, Request, Response, Tool
 
 FOLDER = Path(__file__).parent / "aimock"

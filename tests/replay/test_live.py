@@ -18,7 +18,7 @@ from runback_gate.replay.known import Settings, StopSignal
 from runback_gate.replay.live import KEPT, LiveDriver, Source
 from runback_gate.replay.prices import Price, cost
 from runback_gate.replay.providers import Runtime
-from runback_gate.replay.retry import Notice
+from runback_gate.replay.providers.retry import Notice
 from runback_gate.replay.spend import Limits, Spend
 from runback_gate.step import Message, Request, Response, Step, Usage, to_json
 from runback_gate.step import Source as Origin

@@ -43,7 +43,7 @@ def _begin() -> None:
     _own_customisation(here)
     try:
         _package(os.path.dirname(os.path.dirname(here)))  # noqa: PTH120
-        from runback_gate.capture.recorder import record_process  # noqa: PLC0415
+        from runback_gate.capture.recorder import record_process  # noqa: PLC0415  only a process that is recorded pays for it
 
         options = json.loads(os.environ[VARIABLE])
         run = record_process(**options)

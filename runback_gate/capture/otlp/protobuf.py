@@ -30,7 +30,7 @@ def read_protobuf(data: bytes, path: str, kind: str | None = None) -> dict[str, 
         InputError: no export, or the extra is not installed.
     """
     try:
-        from google.protobuf.json_format import MessageToDict  # noqa: PLC0415
+        from google.protobuf.json_format import MessageToDict  # noqa: PLC0415  an extra
         from google.protobuf.message import DecodeError  # noqa: PLC0415
         from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest  # noqa: PLC0415
         from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest  # noqa: PLC0415

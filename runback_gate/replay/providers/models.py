@@ -19,7 +19,7 @@ from runback_gate.errors import UnaskableError
 from runback_gate.name_pattern import matches_name
 from runback_gate.replay.prices import Price, price_of
 from runback_gate.replay.providers.model import Model, Provider, Runtime
-from runback_gate.replay.retry import PATIENCE, Notice, Patience, Retry, Throttle
+from runback_gate.replay.providers.retry import PATIENCE, Notice, Patience, Retry, Throttle
 
 if TYPE_CHECKING:
     import asyncio
@@ -123,15 +123,15 @@ class Models:
             if find_spec("litellm") is None:
                 hint = 'pip install "runback-gate[providers]"'
                 raise UnaskableError(f"provider {quoted(name)} needs litellm, which is not installed", hint=hint)
-            from runback_gate.replay.providers import litellm  # noqa: PLC0415
+            from runback_gate.replay.providers import litellm  # noqa: PLC0415  an extra, half a second
 
             return litellm.Connection(name, provider, key, self._outside, deadline=self._deadline)
-        from runback_gate.replay.providers import direct  # noqa: PLC0415
+        from runback_gate.replay.providers import direct  # noqa: PLC0415  aiohttp: only a run that asks pays for it
 
         base_url = provider.base_url or ""
         signer = None
         if provider.api == "bedrock" and key is None:
-            from runback_gate.replay.providers.signature import signer_for  # noqa: PLC0415
+            from runback_gate.replay.providers.signature import signer_for  # noqa: PLC0415  an extra
 
             signer = signer_for(name, base_url, self._environ)
         proxy, end = proxy_for(base_url, self._environ), self._deadline

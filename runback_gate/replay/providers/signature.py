@@ -46,7 +46,7 @@ def signer_for(provider: str, base_url: str, environ: Mapping[str, str]) -> Sign
         UnaskableError: botocore is not installed, or the environment has no credentials or no region.
     """
     try:
-        from botocore.credentials import Credentials  # noqa: PLC0415
+        from botocore.credentials import Credentials  # noqa: PLC0415  an extra
     except ImportError as error:
         hint = 'pip install "runback-gate[bedrock]", or name the variable of a Bedrock API key as apiKeyEnv'
         raise UnaskableError(

@@ -15,7 +15,7 @@ from runback_gate.errors import ProviderError, UnaskableError
 from runback_gate.replay.prices import Price
 from runback_gate.replay.providers import Models, Provider, open_models, real_world
 from runback_gate.replay.providers.models import proxy_for
-from runback_gate.replay.retry import Patience
+from runback_gate.replay.providers.retry import Patience
 from runback_gate.step import Message, Request
 from runback_gate.testing.server import Act, ModelServer, completion
 

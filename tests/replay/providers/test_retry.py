@@ -12,7 +12,7 @@ import pytest
 
 from runback_gate.errors import ErrorKind, ProviderError
 from runback_gate.replay.providers import Runtime
-from runback_gate.replay.retry import Patience, Retry, Throttle
+from runback_gate.replay.providers.retry import Patience, Retry, Throttle
 from runback_gate.step import Request, Response
 
 REQUEST = Request("p/m")
