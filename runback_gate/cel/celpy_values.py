@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import math
 import operator
-import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+
+from runback_gate.cel.spelling import takes
+from runback_gate.cel.times import Timestamp, duration, field, timestamp
 
 KINDS = {
     "BoolType": "bool",
@@ -23,8 +26,9 @@ KINDS = {
     "BytesType": "bytes",
     "ListType": "list",
     "MapType": "map",
-    "TimestampType": "timestamp",
-    "DurationType": "duration",
+    "Timestamp": "timestamp",
+    "Duration": "duration",
+    "TypeName": "type",
     "NoneType": "null",
 }
 """The types of celpy, and what CEL calls them."""
@@ -32,12 +36,13 @@ NUMBERS = ("int", "uint", "double")
 ORDERED = ("bool", "string", "bytes", "timestamp", "duration")
 """Kinds besides numbers that have an order, each in itself."""
 
-TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
-"""Text that `timestamp()` reads: RFC 3339."""
 
-_INTEGER = re.compile(r"\s*[+-]?[0-9]+\s*", re.ASCII)
-_DOUBLE = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*", re.ASCII)
-_TRUE, _FALSE = frozenset("1 t true TRUE True".split()), frozenset("0 f false FALSE False".split())
+@dataclass(frozen=True, slots=True)
+class TypeName:
+    """A type as a value."""
+
+    name: str
+
 
 RELATIONS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
@@ -54,7 +59,7 @@ def kind_of(value: object) -> str:
 
 
 def to_plain(value: Any) -> Any:
-    """The plain Python value, for JSON and for functions of ours; times stay as they are."""
+    """The plain Python value, for JSON and for functions of ours; times as Python has them, in microseconds."""
     kind = kind_of(value)
     if kind == "bool":
         return bool(value)
@@ -68,7 +73,7 @@ def to_plain(value: Any) -> Any:
         return [to_plain(item) for item in value]
     if kind == "map":
         return {to_plain(key): to_plain(item) for key, item in value.items()}
-    return value
+    return value.plain() if kind in ("timestamp", "duration") else value
 
 
 def equal(left: Any, right: Any) -> bool:
@@ -127,30 +132,31 @@ def divided_by_zero(left: float, right: float) -> float:
     return math.copysign(1, left) * math.copysign(1, right) * math.inf
 
 
-def int_of(value: Any) -> int:
-    """`int(value)`. Raises ValueError for text that is no integer."""
+def converted(name: str, value: Any) -> Any:
+    """`int(value)` and the like as a plain value. Raises ValueError for text that is written otherwise (`spelling`)."""
     kind = kind_of(value)
-    if kind == "double" and not -(2**63) < value < 2**63:
+    if kind == name:
+        return value
+    if kind == "string" and not takes(name, value):
+        raise ValueError(f"cannot convert the string to {name}")
+    if name == "double":
+        return float(value)
+    if name == "bool":
+        return value[0] in "1tT"
+    if name == "timestamp":
+        return timestamp(value) if kind == "string" else Timestamp(int(value) * 10**9)
+    if name == "duration":
+        return duration(value)
+    if kind == "double" and not -(2**63) < value < 2**64:
         raise ValueError("the double does not fit 64 bits")
-    if kind == "string" and not _INTEGER.fullmatch(value):
-        raise ValueError("cannot convert the string to int")
-    return int(value.timestamp()) if kind == "timestamp" else int(value)
+    return value.seconds if kind == "timestamp" else int(value)
 
 
-def double_of(value: Any) -> float:
-    """`double(value)`. Raises ValueError for text that is no number."""
-    if kind_of(value) == "string" and not _DOUBLE.fullmatch(value):
-        raise ValueError("cannot convert the string to double")
-    return float(value)
-
-
-def bool_of(value: Any) -> bool:
-    """`bool(value)`. Raises ValueError for text that is no truth value."""
-    if kind_of(value) != "string":
-        return bool(value)
-    if value not in _TRUE and value not in _FALSE:
-        raise ValueError("cannot convert the string to bool")
-    return value in _TRUE
+def time_field(name: str, value: Any, zone: Any = "") -> int:
+    """`getHours()` and the like, in UTC or a time zone. Raises ValueError for a zone that does not exist."""
+    if not takes(f"get{name}", zone):
+        raise ValueError("no time zone")
+    return field(name, value, str(zone))
 
 
 def text_of(value: Any) -> Any:
@@ -158,7 +164,9 @@ def text_of(value: Any) -> Any:
     kind = kind_of(value)
     if kind == "bool":
         return "true" if value else "false"
-    return _double_text(float(value)) if kind == "double" else value
+    return (
+        _double_text(float(value)) if kind == "double" else str(value) if kind in ("timestamp", "duration") else value
+    )
 
 
 def _double_text(value: float) -> str:

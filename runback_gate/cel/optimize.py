@@ -6,6 +6,7 @@ In: a tree over `environment.ROOTS`. Out: a tree that cel-cpp evaluates faster, 
     text.matches("a+")           search_([text, "a+"]): the pattern is compiled once, and its work is bounded
     mentions(text, "a")          mentions_([text, "a"]): the binding leaks what it hands to Python, so that is one box,
                                  which the function empties
+    int(text)                    int(text, or a text that no conversion takes): cel-cpp reads more than CEL (`spelling`)
     args.map(k, k)               over the sorted keys where `args` is a map: cel-cpp has another order in each process
 
 The second engine evaluates the tree as it was, so every policy test holds the two against each other.
@@ -20,12 +21,16 @@ from runback_gate.cel.environment import MESSAGES, ROOT_TYPES
 from runback_gate.cel.functions import FUNCTIONS
 from runback_gate.cel.inline import with_children
 from runback_gate.cel.parser import BIND, Kind, Node
+from runback_gate.cel.spelling import SPELLINGS, position, takes
 
 SEARCH = "search_"
 """What stands for `matches`. Not a name that a policy may use."""
 _BOXED = {"matches": SEARCH, **{function.name: f"{function.name}_" for function in FUNCTIONS}}
 _LOOP, _RANGE, _KEY = "c_", "r_", "k_"
 _LIST = "list of "
+_NO_SPELLING = "?"
+_NO_TEXT = frozenset((*SPELLINGS, "size"))
+"""Functions that never give text."""
 _ORDER = ("bool", "int", "uint", "string")
 
 
@@ -34,6 +39,8 @@ def optimize(node: Node, scope: Mapping[str, str] = ROOT_TYPES) -> Node:
     children = [optimize(child, _inner(node, index, scope)) for index, child in enumerate(node.children)]
     if node.variable and node.name != BIND and not shape(node.children[0], scope).startswith(_LIST):
         children[0] = _sorted(children[0])
+    if node.kind == "call" and node.name in SPELLINGS and len(children) > position(node.name):
+        children[position(node.name)] = _spelled(node.name, children[position(node.name)])
     node = with_children(node, children)
     if node.kind != "call" or node.name not in _BOXED:
         return node
@@ -103,6 +110,25 @@ def _calls(node: Node) -> Node:
     held = _node("select", node, answer, name="tool_calls")
     own = _node("select", node, _node("ident", node, name=_LOOP), name="name")
     return _node("macro", node, held, _node("binary", node, own, name, name="=="), name="filter", variable=_LOOP)
+
+
+def _spelled(function: str, operand: Node) -> Node:
+    """The operand of a conversion as it is; where it is text that CEL does not convert, text that cel-cpp refuses."""
+    if operand.kind == "call" and operand.name in _NO_TEXT:
+        return operand
+    if operand.kind == "literal":
+        fits = not isinstance(operand.value, str) or takes(function, operand.value)
+        return operand if fits else replace(operand, value=_NO_SPELLING)
+    held, text = _node("ident", operand, name=_RANGE), _text(operand, SPELLINGS[function])
+    other = _node("binary", operand, _call("type", held), _node("ident", operand, name="string"), name="!=")
+    box = _node("list", operand, held, text)
+    taken = _node("binary", operand, other, _call(SEARCH, box), name="||")
+    chosen = _node("conditional", operand, taken, held, _text(operand, _NO_SPELLING))
+    return _node("macro", operand, _call("dyn", operand), chosen, name=BIND, variable=_RANGE)
+
+
+def _text(place: Node, value: str) -> Node:
+    return replace(_node("literal", place, name="string"), value=value)
 
 
 def _sorted(items: Node) -> Node:

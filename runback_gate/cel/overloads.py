@@ -25,7 +25,7 @@ _FIELDS = "Date DayOfMonth DayOfWeek DayOfYear FullYear Month".split()
 _PARTS = "Hours Milliseconds Minutes Seconds".split()
 
 OVERLOADS: dict[str, frozenset[tuple[str, ...]]] = {
-    "_in_": frozenset([(kind, "list") for kind in (*KINDS.values(), "type")] + [(kind, "map") for kind in _KEYS]),
+    "_in_": frozenset([(kind, "list") for kind in KINDS.values()] + [(kind, "map") for kind in _KEYS]),
     "_[_]": frozenset([("map", kind) for kind in _KEYS] + [("list", kind) for kind in NUMBERS]),
     "_+_": _kinds(f"{_SAME_NUMBERS} {_TIMES} string,string bytes,bytes list,list duration,timestamp"),
     "_-_": _kinds(f"{_SAME_NUMBERS} {_TIMES} timestamp,timestamp"),

@@ -16,7 +16,6 @@ import math
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from importlib import metadata
 from typing import Any
@@ -31,16 +30,15 @@ from runback_gate.canonical import JsonValue
 from runback_gate.cel.celpy_tree import inner, name_of
 from runback_gate.cel.celpy_values import (
     RELATIONS,
-    TIMESTAMP,
-    bool_of,
+    TypeName,
     compare,
+    converted,
     divided_by_zero,
-    double_of,
     entry,
     equal,
-    int_of,
     kind_of,
     text_of,
+    time_field,
     to_plain,
 )
 from runback_gate.cel.engine import (
@@ -59,12 +57,15 @@ from runback_gate.cel.optimize import ordered
 from runback_gate.cel.overloads import OVERLOADS
 from runback_gate.cel.parser import BIND, LOOPS
 from runback_gate.cel.pattern import search
+from runback_gate.cel.spelling import FIELDS
 from runback_gate.cel.tokens import fail
 from runback_gate.cel.write import write
 
 NAME = "celpy"
 MAX_PROGRAMS = 1024
 """Compiled expressions that an engine remembers."""
+TYPE_VALUES = "bool bytes double int list map null_type string type uint".split()
+"""The types that an expression can name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,10 +312,12 @@ def _divided(left: Any, right: Any) -> Any:
     return left / right
 
 
-def _timestamp(value: Any) -> Any:
-    if kind_of(value) == "string" and not TIMESTAMP.fullmatch(value):
-        raise ValueError("cannot convert the string to timestamp")
-    return celtypes.TimestampType(datetime.fromtimestamp(value, UTC) if kind_of(value) == "int" else value)
+def _conversion(name: str, kind: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: kind(converted(name, value))
+
+
+def _field(name: str) -> Callable[..., Any]:
+    return lambda *operands: celtypes.IntType(time_field(name, *operands))
 
 
 def _matches(text: Any, pattern: Any) -> Any:
@@ -325,7 +328,14 @@ _OWN: dict[type, Any] = {
     float: celtypes.DoubleType,
     str: celtypes.StringType,
     list: celtypes.ListType,
-    timedelta: celtypes.DurationType,
+}
+_CONVERSIONS: dict[str, Callable[[Any], Any]] = {
+    "int": celtypes.IntType,
+    "uint": celtypes.UintType,
+    "double": celtypes.DoubleType,
+    "bool": celtypes.BoolType,
+    "timestamp": lambda value: value,
+    "duration": lambda value: value,
 }
 Kinds = frozenset[tuple[str, ...]]
 
@@ -373,10 +383,9 @@ def _table() -> dict[str, Callable[..., Any]]:
         "contains": lambda text, part: celtypes.BoolType(str(part) in str(text)),
         "matches": _matches,
         "string": lambda value: celtypes.StringType(text_of(value)),
-        "int": lambda value: celtypes.IntType(int_of(value)),
-        "double": lambda value: celtypes.DoubleType(double_of(value)),
-        "bool": lambda value: celtypes.BoolType(bool_of(value)),
-        "timestamp": _timestamp,
+        "type": lambda value: TypeName(kind_of(value)),
+        **{name: _conversion(name, kind) for name, kind in _CONVERSIONS.items()},
+        **{f"get{name}": _field(name) for name in FIELDS},
         **{f"_{sign}_": _relation(sign) for sign in RELATIONS},
         **{item.name: _ours(item.implementation) for item in FUNCTIONS},
     }
@@ -386,6 +395,5 @@ def _table() -> dict[str, Callable[..., Any]]:
     }
 
 
-# Types are functions as well as values, which compare with what `type()` gives.
-_TYPES = {name: base_functions[name] for name in "bool bytes double int list map null_type string uint".split()}
+_TYPES = {name: TypeName("null" if name == "null_type" else name) for name in TYPE_VALUES}
 _NAMES = Names(functions=_table())

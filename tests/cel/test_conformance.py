@@ -39,17 +39,6 @@ NOT_APPLICABLE = {
 REFUSED = {"parse/nest/parens", "parse/repeat/not", "parse/repeat/unary_neg"}
 """Deeper than 30 levels, the limit that both engines hold."""
 
-SECOND_ENGINE = {
-    "timestamps/timestamp_conversions/toString_timestamp_nanos",
-    "timestamps/timestamp_range/add_duration_nanos_over",
-    "timestamps/timestamp_range/add_duration_nanos_under",
-    "timestamps/timestamp_range/sub_time_duration_over",
-    "timestamps/timestamp_range/sub_time_duration_under",
-    "timestamps/duration_range/sub_over",
-    "timestamps/duration_range/sub_under",
-}
-"""Where the second engine says something else, because its times are microseconds; `policy test` tells."""
-
 
 def value(wanted: list[Any]) -> Any:
     """A value of the tests as JSON; KeyError where it has none."""
@@ -121,11 +110,8 @@ def deviations(engine: Engine) -> Iterator[tuple[str, object]]:
 @pytest.mark.skipif(not TESTS.exists(), reason="the tests of the specification are not here")
 @pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: str(engine.name))
 def test_what_an_engine_takes_it_answers_as_the_specification(engine: Engine) -> None:
-    """Every test that applies has the stated result; three are too deep, and the second engine's times are coarser."""
-    found = dict(deviations(engine))
-    known = SECOND_ENGINE if engine.name == "celpy" else set()
-    assert {name for name, said in found.items() if said == "refused"} == REFUSED
-    assert set(found) - REFUSED <= known
+    """Every test that applies has the stated result; three are too deep."""
+    assert dict(deviations(engine)) == dict.fromkeys(REFUSED, "refused")
 
 
 @pytest.mark.skipif(not TESTS.exists(), reason="the tests of the specification are not here")
