@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -145,3 +147,14 @@ def f():
     import d  # noqa: PLC0415
 """
     assert unexplained_imports(source) == ["6: import c  # noqa: PLC0415"]
+
+
+def test_the_table_of_layers_is_that_of_the_linter() -> None:
+    """ARCHITECTURE.md lists each layer that import-linter holds, in the same order."""
+    linter = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    layers = next(contract["layers"] for contract in linter["contracts"] if contract["id"] == "layers")
+    held = [set(re.findall(r"\w+", layer)) for layer in layers if layer != "__main__"]
+    table = re.findall(
+        r"^\| ((?:`\w+`(?:, )?)+) \|", (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert [set(re.findall(r"\w+", row)) for row in table] == held

@@ -28,7 +28,7 @@ from runback_gate.documents import quoted, suggestion
 from runback_gate.errors import ExpressionError, Location
 from runback_gate.policy.document import Expression, Policy
 
-__all__ = ["CheckedType", "Finding", "Warning", "check_expression", "lint_policy", "warnings"]
+__all__ = ["CheckedType", "Diagnostic", "Warning", "check_expression", "lint_policy", "warnings"]
 
 Expect = Literal["bool", "string", "any"]
 
@@ -50,7 +50,7 @@ class Warning:  # noqa: A001  what it is called everywhere; the built-in one is 
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Diagnostic:
     """What is wrong or risky in a policy file."""
 
     level: Literal["error", "warning"]
@@ -101,9 +101,9 @@ def warnings(source: str) -> tuple[Warning, ...]:
     return tuple(found)
 
 
-def lint_policy(policy: Policy) -> tuple[Finding, ...]:
+def lint_policy(policy: Policy) -> tuple[Diagnostic, ...]:
     """Every finding in the expressions of a policy, in the order of the file's sections."""
-    found: list[Finding] = []
+    found: list[Diagnostic] = []
     types: dict[str, CheckedType] = {}
     sources: dict[str, str] = {}
     for variable in policy.variables:
@@ -126,19 +126,19 @@ def _lint(
     types: Mapping[str, CheckedType],
     sources: Mapping[str, str],
     expect: Expect,
-    found: list[Finding],
+    found: list[Diagnostic],
 ) -> CheckedType | None:
     try:
         checked = check_expression(expression.source, params=params, variables=types, expect=expect)
         _engine().compile(inline(expression.source, params, sources))
     except ExpressionError as error:
         placed = expression.place(error)
-        found.append(Finding("error", placed.location or expression.location, placed.message, placed.hint))
+        found.append(Diagnostic("error", placed.location or expression.location, placed.message, placed.hint))
         return None
     for item in warnings(expression.source):
         risk = ExpressionError(item.message, hint=item.hint, location=Location("", item.line, item.column))
         placed = expression.place(risk)
-        found.append(Finding("warning", placed.location or expression.location, placed.message, placed.hint))
+        found.append(Diagnostic("warning", placed.location or expression.location, placed.message, placed.hint))
     return checked
 
 

@@ -1,6 +1,6 @@
 """Names of tools in rules, held against the tools that the agents of the gate offer.
 
-In: policies and datasets, and the tools that are known. Out: a `Finding` for each name
+In: policies and datasets, and the tools that are known. Out: a `Diagnostic` for each name
 that no agent offers: a rule about a misspelled tool holds for ever.
 
     unknown_tools(policies, datasets, {"issue_refund"})
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from runback_gate.agent import Agent
-from runback_gate.analysis.lint import Finding
+from runback_gate.analysis.lint import Diagnostic
 from runback_gate.cel.limits import Node, line_column, parse, walk
 from runback_gate.dataset.document import Dataset
 from runback_gate.documents import quoted, suggestion
@@ -27,7 +27,7 @@ def offered_tools(agents: Sequence[Agent]) -> frozenset[str] | None:
     return frozenset(tool.name for agent in agents for tool in agent.tools or ())
 
 
-def unknown_tools(policies: Iterable[Policy], datasets: Iterable[Dataset], tools: Collection[str]) -> list[Finding]:
+def unknown_tools(policies: Iterable[Policy], datasets: Iterable[Dataset], tools: Collection[str]) -> list[Diagnostic]:
     """A warning for each tool that a policy or a check names and no agent offers."""
     found = [
         _finding(expression.name, tool, expression.document.expression_location(expression.pointer, *at), tools)
@@ -80,6 +80,6 @@ def _expressions(policy: Policy) -> Iterator[Expression]:
     yield from (rule.expression for rule in policy.validations)
 
 
-def _finding(name: str, tool: str, location: Location, tools: Collection[str]) -> Finding:
+def _finding(name: str, tool: str, location: Location, tools: Collection[str]) -> Diagnostic:
     message = f"{name}: no agent of the gate offers a tool {quoted(tool)}"
-    return Finding("warning", location, message, suggestion(tool, tools))
+    return Diagnostic("warning", location, message, suggestion(tool, tools))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runback_gate.agent import load_agent
-from runback_gate.analysis.lint import Finding, lint_policy
+from runback_gate.analysis.lint import Diagnostic, lint_policy
 from runback_gate.analysis.tool_names import offered_tools, unknown_tools
 from runback_gate.app.policies import PolicyFiles
 from runback_gate.documents import expand
@@ -24,7 +24,7 @@ class LintResult:
     """What was checked, and what was found."""
 
     policies: int
-    findings: tuple[Finding, ...]
+    findings: tuple[Diagnostic, ...]
 
     @property
     def errors(self) -> int:
@@ -40,7 +40,7 @@ def lint_policies(files: PolicyFiles, *, strict: bool = False) -> LintResult:
     Raises:
         InputError: a gate beside the policies, or an agent of it, cannot be read.
     """
-    found: list[Finding] = []
+    found: list[Diagnostic] = []
     for root, policies, _ in files.parts:
         items = [item for policy in policies for item in lint_policy(policy)]
         tools = _offered(root.folder)

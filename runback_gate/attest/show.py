@@ -22,7 +22,7 @@ from runback_gate.attest.statement import Statement
 from runback_gate.attest.verify import NOT_COVERED, Line, Status, Verification, workflow
 from runback_gate.dsse import Json
 from runback_gate.plural import many
-from runback_gate.report.text import terminal as inert
+from runback_gate.report.text import safe_terminal
 from runback_gate.report.wording import input_counts
 
 SCHEMA: Final = "runback.verification/v1"
@@ -60,10 +60,10 @@ def lines(verification: Verification, commands: Sequence[str]) -> str:
     for word, said, line in found:
         first = word != last
         column = f"{said if first else '':<6}" if word in ("signed", "passed") else ""
-        text.append(f"{word if first else '':<{WIDTH}}{column}{inert(line)}".rstrip() + "\n")
+        text.append(f"{word if first else '':<{WIDTH}}{column}{safe_terminal(line)}".rstrip() + "\n")
         last = word
     # A command that holds what cannot be shown as it is would be another command.
-    shown = [f"  {command}\n" for command in commands if inert(command) == command]
+    shown = [f"  {command}\n" for command in commands if safe_terminal(command) == command]
     if shown and proof is not None:
         aside = "" if verification.history is None else ", history aside"
         text += [f"the same with other tools{aside}:\n", *shown]

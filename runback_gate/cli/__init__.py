@@ -135,9 +135,9 @@ def _invoke(args: list[str]) -> int:
 
 def _say(message: str) -> int:
     from runback_gate.masking import masked, secrets_of  # noqa: PLC0415  a run that goes well does without
-    from runback_gate.report.text import terminal  # noqa: PLC0415
+    from runback_gate.report.text import safe_terminal  # noqa: PLC0415
 
-    click.echo(f"error: {terminal(masked(message, secrets_of(os.environ)))}", err=True)
+    click.echo(f"error: {safe_terminal(masked(message, secrets_of(os.environ)))}", err=True)
     return 2
 
 

@@ -25,13 +25,13 @@ from runback_gate.cli.terminal import progress, say, today, unicode
 from runback_gate.documents.named_files import read_file, write_file, write_lines
 from runback_gate.errors import InputError, RunbackError, WriteError
 from runback_gate.github.runner import Inputs, Runner, home, open_runner, read_inputs
-from runback_gate.report.text import terminal
+from runback_gate.report.text import safe_terminal
 
 if TYPE_CHECKING:
     from runback_gate.github.api import Api
     from runback_gate.github.event import Event
     from runback_gate.github.outcome import Outcome
-    from runback_gate.github.surfaces import Told
+    from runback_gate.github.surfaces import PublishState
 
 _FORMS = {"sarif": "report.sarif", "markdown": "report.md"}
 _WIDTH = 120
@@ -63,39 +63,40 @@ class _Cancelled(KeyboardInterrupt):
 def _judge(inputs: Inputs, workspace: Path, runner: Runner) -> int:
     """Judge, tell it wherever somebody looks, and hand the outputs to the next steps."""
     from runback_gate.github.api import Api  # noqa: PLC0415  loads PyGithub
-    from runback_gate.github.surfaces import Annotations, Notes, Summary, Told, Wanted, pull_surfaces  # noqa: PLC0415
+    from runback_gate.github.surfaces import Annotations, Notes, PublishState, Summary, SurfaceOptions, pull_surfaces  # noqa: PLC0415
 
-    told = Told(_event())
-    event = told.event
+    state = PublishState(_event())
+    event = state.event
     api = Api(event.api_url, event.repository, inputs.token, sleep=time.sleep) if inputs.token else None
     if api is None:
-        told.notes.append("No token was given, so nothing was written to GitHub.")
+        state.notes.append("No token was given, so nothing was written to GitHub.")
     # One of several jobs that judge a part each says nothing: the one that merges them speaks for all.
     whole = inputs.shard[1] == 1
-    wanted = Wanted(inputs.name, slug(inputs.name), check=inputs.check and whole, comment=inputs.comment and whole)
+    check, comment = inputs.check and whole, inputs.comment and whole
+    wanted = SurfaceOptions(inputs.name, slug(inputs.name), check=check, comment=comment)
     surfaces = [
-        *(pull_surfaces(api, wanted, told) if api else ()),
-        Annotations(_echo, told),
-        Notes(_echo, told),
-        Summary(runner.summarize, told),
+        *(pull_surfaces(api, wanted, state) if api else ()),
+        Annotations(_echo, state),
+        Notes(_echo, state),
+        Summary(runner.summarize, state),
     ]
     for surface in surfaces:
         surface.start()
     try:
         with _cancellable():
-            outcome = _outcome(inputs, workspace, api, told)
+            outcome = _outcome(inputs, workspace, api, state)
     except _Cancelled:
         for surface in surfaces:
             surface.cancel()
         raise
     # The log and the files of the job come first, because they need nobody.
-    written = _write_report(outcome, runner, told)
+    written = _write_report(outcome, runner, state)
     _print_table(outcome)
     for surface in surfaces:
         surface.publish(outcome)
     runner.output("verdict", outcome.verdict)
     runner.output("report", f"{inputs.report}/report.json" if written else "")
-    runner.output("check-url", told.check_url or "")
+    runner.output("check-url", state.check_url or "")
     runner.output("bundle", "")
     return outcome.verdict.exit_code
 
@@ -109,7 +110,7 @@ def _event() -> Event:
     return read_event(read_file(Path(path), MAX_EVENT_BYTES, hint=_HINT), os.environ)
 
 
-def _outcome(inputs: Inputs, workspace: Path, api: Api | None, told: Told) -> Outcome:
+def _outcome(inputs: Inputs, workspace: Path, api: Api | None, state: PublishState) -> Outcome:
     """What judging comes to; whatever goes wrong comes to no verdict."""
     from runback_gate.app.live import LiveOptions, World  # noqa: PLC0415  loads the engine
     from runback_gate.app.pull_request import JobOptions, judge_event  # noqa: PLC0415
@@ -131,7 +132,7 @@ def _outcome(inputs: Inputs, workspace: Path, api: Api | None, told: Told) -> Ou
     try:
         with progress(quiet=False) as shown:
             world = World(os.environ, real_world())
-            told.event, report = judge_event(told.event, api, options, world=world, progress=shown)
+            state.event, report = judge_event(state.event, api, options, world=world, progress=shown)
     except RunbackError as error:
         return not_judged(error, folder=inputs.root)
     except Exception as error:  # noqa: BLE001  a crash must not look like a verdict, and must be told like one
@@ -142,7 +143,7 @@ def _outcome(inputs: Inputs, workspace: Path, api: Api | None, told: Told) -> Ou
     return judged(report, folder=inputs.root)
 
 
-def _write_report(outcome: Outcome, runner: Runner, told: Told) -> bool:
+def _write_report(outcome: Outcome, runner: Runner, state: PublishState) -> bool:
     """The files of the report; whether they are there."""
     from runback_gate.report import renderer  # noqa: PLC0415  nothing to write without a verdict
     from runback_gate.report.model import report_parts  # noqa: PLC0415
@@ -154,7 +155,7 @@ def _write_report(outcome: Outcome, runner: Runner, told: Told) -> bool:
         for form, name in _FORMS.items():
             write_file(runner.folder / name, renderer(form)(outcome.report).encode())
     except WriteError as error:
-        told.notes.append(f"No report files: {terminal(str(error))}")
+        state.notes.append(f"No report files: {safe_terminal(str(error))}")
         return False
     return True
 
@@ -168,7 +169,7 @@ def _print_table(outcome: Outcome) -> None:
     if outcome.report:
         _echo(render(outcome.report, width=_WIDTH, colour=False, show_all=False, unicode=unicode()))
     else:
-        _echo(f"{terminal(outcome.title)}\n")
+        _echo(f"{safe_terminal(outcome.title)}\n")
     _echo(f"::{mark}::\n")
 
 

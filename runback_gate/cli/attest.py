@@ -18,7 +18,7 @@ from runback_gate.documents.named_files import read_file, write_file
 from runback_gate.errors import InputError
 from runback_gate.github.job import Job, in_job, job_of, job_origin
 from runback_gate.masking import secrets_of
-from runback_gate.report.text import terminal as inert
+from runback_gate.report.text import safe_terminal
 
 if TYPE_CHECKING:
     from runback_gate.app.signing import Key, Keyless, Signed
@@ -197,12 +197,12 @@ def show_signed(statement: Statement, paths: list[Path], *, as_json: bool = Fals
         print_json({"result": statement.result, "reason": facts.reason, **place, "bundles": names})
         return
     reason = f": {facts.reason}" if facts.reason else ""
-    click.echo(f"signed     {statement.result}{inert(reason)}   number {facts.number}, attempt {facts.attempt}")
+    click.echo(f"signed     {statement.result}{safe_terminal(reason)}   number {facts.number}, attempt {facts.attempt}")
     click.echo(f"statement  {statement_digest(statement)}")
     if facts.commit is not None and facts.head is None:
         click.echo(f"note       the report names no commit: that it is of {facts.commit} is the signer's word")
     for path in paths:
-        click.echo(f"bundle     {inert(path.as_posix())}")
+        click.echo(f"bundle     {safe_terminal(path.as_posix())}")
 
 
 def _now() -> str:

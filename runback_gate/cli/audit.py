@@ -21,7 +21,7 @@ from runback_gate.cli.records import checker, now, read_checkpoint, show, signer
 from runback_gate.documents.named_files import read_file, read_lines, write_lines
 from runback_gate.errors import InputError, Location
 from runback_gate.report.model import MAX_REPORT_BYTES
-from runback_gate.report.text import terminal as inert
+from runback_gate.report.text import safe_terminal
 from runback_gate.store.folder import MAKE_RUNS, RUNS
 
 ORIGIN = "runback.dev/audit"
@@ -56,7 +56,7 @@ def export_(
     if as_json:
         terminal.print_json({"file": out.as_posix(), **record_json(found)})
         return 0
-    click.echo(inert(f"{contents(found)} in {out.as_posix()}"))
+    click.echo(safe_terminal(f"{contents(found)} in {out.as_posix()}"))
     click.echo("signed" if found.signed else "not signed: anybody could have made it (sign it with --key)")
     return 0
 

@@ -13,7 +13,7 @@ from runback_gate.cli import terminal
 from runback_gate.cli.policy_paths import policy_roots
 from runback_gate.errors import InputError, Location
 from runback_gate.plural import many
-from runback_gate.report.text import terminal as inert
+from runback_gate.report.text import safe_terminal
 from runback_gate.store.folder import MAKE_RUNS, load_runs
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def _lines(found: Backtest, show: int) -> Iterator[str]:
     for rule in found.counts:
         failures = [item for item in found.failures if item.validation == rule]
         for item in failures[:show]:
-            yield f"  {item.outcome:5}  {rule}  run {inert(item.run)} step {item.step}  {inert(item.message)}"
+            place = f"run {safe_terminal(item.run)} step {item.step}"
+            yield f"  {item.outcome:5}  {rule}  {place}  {safe_terminal(item.message)}"
         if len(failures) > show > 0:
             yield f"         {rule}  {len(failures) - show:,} more: --failures {len(failures)}, or --json"

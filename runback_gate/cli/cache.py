@@ -17,7 +17,7 @@ from runback_gate.cli.groups import Commands
 from runback_gate.errors import InputError
 from runback_gate.plural import many
 from runback_gate.replay.prune import DAY
-from runback_gate.report.text import terminal as inert
+from runback_gate.report.text import safe_terminal
 
 FOLDER = Path(".runback/responses")
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -55,7 +55,7 @@ def list_(folder: Path, as_json: bool) -> int:
         # Whatever a model wrote or named itself may not steer the terminal.
         said = [item.model or "-", item.answer or ""] if item.state == "ok" else [item.state]
         name = f"{item.file.request[:12]}.{item.trial}"
-        click.echo("  ".join([_time(item.file.used)[:10], name, *map(inert, said)]))
+        click.echo("  ".join([_time(item.file.used)[:10], name, *map(safe_terminal, said)]))
     click.echo(many(len(found), "answer"))
     return 0
 

@@ -15,7 +15,7 @@ from runback_gate.cli.groups import Commands
 from runback_gate.documents.named_files import write_file
 from runback_gate.gate.config import GATE_FILE
 from runback_gate.plural import many
-from runback_gate.report.text import terminal as inert
+from runback_gate.report.text import safe_terminal
 from runback_gate.step import Message, Step, to_json
 from runback_gate.store.folder import find_run
 from runback_gate.summary import summarize
@@ -74,10 +74,10 @@ def add(
     for path, data in added.files.items():
         write_file(below(root, path), data)
     file = PurePosixPath(name).as_posix()
-    click.echo(inert(f"added {added.id} to {file}: {summarize(recorded.steps[step].response)}"))
+    click.echo(safe_terminal(f"added {added.id} to {file}: {summarize(recorded.steps[step].response)}"))
     for number, check in enumerate(added.checks):
-        what = inert(f"{'check' if given else 'proposed check'}: {json.dumps(check, ensure_ascii=False)}")
-        click.echo(f"  {what}" + (f"  {inert(added.broken[number])}" if number in added.broken else ""))
+        what = safe_terminal(f"{'check' if given else 'proposed check'}: {json.dumps(check, ensure_ascii=False)}")
+        click.echo(f"  {what}" + (f"  {safe_terminal(added.broken[number])}" if number in added.broken else ""))
     if added.note:
         click.echo(f"note: {added.note}")
     return 0
@@ -99,11 +99,11 @@ def list_(names: tuple[str, ...], root: Path, as_json: bool) -> int:
     if as_json:
         terminal.print_json([_case_json(item) for item in found])
         return 0
-    titles = [inert(item.title) for item in found]
+    titles = [safe_terminal(item.title) for item in found]
     counts = [many(len(item.case.checks), "check") for item in found]
     wide, middle = max(map(len, titles)), max(map(len, counts))
     for title, count, item in zip(titles, counts, found, strict=True):
-        click.echo(f"{title:{wide}}  {count:{middle}}  {inert(_answer(item.step))}")
+        click.echo(f"{title:{wide}}  {count:{middle}}  {safe_terminal(_answer(item.step))}")
     return 0
 
 
@@ -134,7 +134,7 @@ def show(name: str, root: Path, as_json: bool) -> int:
         terminal.print_json(to_json(found.step))
     else:
         # A word before each line: no text of a model begins one, so none is taken for a command by a CI runner.
-        click.echo("\n".join(f"{label:10} {inert(text)}".rstrip() for label, text in _lines(found)))
+        click.echo("\n".join(f"{label:10} {safe_terminal(text)}".rstrip() for label, text in _lines(found)))
     return 0
 
 

@@ -14,7 +14,7 @@ from runback_gate.cli.groups import Commands
 from runback_gate.cli.terminal import is_terminal
 from runback_gate.documents.named_files import create_files, read_file
 from runback_gate.errors import InputError
-from runback_gate.report.text import terminal as inert
+from runback_gate.report.text import safe_terminal
 
 if TYPE_CHECKING:
     from runback_gate.attest.keys import KeyType, PrivateKey, PublicKey
@@ -47,8 +47,9 @@ def generate(name: str, kind: str, no_password: bool) -> int:
     password = None if no_password else _new_password()
     key = new_key(cast("KeyType", kind))
     create_files({private: (private_pem(key, password), 0o600), public: (public_pem(key.public_key()), 0o644)})
-    click.echo(f"private    {inert(private.as_posix())}   keep it secret{'' if password else '; it has no password'}")
-    click.echo(f"public     {inert(public.as_posix())}   give it to those who verify")
+    open_key = "" if password else "; it has no password"
+    click.echo(f"private    {safe_terminal(private.as_posix())}   keep it secret{open_key}")
+    click.echo(f"public     {safe_terminal(public.as_posix())}   give it to those who verify")
     click.echo(f"key        {key_digest(key.public_key())}")
     return 0
 

@@ -24,8 +24,7 @@ from runback_gate.documents.named_files import write_file, write_lines
 from runback_gate.errors import Location, WriteError
 from runback_gate.report import FILES, OUTPUTS, REPORT, renderer
 from runback_gate.report.model import Report, report_parts, write_report
-from runback_gate.report.text import json_log, log, markup_log
-from runback_gate.report.text import terminal as inert
+from runback_gate.report.text import json_log, log, markup_log, safe_terminal
 
 _FOR_LOG: dict[str, Callable[[str], str]] = {
     "markdown": log,
@@ -122,7 +121,7 @@ def publish(report: Report, folder: Path, output: Output, *, seconds: float | No
         click.echo(render_as(report, "console", show_all=output.show_all), nl=False)
         if report.spend.calls and seconds is not None:
             click.echo(f"time       {seconds:.1f} s")
-        click.echo(f"report     {inert((folder / REPORT).as_posix())}")
+        click.echo(f"report     {safe_terminal((folder / REPORT).as_posix())}")
     if output.annotate:
         click.echo(render_as(report, "github"), nl=False)
     return report.exit_code

@@ -18,7 +18,7 @@ from runback_gate.cli.policy_paths import PATHS, ROOT, policy_roots
 from runback_gate.documents import cut
 from runback_gate.errors import InputError, Location
 from runback_gate.plural import many
-from runback_gate.report.text import terminal as inert
+from runback_gate.report.text import safe_terminal
 from runback_gate.store.folder import MAKE_RUNS, find_run, load_runs
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def lint(paths: tuple[str, ...], root: Path | None, strict: bool, as_json: bool)
     else:
         for item in found.findings:
             hint = f" ({item.hint})" if item.hint else ""
-            click.echo(inert(f"{item.location}: {item.level}: {item.message}{hint}"))
+            click.echo(safe_terminal(f"{item.location}: {item.level}: {item.message}{hint}"))
         counts = (
             (found.policies, "policy"),
             (found.errors, "error"),
@@ -162,16 +162,16 @@ def _explanation_json(explained: Explanation) -> dict[str, JsonValue]:
 
 
 def _explanation_lines(explained: Explanation) -> Iterator[str]:
-    yield inert(f"{explained.expression.name}  {explained.expression.location}")
+    yield safe_terminal(f"{explained.expression.name}  {explained.expression.location}")
     wide, last = terminal.width(), ""
     for item in explained.values:
         said = "error: " + item.error if item.error is not None else json.dumps(item.value, ensure_ascii=False)
         note, last = "" if item.note == last else f" [{item.note}]" if item.note else "", item.note
         room = max(wide - 2 * item.depth - 2, 40)
         source = cut(" ".join(item.source.split()), room // 2)
-        yield "  " + "  " * item.depth + inert(cut(f"{source}  =  {said}", room - len(note)) + note)
+        yield "  " + "  " * item.depth + safe_terminal(cut(f"{source}  =  {said}", room - len(note)) + note)
     if facts := explained.facts:
-        yield "  decided by  " + "   ".join(inert(f"{source} = {value}") for source, value in facts)
+        yield "  decided by  " + "   ".join(safe_terminal(f"{source} = {value}") for source, value in facts)
     yield ""
 
 

@@ -14,8 +14,7 @@ from runback_gate.cli import terminal
 from runback_gate.cli.groups import Commands
 from runback_gate.plural import many
 from runback_gate.report.text import line as one_line
-from runback_gate.report.text import short
-from runback_gate.report.text import terminal as inert
+from runback_gate.report.text import safe_terminal, short
 from runback_gate.step import Run, Step, to_json
 from runback_gate.store.folder import RUNS, find_run, load_runs
 
@@ -39,9 +38,8 @@ def list_(folder: Path, as_json: bool) -> int:
     size = max((len(row.run) for row in rows), default=3)
     for row in rows:
         counts = f"{row.steps:5} steps {row.calls:5} calls {row.errors:4} errors"
-        click.echo(
-            f"{inert(row.run):{size}}  {row.status or '-':9}  {counts}  {inert(row.at or '-')}  {inert(row.agent)}"
-        )
+        names = [safe_terminal(text) for text in (row.run, row.at or "-", row.agent)]
+        click.echo(f"{names[0]:{size}}  {row.status or '-':9}  {counts}  {names[1]}  {names[2]}")
     click.echo(f"{many(len(rows), 'run')} in {one_line(folder.as_posix())}/")
     return 0
 
@@ -65,7 +63,7 @@ def show(run: str, step: int | None, as_json: bool) -> int:
 
 
 def _run_lines(run: Run) -> Iterator[str]:
-    yield f"{inert(run.id)}  {inert(run.agent)}  {run.status or 'end not recorded'}"
+    yield f"{safe_terminal(run.id)}  {safe_terminal(run.agent)}  {run.status or 'end not recorded'}"
     if run.error:
         yield f"  error   {_short(run.error)}"
     calls: dict[int, list[Execution]] = {}
@@ -84,19 +82,20 @@ def _run_lines(run: Run) -> Iterator[str]:
 
 
 def _step_lines(step: Step, index: int) -> Iterator[str]:
-    yield f"step {index} of {inert(step.source.run)}: {step.source.grade}, {step.source.api or 'no wire format'}"
+    grade = f"{step.source.grade}, {step.source.api or 'no wire format'}"
+    yield f"step {index} of {safe_terminal(step.source.run)}: {grade}"
     if step.source.lost:
-        yield f"lost       {inert(', '.join(step.source.lost))}"
+        yield f"lost       {safe_terminal(', '.join(step.source.lost))}"
     if step.request.system is not None:
         yield f"system     {_short(step.request.system)}"
     for message in step.request.messages:
         yield f"{message.role:10} {_short(message.content)}"
         for call in message.tool_calls:
             yield f"{'call':10} {_short(call.name)}({_short(call.arguments)})"
-    yield f"{'answer':10} {inert(step.response.error or step.response.text or '-')}"
+    yield f"{'answer':10} {safe_terminal(step.response.error or step.response.text or '-')}"
     for call in step.response.tool_calls:
-        yield f"{'call':10} {_short(call.name)}({inert(call.arguments)})"
+        yield f"{'call':10} {_short(call.name)}({safe_terminal(call.arguments)})"
 
 
 def _short(text: str) -> str:
-    return inert(short(text, WIDTH))
+    return safe_terminal(short(text, WIDTH))

@@ -19,7 +19,7 @@ from runback_gate.documents.named_files import read_file, write_file
 from runback_gate.errors import GitHubError
 from runback_gate.github.runner import Inputs, Runner
 from runback_gate.report import BUNDLE
-from runback_gate.report.text import command_data, terminal
+from runback_gate.report.text import command_data, safe_terminal
 
 
 def sign(inputs: Inputs, report: Path, runner: Runner) -> int:
@@ -52,7 +52,7 @@ def _store(inputs: Inputs, path: Path) -> None:
         api = Api(api_url, repository, inputs.token, sleep=time.sleep)
         found = number(api.post("attestations", {"bundle": bundle}), "id")
     except GitHubError as error:
-        said = command_data(terminal(f"Not in the attestation store: {error}. The bundle is signed all the same."))
+        said = command_data(safe_terminal(f"Not in the attestation store: {error}. The bundle is signed all the same."))
         click.echo(f"::warning title=Runback gate::{said}")
     else:
         click.echo(f"stored     attestation {found}")

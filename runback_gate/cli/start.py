@@ -14,7 +14,7 @@ from runback_gate.app.schemas import KINDS, shipped_schema
 from runback_gate.cli import terminal
 from runback_gate.documents.named_files import read_file, write_file
 from runback_gate.errors import InputError, Location
-from runback_gate.report.text import terminal as inert
+from runback_gate.report.text import safe_terminal
 from runback_gate.step import Run
 from runback_gate.store.folder import find_run
 
@@ -52,14 +52,14 @@ def init(source: str | None, root: Path, force: bool) -> int:
         targets = {ignored: IGNORED.encode(), **targets}
     for path, data in targets.items():
         write_file(path, data)
-        click.echo(f"wrote {inert(path.as_posix())}")
+        click.echo(f"wrote {safe_terminal(path.as_posix())}")
     if b".runback" not in read_file(ignored, 1 << 20):
         click.echo("note: .gitignore is yours; runs/ holds raw conversations, .runback/ is made anew by each run")
     if source is not None:
         for said in _about_prompt(run, prompts):
-            click.echo(inert(f"note: {said}"))
+            click.echo(safe_terminal(f"note: {said}"))
     place = "" if root == Path() else f" --root {shlex.quote(root.as_posix())}"
-    click.echo(inert(f"next: runback-gate run{place}"))
+    click.echo(safe_terminal(f"next: runback-gate run{place}"))
     return 0
 
 

@@ -75,9 +75,9 @@ def note(text: str) -> None:
 
 def row(name: str, text: str) -> None:
     """Print a row of a table with names at its left; the text may be anybody's."""
-    from runback_gate.report.text import terminal as inert  # noqa: PLC0415  `--help` does without
+    from runback_gate.report.text import safe_terminal  # noqa: PLC0415  `--help` does without
 
-    click.echo(f"{inert(name):<13} {inert(text)}")
+    click.echo(f"{safe_terminal(name):<13} {safe_terminal(text)}")
 
 
 def print_json(value: object) -> None:

@@ -31,7 +31,7 @@ from runback_gate.documents.named_files import STDIN, read_file, write_file
 from runback_gate.errors import InputError
 from runback_gate.gate.config import GATE_FILE
 from runback_gate.plural import many
-from runback_gate.report.text import terminal as inert
+from runback_gate.report.text import safe_terminal
 from runback_gate.step import tools_from_json
 from runback_gate.store.folder import RUNS
 
@@ -92,7 +92,7 @@ def import_(
     if as_json:
         terminal.print_json({"files": [file_json(item) for item in found], "runs": runs})
     else:
-        click.echo("\n".join(map(inert, _table(found))))
+        click.echo("\n".join(map(safe_terminal, _table(found))))
         _say_next(found, out, agent)
     return 2 if any(item.faults for item in found) else 0
 
@@ -143,7 +143,7 @@ def _one(file: Path, options: ImportOptions, out: Path, *, as_json: bool) -> int
     imported = import_file(data, _name(file), options, secrets.token_bytes, _there(out))
     if imported.faults:
         for error in imported.faults[1:]:
-            click.echo(inert(f"error: {error}"), err=True)
+            click.echo(safe_terminal(f"error: {error}"), err=True)
         raise imported.faults[0]
     for name, lines in imported.files.items():
         write_file(out / name, lines)
@@ -155,7 +155,7 @@ def _one(file: Path, options: ImportOptions, out: Path, *, as_json: bool) -> int
     summary = f"{many(len(imported.runs), 'run')}, {many(imported.steps, 'step')}"
     kept = len(imported.runs) - len(imported.files)
     more = f" ({kept:,} there already, left as it was)" if kept else ""
-    click.echo(inert(f"{summary} of {agent} in {out.as_posix()}/{more}"))
+    click.echo(safe_terminal(f"{summary} of {agent} in {out.as_posix()}/{more}"))
     _say_next([imported], out, agent)
     return 0
 
@@ -196,7 +196,7 @@ def _say_next(found: list[ImportedFile], out: Path, agent: str | None) -> None:
     kept = len(runs) - sum(len(item.files) for item in found)
     if len(found) > 1 or agent is None:
         more = f" ({kept:,} there already, left as it was)" if kept else ""
-        click.echo(inert(f"{many(len(runs), 'run')} in {out.as_posix()}/{more}"))
+        click.echo(safe_terminal(f"{many(len(runs), 'run')} in {out.as_posix()}/{more}"))
     if any(run.agent == UNNAMED for run in runs) and agent is None:
         click.echo("note: no file names its agent, so it is called `agent`; --agent NAME names it")
     if runs:

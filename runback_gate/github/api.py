@@ -22,7 +22,7 @@ from github import Auth, Github
 from runback_gate.canonical import JsonValue, parse_json
 from runback_gate.errors import GitHubError, RunbackError, UnansweredError
 from runback_gate.masking import masked
-from runback_gate.report.text import short, terminal
+from runback_gate.report.text import safe_terminal, short
 
 TRIES: Final = 4
 MAX_WAIT: Final = 60.0
@@ -204,7 +204,7 @@ def _reason(status: int, text: str, token: str) -> str:
     except RunbackError:
         value = None
     message = value.get("message") if isinstance(value, dict) else None
-    said = f" {terminal(short(masked(message[:_READ], [token]), 300))}" if isinstance(message, str) else ""
+    said = f" {safe_terminal(short(masked(message[:_READ], [token]), 300))}" if isinstance(message, str) else ""
     return f"{status}{said}"
 
 

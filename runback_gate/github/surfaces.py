@@ -1,10 +1,10 @@
 """Where a job tells what came of it: each surface is handed the outcome, and each may fail alone.
 
-In: an `Outcome`. Out: a check run, a comment, annotations, a summary. What could not be written is noted in `Told`,
-which the surfaces that come later show.
+In: an `Outcome`. Out: a check run, a comment, annotations, a summary. What could not be written is noted in
+`PublishState`, which the surfaces that come later show.
 
-    told = Told(event)
-    surfaces = [*pull_surfaces(api, wanted, told), Annotations(print, told), Summary(append, told)]
+    state = PublishState(event)
+    surfaces = [*pull_surfaces(api, options, state), Annotations(print, state), Summary(append, state)]
     for surface in surfaces:
         surface.publish(outcome)
 """
@@ -22,7 +22,7 @@ from runback_gate.github.comment import publish_comment
 from runback_gate.github.event import Event
 from runback_gate.github.outcome import Outcome
 from runback_gate.report.annotations import commands
-from runback_gate.report.text import command_data, markdown, terminal
+from runback_gate.report.text import command_data, markdown, safe_terminal
 
 MAX_SUMMARY = 1_000_000
 """Bytes of one step's summary. GitHub takes 1 MiB and drops the whole of what is longer."""
@@ -31,8 +31,8 @@ Write = Callable[[str], object]
 
 
 @dataclass(slots=True)
-class Told:
-    """What the surfaces speak of, and what they have told so far."""
+class PublishState:
+    """What the surfaces speak of, and what they have said so far."""
 
     event: Event
     """With its pull request, once that is known."""
@@ -45,7 +45,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SurfaceOptions:
     """Which surfaces of a pull request are wanted, and how they are known."""
 
     name: str
@@ -70,39 +70,39 @@ class Surface:
         """Tell that the job was cancelled before there was an outcome."""
 
 
-def pull_surfaces(api: Api, wanted: Wanted, told: Told) -> list[Surface]:
+def pull_surfaces(api: Api, options: SurfaceOptions, state: PublishState) -> list[Surface]:
     """The surfaces that are written through the API."""
-    check = [CheckRun(api, wanted, told)] if wanted.check else []
-    comment = [PullComment(api, wanted, told)] if wanted.comment else []
+    check = [CheckRun(api, options, state)] if options.check else []
+    comment = [PullComment(api, options, state)] if options.comment else []
     return [*check, *comment]
 
 
 class CheckRun(Surface):
     """The check run on the head, with the annotations."""
 
-    def __init__(self, api: Api, wanted: Wanted, told: Told) -> None:
-        self._api, self._wanted, self._told = api, wanted, told
+    def __init__(self, api: Api, options: SurfaceOptions, state: PublishState) -> None:
+        self._api, self._options, self._state = api, options, state
         self._check: Check | None = None
 
     def start(self) -> None:
         """Find or make the check run, which is in progress then."""
         try:
-            self._check = start_check(self._api, self._told.event, name=self._wanted.name, key=self._wanted.key)
+            self._check = start_check(self._api, self._state.event, name=self._options.name, key=self._options.key)
         except GitHubError as error:
-            self._told.notes.append(_missing("check run", self._told.event, error))
+            self._state.notes.append(_missing("check run", self._state.event, error))
         else:
-            self._told.author = self._check.author
+            self._state.author = self._check.author
 
     def publish(self, outcome: Outcome) -> None:
         """Set the conclusion and add the annotations."""
         if self._check is None:
             return
         try:
-            finish_check(self._api, self._check, outcome, _footer(self._told.event, ""))
+            finish_check(self._api, self._check, outcome, _footer(self._state.event, ""))
         except GitHubError as error:
-            self._told.notes.append(_missing("check run", self._told.event, error))
+            self._state.notes.append(_missing("check run", self._state.event, error))
         else:
-            self._told.check_url = self._check.url
+            self._state.check_url = self._check.url
 
     def cancel(self) -> None:
         """End the check run, so that it is not for ever in progress."""
@@ -114,52 +114,52 @@ class CheckRun(Surface):
 class PullComment(Surface):
     """The comment on the pull request."""
 
-    def __init__(self, api: Api, wanted: Wanted, told: Told) -> None:
-        self._api, self._wanted, self._told = api, wanted, told
+    def __init__(self, api: Api, options: SurfaceOptions, state: PublishState) -> None:
+        self._api, self._options, self._state = api, options, state
 
     def publish(self, outcome: Outcome) -> None:
         """Write the comment, or write it anew."""
-        told = self._told
-        footer = _footer(told.event, told.check_url or "")
+        state = self._state
+        footer = _footer(state.event, state.check_url or "")
         try:
-            publish_comment(self._api, told.event, outcome, key=self._wanted.key, footer=footer, author=told.author)
+            publish_comment(self._api, state.event, outcome, key=self._options.key, footer=footer, author=state.author)
         except GitHubError as error:
-            self._told.notes.append(_missing("comment", self._told.event, error))
+            self._state.notes.append(_missing("comment", self._state.event, error))
 
 
 class Annotations(Surface):
     """Annotations as commands in the log of the job, where no check run carries them."""
 
-    def __init__(self, write: Write, told: Told) -> None:
-        self._write, self._told = write, told
+    def __init__(self, write: Write, state: PublishState) -> None:
+        self._write, self._state = write, state
 
     def publish(self, outcome: Outcome) -> None:
         """Write the commands, one a line."""
-        if self._told.check_url is None:
+        if self._state.check_url is None:
             self._write(commands(outcome.annotations))
 
 
 class Notes(Surface):
     """What could not be written, as warnings in the log of the job."""
 
-    def __init__(self, write: Write, told: Told) -> None:
-        self._write, self._told = write, told
+    def __init__(self, write: Write, state: PublishState) -> None:
+        self._write, self._state = write, state
 
     def publish(self, outcome: Outcome) -> None:  # noqa: ARG002  they say what came of the others
         """Write one command for each note."""
-        for note in self._told.notes:
+        for note in self._state.notes:
             self._write(f"::warning title=Runback gate::{command_data(note)}\n")
 
 
 class Summary(Surface):
     """The page of the job."""
 
-    def __init__(self, write: Write, told: Told) -> None:
-        self._write, self._told = write, told
+    def __init__(self, write: Write, state: PublishState) -> None:
+        self._write, self._state = write, state
 
     def publish(self, outcome: Outcome) -> None:
         """Write the outcome, and what could not be written elsewhere."""
-        notes = "".join(f"\n> {markdown(note)}\n" for note in self._told.notes)
+        notes = "".join(f"\n> {markdown(note)}\n" for note in self._state.notes)
         self._write(outcome.markdown(MAX_SUMMARY - len(notes.encode())) + notes)
 
 
@@ -170,7 +170,7 @@ def _missing(what: str, event: Event, error: GitHubError) -> str:
             f"No {what}: the token of a pull request from a fork may only read. The verdict is the exit code of this "
             "job; its summary and its annotations say the rest."
         )
-    return f"No {what}: {terminal(str(error))}"
+    return f"No {what}: {safe_terminal(str(error))}"
 
 
 def _footer(event: Event, url: str) -> str:

@@ -24,7 +24,7 @@ from runback_gate.replay.evidence import Evidence
 from runback_gate.report import effects
 from runback_gate.report.model import Report
 from runback_gate.report.spent import interval, spending
-from runback_gate.report.text import ELLIPSIS, short, terminal
+from runback_gate.report.text import ELLIPSIS, safe_terminal, short
 from runback_gate.report.wording import (
     acceptance,
     against,
@@ -174,7 +174,7 @@ def _console(width: int) -> Console:
 
 
 def _clean(text: str) -> str:
-    return terminal(short(text, _TEXT_BYTES))
+    return safe_terminal(short(text, _TEXT_BYTES))
 
 
 def _at(location: Location | None) -> str:
@@ -183,12 +183,12 @@ def _at(location: Location | None) -> str:
 
 def _head(page: _Page, report: Report) -> None:
     scoped = " · ".join(scope(report))
-    page.flow([f"{terminal(short(report.gate, _NAME_BYTES))}   {scoped}"], first="")
+    page.flow([f"{safe_terminal(short(report.gate, _NAME_BYTES))}   {scoped}"], first="")
     page.lines[0].stylize("bold")
-    names = [page.say(terminal(short(agent.name, _NAME_BYTES))) for agent in report.agents]
+    names = [page.say(safe_terminal(short(agent.name, _NAME_BYTES))) for agent in report.agents]
     width = min(max(map(cell_len, names), default=0), page.width // 3)
     for name, agent in zip(names, report.agents, strict=True):
-        model = "model as recorded" if agent.model is None else terminal(short(agent.model, _NAME_BYTES))
+        model = "model as recorded" if agent.model is None else safe_terminal(short(agent.model, _NAME_BYTES))
         page.flow([model], first=f"  {set_cell_size(page.fit(name, width), width)}   ", style="bold")
     if held := against(report):
         page.flow([_clean(held)], first="  ", style="dim")
@@ -266,7 +266,7 @@ def _cells(page: _Page, report: Report, name: str, row: Row) -> _Cells:
         details.append(f"{row.evidence}: {note}")
     return _Cells(
         row,
-        page.say(terminal(short(name, _NAME_BYTES))),
+        page.say(safe_terminal(short(name, _NAME_BYTES))),
         page.say("–" if row.evidence is None else row.evidence),
         page.say(trials(row)),
         page.say(f"{sign} {standing(row, _WORDS)}"),
@@ -368,5 +368,5 @@ def _foot(page: _Page, report: Report) -> None:
         page.flow([" · ".join(shown)], first="evidence   ", style="dim")
     page.flow([" · ".join(sources(report)) or "none"], first="inputs     ", style="dim")
     programs = [f"{item.name} {item.version}" for item in (report.tool, report.engine)]
-    by = [*(terminal(short(program, _NAME_BYTES)) for program in programs), f"waivers as of {_clean(report.date)}"]
+    by = [*(safe_terminal(short(program, _NAME_BYTES)) for program in programs), f"waivers as of {_clean(report.date)}"]
     page.flow([" · ".join(by)], first="judged by  ", style="dim")

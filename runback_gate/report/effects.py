@@ -17,7 +17,7 @@ from runback_gate.change.policies import Change
 from runback_gate.documents import cut
 from runback_gate.plural import many
 from runback_gate.report.model import Report
-from runback_gate.report.text import markdown, markdown_code, short, terminal
+from runback_gate.report.text import markdown, markdown_code, safe_terminal, short
 
 Place = Callable[[str, str, int], str]
 """Names a place: the side (`base` or `head`), the path there, the line."""
@@ -182,7 +182,7 @@ def _steps(number: int) -> str:
 
 
 def _inert(text: str) -> str:
-    return terminal(short(text, _TEXT_BYTES))
+    return safe_terminal(short(text, _TEXT_BYTES))
 
 
 def as_markdown(effects: Sequence[PolicyEffect], *, steps: int, place: Place, show: int) -> str:

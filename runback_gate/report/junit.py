@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 from runback_gate.gate.verdict import Row, Verdict
 from runback_gate.report.model import Report, Totals, count
 from runback_gate.report.spent import interval
-from runback_gate.report.text import short, terminal
+from runback_gate.report.text import safe_terminal, short
 from runback_gate.report.wording import deciding, explanation, labels, said, story, tally
 
 _OUTCOMES: Final = {Verdict.FAIL: "failure", Verdict.UNDECIDED: "error", Verdict.WAIVED: "skipped"}
@@ -47,7 +47,7 @@ def render(report: Report) -> str:
 
 def _say(text: str, limit: int) -> str:
     # The file may be printed to a CI log, where `##[` opens a command.
-    return terminal(short(text, limit))
+    return safe_terminal(short(text, limit))
 
 
 def _numbers(name: str, totals: Totals, nothing: int = 0) -> dict[str, str]:

@@ -14,7 +14,7 @@ from runback_gate.plural import many
 from runback_gate.replay.estimate import Estimate
 from runback_gate.replay.spend import Limits
 from runback_gate.report.spent import money
-from runback_gate.report.text import terminal as inert
+from runback_gate.report.text import safe_terminal
 
 
 def forecast(estimate: Estimate, limits: Limits) -> str:
@@ -34,7 +34,7 @@ def plan_table(estimate: Estimate, limits: Limits) -> str:
     rows = [("model", "calls", "tokens in", "tokens out", "cost")]
     rows += [
         (
-            inert(line.model or "(unknown)"),
+            safe_terminal(line.model or "(unknown)"),
             _range(line.calls_least, line.calls_most),
             f"about {line.input_tokens:,}",
             f"about {line.output_tokens:,}",
@@ -44,8 +44,8 @@ def plan_table(estimate: Estimate, limits: Limits) -> str:
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    unable = (line for line in estimate.lines if line.why)
-    notes = [f"! {inert(line.model or '(unknown)')} cannot be asked: {inert(line.why)}" for line in unable]
+    unable = ((line.model or "(unknown)", line.why) for line in estimate.lines if line.why)
+    notes = [f"! {safe_terminal(model)} cannot be asked: {safe_terminal(why)}" for model, why in unable]
     notes += [*_over(estimate, limits)]
     if estimate.lines:
         notes.append("Tokens and money are guesses; a row that fails is asked for on the base as well.")
@@ -68,7 +68,7 @@ def _over(estimate: Estimate, limits: Limits) -> Iterator[str]:
     if limits.calls is not None and estimate.calls_most > limits.calls:
         yield f"! more than the budget of {limits.calls:,} calls: what does not fit will be undecided"
     if limits.usd is not None:
-        for name in map(inert, estimate.unpriced):
+        for name in map(safe_terminal, estimate.unpriced):
             yield f"! the price of {name} is not known, so a budget of ${limits.usd} cannot be held: not asked"
 
 

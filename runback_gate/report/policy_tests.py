@@ -15,7 +15,7 @@ from runback_gate.analysis.mutation import Mutation
 from runback_gate.analysis.policy_tests import Conformance
 from runback_gate.errors import Location
 from runback_gate.plural import many
-from runback_gate.report.text import terminal as inert
+from runback_gate.report.text import safe_terminal
 
 Locate = Callable[[str, Location], Location]
 MAX_LISTED: Final = 100
@@ -52,7 +52,7 @@ def tests_lines(found: Conformance) -> Iterator[str]:
         yield f"  {item.rule:{size}}  {item.passed:4}  {item.failed:5}  {item.errors:5}  {item.skipped:4}{gap}"
     yield ""
     for deviation in found.deviations:
-        yield inert(f"{deviation.location}: {deviation.rule}: {deviation.message} [{deviation.example}]")
+        yield safe_terminal(f"{deviation.location}: {deviation.rule}: {deviation.message} [{deviation.example}]")
     gaps = sum(item.gap is not None for item in found.coverage)
     yield (
         f"{many(found.expectations, 'expectation')} on 2 engines, {len(found.deviations)} wrong; "
@@ -85,9 +85,9 @@ def mutation_lines(found: Mutation, locate: Locate, *, unicode: bool) -> Iterato
     arrow = "→" if unicode else ">"
     yield ""
     for item in found.survivors[:MAX_LISTED]:
-        yield inert(f"{locate(item.policy.name, item.location)}: {item.where}: nobody notices")
-        yield f"    {inert(item.original)}"
-        yield f"  {arrow} {inert(item.mutated)}"
+        yield safe_terminal(f"{locate(item.policy.name, item.location)}: {item.where}: nobody notices")
+        yield f"    {safe_terminal(item.original)}"
+        yield f"  {arrow} {safe_terminal(item.mutated)}"
     if len(found.survivors) > MAX_LISTED:
         yield f"… and {len(found.survivors) - MAX_LISTED:,} more: --json lists all"
     asked = f"{found.by_steps:,} by {many(found.steps, 'recorded step')}, " if found.steps else ""

@@ -20,7 +20,7 @@ from runback_gate.errors import Location
 from runback_gate.gate.verdict import Row, Verdict
 from runback_gate.policy.evaluate import Finding
 from runback_gate.report.model import Report, Rule, report_digest
-from runback_gate.report.text import short, terminal, visible
+from runback_gate.report.text import safe_terminal, short, visible
 from runback_gate.report.wording import deciding, explanation, labels, said, story, tally
 
 MAX_RESULTS: Final = 5_000
@@ -82,7 +82,7 @@ def render(report: Report) -> str:
 
 def _say(text: str, limit: int) -> str:
     # Viewers make links of `[text](target)`, also in plain text.
-    return terminal(short(text, limit)).replace("](", "] (")
+    return safe_terminal(short(text, limit)).replace("](", "] (")
 
 
 def _findings(row: Row) -> Sequence[Finding | None]:

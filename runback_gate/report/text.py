@@ -4,7 +4,7 @@ In: any text, above all text that a model wrote. Out: text that cannot become ma
 the medium. Cut first, then escape; every length is in UTF-8 bytes.
 
     markdown(short(finding.message, 400))
-    terminal("\\x1b[2J")                    # \\x1b[2J, readable and dead
+    safe_terminal("\\x1b[2J")                    # \\x1b[2J, readable and dead
 """
 
 from __future__ import annotations
@@ -90,13 +90,13 @@ def short(text: str, limit_bytes: int) -> str:
     return cut(line(head) + (ELLIPSIS if len(head) < len(text) else ""), limit_bytes)
 
 
-def terminal(text: str) -> str:
+def safe_terminal(text: str) -> str:
     """One line for a terminal or the log of a job, in which no service finds a command."""
     return log(line(text))
 
 
 def log(text: str) -> str:
-    """Lines for a terminal or the log of a job, as they were laid out; what `terminal` gave stays as it is."""
+    """Lines for a terminal or the log of a job, as they were laid out; what `safe_terminal` gave stays as it is."""
     return _COMMAND_START.sub(r"\1\\\2", _COMMAND.sub(r"\1\\[", visible(text)))
 
 

@@ -6,14 +6,22 @@ import pytest
 
 from runback_gate.github.api import Api
 from runback_gate.github.outcome import Outcome, judged
-from runback_gate.github.surfaces import Annotations, Notes, Summary, Surface, Told, Wanted, pull_surfaces
+from runback_gate.github.surfaces import (
+    Annotations,
+    Notes,
+    PublishState,
+    Summary,
+    Surface,
+    SurfaceOptions,
+    pull_surfaces,
+)
 from runback_gate.report.model import Report
 from tests.github.fake import READER, FakeGitHub, Fault
 from tests.github.test_event import HEAD, pull_request, read
 
 EVENT = read(pull_request())
 FORK = read(pull_request("eve/agent"))
-WANTED = Wanted("Gate", "gate")
+WANTED = SurfaceOptions("Gate", "gate")
 
 
 @pytest.fixture(autouse=True)
@@ -22,11 +30,11 @@ def pull(hub: FakeGitHub) -> None:
     hub.add_pull(7, HEAD)
 
 
-def tell(surfaces: list[Surface], told: Told, outcome: Outcome) -> tuple[str, str]:
+def tell(surfaces: list[Surface], state: PublishState, outcome: Outcome) -> tuple[str, str]:
     """Start and publish on these surfaces and those of the job: what the log and the summary say."""
     log: list[str] = []
     page: list[str] = []
-    every = [*surfaces, Annotations(log.append, told), Notes(log.append, told), Summary(page.append, told)]
+    every = [*surfaces, Annotations(log.append, state), Notes(log.append, state), Summary(page.append, state)]
     for surface in every:
         surface.start()
     for surface in every:
@@ -36,13 +44,13 @@ def tell(surfaces: list[Surface], told: Told, outcome: Outcome) -> tuple[str, st
 
 def test_every_surface(api: Api, hub: FakeGitHub, red: Report) -> None:
     """The check carries the annotations, so the log does not; the comment links to it."""
-    told = Told(EVENT)
-    log, page = tell(pull_surfaces(api, WANTED, told), told, judged(red))
+    state = PublishState(EVENT)
+    log, page = tell(pull_surfaces(api, WANTED, state), state, judged(red))
     (check,) = hub.checks.values()
     (comment,) = hub.comments.values()
     assert check["conclusion"] == "failure"
-    assert told.check_url == check["html_url"]
-    assert f"[all rows]({told.check_url})" in comment["body"]
+    assert state.check_url == check["html_url"]
+    assert f"[all rows]({state.check_url})" in comment["body"]
     assert log == ""
     assert "### ✗ Runback gate" in page
 
@@ -50,14 +58,14 @@ def test_every_surface(api: Api, hub: FakeGitHub, red: Report) -> None:
 @pytest.mark.parametrize(("check", "comment"), [(True, False), (False, True), (False, False)])
 def test_what_is_not_wanted_is_not_there(api: Api, hub: FakeGitHub, red: Report, check: bool, comment: bool) -> None:
     """Each of the two is made when it is wanted, and only then."""
-    told = Told(EVENT)
-    tell(pull_surfaces(api, Wanted("Gate", "gate", check=check, comment=comment), told), told, judged(red))
+    state = PublishState(EVENT)
+    tell(pull_surfaces(api, SurfaceOptions("Gate", "gate", check=check, comment=comment), state), state, judged(red))
     assert (bool(hub.checks), bool(hub.comments)) == (check, comment)
 
 
 def test_without_a_token(hub: FakeGitHub, red: Report) -> None:
     """Without surfaces of the pull request the job's own tell all."""
-    log, page = tell([], Told(EVENT, ["No token was given."]), judged(red))
+    log, page = tell([], PublishState(EVENT, ["No token was given."]), judged(red))
     assert log.startswith("::error ")
     assert log.endswith("::warning title=Runback gate::No token was given.\n")
     assert "### ✗ Runback gate" in page
@@ -67,11 +75,11 @@ def test_without_a_token(hub: FakeGitHub, red: Report) -> None:
 
 def test_a_token_that_may_only_read(hub: FakeGitHub, red: Report) -> None:
     """What a fork may not write is noted once for each surface, and the annotations go to the log."""
-    told = Told(FORK)
+    state = PublishState(FORK)
     reader = Api(hub.url, hub.repository, READER, sleep=hub.sleep)
-    log, page = tell(pull_surfaces(reader, WANTED, told), told, judged(red))
-    assert [note.partition(":")[0] for note in told.notes] == ["No check run", "No comment"]
-    assert all("the token of a pull request from a fork may only read" in note for note in told.notes)
+    log, page = tell(pull_surfaces(reader, WANTED, state), state, judged(red))
+    assert [note.partition(":")[0] for note in state.notes] == ["No check run", "No comment"]
+    assert all("the token of a pull request from a fork may only read" in note for note in state.notes)
     assert log.count("::warning title=Runback gate::No ") == 2
     assert "::error " in log
     assert page.count("> No ") == 2
@@ -80,16 +88,16 @@ def test_a_token_that_may_only_read(hub: FakeGitHub, red: Report) -> None:
 def test_an_outage_in_between(api: Api, hub: FakeGitHub, red: Report) -> None:
     """A check run that was begun and cannot be finished counts as none: the log has the annotations."""
     hub.faults = [Fault("PATCH", "", 503) for _ in range(4)]
-    told = Told(EVENT)
-    log, _ = tell(pull_surfaces(api, WANTED, told), told, judged(red))
-    assert told.check_url is None
-    assert told.notes[0].startswith("No check run: PATCH check-runs/")
+    state = PublishState(EVENT)
+    log, _ = tell(pull_surfaces(api, WANTED, state), state, judged(red))
+    assert state.check_url is None
+    assert state.notes[0].startswith("No check run: PATCH check-runs/")
     assert "::error " in log
 
 
 def test_a_cancelled_job(api: Api, hub: FakeGitHub) -> None:
     """A check run that was begun is ended; a surface that has begun nothing does nothing, whatever GitHub does."""
-    surfaces = pull_surfaces(api, WANTED, Told(EVENT))
+    surfaces = pull_surfaces(api, WANTED, PublishState(EVENT))
     for surface in surfaces:
         surface.cancel()
     assert hub.checks == {}

@@ -24,8 +24,8 @@ from runback_gate.report.text import (
     markdown,
     markdown_code,
     markup_log,
+    safe_terminal,
     short,
-    terminal,
     visible,
 )
 
@@ -146,7 +146,7 @@ def test_short_says_that_it_cut() -> None:
 )
 def test_terminal(text: str, expected: str) -> None:
     """No escape sequence and no command of a service that runs jobs is left."""
-    assert terminal(text) == log(expected) == expected
+    assert safe_terminal(text) == log(expected) == expected
 
 
 COMMANDS = re.compile(r"##[\w.-]*\[|^\s*(?:::|section_(?:start|end):)", re.MULTILINE)
@@ -161,7 +161,7 @@ PIECES = st.lists(
 @given(PIECES)
 def test_no_service_finds_a_command(text: str) -> None:
     """However a text is put together: laid out for a log, as JSON, and as HTML or XML, whose values stay the same."""
-    for form in (log(text), terminal(text), json_log(json.dumps(text)), markup_log(html.escape(visible(text)))):
+    for form in (log(text), safe_terminal(text), json_log(json.dumps(text)), markup_log(html.escape(visible(text)))):
         assert not COMMANDS.search(form)
     assert log(log(text)) == log(text)
     assert json.loads(json_log(json.dumps(text))) == text
