@@ -13,6 +13,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from runback_gate.capture.formats.google import camel_answer
 from runback_gate.capture.formats.model import Entry, Located
 from runback_gate.capture.formats.reader import Reader
 from runback_gate.step import Api, Message, Response
@@ -99,6 +100,8 @@ def answer_entry(where: Located, form: ReadsMessages, reader: Reader) -> Entry:
 
 
 def _of_api(where: Located, api: Api, value: dict[str, Any]) -> Entry:
+    if api == "google.generate":
+        value = camel_answer(value)
     try:
         response = format_of(api).read_answer(value)
     except ErrorAnswerError as error:

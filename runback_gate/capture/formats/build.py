@@ -16,7 +16,7 @@ from runback_gate.capture.formats.model import Call, Conversation, Entry, answer
 from runback_gate.capture.formats.pairing import paired
 from runback_gate.capture.runs import Conversations, Turn, Turns
 from runback_gate.errors import InputError
-from runback_gate.step import Message, Request, RequestField, Response, Run, Source, Step, Tool
+from runback_gate.step import Message, Note, Request, RequestField, Response, Run, Source, Step, Tool, ToolCall, ToolRun
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 
@@ -39,11 +39,12 @@ def build_run(said: Conversation, name: str, defaults: Defaults) -> Run:
     Raises:
         InputError: nobody answers in it.
     """
+    last: list[Message] = []
     if said.calls:
         conversations = Conversations(remember=True)
         turns = Turns(conversations.turn(step) for step in _steps(said, name, defaults))
     else:
-        turns = Turns(_turns(said, name, defaults))
+        turns = Turns(_turns(said, name, defaults, last))
     if not turns:
         raise InputError("no answer: it holds no turn of the assistant", hint="a run has a step for each answer")
     at = said.at or next((step.source.at for step in (turn.step for turn in turns.turns) if step.source.at), None)
@@ -53,7 +54,8 @@ def build_run(said: Conversation, name: str, defaults: Defaults) -> Run:
         turns,
         said.labels,
         parent=said.parent,
-        notes=said.notes,
+        notes=(*said.notes, *_words(last, len(turns))),
+        tool_runs=(*said.tool_runs, *_results(last, turns)),
         status=said.status,
         error=said.error,
         at=rfc3339(at),
@@ -69,9 +71,32 @@ def rfc3339(at: str | None) -> str | None:
     return at if at is not None and _TIME.fullmatch(at) else None
 
 
-def _turns(said: Conversation, name: str, defaults: Defaults) -> Iterator[Turn]:
+def _results(last: Sequence[Message], turns: Turns) -> Iterator[ToolRun]:
+    """What came of the calls of the last answer, which no later request holds."""
+    calls = list(enumerate(turns.turns[-1].step.response.tool_calls))
+    for message in last:
+        if message.role != "tool":
+            continue
+        identity = message.tool_call_id
+        found = next((item for item in calls if item[1].id == (identity or "")), None)
+        place, call = found or (len(calls), ToolCall(identity or "", message.name or "", ""))
+        if found is not None:
+            calls.remove(found)
+        step = len(turns) - 1 if found is not None else -1
+        yield ToolRun(step, place, call.name, call.arguments, call.id, message.content, message.error)
+
+
+def _words(last: Sequence[Message], steps: int) -> Iterator[Note]:
+    """What was said after the last answer."""
+    for message in last:
+        if message.role != "tool":
+            yield Note("note", steps, {"role": message.role, "content": message.content})
+
+
+def _turns(said: Conversation, name: str, defaults: Defaults, last_said: list[Message]) -> Iterator[Turn]:
+    """The turns; `last_said` gets what comes after the last of them."""
     added: list[Message] = []
-    number = kept = 0
+    number = kept = answered = 0
     for group in _answers(paired(said.entries)):
         last = group[-1]
         messages = [message for entry in group for message in entry.messages]
@@ -82,6 +107,8 @@ def _turns(said: Conversation, name: str, defaults: Defaults) -> Iterator[Turn]:
         call = Call(tuple(added), response, said.system, said.tools, said.model, said.parameters, last.at)
         yield Turn(_step(said, call, name, number, defaults), number - 1 if number else None, kept)
         number, kept, added = number + 1, kept + len(added), messages
+        answered = len(messages)
+    last_said += added[answered:]
 
 
 def _answers(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
@@ -149,7 +176,7 @@ def _step(said: Conversation, call: Call, run: str, number: int, defaults: Defau
     source = Source(
         run,
         number,
-        "semantic",
+        call.graded,
         tuple(field for field, value in missing if value is None),
         at=rfc3339(call.at),
         api=said.api,

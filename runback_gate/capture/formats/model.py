@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from runback_gate.canonical import JsonValue
-from runback_gate.step import Api, Message, Note, Part, Response, Tool, Usage
+from runback_gate.step import Api, Grade, Message, Note, Part, Response, Tool, ToolRun, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ class Call:
     parameters: dict[str, Any] | None = None
     at: str | None = None
     agent: str | None = None
+    graded: Grade = "semantic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ class Conversation:
     status: Literal["ok", "error"] | None = None
     error: str | None = None
     notes: tuple[Note, ...] = ()
+    tool_runs: tuple[ToolRun, ...] = ()
 
 
 def entry_of(message: Message, at: str | None = None, **known: Any) -> Entry:

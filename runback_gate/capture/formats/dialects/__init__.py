@@ -18,7 +18,18 @@ from runback_gate.capture.formats.model import Entry, Located
 from runback_gate.capture.formats.reader import Reader
 from runback_gate.step import Api
 
-_MODULES = ("openai_chat",)
+_MODULES = (
+    "openai_chat",
+    "anthropic",
+    "responses",
+    "gemini",
+    "converse",
+    "langchain",
+    "sharegpt",
+    "ai_sdk",
+    "pydantic_ai",
+    "otel_gen_ai",
+)
 
 
 class Dialect(Protocol):

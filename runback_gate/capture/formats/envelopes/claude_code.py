@@ -1,0 +1,142 @@
+"""Sessions of Claude Code: one event a line, or all in `loglines`.
+
+In: `{"type": "assistant", "uuid": …, "message": {"id": …, "content": […]}}`. Out: one conversation a file, and one for
+each side chain.
+
+The lines of one `message.id` are one answer. Summaries, progress and the like are no part of the conversation. Lines
+that are no event at all are counted. The instructions are not in these files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from runback_gate.capture.formats.dialects import dialect
+from runback_gate.capture.formats.model import Conversation, Entry, Located
+from runback_gate.capture.formats.reader import Reader, said_below
+from runback_gate.capture.formats.records import Records
+from runback_gate.wire.faults import NotUnderstoodError
+
+NAME: Final = "claude-code"
+KEYS: Final = "type, message.role, sessionId, uuid"
+
+_SAID = ("user", "assistant")
+_ABOUT = ("sessionId", "cwd", "gitBranch", "version")
+_OF_SDK = ("system", "result", "stream_event")
+"""Lines of `claude -p --output-format stream-json` beside the messages."""
+
+
+def matches(values: Sequence[Any]) -> bool:
+    """Whether these are events of a session."""
+    if len(values) == 1 and isinstance(values[0], dict) and isinstance(values[0].get("loglines"), list):
+        return True
+    events = [value for value in values if isinstance(value, dict)]
+    return any(
+        _is_event(value) and value.keys() & {"sessionId", "uuid", "session_id", "parentUuid"} for value in events
+    )
+
+
+def _is_event(value: Any) -> bool:
+    message = value.get("message") if isinstance(value, dict) else None
+    return isinstance(message, dict) and value.get("type") in _SAID and message.get("role") in _SAID
+
+
+def split(records: Records) -> Iterator[Located]:
+    """The whole file: its lines are one session."""
+    values = records.values
+    if len(values) == 1 and not records.lines:
+        inner = values[0].value["loglines"] if isinstance(values[0].value, dict) else values[0].value
+        lines = [Located(f"$.loglines[{index}]", None, value) for index, value in enumerate(inner)]
+    else:
+        lines = list(values)
+    yield Located("$", None, lines)
+
+
+def read(where: Located, reader: Reader) -> Iterable[Conversation]:
+    """The session, and its side chains."""
+    chains: dict[str, list[Located]] = {"": []}
+    for line in where.value:
+        if not _is_event(line.value):
+            _leave(line, reader)
+            continue
+        event = line.value
+        side = bool(event.get("isSidechain")) or event.get("parent_tool_use_id")
+        name = str(event.get("agentId") or event.get("parent_tool_use_id") or "side") if side else ""
+        chains.setdefault(name, []).append(line)
+    return [found for name, lines in chains.items() if lines for found in [_conversation(name, lines, where, reader)]]
+
+
+def _leave(line: Located, reader: Reader) -> None:
+    """Count a line that is no part of the conversation; one that holds an answer must not be lost."""
+    value = line.value
+    if isinstance(value, dict) and value.get("type") in _OF_SDK:
+        reader.ignored[f"type {value['type']}"] += 1
+        return
+    found = next(said_below(value, line.place), None)
+    if found is not None and not (isinstance(value, dict) and value.get("type") == "progress"):
+        raise NotUnderstoodError(found, f"line {line.line}: an answer was not understood")
+    kind = value.get("type") if isinstance(value, dict) else None
+    reader.ignored[f"type {kind}" if isinstance(kind, str) else "a line that is no event"] += 1
+
+
+def _conversation(name: str, lines: list[Located], where: Located, reader: Reader) -> Conversation:
+    items, times = _answers(lines, reader)
+    entries = [
+        Entry(entry.messages, entry.response, at)
+        for entry, at in zip(dialect("anthropic").read(items, reader), times, strict=True)
+    ]
+    first = lines[0].value
+    about = {key: first[key] for key in _ABOUT if isinstance(first.get(key), str)}
+    model = next((entry.response.model for entry in entries if entry.response and entry.response.model), None)
+    return Conversation(
+        where,
+        [item.value for item in items],
+        NAME,
+        entries,
+        api="anthropic.messages",
+        model=model,
+        labels=about | ({"sidechain": name} if name else {}),
+        agent=NAME,
+        at=times[0] if times else None,
+    )
+
+
+def _answers(lines: Sequence[Located], reader: Reader) -> tuple[list[Located], list[str | None]]:
+    """The messages: lines of one answer together, each line once."""
+    items: list[Located] = []
+    times: list[str | None] = []
+    seen: set[str] = set()
+    for line in lines:
+        event = line.value
+        if (name := event.get("uuid")) in seen:
+            continue
+        seen |= {name} if isinstance(name, str) else set()
+        message = {key: value for key, value in event["message"].items() if value is not None}
+        if not _readable(message, reader):
+            continue
+        last = items[-1].value if items else {}
+        if message.get("id") and message["role"] == "assistant" and last.get("id") == message["id"]:
+            last["content"] = _parts(last) + _parts(message)
+            last |= {key: message[key] for key in ("usage", "stop_reason") if key in message}
+            continue
+        items.append(Located(f"{line.place}.message", line.line, message))
+        times.append(event["timestamp"] if isinstance(event.get("timestamp"), str) else None)
+    return items, times
+
+
+def _readable(message: dict[str, Any], reader: Reader) -> bool:
+    """Whether a message has content; one that was damaged is counted, as Claude Code itself passes over it."""
+    content = message.get("content")
+    if isinstance(content, list) and all(isinstance(part, str) for part in content) and content:
+        message["content"] = [{"type": "text", "text": part} for part in content]
+        return True
+    if isinstance(content, (str, list)):
+        return True
+    reader.ignored["a message without content"] += 1
+    return False
+
+
+def _parts(message: dict[str, Any]) -> list[Any]:
+    content = message["content"]
+    return content if isinstance(content, list) else [{"type": "text", "text": content}]

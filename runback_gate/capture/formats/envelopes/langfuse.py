@@ -1,0 +1,158 @@
+"""Traces exported from Langfuse.
+
+In: `{"trace": …, "observations": [{"type": "GENERATION", "input": …, "output": …}]}`, a trace with its observations, or
+a list of these. Out: one conversation a trace.
+
+https://langfuse.com/docs/api-and-data-platform. Answers are the outputs of generations, never what their inputs repeat;
+results of tools come from the next input, else from the observation of the tool.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from runback_gate.capture.formats.body import system_message
+from runback_gate.capture.formats.exchange import parsed, read_answer, read_call, read_request
+from runback_gate.capture.formats.model import Call, Conversation, Located, token_usage
+from runback_gate.capture.formats.reader import Reader
+from runback_gate.capture.formats.records import Records
+from runback_gate.step import Message, ToolRun
+from runback_gate.wire.faults import NotUnderstoodError
+
+NAME: Final = "langfuse"
+KEYS: Final = "trace, observations[].type, startTime, traceId"
+
+_LABELS = ("id", "name", "sessionId", "userId", "tags", "release", "version", "environment")
+
+
+def matches(values: Sequence[Any]) -> bool:
+    """Whether these are traces or their observations."""
+    return bool(values) and all(bool(_observations(value)) for value in values[:20])
+
+
+def _observations(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        value = value.get("observations") or (value.get("trace") or {}).get("observations") or value.get("data")
+    found = value if isinstance(value, list) else []
+    known = all(isinstance(item, dict) and {"type", "startTime"} <= item.keys() for item in found)
+    return found if known else []
+
+
+def split(records: Records) -> Iterator[Located]:
+    """One trace each."""
+    for item in records.values:
+        traces: dict[Any, list[Any]] = {}
+        for observation in _observations(item.value):
+            traces.setdefault(observation.get("traceId"), []).append(observation)
+        about = item.value if isinstance(item.value, dict) else {}
+        for observations in traces.values():
+            yield item.child("", (about.get("trace") or about, observations))
+
+
+def read(where: Located, reader: Reader) -> Iterable[Conversation]:
+    """The conversation of a trace."""
+    trace, observations = where.value
+    ordered = sorted(observations, key=lambda item: (str(item["startTime"]), str(item.get("id"))))
+    inner = _inner(ordered)
+    calls: list[Call] = []
+    api = None
+    for observation in inner:
+        if observation.get("output") is None and not observation.get("statusMessage"):
+            reader.ignored["a generation without an answer"] += 1
+            continue
+        call, asked = _call(where.child(f".observations[{observation.get('id')}]", observation), reader)
+        calls.append(call)
+        api = asked.api if asked is not None else api
+    labels = {name: trace[name] for name in _LABELS if trace.get(name)}
+    said = [[item.get("input"), item.get("output")] for item in inner]
+    if not calls:
+        return (_of_last_input(where, trace, inner, labels, reader),)
+    system = _system(trace, where)
+    runs = tuple(_tool_runs(calls, ordered))
+    return (Conversation(where, said, NAME, calls=calls, api=api, system=system, labels=labels, tool_runs=runs),)
+
+
+def _inner(ordered: Sequence[Any]) -> list[Any]:
+    """The generations; one that wraps another is the same call."""
+    generations = [item for item in ordered if item["type"] == "GENERATION"]
+    parents = {item.get("id"): item.get("parentObservationId") for item in ordered}
+    around = set()
+    for item in generations:
+        above = item.get("parentObservationId")
+        for _ in range(len(parents)):
+            if above is None:
+                break
+            around.add(above)
+            above = parents.get(above)
+    return [item for item in generations if item.get("id") not in around]
+
+
+def _call(where: Located, reader: Reader) -> tuple[Call, Any]:
+    observation = where.value
+    if observation.get("level") == "ERROR" and observation.get("output") is None:
+        raise NotUnderstoodError(where.place, f"a generation that failed: {str(observation.get('statusMessage'))[:80]}")
+    model = observation.get("model")
+    given = observation.get("modelParameters")
+    known = given.items() if isinstance(given, dict) else ()
+    parameters = {name: value for name, value in known if value not in ("null", None)}
+    at, input_ = str(observation["startTime"]), where.child(".input", observation.get("input"))
+    about = {"model": model if isinstance(model, str) else None, "parameters": parameters or None, "at": at}
+    call, asked = read_call(input_, where.child(".output", observation["output"]), reader, **about)
+    if call.system is None and isinstance(output := parsed(where.child("", observation["output"])).value, dict):
+        instructions = output.get("instructions")  # of an answer of Responses, which repeats the request
+        if isinstance(instructions, str) and instructions:
+            return replace(call, system=Message("system", instructions)), asked
+    if call.response.usage.input_tokens is None:
+        usage = token_usage(observation.get("usageDetails"))
+        return replace(call, response=replace(call.response, usage=usage)), asked
+    return call, asked
+
+
+def _system(trace: Any, where: Located) -> Message | None:
+    """The instructions that the input of the trace names."""
+    value = parsed(where.child("", trace.get("input"))).value
+    said = value.get("system") or value.get("instructions") if isinstance(value, dict) else None
+    return system_message(said, f"{where.place}.trace.input") if isinstance(said, str) else None
+
+
+def _tool_runs(calls: Sequence[Call], ordered: Sequence[Any]) -> Iterator[ToolRun]:
+    """What the observations of tools say of calls whose results no later input holds."""
+    answered = {message.tool_call_id for call in calls for message in call.messages if message.role == "tool"}
+    open_calls = [
+        (number, place, call)
+        for number, item in enumerate(calls)
+        for place, call in enumerate(item.response.tool_calls)
+        if not call.id or call.id not in answered
+    ]
+    unnamed = any(message.role == "tool" and not message.tool_call_id for call in calls for message in call.messages)
+    for observation in ordered if not unnamed else ():
+        if observation["type"] != "TOOL" or observation.get("output") is None:
+            continue
+        name = str(observation.get("name"))
+        found = next((item for item in open_calls if item[2].name in name), None)
+        if found is not None:
+            open_calls.remove(found)
+            number, place, call = found
+            output = observation["output"]
+            text = output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
+            failed = observation.get("statusMessage") or text if observation.get("level") == "ERROR" else None
+            yield ToolRun(number, place, call.name, call.arguments, call.id, text, failed)
+
+
+def _of_last_input(
+    where: Located, trace: Any, generations: Sequence[Any], labels: dict[str, Any], reader: Reader
+) -> Conversation:
+    """A trace whose generations keep no answer: the conversation of the last input, and the answer of the trace."""
+    asked = [item for item in generations if item.get("input") is not None]
+    if not asked or trace.get("output") is None:
+        raise NotUnderstoodError(where.place, "no answer: no generation of the trace has an output")
+    last = asked[-1]
+    found = read_request(parsed(where.child(".input", last["input"])), reader)
+    answer = read_answer(parsed(where.child(".trace.output", trace["output"])), reader)
+    entries = [*found.entries, answer]
+    model = last.get("model")
+    named = model if isinstance(model, str) else None
+    return Conversation(where, found.said, NAME, entries, system=found.system, model=named, labels=labels)
