@@ -128,8 +128,8 @@ def test_a_document_becomes_a_value() -> None:
         ("{items: [a]}", "4:16: spec.items[0]: expected a mapping, found text 'a'"),
         ("{items: [{id: 1}]}", "4:21: spec.items[0].id: expected text, found 1 (put it in quotes)"),
         (
-            "{items: [{id: yes, open: yes}]}",
-            "4:32: spec.items[0].open: expected true or false, found text 'yes' (written",
+            "{items: [{id: y, open: 'yes'}]}",
+            "4:30: spec.items[0].open: expected true or false, found text 'yes' (written",
         ),
         (
             "{items: [{id: a, count: '1'}]}",

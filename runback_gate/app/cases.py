@@ -61,8 +61,6 @@ class AddedCase:
     checks: tuple[dict[str, Any], ...]
     broken: Mapping[int, str]
     """Why the recorded answer does not keep a check, by its number."""
-    note: str | None
-    """Why `run` does not judge the dataset yet, if so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +97,7 @@ def add_case(root: Path, run: Run, index: int, new: NewCase) -> AddedCase:
     text = _extended(root, name, case, run.agent)
     broken = _broken(parse_document(text, name), step)
     files = {path: data, name: text.encode()}
-    return AddedCase(files, str(case["id"]), tuple(checks), broken, _ungated(root, name))
+    return AddedCase(files, str(case["id"]), tuple(checks), broken)
 
 
 def list_cases(root: Path, names: Sequence[str] = ()) -> list[FoundCase]:
@@ -197,8 +195,8 @@ def _broken(document: Document, recorded: Step) -> dict[int, str]:
     }
 
 
-def _ungated(root: Path, name: str) -> str | None:
-    """Why `run` does not judge the dataset yet, if so."""
+def why_not_judged(root: Path, name: str) -> str | None:
+    """Why `run` does not judge a dataset that lies there, if so."""
     if not (root / GATE_FILE).exists():
         return f"there is no {GATE_FILE} here yet; `runback-gate init` writes one"
     named = name in expand(root, load_gate(root).datasets)

@@ -65,7 +65,7 @@ def add(
 
     Comments and order of the dataset file stay as they are.
     """
-    from runback_gate.app.cases import NewCase, add_case, parse_check  # noqa: PLC0415  loads the engine
+    from runback_gate.app.cases import NewCase, add_case, parse_check, why_not_judged  # noqa: PLC0415  loads the engine
 
     below(root, name)
     recorded = find_run(run, note=terminal.note)
@@ -78,8 +78,8 @@ def add(
     for number, check in enumerate(added.checks):
         what = safe_terminal(f"{'check' if given else 'proposed check'}: {json.dumps(check, ensure_ascii=False)}")
         click.echo(f"  {what}" + (f"  {safe_terminal(added.broken[number])}" if number in added.broken else ""))
-    if added.note:
-        click.echo(f"note: {added.note}")
+    if note := why_not_judged(root, file):
+        click.echo(f"note: {note}")
     return 0
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +37,8 @@ class GitHubTree:
     """Of the gate, from the root of the repository; empty for the root itself."""
     workspace: Path | None = None
     """Where the job's checkout lies; None without one."""
+    _fetched: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
+    """What was fetched, by object: agents are read to learn what they name, and again to be laid out."""
 
     def entries(self) -> tuple[Entry, ...]:
         """Every file, link and submodule below the folder; see `Tree`.
@@ -65,7 +67,7 @@ class GitHubTree:
             raise GitHubError(f"{missing:,} files of {self.commit[:7]} would be fetched", hint=hint)
         for entry in entries:
             data = self._local(entry)
-            yield self._fetched(entry) if data is None else data
+            yield self._fetch(entry) if data is None else data
 
     def _listing(self, tree: str) -> list[Entry]:
         return [_entry(item) for item in _items(fields(self.api.get(f"git/trees/{tree}"), "git/trees"))]
@@ -80,7 +82,9 @@ class GitHubTree:
             return None
         return data if git_blob_id(data, like=entry.object) == entry.object else None
 
-    def _fetched(self, entry: Entry) -> bytes:
+    def _fetch(self, entry: Entry) -> bytes:
+        if entry.object in self._fetched:
+            return self._fetched.pop(entry.object)
         value = fields(self.api.get(f"git/blobs/{entry.object}"), "git/blobs")
         try:
             # The lines of the answer end after 60 characters.
@@ -89,6 +93,7 @@ class GitHubTree:
             raise GitHubError(f"{entry.path}: its content came in another form") from error
         if words(value, "encoding") != "base64" or git_blob_id(data, like=entry.object) != entry.object:
             raise GitHubError(f"{entry.path}: other bytes came than were asked for")
+        self._fetched[entry.object] = data
         return data
 
 

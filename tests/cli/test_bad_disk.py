@@ -15,14 +15,18 @@ from tests.cli.test_backtest import pays, recorded
 Refused = Callable[..., str]
 
 DATASET = "datasets/support.yaml"
+READS_RUNS = [
+    ("backtest", "--policies", "policies", "--runs", "runs"),
+    ("policy", "explain", "refunds.limit", "b", "0"),
+    ("dataset", "add", "b", "0", "--dataset", DATASET),
+    ("init", "--from", "b", "--root", "new"),
+]
 
 
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
-        ("torn", "is torn: the file ends inside it"),
-        ("short", "not a whole runback.run/v1 file"),
-        ("head", "is torn: the file ends inside it"),
+        ("head", "no event line"),
         ("empty", "no event line"),
         ("binary", "not a run file (make runs with `runback-gate import transcript`)"),
         ("value", "holds a value that does not match its id"),
@@ -33,16 +37,7 @@ DATASET = "datasets/support.yaml"
         ("dangling", "no such file"),
     ],
 )
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("backtest", "--policies", "policies", "--runs", "runs"),
-        ("policy", "explain", "refunds.limit", "b", "0"),
-        ("dataset", "add", "b", "0", "--dataset", DATASET),
-        ("init", "--from", "b", "--root", "new"),
-    ],
-    ids=lambda words: words[0],
-)
+@pytest.mark.parametrize("words", READS_RUNS, ids=lambda words: words[0])
 @pytest.mark.usefixtures("gate")
 def test_a_run_that_was_cut(refused: Refused, fault: str, message: str, words: tuple[str, ...]) -> None:
     """Among whole runs, one that was cut, changed or is none: refused with its line, nothing is judged without it."""
@@ -60,8 +55,6 @@ def test_a_run_that_was_cut(refused: Refused, fault: str, message: str, words: t
         path.symlink_to("absent")
     else:
         faults = {
-            "torn": data[:-20],
-            "short": b"".join(lines[:-1]),
             "head": lines[0][:-9],
             "empty": b"",
             "binary": b"\x80\x00\xff" * 99,
@@ -74,6 +67,21 @@ def test_a_run_that_was_cut(refused: Refused, fault: str, message: str, words: t
     found = refused(*words)
     assert found.startswith("runs/b.jsonl")
     assert message in found
+
+
+@pytest.mark.parametrize("words", READS_RUNS, ids=lambda words: words[0])
+@pytest.mark.parametrize("cut", ["inside the last line", "before it"])
+@pytest.mark.usefixtures("gate")
+def test_a_recorder_that_was_killed(command: Command, cut: str, words: tuple[str, ...]) -> None:
+    """A run without its end says so; the whole steps before that can be read, and nothing else."""
+    recorded("a", pays(5))
+    recorded("b", pays(40), pays(50))
+    path = Path("runs/b.jsonl")
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:-1]) + (lines[-1][:-20] if cut == "inside the last line" else b""))
+    result = command(*words)
+    assert result.code == 0, result
+    assert "note: runs/b.jsonl: truncated: the recorder did not get to its end; 2 steps" in result.err
 
 
 def limited(size: int) -> Callable[[], None]:

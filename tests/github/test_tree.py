@@ -169,7 +169,7 @@ def test_only_what_a_gate_can_name(api: Api, hub: FakeGitHub, gated: Repository,
     with snapshot(api, commit, "", tmp_path / "nowhere") as root:
         assert {path: data for path, data in tree(root).items() if data} == gate
     assert not root.exists()
-    assert fetched(hub) == len(gate) + 1
+    assert fetched(hub) == len(gate)
 
 
 def test_what_the_workspace_has_is_not_fetched(api: Api, hub: FakeGitHub, gated: Repository) -> None:
