@@ -12,8 +12,8 @@ import click
 from runback_gate.app.paths import below
 from runback_gate.cli import terminal
 from runback_gate.cli.groups import Commands
+from runback_gate.cli.root import ROOT, gate_root
 from runback_gate.documents.named_files import write_file
-from runback_gate.gate.config import GATE_FILE
 from runback_gate.plural import many
 from runback_gate.report.text import safe_terminal
 from runback_gate.step import Message, Step, to_json
@@ -22,13 +22,6 @@ from runback_gate.summary import summarize
 
 if TYPE_CHECKING:
     from runback_gate.app.cases import FoundCase
-
-ROOT = click.option(
-    "--root",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    default=".",
-    help=f"Folder of {GATE_FILE} (this one).",
-)
 
 
 @click.group(cls=Commands)
@@ -59,7 +52,7 @@ def add(
     case_id: str | None,
     why: str,
     tags: tuple[str, ...],
-    root: Path,
+    root: Path | None,
 ) -> int:
     """Save STEP (from 0) of RUN (a file, or an id in runs/) as a case, with the checks that it must keep.
 
@@ -67,6 +60,7 @@ def add(
     """
     from runback_gate.app.cases import NewCase, add_case, parse_check, why_not_judged  # noqa: PLC0415  loads the engine
 
+    root = gate_root(root)
     below(root, name)
     recorded = find_run(run, note=terminal.note)
     given = tuple(parse_check(text) for text in checks)
@@ -91,11 +85,11 @@ def _answer(step: Step) -> str:
 @click.argument("names", nargs=-1, metavar="[FILE]...")
 @ROOT
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def list_(names: tuple[str, ...], root: Path, as_json: bool) -> int:
+def list_(names: tuple[str, ...], root: Path | None, as_json: bool) -> int:
     """List the cases of the gate's datasets, or of some files, each with its recorded answer."""
     from runback_gate.app.cases import list_cases  # noqa: PLC0415  loads the engine
 
-    found = list_cases(root, names)
+    found = list_cases(gate_root(root), names)
     if as_json:
         terminal.print_json([_case_json(item) for item in found])
         return 0
@@ -125,11 +119,11 @@ def _case_json(found: FoundCase) -> dict[str, object]:
 @click.argument("name", metavar="[DATASET/]CASE")
 @ROOT
 @click.option("--json", "as_json", is_flag=True, help="Print the recorded step as JSON.")
-def show(name: str, root: Path, as_json: bool) -> int:
+def show(name: str, root: Path | None, as_json: bool) -> int:
     """Show one case: the conversation, the recorded answer, the checks and the CEL that each stands for."""
     from runback_gate.app.cases import find_case  # noqa: PLC0415  loads the engine
 
-    found = find_case(root, name)
+    found = find_case(gate_root(root), name)
     if as_json:
         terminal.print_json(to_json(found.step))
     else:

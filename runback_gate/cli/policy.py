@@ -14,7 +14,8 @@ from runback_gate.canonical import JsonValue
 from runback_gate.cli import terminal
 from runback_gate.cli.groups import Commands
 from runback_gate.cli.policy_diff import diff
-from runback_gate.cli.policy_paths import PATHS, ROOT, policy_roots
+from runback_gate.cli.policy_paths import PATHS, policy_roots
+from runback_gate.cli.root import ROOT, gate_root
 from runback_gate.documents import cut
 from runback_gate.errors import InputError, Location
 from runback_gate.plural import many
@@ -98,7 +99,7 @@ def test_(
         raise click.UsageError("--runs and --survivors go with --mutate", click.get_current_context())
     files = load_policy_files(policy_roots(paths, root))
     found = run_policy_tests(files)
-    gate = None if paths else root or Path()
+    gate = None if paths else gate_root(root)
     tried = _mutated(files, runs, gate, quiet=as_json) if mutate and not found.deviations else None
     if as_json:
         more = {} if tried is None else {"mutation": report.mutation_json(tried, files.locate)}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runback_gate.cli import terminal
+from runback_gate.cli.root import HERE
 from runback_gate.errors import InputError
 from runback_gate.store.folder import MAKE_RUNS, load_runs
 
@@ -27,12 +28,7 @@ MAX_LISTED = 10_000
     metavar="FILE|FOLDER",
     help="Recorded steps to judge (those of the gate's datasets).",
 )
-@click.option(
-    "--root",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    default=".",
-    help="Folder of runback.yaml (this one).",
-)
+@HERE
 @click.option(
     "--format", "form", type=click.Choice(("text", "markdown")), default="text", show_default=True, help="The form."
 )

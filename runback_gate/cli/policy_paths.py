@@ -12,21 +12,15 @@ from pathlib import Path
 import click
 
 from runback_gate.app.policies import PolicyRoot, gate_policies
+from runback_gate.cli.root import gate_root
 from runback_gate.errors import InputError, Location
-from runback_gate.gate.config import GATE_FILE
 
 PATHS = click.argument("paths", nargs=-1, metavar="[FILE|FOLDER]...")
-ROOT = click.option(
-    "--root",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    metavar="FOLDER",
-    help=f"Folder of the {GATE_FILE} whose policies are meant (this one).",
-)
 _GLOB = re.compile(r"[*?[]")
 
 
 def policy_roots(paths: Sequence[str], root: Path | None = None) -> list[PolicyRoot]:
-    """What was named; where nothing was, the policies of the gate in the folder `root`, this one where it is None.
+    """What was named; where nothing was, the policies of the gate in `root`, of the nearest gate where it is None.
 
     Raises:
         UsageError: both were named.
@@ -35,7 +29,7 @@ def policy_roots(paths: Sequence[str], root: Path | None = None) -> list[PolicyR
     if paths and root is not None:
         message = "--root and policies were named: the one stands for the policies of a gate, the other for themselves"
         raise click.UsageError(message, click.get_current_context())
-    return [_root(path) for path in paths] if paths else [gate_policies(root or Path())]
+    return [_root(path) for path in paths] if paths else [gate_policies(gate_root(root))]
 
 
 def _root(path: str) -> PolicyRoot:

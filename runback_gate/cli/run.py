@@ -13,6 +13,7 @@ from runback_gate.app.paths import below
 from runback_gate.cli import terminal
 from runback_gate.cli.live import interruptible, live_options, live_options_from
 from runback_gate.cli.output import Output, output_options, publish, remove_outputs
+from runback_gate.cli.root import ROOT, gate_root
 from runback_gate.errors import InputError
 from runback_gate.gate.shard import parse_shard
 
@@ -38,12 +39,7 @@ class Shard(click.ParamType[tuple[int, int]]):
 
 
 @click.command()
-@click.option(
-    "--root",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    default=".",
-    help="Folder of runback.yaml (this one).",
-)
+@ROOT
 @click.option(
     "--agent", metavar="NAME|FILE", help="Judge this agent alone; a file stands in for the agent of its name."
 )
@@ -65,7 +61,7 @@ class Shard(click.ParamType[tuple[int, int]]):
 @output_options
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def run(
-    root: Path,
+    root: Path | None,
     agent: str | None,
     dataset: str | None,
     cache: Path | None,
@@ -91,6 +87,8 @@ def run(
     from runback_gate.replay.providers import real_world  # noqa: PLC0415
 
     live = live_options_from(asked)
+    # With a base nothing is searched: where the two sides lie is not for a change to decide.
+    root = gate_root(root) if base is None else root or Path()
     # Only the folder that a person names may lie outside, not one that the repository links.
     folder = output.folder or below(root, ".runback")
     if not live.plan:

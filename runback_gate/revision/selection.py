@@ -11,6 +11,7 @@ missing: the next change would be held against nothing.
 from __future__ import annotations
 
 import fnmatch
+import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
@@ -66,6 +67,19 @@ def select(tree: Tree, *, also: str | None = None, fields: Sequence[str] = FIELD
     links = [entry.path for entry in entries if entry.kind == "link"]
     followed = any(concerns(path, folders) for path in links) or any(concerns(folder, links) for folder in folders)
     return Selection(entries if followed else found, tuple(folders))
+
+
+def nearest_gate(folder: Path = Path()) -> Path:
+    """The folder of the gate that somebody in `folder` works on: the nearest one upward, below the repository's top.
+
+    Outside of a repository, and where there is no gate, it is `folder` itself: whoever may write above a repository
+    decides nothing in it. Anything of the name counts, a link too, and is refused when it is read.
+    """
+    here = Path(os.path.abspath(folder))  # noqa: PTH100  a link in the path is not followed
+    above = (here, *here.parents)
+    top = next((index for index, path in enumerate(above) if os.path.lexists(path / ".git")), 0)
+    found = next((index for index in range(top + 1) if os.path.lexists(above[index] / GATE_FILE)), 0)
+    return folder.joinpath(*[".."] * found)
 
 
 def check_gate_file(folder: Path) -> bool:
