@@ -19,8 +19,8 @@ import time
 from pathlib import Path
 
 from benchmarks import workload
+from runback_gate.change.gates import find_weakenings
 from runback_gate.gate.plan import Plan, load_plan
-from runback_gate.gate.weakening import find_weakenings
 
 ROUNDS = 5
 DAY = "2026-06-01"

@@ -13,7 +13,7 @@ from runback_gate.attest import statement
 from runback_gate.canonical import JsonValue
 from runback_gate.capture import formats, runs
 from runback_gate.cel import limits as syntax
-from runback_gate.change.gate_change import GateChange
+from runback_gate.change.model import Change
 from runback_gate.dataset import recordings
 from runback_gate.documents import parser
 from runback_gate.gate.trials import Interval
@@ -120,7 +120,7 @@ def test_fields_of_a_report_are_documented() -> None:
         | fields(Interval, "rows[].interval.")
         | fields(Spend, "spend.")
         | fields(Body, "answers[].")
-        | fields(GateChange, "changes[].")
+        | fields(Change, "changes[].")
         | fields(report.Proof, "proofs[].")
         | fields(report.Guarantee, "guarantee.")
         | fields(Grade, "rows[].trials[].judged[].")

@@ -24,7 +24,7 @@ from runback_gate.analysis.flip_words import explain_flip
 from runback_gate.analysis.recorded import RecordedStep
 from runback_gate.cel.engine import Engine
 from runback_gate.change.matches import PolicyMatch, RuleMatch, match_policies
-from runback_gate.change.policies import Change
+from runback_gate.change.model import Change, Side
 from runback_gate.policy.document import Policy
 from runback_gate.policy.evaluate import NOT_CONCERNED, Rule, RuleOutcome, RuleResult, RuleSet, compile_policy, results
 from runback_gate.summary import summarize
@@ -89,13 +89,31 @@ class ValidationEffect:
 
 
 @dataclass(frozen=True, slots=True)
+class FieldChange:
+    """A field of a policy that says something else: a `Change`, as the report writes it."""
+
+    what: str
+    """`params.limit`, `validationActions`, `refunds.limit expression`."""
+    base: str
+    """Its value on base, at most 60 characters; empty where it is new."""
+    head: str
+    """Its value on head; empty where it was removed."""
+    direction: Literal["", "stricter", "looser", "mixed"]
+    """What the change does whatever the record says; empty where only the record can tell."""
+    side: Side
+    """Whose file `path` is: head's, save for what was removed."""
+    path: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyEffect:
     """What became of a policy whose text is another."""
 
     policy: str
     """Its name on head; on base when head has none."""
     word: Word
-    changes: tuple[Change, ...]
+    changes: tuple[FieldChange, ...]
     validations: tuple[ValidationEffect, ...]
     steps: int
     """Recorded steps that were judged on both sides."""
@@ -237,7 +255,7 @@ class _Comparison:
 
     def effect(self) -> PolicyEffect:
         """What all steps said."""
-        changes = self.policy_match.changes()
+        changes = _fields(self.policy_match.changes())
         policy = self.policy_match.policy
         return PolicyEffect(
             policy=policy.name,
@@ -259,13 +277,28 @@ class _Comparison:
         numbers = tuple((kind, counts[kind]) for kind in KINDS if counts[kind])
         return ValidationEffect(match.id, state, numbers, self.messages[match.id], tuple(self.flips[match.id]))
 
-    def _word(self, changes: Sequence[Change]) -> Word:
+    def _word(self, changes: Sequence[FieldChange]) -> Word:
         if self.policy_match.removed or self.policy_match.new:
             return "removed" if self.policy_match.removed else "new"
         directions = self.directions | {change.direction for change in changes}
         if "mixed" in directions or {"looser", "stricter"} <= directions:
             return "mixed"
         return "looser" if "looser" in directions else "stricter" if "stricter" in directions else "same on record"
+
+
+def _fields(changes: Iterable[Change]) -> tuple[FieldChange, ...]:
+    """The changes of a policy, each field once: one that concerns fewer agents and others is mixed."""
+    found: dict[tuple[str, str, str], FieldChange] = {}
+    for item in changes:
+        direction: Literal["", "stricter", "looser"] = ""
+        if item.direction in ("looser", "stricter"):
+            direction = item.direction
+        key, line = (item.field, item.before, item.after), item.location.line or 1
+        new = FieldChange(*key, direction, item.side, item.location.path, line)
+        known = found.setdefault(key, new)
+        if {known.direction, direction} == {"looser", "stricter"}:
+            found[key] = replace(known, direction="mixed")
+    return tuple(found.values())
 
 
 def fingerprint(rules: RuleSet, rule: Rule) -> tuple[object, ...]:

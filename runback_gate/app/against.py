@@ -1,7 +1,7 @@
 """What a run is held against.
 
 In: the files of the base, the gate of the head, and the approval that somebody gave. Out: the gate of the base as it
-was with what the head takes away from it, and what a report says of both.
+was with what the head says otherwise, and what a report says of both.
 
     with held_against(Against(BaseFiles("main", commit, lay_out)), plan) as (base, context):
         run_gate(plan, engine, live, base=base)
@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runback_gate.canonical import is_git_id
+from runback_gate.change.gates import compare_gates
 from runback_gate.errors import InputError
+from runback_gate.gate.approval import refusal
 from runback_gate.gate.contest import Base
 from runback_gate.gate.plan import Plan, load_plan
-from runback_gate.gate.weakening import find_weakenings, refusal
 from runback_gate.report.build import Context
 from runback_gate.report.model import Notice, Revision
 from runback_gate.revision.selection import check_gate_file
@@ -72,7 +73,7 @@ def held_against(against: Against, plan: Plan) -> Iterator[tuple[Base | None, Co
         base, theirs, notices = _base(stack, against.base, plan, approval)
         revision = Revision(against.base.name, against.base.commit)
         notices = (*against.notices, *void, *notices)
-        yield base, Context(base=revision, base_plan=theirs, head_plan=plan, head=head, notices=notices)
+        yield base, Context(base=revision, base_plan=theirs, changes=base.changes, head=head, notices=notices)
 
 
 def _approval(against: Against) -> tuple[str | None, tuple[Notice, ...]]:
@@ -108,4 +109,4 @@ def _base(
     if theirs is None:
         notice = Notice(f"the base {name} has no gate: the rules of the change judge alone{approved}")
         return Base(None, approval=approve or ""), None, (notice,)
-    return Base(theirs, find_weakenings(theirs, plan), approve or ""), theirs, ()
+    return Base(theirs, compare_gates(theirs, plan), approve or ""), theirs, ()

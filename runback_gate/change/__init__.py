@@ -1,4 +1,4 @@
-"""What a change does to the documents of a gate: which rules match, and what differs between them.
+"""What a change does to a gate: one comparison of two gates, and which policies and rules of them match.
 
-In: the policies of two revisions. Out: matched policies and rules, and their changes, each with its place.
+In: two gates, or two sets of policies. Out: `Change`s, each looser, stricter, neutral or unknown, with its place.
 """

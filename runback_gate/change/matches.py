@@ -1,10 +1,10 @@
-"""Which policy on base became which policy on head, by the ids of their validations.
+"""Which policy on base became which policy on head, by the ids of their rules.
 
 In: the policies on both sides. Out: a `PolicyMatch` for each policy whose bytes are not on the other side too.
 
     match_policies(base, head)[0].rules     # (RuleMatch("refunds.limit", (policy, rule), (policy, rule)), …)
 
-A validation belongs to where its id is, so a policy that was renamed, moved, split or merged is no change by itself.
+A rule belongs to where its id is, so a policy that was renamed, moved, split or merged is no change by itself.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from runback_gate.change.policies import Change, policy_changes, validation_changes
+from runback_gate.change.model import Change
+from runback_gate.change.policies import policy_changes, rule_added, rule_removed
 from runback_gate.policy.document import Policy, Validation
 
 Side = tuple[Policy, Validation]
@@ -20,7 +21,7 @@ Side = tuple[Policy, Validation]
 
 @dataclass(frozen=True, slots=True)
 class RuleMatch:
-    """A validation on both sides."""
+    """A rule on both sides."""
 
     id: str
     base: Side | None
@@ -37,7 +38,7 @@ class PolicyMatch:
     previous: Policy | None
     """The policy on base that has its name, or that had another name which is gone; None for a new one."""
     owners: tuple[Policy, ...]
-    """Every policy on base that has one of its validations."""
+    """Every policy on base that has one of its rules."""
     rules: tuple[RuleMatch, ...]
 
     @property
@@ -51,15 +52,18 @@ class PolicyMatch:
         return _unique(item for item in (self.previous, *self.owners) if item is not None)
 
     def changes(self) -> tuple[Change, ...]:
-        """What was changed, in the order of the file; nothing for a policy that is new or gone as a whole."""
+        """What was changed in it, field by field; nothing for a policy that is new or gone as a whole.
+
+        Of a policy on base that it merely has a rule from, what does neither loosen nor tighten is left out.
+        """
         found: list[Change] = []
         if self.removed or self.new:
             return ()
         for owner in self.sources:
             changed = policy_changes(owner, self.policy)
-            found += [change for change in changed if owner is self.previous or change.direction]
-        for rule in self.rules:
-            found += validation_changes(rule.base, rule.head)
+            found += [change for change in changed if owner is self.previous or change.direction != "neutral"]
+        found += [rule_added(rule.head[1]) for rule in self.rules if rule.head and not rule.base]
+        found += [rule_removed(rule.base[1]) for rule in self.rules if rule.base and not rule.head]
         return tuple(dict.fromkeys(found))
 
 

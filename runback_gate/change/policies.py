@@ -1,191 +1,186 @@
-"""What was changed in a policy, field by field, and what of it loosens or tightens whatever the record says.
+"""What is changed in policies: field by field, each with its direction and its place.
 
-In: a policy, or a validation, on base and on head. Out: `Change`s with the place of each.
+In: a policy on base and on head, or two whole gates. Out: `Change`s. Expressions are compared word by word with their
+params and variables put in, so layout, comments and names of variables ask for nothing else.
 
-    policy_changes(base, head)      # (Change("params.limit", "100", "500", path="policies/refunds.yaml", line=9, …),)
+    policy_changes(base, head)[0].field         # "params.limit"
+    tuple(changed_policies(base_gate, head_gate))
 
-A change has a direction of its own where no recorded step is needed to know it: Deny to Warn, a narrower match, a
-validation less. What an expression or a param lets through is for the record to say.
+A rule that reads otherwise is of unknown direction even if it should be stricter: no comparison of two texts shows it.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
 
-from runback_gate.documents import cut
-from runback_gate.name_pattern import covers
-from runback_gate.policy.document import ACTIONS, Expression, Policy, Validation
-
-Direction = Literal["", "stricter", "looser", "mixed"]
-Pointer = tuple[str | int, ...]
-
-_SHOWN = 60
+from runback_gate.change.loosening import Key, loosenings
+from runback_gate.change.model import (
+    UNSET,
+    Change,
+    Direction,
+    Side,
+    brief,
+    differences,
+    holds,
+    json_text,
+    listed,
+    loosened,
+    opposite,
+    unlisted,
+)
+from runback_gate.change.sides import GateSide
+from runback_gate.documents import Document, Pointer
+from runback_gate.policy.document import Policy, Validation
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """A field that says something else."""
+class _Field:
+    text: str
+    """What it says; where the file leaves it out, what that means."""
+    pointer: Pointer
 
-    what: str
-    """`params.limit`, `validationActions`, `refunds.limit expression`."""
-    base: str
-    """Its value on base, at most 60 characters; empty where it is new."""
-    head: str
-    """Its value on head; empty where it was removed."""
-    direction: Direction
-    """What the change does whatever the record says; empty where only the record can tell."""
-    side: Literal["base", "head"]
-    """Whose file `path` is: head's, save for what was removed."""
-    path: str
-    line: int
+
+Fields = dict[Key, _Field]
+
+
+def changed_policies(base: GateSide, head: GateSide) -> Iterator[Change]:
+    """Policies, rules and fields in which two gates differ, those of the base first.
+
+    Rules are found by id wherever they stand, so a file may be renamed, split or sorted anew.
+    """
+    homes = {rule.id: policy for policy in head.policies for rule in policy.validations}
+    origins = {rule.id for policy in base.policies for rule in policy.validations}
+    names = [{policy.name for policy in side.policies} for side in (base, head)]
+    for policy in base.policies:
+        ids = [rule.id for rule in policy.validations]
+        if policy.name not in names[1] and not any(rule in homes for rule in ids):
+            message = f"the policy is gone, nothing judges {listed(ids)}"
+            gates = (base.gate, head.gate)
+            yield unlisted("policy-removed", policy.name, message, "policies", _document(policy), gates)
+            continue
+        yield from (rule_removed(rule) for rule in policy.validations if rule.id not in homes)
+        for home in {homes[rule].name: homes[rule] for rule in ids if rule in homes}.values():
+            yield from policy_changes(policy, home)
+    for policy in head.policies:
+        fresh = [rule for rule in policy.validations if rule.id not in origins]
+        if policy.name not in names[0] and len(fresh) == len(policy.validations):
+            place = _document(policy).key_mark(("metadata", "name"))
+            yield Change("policy-added", "stricter", policy.name, "", policy.name, place, "head")
+        else:
+            yield from map(rule_added, fresh)
+
+
+def rule_removed(rule: Validation) -> Change:
+    """What a rule leaves that only the base has."""
+    text = brief(rule.expression.source)
+    place = rule.expression.document.key_mark(rule.expression.pointer[:-1])
+    field, message = f"validation {rule.id}", f"the rule is gone: {text}"
+    return Change("validation-removed", "looser", rule.id, text, "", place, "base", field, message)
+
+
+def rule_added(rule: Validation) -> Change:
+    """What a rule brings that only the head has."""
+    text = brief(rule.expression.source)
+    place = rule.expression.document.key_mark(rule.expression.pointer[:-1])
+    return Change("validation-added", "stricter", rule.id, "", text, place, "head", f"validation {rule.id}")
 
 
 def policy_changes(base: Policy, head: Policy) -> tuple[Change, ...]:
-    """The changes of a policy save those of its validations."""
-    pair = _Pair(base, head)
-    found = [
-        *pair.field("metadata.name", lambda item: item.name),
-        *pair.field("validationActions", lambda item: item.action, _action_direction),
-        *pair.field("failurePolicy", _failure, _failure_direction),
-        *pair.field(
-            "match.agents",
-            lambda item: ", ".join(item.agents) or "all",
-            lambda old, new: _match_direction(old.agents, new.agents, covers),
-        ),
-        *pair.field(
-            "match.tags",
-            lambda item: ", ".join(item.tags) or "all",
-            lambda old, new: _match_direction(old.tags, new.tags),
-        ),
-        *pair.entries("params", _params(base), _params(head)),
-        *pair.entries(
-            "matchConditions",
-            _expressions(base.conditions, head.conditions),
-            _expressions(head.conditions, base.conditions),
-            added="looser",
-            removed="stricter",
-        ),
-        *pair.entries("variables", _expressions(base.variables), _expressions(head.variables)),
-    ]
+    """The fields in which two policies differ: what loosens or may, what tightens, what does neither.
+
+    Rules that only one of the two has are left out: they may stand elsewhere.
+    """
+    if base.digest == head.digest:
+        return ()
+    pair = _Pair(base, head, *_fields(base, head))
+    found, told, unknown = [], set(), set()
+    for item in loosenings(base, head):
+        direction = loosened(item.kind)
+        found.append(pair.change(item.kind, direction, item.key, item.subject, item.message))
+        told.add(item.key)
+        if direction == "unknown":
+            unknown.add(item.key)
+    for item in loosenings(head, base):
+        if item.key not in unknown:
+            found.append(pair.change(opposite(item.kind), "stricter", item.key, item.subject))
+            told.add(item.key)
+    found += [pair.change("changed", "neutral", key, base.name) for key in pair.reworded() if key not in told]
     return tuple(found)
-
-
-def validation_changes(base: tuple[Policy, Validation] | None, head: tuple[Policy, Validation] | None) -> list[Change]:
-    """The changes of one validation; that of a side that has none is the only one."""
-    shown = head or base
-    if shown is None:
-        return []
-    rule = shown[1]
-    if base is None or head is None:
-        place = rule.expression.location
-        side: Literal["base", "head"] = "base" if head is None else "head"
-        text = _text(rule.expression.source)
-        was, now = ("", text) if base is None else (text, "")
-        direction: Direction = "stricter" if base is None else "looser"
-        return [Change(f"validation {rule.id}", was, now, direction, side, place.path, place.line or 1)]
-    old, new = base[1], rule
-    found = []
-    if old.expression.source != new.expression.source:
-        place = new.expression.location
-        was, now = _text(old.expression.source), _text(new.expression.source)
-        found.append(Change(f"{rule.id} expression", was, now, "", "head", place.path, place.line or 1))
-    was, now = _message(*base), _message(*head)
-    if was != now:
-        place = (new.message_expression or new.expression).location
-        found.append(Change(f"{rule.id} message", _text(was), _text(now), "", "head", place.path, place.line or 1))
-    return found
-
-
-def _message(policy: Policy, rule: Validation) -> str:
-    return rule.message_expression.source if rule.message_expression else rule.message or policy.description
-
-
-def _text(text: str) -> str:
-    return cut(" ".join(text.split()), _SHOWN)
-
-
-Entries = dict[str, tuple[Pointer, str]]
-"""What stands under each name: where, and its text."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
     base: Policy
     head: Policy
+    then: Fields
+    now: Fields
 
-    def change(self, what: str, base: str, head: str, pointer: Pointer, direction: Direction, *, gone: bool) -> Change:
-        policy = self.base if gone else self.head
-        place = policy.validations[0].expression.document.key_mark(pointer)
-        side: Literal["base", "head"] = "base" if gone else "head"
-        return Change(what, _text(base), _text(head), direction, side, place.path, place.line or 1)
-
-    def field(
-        self,
-        what: str,
-        value: Callable[[Policy], str],
-        direction: Callable[[Policy, Policy], Direction] = lambda *_: "",
-    ) -> Iterator[Change]:
-        """A field that every policy has, also where it is not written."""
-        base, head = value(self.base), value(self.head)
-        if base != head:
-            pointer = tuple(what.split(".")) if what.startswith("metadata") else ("spec", *what.split("."))
-            yield self.change(what, base, head, pointer, direction(self.base, self.head), gone=False)
-
-    def entries(
-        self, what: str, base: Entries, head: Entries, added: Direction = "", removed: Direction = ""
-    ) -> Iterator[Change]:
-        """Fields that a policy may have, by name."""
-        for name, (pointer, text) in head.items():
-            if name not in base:
-                yield self.change(f"{what}.{name}", "", text, pointer, added, gone=False)
-            elif base[name][1] != text:
-                yield self.change(f"{what}.{name}", base[name][1], text, pointer, "", gone=False)
-        for name, (pointer, text) in base.items():
-            if name not in head:
-                yield self.change(f"{what}.{name}", text, "", pointer, removed, gone=True)
-
-
-def _params(policy: Policy) -> Entries:
-    """The leaves of params by their dotted path."""
-
-    def leaves(value: Any, path: str, pointer: Pointer) -> Iterator[tuple[str, tuple[Pointer, str]]]:
-        if isinstance(value, dict) and (value or not path):
-            for key, item in value.items():
-                yield from leaves(item, f"{path}.{key}" if path else key, (*pointer, key))
+    def change(self, kind: str, direction: Direction, key: Key, subject: str, message: str = "") -> Change:
+        """The change of a field, placed in the head's file unless only the base's has it."""
+        before, after = self.then.get(key), self.now.get(key)
+        documents = _document(self.base), _document(self.head)
+        on_base = before is not None and holds(documents[0], before.pointer)
+        if after is None or (on_base and not holds(documents[1], after.pointer)):
+            side, field = self.base, before
         else:
-            yield path, (pointer, json.dumps(value, ensure_ascii=False))
+            side, field = self.head, after
+        assert field is not None  # noqa: S101  a key is that of a field on one side at least
+        place = _document(side).key_mark(field.pointer)
+        texts = [brief(item.text) if item else "" for item in (before, after)]
+        name = f"{key[1]} {key[2]}" if key[0] == "validations" else ".".join(key)
+        where: Side = "base" if side is self.base else "head"
+        return Change(kind, direction, subject, texts[0], texts[1], place, where, name, message)
 
-    return dict(leaves(policy.params, "", ("spec", "params")))
-
-
-def _expressions(items: Sequence[Expression], other: Sequence[Expression] = ()) -> Entries:
-    """Expressions by their name, without those that the other side has under whatever name."""
-    known = {item.source for item in other}
-    return {item.name: (item.pointer[:-1], item.source) for item in items if item.source not in known}
-
-
-def _failure(policy: Policy) -> str:
-    return "Ignore" if policy.ignore_errors else "Fail"
-
-
-def _failure_direction(base: Policy, head: Policy) -> Direction:
-    # What only warns is not stopped by an error either way.
-    if "Deny" not in (base.action, head.action):
-        return ""
-    return "looser" if head.ignore_errors else "stricter"
-
-
-def _action_direction(base: Policy, head: Policy) -> Direction:
-    return "looser" if ACTIONS.index(head.action) > ACTIONS.index(base.action) else "stricter"
+    def reworded(self) -> Iterator[Key]:
+        """The fields that read otherwise; a condition under another name reads as it did."""
+        for key in dict.fromkeys((*self.now, *self.then)):
+            before, after = self.then.get(key), self.now.get(key)
+            alone = before if after is None else after if before is None else None
+            if alone is not None:
+                others = self.now if after is None else self.then
+                if key[0] == "matchConditions" and any(_same_condition(name, it, alone) for name, it in others.items()):
+                    continue
+                yield key
+            elif before is not None and after is not None and before.text != after.text:
+                yield key
 
 
-def _match_direction(
-    base: Sequence[str], head: Sequence[str], covers: Callable[[str, str], bool] = str.__eq__
-) -> Direction:
-    """Whether a match list concerns fewer cases, more, or others; an empty one concerns all."""
-    narrower = bool(head) and (not base or not all(any(covers(wide, one) for wide in head) for one in base))
-    wider = bool(base) and (not head or not all(any(covers(wide, one) for wide in base) for one in head))
-    return "mixed" if narrower and wider else "looser" if narrower else "stricter" if wider else ""
+def _same_condition(key: Key, field: _Field, other: _Field) -> bool:
+    return key[0] == "matchConditions" and field.text == other.text
+
+
+def _document(policy: Policy) -> Document:
+    return policy.validations[0].expression.document
+
+
+def _fields(base: Policy, head: Policy) -> tuple[Fields, Fields]:
+    """All that two policies say, by what it is; of params what differs, of rules those that both have."""
+    shared = {rule.id for rule in base.validations} & {rule.id for rule in head.validations}
+    then, now = _said(base, shared), _said(head, shared)
+    for path, old, new in differences(base.params, head.params):
+        for fields, value in ((then, old), (now, new)):
+            if value is not UNSET:
+                fields["params", *path] = _Field(json_text(value), ("spec", "params", *path))
+    return then, now
+
+
+def _said(policy: Policy, shared: set[str]) -> Fields:
+    spec = {
+        ("validationActions",): policy.action,
+        ("failurePolicy",): "Ignore" if policy.ignore_errors else "Fail",
+        ("match", "agents"): ", ".join(policy.agents) or "all",
+        ("match", "tags"): ", ".join(policy.tags) or "all",
+    }
+    fields: Fields = {("metadata", "name"): _Field(policy.name, ("metadata", "name"))}
+    fields |= {key: _Field(text, ("spec", *key)) for key, text in spec.items()}
+    for group, items in (("matchConditions", policy.conditions), ("variables", policy.variables)):
+        fields |= {(group, item.name): _Field(item.source, item.pointer) for item in items}
+    for rule in policy.validations:
+        if rule.id in shared:
+            written = rule.message_expression
+            text = written.source if written else rule.message or policy.description
+            pointer = written.pointer if written else (*rule.expression.pointer[:-1], "message")
+            fields["validations", rule.id, "expression"] = _Field(rule.expression.source, rule.expression.pointer)
+            fields["validations", rule.id, "message"] = _Field(text, pointer)
+    return fields

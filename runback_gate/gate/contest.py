@@ -19,12 +19,13 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from runback_gate.agent import Agent
 from runback_gate.analysis.effect import PolicyEffect, compare_policies
 from runback_gate.analysis.recorded import RecordedStep
 from runback_gate.canonical import JsonValue, exact_bytes
+from runback_gate.change.model import Change
 from runback_gate.errors import Location
 from runback_gate.gate.config import GATE_FILE
 from runback_gate.gate.gate_rows import gate_row, waiver_rows
@@ -35,9 +36,6 @@ from runback_gate.gate.verdict import RANK, Row, Status, Trial, Verdict
 from runback_gate.policy.evaluate import Finding
 from runback_gate.replay.evidence import Answer, Evidence, Query
 from runback_gate.values import to_json
-
-if TYPE_CHECKING:
-    from runback_gate.gate.weakening import Weakening
 
 _NO_GATE = "the base has no gate, so the change alone says what is right: approve this head, or name another base"
 
@@ -52,8 +50,8 @@ class Base:
     plan: Plan | None
     """What it gates, and how; None when it has no gate that can be read: then the head's rules judge alone, and that is
     undecided until a person approved it."""
-    weakenings: tuple[Weakening, ...] = ()
-    """What the head takes away from it."""
+    changes: tuple[Change, ...] = ()
+    """What the head says otherwise, as `change.compare_gates` found it; what weakens the gate is red."""
     approval: str = ""
     """Commit for which a person accepted what the head loosens: its rules judge alone then. Empty without approval."""
 
@@ -246,11 +244,12 @@ class Against:
             return [gate_row("weakening", GATE_FILE, _NO_GATE, Location(GATE_FILE), note="base-without-gate", **said)]
         return [
             gate_row("weakening", item.subject, item.message, item.location, note=_note(item), **said)
-            for item in self.change.weakenings
+            for item in self.change.changes
+            if item.weakens
         ]
 
 
-def _note(item: Weakening) -> str:
+def _note(item: Change) -> str:
     return item.kind if item.side == "head" else f"{item.kind}: the place is in the base's file"
 
 

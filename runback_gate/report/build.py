@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from runback_gate.cel.engine import Engine
+from runback_gate.change.model import Change
 from runback_gate.dataset.document import Dataset
-from runback_gate.gate.changes import gate_changes
 from runback_gate.gate.plan import Plan
 from runback_gate.gate.run import Result
 from runback_gate.gate.verdict import gate_verdict
@@ -43,8 +43,8 @@ class Context:
     base: Revision | None = None
     base_plan: Plan | None = None
     """What the base gates; None when it has no gate."""
-    head_plan: Plan | None = None
-    """What the head gates as a whole, where a part of it is judged."""
+    changes: tuple[Change, ...] = ()
+    """What the head's gate says otherwise, as a whole, also where a part of it is judged."""
     head: Revision | None = None
     shard: tuple[int, int] = (1, 1)
     notices: tuple[Notice, ...] = ()
@@ -98,7 +98,7 @@ def build_report(
         effects=result.effects,
         answers=answers,
         requests=requests,
-        changes=gate_changes(context.base_plan, context.head_plan or plan) if context.base_plan else (),
+        changes=context.changes,
     )
 
 

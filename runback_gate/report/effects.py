@@ -12,8 +12,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from runback_gate.analysis.effect import KINDS, Flip, Kind, PolicyEffect
-from runback_gate.change.policies import Change
+from runback_gate.analysis.effect import KINDS, FieldChange, Flip, Kind, PolicyEffect
 from runback_gate.documents import cut
 from runback_gate.plural import many
 from runback_gate.report.model import Report
@@ -145,7 +144,7 @@ def _changes(effect: PolicyEffect, place: Place) -> Iterator[tuple[str, str]]:
         yield f"{_worded(change)}{direction}", place(change.side, change.path, change.line)
 
 
-def _worded(change: Change) -> str:
+def _worded(change: FieldChange) -> str:
     if not change.base and not change.head:
         return change.what
     return f"{change.what} {change.base or '(none)'} → {change.head or '(removed)'}"

@@ -19,7 +19,7 @@ import orjson
 
 from runback_gate.analysis.effect import PolicyEffect
 from runback_gate.canonical import digest_bytes, parse_json
-from runback_gate.change.gate_change import GateChange
+from runback_gate.change.model import Change
 from runback_gate.errors import InputError, Location
 from runback_gate.gate.verdict import Row, Verdict, gate_verdict
 from runback_gate.replay.spend import Spend
@@ -220,7 +220,7 @@ class Report:
     """Whole answers of the rows that do not pass, then and now, by digest."""
     requests: tuple[Body, ...] = ()
     """Whole requests of these rows: prompt, conversation, tools, parameters."""
-    changes: tuple[GateChange, ...] = ()
+    changes: tuple[Change, ...] = ()
     """What the head's gate says differently from the base's; what loosens first."""
     proofs: tuple[Proof, ...] = ()
     """What was proved of changed rules."""

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, assert_never
 
-from runback_gate.change.gate_change import GateChange
+from runback_gate.change.model import Change
 from runback_gate.gate.verdict import Row, Verdict
 from runback_gate.plural import many, plural
 from runback_gate.policy.evaluate import Finding
@@ -83,13 +83,13 @@ def next_step(report: Report) -> str:
     return "ask the models with --live, or name known answers with --cache FOLDER"
 
 
-def change_line(change: GateChange) -> str:
+def change_line(change: Change) -> str:
     """`unknown: params-changed refunds: 100 → 500`."""
     values = " → ".join((change.before or "nothing", change.after or "nothing"))
     return f"{change.direction}: {change.kind} {change.subject}: {values}"
 
 
-def decided_changes(report: Report) -> tuple[GateChange, ...]:
+def decided_changes(report: Report) -> tuple[Change, ...]:
     """What changed in what the gate asks; the files that merely differ are left to `changed`."""
     return tuple(change for change in report.changes if change.direction != "neutral")
 

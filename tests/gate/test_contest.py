@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from runback_gate.canonical import digest
 from runback_gate.cel.cpp_engine import CppEngine
+from runback_gate.change.gates import find_weakenings
 from runback_gate.gate.contest import Base, _config
 from runback_gate.gate.plan import load_plan
 from runback_gate.gate.run import Result, run_gate
 from runback_gate.gate.verdict import Row, Verdict, gate_verdict
-from runback_gate.gate.weakening import find_weakenings
 from runback_gate.replay.evidence import Evidence
 from runback_gate.step import Response, Step, to_json
 from runback_gate.testing import (

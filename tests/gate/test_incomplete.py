@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from runback_gate.cel.cpp_engine import CppEngine
+from runback_gate.change.gates import find_weakenings
 from runback_gate.gate.plan import load_plan
 from runback_gate.gate.run import run_gate
 from runback_gate.gate.verdict import Row, unallowed
-from runback_gate.gate.weakening import find_weakenings
 from runback_gate.step import Part, Response
 from runback_gate.testing import (
     AGENT,

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from runback_gate.cel.cpp_engine import CppEngine
+from runback_gate.change.gates import find_weakenings
 from runback_gate.gate.contest import Base
 from runback_gate.gate.run import run_gate
 from runback_gate.gate.verdict import Row, Verdict, gate_verdict
-from runback_gate.gate.weakening import find_weakenings
 from runback_gate.testing import Answers, in_turn
-from tests.gate.test_weakening import ROOT, WAYS, Way, line_of, pair
+from tests.change.test_weakening import ROOT, WAYS, Way, line_of, pair
 
 ENGINE = CppEngine()
 COMMIT = "9" * 40

@@ -8,8 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from runback_gate.analysis.effect import Flip, PolicyEffect, ValidationEffect
-from runback_gate.change.policies import Change
+from runback_gate.analysis.effect import FieldChange, Flip, PolicyEffect, ValidationEffect
 from runback_gate.report.effects import as_markdown, as_text, summary
 from tests.report.conftest import PAYLOADS
 
@@ -26,14 +25,14 @@ FLIP = Flip(
     why="amount <= limit: 250 <= 100 false → 250 <= 500 true",
     answer="issue_refund(amount: 250)",
 )
-LIMIT = Change("params.limit", "100", "500", "", "head", "policies/refunds.yaml", 9)
+LIMIT = FieldChange("params.limit", "100", "500", "", "head", "policies/refunds.yaml", 9)
 LOOSER = PolicyEffect(
     policy="refunds",
     word="looser",
     changes=(
         LIMIT,
-        Change("validationActions", "Deny", "Warn", "looser", "head", "policies/refunds.yaml", 4),
-        Change("validation refunds.once", "1 < 2", "", "looser", "base", "policies/refunds.yaml", 30),
+        FieldChange("validationActions", "Deny", "Warn", "looser", "head", "policies/refunds.yaml", 4),
+        FieldChange("validation refunds.once", "1 < 2", "", "looser", "base", "policies/refunds.yaml", 30),
     ),
     validations=(
         ValidationEffect(
@@ -122,7 +121,7 @@ def test_hostile_text(payload: str) -> None:
     """Whatever a file or a model holds ends no line, opens no markup and steers no terminal."""
     flip = dataclasses.replace(FLIP, run=payload, validation=payload, why=payload, answer=payload)
     rule = ValidationEffect(payload, "kept", (("newly permitted", 1),), 0, (flip,))
-    change = Change(payload, payload, payload, "", "head", payload, 1)
+    change = FieldChange(payload, payload, payload, "", "head", payload, 1)
     effect = dataclasses.replace(LOOSER, policy=payload, changes=(change,), validations=(rule,))
     tame = dataclasses.replace(flip, run="r", validation="r", why="w", answer="a")
     plain = dataclasses.replace(

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runback_gate.cel.cpp_engine import CppEngine
+from runback_gate.change.gates import compare_gates
 from runback_gate.errors import InputError
 from runback_gate.gate.contest import Base
 from runback_gate.gate.plan import load_plan
 from runback_gate.gate.run import run_gate
-from runback_gate.gate.weakening import find_weakenings
 from runback_gate.report.build import Context, build_report
 from runback_gate.report.merge import merge
 from runback_gate.report.model import Report, Revision, read_report, write_report
@@ -53,9 +53,11 @@ def judged(root: Path, shard: tuple[int, int] = (1, 1), *, base: Path | None = N
     """The report of one part, or of the whole."""
     plan = load_plan(root, day=DAY)
     theirs = load_plan(base, day=DAY) if base else None
-    change = Base(theirs, find_weakenings(theirs, plan)) if theirs else None
+    change = Base(theirs, compare_gates(theirs, plan)) if theirs else None
     result = run_gate(plan, ENGINE, in_turn(Answers()), base=change, shard=shard)
-    context = Context(base=Revision("main") if base else None, base_plan=theirs, shard=shard)
+    context = Context(
+        base=Revision("main") if base else None, base_plan=theirs, changes=change.changes if change else (), shard=shard
+    )
     return build_report(plan, result, ENGINE, version="1.2.3", context=context)
 
 

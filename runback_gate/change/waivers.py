@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice, product
 
+from runback_gate.change.model import MOST, Change, Files, change, listed, loosened
+from runback_gate.change.sides import WaiverSide
 from runback_gate.documents import Pointer
-from runback_gate.gate.waivers import Waiver
-from runback_gate.gate.weakening.model import MOST, Files, Weakening, change, listed
 
 
-def weaker_waivers(base: Sequence[Waiver], head: Sequence[Waiver]) -> Iterator[Weakening]:
+def weaker_waivers(base: Sequence[WaiverSide], head: Sequence[WaiverSide]) -> Iterator[Change]:
     """Waivers of the head that are new, name more, or last longer."""
     allowed: dict[tuple[str, str], str] = {}
     for waiver in base:
@@ -33,10 +33,14 @@ def weaker_waivers(base: Sequence[Waiver], head: Sequence[Waiver]) -> Iterator[W
             yield from _weaker(known.get(waiver.name), waiver, more, until)
 
 
-def _weaker(old: Waiver | None, new: Waiver, more: list[tuple[str, str]], until: str | None) -> Iterator[Weakening]:
+def _weaker(
+    old: WaiverSide | None, new: WaiverSide, more: list[tuple[str, str]], until: str | None
+) -> Iterator[Change]:
     if old is None:
         message = f"a breach is accepted: {listed(new.rules)} in {listed(new.cases)} until {new.expires}"
-        yield Weakening("waiver-added", new.name, message, new.document.key_mark(("metadata", "name")), "head")
+        place = new.document.key_mark(("metadata", "name"))
+        until = f"{listed(new.rules)} until {new.expires}"
+        yield Change("waiver-added", loosened("waiver-added"), new.name, "", until, place, "head", message=message)
         return
     files = Files(old.document, new.document)
     if more:
@@ -45,7 +49,7 @@ def _weaker(old: Waiver | None, new: Waiver, more: list[tuple[str, str]], until:
         if rule not in old.rules:
             pointer = ("spec", "policies", new.rules.index(rule))
         breaches = listed([f"{rule} in {case}" for rule, case in more])
-        yield files.weakening("waiver-broadened", new.name, f"more breaches are accepted: {breaches}", pointer)
+        yield files.loosened("waiver-broadened", new.name, f"more breaches are accepted: {breaches}", pointer)
     if until is not None:
         message = f"a breach is accepted for longer: expires {change(until, new.expires)}"
-        yield files.weakening("waiver-extended", new.name, message, ("spec", "expires"))
+        yield files.loosened("waiver-extended", new.name, message, ("spec", "expires"))

@@ -1,9 +1,9 @@
-"""A loosened rule of the gate as a value, with the place that shows it.
+"""One difference between two gates: what it does to what the gate asks, where it stands, and what stood there before.
 
-In: two files, that of the base and that of the head, and the field that differs. Out: `Weakening`.
+In: two files, that of the base and that of the head, and the field that differs. Out: `Change`.
 
     files = Files(base.document, head.document)
-    files.weakening("action-lowered", "refunds", "…: validationActions Deny → Warn", ("spec", "validationActions"))
+    files.loosened("action-lowered", "refunds", "…: validationActions Deny → Warn", ("spec", "validationActions"))
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from pathlib import PurePosixPath
 from posixpath import commonprefix
 from typing import Any, Literal, get_args
 
+from runback_gate.change.sides import ConfigSide
 from runback_gate.documents import Document, Pointer
 from runback_gate.errors import Location
-from runback_gate.gate.config import Gate
 
 Kind = Literal[
     "policy-removed",
@@ -74,6 +74,8 @@ UNKNOWN: frozenset[Kind] = frozenset(
     )
 )
 """Those of which a text alone does not tell the direction."""
+Direction = Literal["looser", "stricter", "neutral", "unknown"]
+"""`unknown`: no comparison of two texts can tell; the record or a proof may."""
 Group = Literal["agents", "datasets", "policies"]
 Side = Literal["base", "head"]
 
@@ -85,30 +87,62 @@ MOST = 8
 
 _SHOWN = 60
 _CONTEXT = 20
+_OPPOSITE = {
+    "removed": "added",
+    "added": "removed",
+    "lowered": "raised",
+    "raised": "lowered",
+    "narrowed": "widened",
+    "widened": "narrowed",
+    "broadened": "narrowed",
+    "extended": "shortened",
+    "ignore": "fail",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Weakening:
-    """One way in which the head's gate asks less than the base's."""
+class Change:
+    """Something that two gates say differently."""
 
-    kind: Kind
+    kind: str
+    """One of `KINDS`; the opposite for what tightens (`check-added`); `changed` for what asks for no less or more."""
+    direction: Direction
     subject: str
-    """What was loosened: `refunds.limit`, `refunds/disputed-charge-escalates`, `messages`."""
-    message: str
-    """One sentence with the old and the new value. Holds text that the head's author wrote."""
+    """`refunds.limit`, `refunds/disputed-charge-escalates`, `agents/support.md`."""
+    before: str
+    """What stood there, cut where it is long; empty for nothing. Holds text of the base's author."""
+    after: str
+    """What stands there now, likewise. Holds text of the head's author."""
     location: Location
-    """Where it stands: in the head's file, or in the base's where the head has nothing that could be pointed at."""
+    """In the head's file, or in the base's where the head has nothing that could be pointed at."""
     side: Side
     """Whose file `location` means."""
-    before: str = ""
-    """What stood there on the base, cut where it is long; empty for nothing."""
-    after: str = ""
-    """What stands there on the head."""
+    field: str = ""
+    """Of a policy: `params.limit`, `validationActions`, `refunds.limit expression`; empty elsewhere."""
+    message: str = ""
+    """Of what loosens or may: one sentence with the old and the new value. Holds text of both authors."""
 
     @property
-    def direction(self) -> Literal["looser", "unknown"]:
-        """`unknown` where a comparison of two texts cannot tell what the difference lets through."""
-        return "unknown" if self.kind in UNKNOWN else "looser"
+    def weakens(self) -> bool:
+        """Whether the head asks for less than the base, or may."""
+        return self.direction in ("looser", "unknown")
+
+
+def loosened(kind: Kind) -> Direction:
+    """What a way of loosening comes to."""
+    return "unknown" if kind in UNKNOWN else "looser"
+
+
+def opposite(kind: str) -> str:
+    """The name of a change, read from the other side: `check-removed` is `check-added`."""
+    start, _, last = kind.rpartition("-")
+    return f"{start}-{_OPPOSITE.get(last, last)}"
+
+
+def tightened(item: Change) -> Change:
+    """What loosens the base against the head is what the head adds: before and after change places."""
+    side: Side = "base" if item.side == "head" else "head"
+    return Change(opposite(item.kind), "stricter", item.subject, item.after, item.before, item.location, side)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,24 +152,24 @@ class Files:
     base: Document
     head: Document
 
-    def weakening(
-        self, kind: Kind, subject: str, message: str, pointer: Pointer, was: Pointer | None = None
-    ) -> Weakening:
-        """A weakening at `pointer` in the head's file; at `was`, or the same pointer, in the base's if it is gone."""
+    def loosened(self, kind: Kind, subject: str, message: str, pointer: Pointer, was: Pointer | None = None) -> Change:
+        """Loosened at `pointer` in the head's file; at `was`, or the same pointer, in the base's if it is gone."""
         if holds(self.head, pointer):
             before, after = value_at(self.base, pointer if was is None else was), value_at(self.head, pointer)
-            return Weakening(kind, subject, message, self.head.key_mark(pointer), "head", before, after)
+            place = self.head.key_mark(pointer)
+            return Change(kind, loosened(kind), subject, before, after, place, "head", message=message)
         return removed(kind, subject, message, self.base, pointer if was is None else was)
 
 
-def removed(kind: Kind, subject: str, message: str, base: Document, pointer: Pointer) -> Weakening:
-    """A weakening by taking away what stood at `pointer` in the base's file."""
-    return Weakening(kind, subject, message, base.key_mark(pointer), "base", value_at(base, pointer))
+def removed(kind: Kind, subject: str, message: str, base: Document, pointer: Pointer) -> Change:
+    """What is loosened by taking away what stood at `pointer` in the base's file."""
+    before, place = value_at(base, pointer), base.key_mark(pointer)
+    return Change(kind, loosened(kind), subject, before, "", place, "base", message=message)
 
 
 def unlisted(
-    kind: Kind, subject: str, message: str, group: Group, base: Document, gates: tuple[Gate, Gate]
-) -> Weakening:
+    kind: Kind, subject: str, message: str, group: Group, base: Document, gates: tuple[ConfigSide, ConfigSide]
+) -> Change:
     """A file of the base that the head's gate does not read: the list in its config if that is why, else the file.
 
     `gates` are the base's and the head's.
@@ -146,7 +180,7 @@ def unlisted(
         return removed(kind, subject, message, base, ("metadata", "name"))
     said = change(listed(getattr(gates[0], group)), listed(patterns))
     message += f", {base.path} is outside of spec.{group}: {said}"
-    return config.weakening(kind, subject, message, ("spec", group))
+    return config.loosened(kind, subject, message, ("spec", group))
 
 
 def value_at(document: Document, pointer: Pointer) -> str:

@@ -14,14 +14,10 @@ from typing import Any, NamedTuple
 
 from runback_gate.cel.tokens import tokenize
 from runback_gate.cel.words import words
-from runback_gate.dataset.document import Case, Dataset, Trials
-from runback_gate.documents import Pointer
-from runback_gate.errors import ExpressionError
-from runback_gate.gate.plan import Plan
-from runback_gate.gate.weakening.model import (
+from runback_gate.change.model import (
     UNSET,
+    Change,
     Files,
-    Weakening,
     brief,
     change,
     differences,
@@ -31,7 +27,11 @@ from runback_gate.gate.weakening.model import (
     same,
     unlisted,
 )
-from runback_gate.gate.weakening.settings import weaker_trials, wider_allow
+from runback_gate.change.settings import weaker_trials, wider_allow
+from runback_gate.change.sides import GateSide
+from runback_gate.dataset.document import Case, Dataset, Trials
+from runback_gate.documents import Pointer
+from runback_gate.errors import ExpressionError
 
 _AGENT_FIELDS = ("model", "parameters", "system", "tools")
 _BOUNDS = ("maxTokens", "maxLatencyMs", "maxCostUsd")
@@ -64,7 +64,7 @@ class _Place(NamedTuple):
         ]
 
 
-def weaker_agents(base: Plan, head: Plan) -> Iterator[Weakening]:
+def weaker_agents(base: GateSide, head: GateSide) -> Iterator[Change]:
     """Agents that are gated no more or in less, and labels that a rule may read."""
     agents = {agent.name: agent for agent in head.agents}
     for agent in base.agents:
@@ -85,10 +85,10 @@ def weaker_agents(base: Plan, head: Plan) -> Iterator[Weakening]:
         if labels and _reads(base, "agent"):
             for path, old, new in labels:
                 message = f"a rule reads the agent, which says otherwise now: labels.{path[0]} {change(old, new)}"
-                yield files.weakening("labels-changed", agent.name, message, ("metadata", "labels", *path))
+                yield files.loosened("labels-changed", agent.name, message, ("metadata", "labels", *path))
 
 
-def weaker_datasets(base: Plan, head: Plan) -> Iterator[Weakening]:
+def weaker_datasets(base: GateSide, head: GateSide) -> Iterator[Change]:
     """Datasets, cases and checks of the base that the head lacks or has otherwise."""
     datasets = {dataset.name: dataset for dataset in head.datasets}
     for dataset in base.datasets:
@@ -101,11 +101,11 @@ def weaker_datasets(base: Plan, head: Plan) -> Iterator[Weakening]:
             yield from _weaker_dataset(base, head, dataset, now)
 
 
-def _weaker_dataset(base: Plan, head: Plan, then: Dataset, now: Dataset) -> Iterator[Weakening]:
+def _weaker_dataset(base: GateSide, head: GateSide, then: Dataset, now: Dataset) -> Iterator[Change]:
     files = Files(then.document, now.document)
     if then.agent != now.agent:
         message = f"the cases judge another agent: agent {change(then.agent, now.agent)}"
-        yield files.weakening("dataset-agent-changed", then.name, message, ("metadata", "agent"))
+        yield files.loosened("dataset-agent-changed", then.name, message, ("metadata", "agent"))
     floors = then.trials or base.gate.trials, now.trials or head.gate.trials
     # Where neither says it, the gate's own trials are what changed.
     if then.trials or now.trials:
@@ -140,19 +140,19 @@ def _places(dataset: Dataset) -> Iterator[_Place]:
 
 def _weaker_case(
     files: Files, subject: str, then: _Place, now: _Place, floors: tuple[Trials, Trials]
-) -> Iterator[Weakening]:
+) -> Iterator[Change]:
     if then.case.step != now.case.step:
         message = f"another recorded step is judged: step {change(then.case.step or UNSET, now.case.step or UNSET)}"
-        yield files.weakening("recording-changed", subject, message, (*now.pointer, "step"), (*then.pointer, "step"))
+        yield files.loosened("recording-changed", subject, message, (*now.pointer, "step"), (*then.pointer, "step"))
     elif not same(then.case.messages, now.case.messages):
         message = f"another conversation is judged: messages {change(then.case.messages, now.case.messages)}"
-        yield files.weakening("messages-changed", subject, message, (*now.pointer, "messages"))
+        yield files.loosened("messages-changed", subject, message, (*now.pointer, "messages"))
     if "trials" in then.spec or "trials" in now.spec:
         asked = then.case.trials or floors[0], now.case.trials or floors[1]
         yield from weaker_trials(files, subject, asked, (*now.pointer, "trials"), (*then.pointer, "trials"))
     if _asks_for_length(now) and not (_asks_for_length(then) or "length" in then.case.allow):
         message = "an answer that is cut off may pass: a check asks for finishReason length"
-        yield files.weakening("allow-widened", subject, message, (*now.pointer, "checks"))
+        yield files.loosened("allow-widened", subject, message, (*now.pointer, "checks"))
     yield from _weaker_checks(files, subject, then, now)
 
 
@@ -160,7 +160,7 @@ def _asks_for_length(place: _Place) -> bool:
     return any(check.written.get("finishReason") == "length" for check in place.checks)
 
 
-def _weaker_checks(files: Files, subject: str, then: _Place, now: _Place) -> Iterator[Weakening]:
+def _weaker_checks(files: Files, subject: str, then: _Place, now: _Place) -> Iterator[Change]:
     """Each check of the base must be among those of the head; what is left over of one kind is the changed one."""
     known, asked = ({said for check in each.checks for said in _demand(check)} for each in (then, now))
     fresh = [check for check in now.checks if known.isdisjoint(_demand(check))]
@@ -174,7 +174,7 @@ def _weaker_checks(files: Files, subject: str, then: _Place, now: _Place) -> Ite
         else:
             fresh.remove(twin)
             message = f"the check is another: {change(check.written, twin.written)}"
-            yield files.weakening("check-changed", subject, message, twin.pointer)
+            yield files.loosened("check-changed", subject, message, twin.pointer)
 
 
 def _demand(check: _Check) -> tuple[object, ...]:
@@ -190,7 +190,7 @@ def _tighter(old: _Check, new: _Check) -> bool:
     return Decimal(new.written[new.kind]) <= Decimal(old.written[old.kind])
 
 
-def _weaker_tags(base: Plan, files: Files, subject: str, place: _Place, now: _Place) -> Iterator[Weakening]:
+def _weaker_tags(base: GateSide, files: Files, subject: str, place: _Place, now: _Place) -> Iterator[Change]:
     then = place.case
     if then.tags == now.case.tags:
         return
@@ -203,13 +203,13 @@ def _weaker_tags(base: Plan, files: Files, subject: str, place: _Place, now: _Pl
     ]
     if freed:
         message = f"{listed(freed)} no longer concerns the case: tags {said}"
-        yield files.weakening("tags-removed", subject, message, pointer, was)
+        yield files.loosened("tags-removed", subject, message, pointer, was)
     elif _reads(base, "case"):
         message = f"a rule reads the case, which says otherwise now: tags {said}"
-        yield files.weakening("tags-changed", subject, message, pointer, was)
+        yield files.loosened("tags-changed", subject, message, pointer, was)
 
 
-def _reads(plan: Plan, root: str) -> bool:
+def _reads(plan: GateSide, root: str) -> bool:
     """Whether an expression of the gate names one of the values that expressions see."""
     sources = [check.expression for dataset in plan.datasets for case in dataset.cases for check in case.checks]
     for policy in plan.policies:

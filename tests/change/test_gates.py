@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from runback_gate.gate.changes import gate_changes
+from runback_gate.change.gates import compare_gates, find_weakenings
+from runback_gate.change.matches import match_policies
 from runback_gate.gate.plan import load_plan
-from runback_gate.gate.weakening import find_weakenings
 from runback_gate.testing import REFUNDS, sample_case, sample_step, write_gate
-from tests.gate.test_weakening import WAYS, Way, pair
+from tests.change.test_weakening import WAYS, Way, pair
 
 DAY = "2026-06-01"
 
@@ -19,12 +19,20 @@ DAY = "2026-06-01"
 def test_every_weakening_is_listed(tmp_path: Path, way: Way) -> None:
     """Whatever is red is in the list, as looser or unknown, and the change back is never called looser alone."""
     base, head = pair(tmp_path, way.given, way.edits)
-    there = [item for item in gate_changes(base, head) if item.direction in ("looser", "unknown")]
-    assert [(item.kind, item.subject) for item in find_weakenings(base, head)] == [
-        (item.kind, item.subject) for item in there[: len(find_weakenings(base, head))]
-    ]
-    back = gate_changes(head, base)
+    listed = compare_gates(base, head)
+    assert find_weakenings(base, head) == tuple(item for item in listed if item.direction in ("looser", "unknown"))
+    assert all(item.message for item in listed if item.weakens)
+    back = compare_gates(head, base)
     assert {item.direction for item in back} & {"stricter", "unknown"}
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.what[:40])
+def test_the_review_of_policies_says_the_same(tmp_path: Path, way: Way) -> None:
+    """What the review says of a policy's fields is what the gate's list says of them."""
+    base, head = pair(tmp_path, way.given, way.edits)
+    listed = set(compare_gates(base, head))
+    for match in match_policies(base.policies, head.policies):
+        assert listed.issuperset(match.changes())
 
 
 def test_values_stand_beside_each_other(tmp_path: Path) -> None:
@@ -35,9 +43,9 @@ def test_values_stand_beside_each_other(tmp_path: Path) -> None:
     listed = [sample_case("c", step, {"noError": True}, {"contains": "Hi"})]
     write_gate(tmp_path / "head", listed, policies={"refunds": loose})
     base, head = (load_plan(tmp_path / name, day=DAY) for name in ("base", "head"))
-    found = [(item.kind, item.direction, item.before, item.after) for item in gate_changes(base, head)]
+    found = [(item.kind, item.direction, item.before, item.after) for item in compare_gates(base, head)]
     assert found == [
         ("params-changed", "unknown", "100", "500"),
         ("check-added", "stricter", "", '{"contains": "Hi"}'),
     ]
-    assert gate_changes(base, base) == ()
+    assert compare_gates(base, base) == ()

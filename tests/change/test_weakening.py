@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from runback_gate.change.gates import find_weakenings
+from runback_gate.change.model import KINDS, Change, Kind
 from runback_gate.gate.plan import Plan, load_plan
-from runback_gate.gate.weakening import KINDS, Kind, Weakening, find_weakenings
 
 ROOT = Path(__file__).parents[2]
 DAY = "2026-06-01"
@@ -788,5 +789,5 @@ HARMLESS: dict[str, tuple[tuple[Edit, ...], tuple[Edit, ...]]] = {
 def test_what_does_not_loosen_the_gate(tmp_path: Path, what: str) -> None:
     """Additions, another layout, other names and other words for people are no weakening."""
     edits, given = HARMLESS[what]
-    found: tuple[Weakening, ...] = find_weakenings(*pair(tmp_path, given, edits))
+    found: tuple[Change, ...] = find_weakenings(*pair(tmp_path, given, edits))
     assert found == ()

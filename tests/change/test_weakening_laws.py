@@ -14,14 +14,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runback_gate.change.gates import find_weakenings
+from runback_gate.change.model import UNSET, Change, brief, change, differences, listed
+from runback_gate.change.policies import changed_policies
+from runback_gate.change.settings import weaker_settings
 from runback_gate.documents import parse_document
 from runback_gate.errors import InputError
+from runback_gate.gate.approval import approved, refusal
 from runback_gate.gate.config import load_gate
 from runback_gate.gate.plan import Plan, load_plan
-from runback_gate.gate.weakening import approved, find_weakenings, refusal
-from runback_gate.gate.weakening.model import UNSET, brief, change, differences, listed
-from runback_gate.gate.weakening.rules import weaker_rules
-from runback_gate.gate.weakening.settings import weaker_settings
 from runback_gate.name_pattern import covers
 from runback_gate.testing import REFUNDS, sample_case, sample_step, write_document, write_gate
 
@@ -144,6 +145,11 @@ def policies(root: Path, base: dict[str, Any], head: dict[str, Any]) -> tuple[Pl
     return load_plan(root / "base", day=DAY), load_plan(root / "head", day=DAY)
 
 
+def loosened_policies(base: Plan, head: Plan) -> list[Change]:
+    """What is loosened, or may be, in the policies of a gate."""
+    return [item for item in changed_policies(base, head) if item.weakens]
+
+
 def rule(source: str) -> dict[str, Any]:
     """A `validations` field of one rule."""
     return {"validations": [{"id": "r", "expression": source}]}
@@ -204,14 +210,14 @@ def test_what_an_expression_is_made_of(
     tmp_path: Path, base: dict[str, Any], head: dict[str, Any], kinds: list[str]
 ) -> None:
     """A rule that reads the same says something else once its params or variables do, in whatever way it names them."""
-    assert [item.kind for item in weaker_rules(*policies(tmp_path, base, head))] == kinds
+    assert [item.kind for item in loosened_policies(*policies(tmp_path, base, head))] == kinds
 
 
 def test_conditions_follow_their_params(tmp_path: Path) -> None:
     """A match condition that reads the same lets other answers out when its param changes."""
     condition = {"matchConditions": [{"name": "large", "expression": "size(history) > params.from"}], **rule("true")}
     plans = policies(tmp_path, {**condition, "params": {"from": 1}}, {**condition, "params": {"from": 9}})
-    (found,) = weaker_rules(*plans)
+    (found,) = loosened_policies(*plans)
     assert (found.kind, found.message) == ("params-changed", "a value in a rule is another: params.from 1 → 9")
 
 
@@ -225,7 +231,7 @@ def test_very_many_conditions_are_compared_as_written(tmp_path: Path) -> None:
         base = {**one, "matchConditions": [*conditions, before[0]]}
         head = {**other, "matchConditions": [*conditions, before[1]]}
         folder = tmp_path / str(len(conditions))
-        assert [item.kind for item in weaker_rules(*policies(folder, base, head))] == kinds
+        assert [item.kind for item in loosened_policies(*policies(folder, base, head))] == kinds
 
 
 @pytest.mark.parametrize(
@@ -299,7 +305,7 @@ def test_why_a_file_is_gone(tmp_path: Path, patterns: list[str], side: str) -> N
     write_document(tmp_path / "head", "runback.yaml", "Gate", "sample", {"policies": list(names)})
     document = parse_document((tmp_path / "head/runback.yaml").read_bytes(), "runback.yaml")
     gate = dataclasses.replace(head.gate, policies=names, document=document)
-    (found,) = weaker_rules(base, dataclasses.replace(head, gate=gate, policies=()))
+    (found,) = loosened_policies(base, dataclasses.replace(head, gate=gate, policies=()))
     assert (found.kind, found.side) == ("policy-removed", side)
     assert found.location.path == ("runback.yaml" if side == "head" else "policies/refunds.yaml")
 

@@ -1,0 +1,132 @@
+"""Which fields of a policy ask for less than they did, or may.
+
+In: a policy that is held against, and one that is held against it. Out: a `Loosening` for each such field. Read from
+base to head it finds what loosens, from head to base what tightens.
+
+    tuple(loosenings(base, head))       # (Loosening("params-changed", ("params", "limit"), "refunds", "…"),)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from runback_gate.cel.inline import inline
+from runback_gate.cel.words import Words, words
+from runback_gate.change.model import UNSET, Kind, brief, change, differences, json_text, listed
+from runback_gate.errors import ExpressionError
+from runback_gate.name_pattern import covers
+from runback_gate.policy.document import ACTIONS, Expression, Policy
+
+Key = tuple[str, ...]
+"""Which field: `("params", "limit")`, `("validations", "refunds.limit", "expression")`."""
+
+_MANY = 64
+
+
+class Loosening(NamedTuple):
+    """A field that asks for less, or may."""
+
+    kind: Kind
+    key: Key
+    subject: str
+    message: str
+    """One sentence with both values."""
+
+
+class _Texts(NamedTuple):
+    """What the expressions of a policy are made of."""
+
+    params: Mapping[str, Any]
+    variables: Mapping[str, str]
+
+    def words(self, source: str) -> Words:
+        """An expression with params and variables put in; where that fails, everything it could have been made of."""
+        try:
+            # Sorted, because a map that is put in whole means the same in any order.
+            return words(inline(source, json.loads(json_text(self.params)), self.variables, flat=True).text)
+        except ExpressionError:
+            return (("malformed", source), ("params", json_text(self.params)), *self.variables.items())
+
+
+def loosenings(base: Policy, head: Policy) -> Iterator[Loosening]:
+    """What the head asks for less, or may; rules that only one of them has are left out."""
+    name = base.name
+    if ACTIONS.index(head.action) > ACTIONS.index(base.action):
+        message = f"a breach does less: validationActions {change(base.action, head.action)}"
+        yield Loosening("action-lowered", ("validationActions",), name, message)
+    # What only warns is not stopped by an error either way.
+    if head.ignore_errors and not base.ignore_errors and "Deny" in (base.action, head.action):
+        message = "a rule that cannot be evaluated only warns: failurePolicy Fail → Ignore"
+        yield Loosening("failure-policy-ignore", ("failurePolicy",), name, message)
+    if not all(any(covers(new, old) for new in head.agents or ("*",)) for old in base.agents or ("*",)):
+        said = change(listed(base.agents, "all"), listed(head.agents, "all"))
+        message = f"it concerns fewer agents: match.agents {said}"
+        yield Loosening("match-narrowed", ("match", "agents"), name, message)
+    if head.tags and not (base.tags and set(base.tags) <= set(head.tags)):
+        said = change(listed(base.tags, "all"), listed(head.tags, "all"))
+        message = f"it concerns fewer cases: match.tags {said}"
+        yield Loosening("match-narrowed", ("match", "tags"), name, message)
+    yield from _changed_text(base, head)
+
+
+def _changed_text(base: Policy, head: Policy) -> Iterator[Loosening]:
+    """What is put into expressions that stayed as written, then the expressions that did not."""
+    then, now = (_Texts(item.params, {each.name: each.source for each in item.variables}) for item in (base, head))
+    rules = {rule.id: rule.expression for rule in head.validations}
+    pairs: list[tuple[Key, Expression, Expression]] = [
+        (("validations", rule.id, "expression"), rule.expression, rules[rule.id])
+        for rule in base.validations
+        if rule.id in rules
+    ]
+    conditions = {words(item.source): item for item in head.conditions}
+    for item in base.conditions:
+        twin = conditions.get(words(item.source))
+        if twin is not None:
+            pairs.append((("matchConditions", twin.name), item, twin))
+    changed = [pair for pair in pairs if then.words(pair[1].source) != now.words(pair[2].source)]
+    kept = [old.source for _, old, new in changed if words(old.source) == words(new.source)]
+    causes = tuple(_changed_ingredients(base.name, then, now, kept)) if kept else ()
+    yield from causes
+    yield from _changed_conditions(base, head, then, now)
+    for key, old, new in changed:
+        if not causes or words(old.source) != words(new.source):
+            message = f"the expression is another: {change(old.source, new.source)}"
+            yield Loosening("expression-changed", key, new.name, message)
+
+
+def _changed_ingredients(name: str, then: _Texts, now: _Texts, kept: list[str]) -> Iterator[Loosening]:
+    """Params and variables that differ, for rules that read as before and say something else.
+
+    Those that the rules name; all where they name none, since a rule may also use `params` as a whole.
+    """
+    sources = [*kept, *then.variables.values(), *now.variables.values()]
+    named = {word[1] for source in sources for word in words(source)}
+    params = tuple(differences(then.params, now.params))
+    for path, old, new in [item for item in params if item[0][0] in named] or params:
+        message = f"a value in a rule is another: params.{'.'.join(path)} {change(old, new)}"
+        yield Loosening("params-changed", ("params", *path), name, message)
+    for key, source in then.variables.items():
+        other = now.variables.get(key)
+        if key in named and (other is None or words(source) != words(other)):
+            message = f"what rules read is another: variables.{key} {change(source, UNSET if other is None else other)}"
+            yield Loosening("variable-changed", ("variables", key), name, message)
+
+
+def _changed_conditions(base: Policy, head: Policy, then: _Texts, now: _Texts) -> Iterator[Loosening]:
+    """All conditions must hold, so one more or another one may let a case out; one less lets more in."""
+    known = {then.words(item.source) for item in base.conditions} | {words(item.source) for item in base.conditions}
+    named: dict[str, Expression] = {item.name: item for item in base.conditions}
+    # To put variables into thousands of conditions takes minutes; as written they are told apart at once.
+    few = len(head.conditions) <= _MANY
+    for item in head.conditions:
+        if words(item.source) in known or (few and now.words(item.source) in known):
+            continue
+        key = ("matchConditions", item.name)
+        if item.name in named:
+            message = f"it concerns other answers: condition {change(named[item.name].source, item.source)}"
+            yield Loosening("match-condition-changed", key, base.name, message)
+        else:
+            message = f"it concerns fewer answers, only where {brief(item.source)}"
+            yield Loosening("match-condition-added", key, base.name, message)

@@ -1,0 +1,145 @@
+"""What of a gate is compared: the shape that a plan has, and that anything else may have.
+
+In: nothing. Out: protocols. The comparison stands below the gate and takes its documents as they are, by these shapes.
+
+    compare_gates(base: GateSide, head: GateSide)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Protocol
+
+from pydantic import BaseModel
+
+from runback_gate.agent import Agent
+from runback_gate.dataset.document import Dataset, Trials
+from runback_gate.documents import Document
+from runback_gate.policy.document import Policy
+
+
+class ProviderSide(Protocol):
+    """An endpoint that may be asked."""
+
+    @property
+    def api(self) -> str:
+        """How it is asked."""
+
+    @property
+    def baseUrl(self) -> str | None:  # noqa: N802
+        """Root of its API."""
+
+    @property
+    def models(self) -> Sequence[str]:
+        """Patterns of the models that may be asked."""
+
+    def model_dump(self, *, mode: str, exclude: set[str], exclude_none: bool) -> dict[str, Any]:
+        """Its fields."""
+
+
+class ConfigSide(Protocol):
+    """The gate config."""
+
+    @property
+    def path(self) -> str:
+        """Its file."""
+
+    @property
+    def digest(self) -> str:
+        """Of the bytes of its file."""
+
+    @property
+    def document(self) -> Document:
+        """It as it was read."""
+
+    @property
+    def agents(self) -> tuple[str, ...]:
+        """Patterns of the agent files; `datasets` and `policies` likewise."""
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Patterns."""
+
+    @property
+    def policies(self) -> tuple[str, ...]:
+        """Patterns."""
+
+    @property
+    def trials(self) -> Trials:
+        """k of n where nothing else says it."""
+
+    @property
+    def block(self) -> str:
+        """`regressions` or `all`."""
+
+    @property
+    def allow(self) -> Collection[str]:
+        """Incomplete answers that are judged all the same."""
+
+    @property
+    def budget(self) -> BaseModel:
+        """Limits by name: a number, or None for no limit."""
+
+    @property
+    def providers(self) -> Mapping[str, ProviderSide]:
+        """By name."""
+
+
+class WaiverSide(Protocol):
+    """A breach that is accepted for a time."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def path(self) -> str:
+        """Its file."""
+
+    @property
+    def digest(self) -> str:
+        """Of the bytes of its file."""
+
+    @property
+    def document(self) -> Document:
+        """It as it was read."""
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """Ids of rules."""
+
+    @property
+    def cases(self) -> tuple[str, ...]:
+        """Ids of cases."""
+
+    @property
+    def expires(self) -> str:
+        """Last day, YYYY-MM-DD."""
+
+
+class GateSide(Protocol):
+    """A gate as it was read."""
+
+    @property
+    def gate(self) -> ConfigSide:
+        """Its config."""
+
+    @property
+    def agents(self) -> Sequence[Agent]:
+        """In the order of the files, as all others."""
+
+    @property
+    def datasets(self) -> Sequence[Dataset]:
+        """With their cases."""
+
+    @property
+    def policies(self) -> Sequence[Policy]:
+        """With their rules."""
+
+    @property
+    def waivers(self) -> Sequence[WaiverSide]:
+        """In force or not."""
+
+    @property
+    def selection(self) -> tuple[str, ...]:
+        """Filters that left a part of it out."""
