@@ -44,7 +44,7 @@ def test_console_script() -> None:
 
 def test_commands() -> None:
     """These are the commands, in the order of `--help`."""
-    first = "init run merge render attest verify backtest record runs import dataset policy action".split()
+    first = "init run merge render attest verify backtest record serve runs import dataset policy action".split()
     assert list(COMMANDS) == [*first, "cache", "keys", "audit", "schema", "completion"]
 
 

@@ -99,7 +99,7 @@ def read_exchange(seen: Seen, place: RunPlace, redact: Redact) -> tuple[Step, di
         DocumentError: the body is not JSON, or has no canonical form.
         Exception: whatever the redactor raises.
     """
-    api, fields = _api(seen.url)
+    api, fields = _known(seen.url)
     raw = parse_json(seen.body, path="body", max_bytes=MAX_BODY)
     if not isinstance(raw, dict) or not any(field in raw for field in fields):
         return None
@@ -122,7 +122,12 @@ def read_exchange(seen: Seen, place: RunPlace, redact: Redact) -> tuple[Step, di
     return Step(place.agent, request, replace(response, latency_ms=seen.latency_ms), source), counts
 
 
-def _api(url: str) -> tuple[Api | None, tuple[str, ...]]:
+def api_of(url: str) -> Api | None:
+    """The API whose calls end so; None for one that `wire` does not know."""
+    return _known(url)[0] if is_model_call(url) else None
+
+
+def _known(url: str) -> tuple[Api | None, tuple[str, ...]]:
     path = urlsplit(url).path.rstrip("/")
     return next((api, fields) for ending, api, fields in _PATHS if path.endswith(ending))
 

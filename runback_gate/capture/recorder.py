@@ -165,7 +165,7 @@ class Recording:
         parent = before.id if before is not None else options.get("parent")
         run = Run(self.id, self.agent, (), plain_json(options["labels"] or {}), parent=parent, at=now())
         folder, lazy = Path(options["out"]).absolute(), "parent" in options
-        self._log = RunLog(run, folder, _redaction(options["redact"]), lazy=lazy)
+        self._log = RunLog(run, folder, redaction_at(options["redact"]), lazy=lazy)
         _active.append(self)
         _once()
         hooks.install(taker)
@@ -270,7 +270,8 @@ def _where(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}{place}"
 
 
-def _redaction(level: str | Redact) -> Redaction:
+def redaction_at(level: str | Redact) -> Redaction:
+    """What a level applies, `off`, `standard` or `strict`; a function stands for itself. For the writer thread."""
     if callable(level):
         return Redaction("standard", level)
     if level == "off":

@@ -38,14 +38,18 @@ class Sink:
 
     def put(self, log: RunLog, event: Event, size: int) -> None:
         """Hand an event to the writer; `size` is about the bytes that it holds."""
+        self.offer(lambda: log.take(event), size, lambda: log.drop(1, "the queue was full"))
+
+    def offer(self, job: Callable[[], Any], size: int, lost: Callable[[], Any]) -> None:
+        """Have the writer call `job`, which holds about so many bytes; or `lost`, when too many wait already."""
         with self._lock:
             full = self._waiting + size > self._limit
             if not full:
                 self._waiting += size
         if full:
-            self.call(lambda: log.drop(1, "the queue was full"))
+            self.call(lost)
         else:
-            self.call(lambda: log.take(event), size)
+            self.call(job, size)
 
     def call(self, job: Callable[[], Any], size: int = 0) -> None:
         """Have the writer call something, in turn."""

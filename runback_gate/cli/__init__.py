@@ -33,6 +33,7 @@ COMMANDS = {
     "verify": ("verify:verify", "Say whether a signed result is to be believed, and whether it passed."),
     "backtest": ("backtest:backtest", "Judge every recorded step of a folder of runs."),
     "record": ("record:record", "Run a Python program and record what its agent does."),
+    "serve": ("serve:serve", "Record agents of any language through one local port."),
     "runs": ("runs:runs", "List and show recorded runs."),
     "import": ("transcripts:import_", "Turn transcripts into runs."),
     "dataset": ("datasets:dataset", "Add, list and show cases."),

@@ -1,0 +1,140 @@
+"""The local server: starts, serves until it is told to end, and writes what is there.
+
+In: where to listen and what to do with what comes. Out: run files in a folder.
+
+    asyncio.run(serve(ServeOptions(Path("runs")), print, signalled))
+
+The event loop passes bytes on; the one writer thread of the process reads, redacts and writes them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from runback_gate.capture.exchange import Seen
+from runback_gate.capture.log import Redaction
+from runback_gate.capture.proxy import Claim, ProxyRuns
+from runback_gate.capture.recorder import redaction_at
+from runback_gate.capture.sink import sink
+from runback_gate.errors import InputError
+from runback_gate.replay.served_run import ServedRun
+from runback_gate.web.guard import HELD, MIN_TOKEN, Guard, guarded, is_loopback
+from runback_gate.web.pages import FOLDER, PAGES
+from runback_gate.web.proxy import PREFIX, PROVIDERS, Proxy
+
+PORT: Final = 4318
+"""That of OTLP over HTTP."""
+END_SECONDS: Final = 30.0
+"""How long the end waits for the writer."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """How to serve."""
+
+    folder: Path
+    host: str = "127.0.0.1"
+    port: int = PORT
+    """0 for any that is free."""
+    token: str | None = field(default=None, repr=False)
+    agent: str = "agent"
+    redact: str = "standard"
+    idle: float = 60.0
+    """Seconds without a call after which a run ends."""
+    providers: Mapping[str, str] = field(default_factory=dict)
+    """Base URLs by name, beside those that are known."""
+    served: ServedRun | None = None
+    """A run that answers in place of the providers; nothing is recorded then."""
+
+    def check(self) -> None:
+        """Refuse to listen where anybody could ask.
+
+        Raises:
+            InputError: beyond loopback without a token, or with a short one.
+        """
+        if not is_loopback(self.host) and self.token is None:
+            raise InputError(
+                f"{self.host} is reached from other machines",
+                hint="set RUNBACK_SERVE_TOKEN to a token, such as `openssl rand -hex 16`",
+            )
+        if self.token is not None and len(self.token) < MIN_TOKEN:
+            raise InputError(f"the token has fewer than {MIN_TOKEN} characters")
+
+
+def make_app(options: ServeOptions, runs: ProxyRuns) -> web.Application:
+    """The application."""
+
+    def take(seen: Seen, claim: Claim) -> None:
+        size = len(seen.body) + sum(map(len, seen.chunks))
+        sink().offer(lambda: runs.take(seen, claim), size, runs.drop)
+
+    app = web.Application(middlewares=[guarded(Guard(options.host, options.token))])
+    app[HELD], app[FOLDER] = {"bytes": 0}, options.folder
+    proxy = Proxy({**PROVIDERS, **options.providers}, take, options.served)
+
+    async def close(_app: web.Application) -> None:
+        await proxy.close()
+
+    app.on_cleanup.append(close)
+    app.router.add_route("*", PREFIX + "{tail:.*}", proxy.handle)
+    for method, path, handler in PAGES:
+        app.router.add_route(method, path, handler)
+    return app
+
+
+async def serve(
+    options: ServeOptions,
+    ready: Callable[[str], None],
+    ended: Callable[[], Awaitable[object]],
+) -> bool:
+    """Serve until `ended` returns.
+
+    Args:
+        options: how.
+        ready: is told the address once requests are taken.
+        ended: waits for the end.
+
+    Returns:
+        Whether everything that came was written.
+
+    Raises:
+        InputError: the address cannot be listened on.
+    """
+    options.check()
+    redaction: Redaction = redaction_at(options.redact)
+    runs = ProxyRuns(options.folder, redaction, idle=options.idle, agent=options.agent)
+    runner = web.AppRunner(make_app(options, runs), handler_cancellation=True, access_log=None, shutdown_timeout=5.0)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, options.host, options.port, backlog=1024)
+        await site.start()
+    except OSError as error:
+        await runner.cleanup()
+        raise InputError(
+            f"{options.host}:{options.port} cannot be listened on: {error.strerror}", hint="--listen names another"
+        ) from error
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    ready(f"http://{host}:{runner.addresses[0][1]}")
+    ticking = asyncio.create_task(_tick(runs, min(1.0, options.idle / 4)))
+    try:
+        await ended()
+    finally:
+        ticking.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await ticking
+        await runner.cleanup()
+        sink().call(runs.close)
+    return await asyncio.to_thread(sink().flush, END_SECONDS)
+
+
+async def _tick(runs: ProxyRuns, seconds: float) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        sink().call(runs.tick)
