@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -13,11 +11,7 @@ from runback_gate.cli import terminal
 from runback_gate.cli.policy_paths import policy_roots
 from runback_gate.errors import InputError, Location
 from runback_gate.plural import many
-from runback_gate.report.text import safe_terminal
 from runback_gate.store.folder import MAKE_RUNS, load_runs
-
-if TYPE_CHECKING:
-    from runback_gate.analysis.backtest import Backtest
 
 
 @click.command()
@@ -42,6 +36,7 @@ def backtest(paths: tuple[str, ...], runs: Path, as_json: bool, show: int) -> in
     somewhere, or no step was there.
     """
     from runback_gate.app.backtest import backtest_runs  # noqa: PLC0415  loads the engine
+    from runback_gate.report.backtest import backtest_lines  # noqa: PLC0415
 
     files = load_policy_files(policy_roots(paths), with_tests=False)
     found = backtest_runs(files.policies, load_runs(runs, note=terminal.note))
@@ -50,27 +45,9 @@ def backtest(paths: tuple[str, ...], runs: Path, as_json: bool, show: int) -> in
     if as_json:
         terminal.print_json(found.to_json())
     else:
-        click.echo("\n".join(_lines(found, show)))
+        click.echo("\n".join(backtest_lines(found, show)))
     errors = [(rule, counts["error"]) for rule, counts in found.counts.items() if counts["error"]]
     if errors:
         where = ", ".join(f"{rule} on {many(number, 'step')}" for rule, number in errors)
         raise InputError(f"could not be evaluated: {where}", hint="without --json each is listed" if as_json else None)
     return 0
-
-
-def _lines(found: Backtest, show: int) -> Iterator[str]:
-    size = max(len("validation"), *(len(rule) for rule in found.counts))
-    yield f"{many(found.runs, 'run')}, {many(found.steps, 'step')}"
-    yield ""
-    yield f"  {'validation':{size}}  {'pass':>6}  {'fail':>6}  {'error':>6}  {'skip':>6}"
-    for rule, counts in found.counts.items():
-        yield f"  {rule:{size}}  " + "  ".join(f"{counts[word]:6}" for word in ("pass", "fail", "error", "skip"))
-    if found.failures and show:
-        yield ""
-    for rule in found.counts:
-        failures = [item for item in found.failures if item.validation == rule]
-        for item in failures[:show]:
-            place = f"run {safe_terminal(item.run)} step {item.step}"
-            yield f"  {item.outcome:5}  {rule}  {place}  {safe_terminal(item.message)}"
-        if len(failures) > show > 0:
-            yield f"         {rule}  {len(failures) - show:,} more: --failures {len(failures)}, or --json"
