@@ -44,6 +44,10 @@ class TypeName:
     name: str
 
 
+_NAMED = "bool bytes double int list map string type uint".split()
+TYPES = {**{name: TypeName(name) for name in _NAMED}, "null_type": TypeName("null")}
+"""The types that an expression can name, by what it calls them."""
+
 RELATIONS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,

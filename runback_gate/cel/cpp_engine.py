@@ -35,6 +35,7 @@ from runback_gate.cel.optimize import SEARCH, optimize, ordered
 from runback_gate.cel.parser import ENGINE_DEPTH, Node, too_deep
 from runback_gate.cel.pattern import search
 from runback_gate.cel.tokens import line_column
+from runback_gate.cel.work import Cost, Work, costs
 from runback_gate.cel.write import write
 from runback_gate.documents import suggestion
 from runback_gate.errors import ExpressionError, Location
@@ -60,6 +61,8 @@ class CppActivation:
 
     bound: Any
     """A `cel.Activation`."""
+    work: Work
+    """What programs may cost on it."""
     error: str | None = None
     """Why there is none."""
     engine: str = NAME
@@ -72,6 +75,7 @@ class CppProgram:
 
     expression: Any
     """A `cel.Expression`."""
+    costs: tuple[Cost, ...]
 
     def evaluate(self, activation: Activation) -> Outcome:
         """See `engine.Program.evaluate`."""
@@ -80,7 +84,9 @@ class CppProgram:
         if activation.error is not None:
             return Outcome(error=activation.error)
         try:
-            value = self.expression.eval(activation.bound)
+            activation.work.reserve(self.costs)
+            with activation.work:
+                value = self.expression.eval(activation.bound)
             plain = value.plain_value()
             if plain is True or plain is False:
                 return _TRUE if plain else _FALSE
@@ -114,9 +120,9 @@ class CppEngine:
     def bind(self, data: Mapping[str, JsonValue]) -> CppActivation:
         """See `engine.Engine.bind`."""
         try:
-            return CppActivation(self._environment(ROOTS).Activation(without_nul(data)))
+            return CppActivation(self._environment(ROOTS).Activation(without_nul(data)), Work(data))
         except RecursionError:
-            return CppActivation(None, "the data is nested too deep")
+            return CppActivation(None, Work({}), "the data is nested too deep")
 
     def compile(self, expression: str | ParsedExpression, *, local: tuple[str, ...] = ()) -> CppProgram:
         """See `engine.Engine.compile`."""
@@ -127,7 +133,8 @@ class CppEngine:
                 self._programs.clear()
             whole = parsed(expression)
             tree = optimize(ordered(whole.tree))
-            self._programs[key] = CppProgram(compiled(self._environment((*ROOTS, *local)), whole.source, tree))
+            environment = self._environment((*ROOTS, *local))
+            self._programs[key] = CppProgram(compiled(environment, whole.source, tree), costs(whole.tree))
         return self._programs[key]
 
 
@@ -164,7 +171,7 @@ def _boxed(name: str, function: Function) -> Any:
         kinds = tuple(_KINDS.get(type(argument), "unknown") for argument in arguments)
         if kinds not in function.overloads:
             raise ValueError(f"{function.name} does not take ({', '.join(kinds)})")
-        return function.implementation(*arguments)
+        return function.call(*arguments)
 
     result = getattr(cel.Type, function.result.upper())
     return cel.FunctionDecl(

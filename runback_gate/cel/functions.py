@@ -19,6 +19,7 @@ from typing import Literal
 
 from runback_gate.canonical import JsonValue
 from runback_gate.canonical import parse_json as read_json
+from runback_gate.cel.work import spend, weight
 from runback_gate.errors import DocumentError
 
 Kind = Literal["map", "list", "string", "int", "uint", "double", "bool", "null", "dyn"]
@@ -65,6 +66,11 @@ class Function:
     """The kind of its result."""
     implementation: Callable[..., JsonValue]
     """What it does; called with one of `overloads`. Its docstring is the reference."""
+
+    def call(self, *arguments: JsonValue) -> JsonValue:
+        """What it does, counted as work of the answer. Raises ValueError as the implementation, and as `work.spend`."""
+        spend(weight(arguments))
+        return self.implementation(*arguments)
 
 
 def calls(response: dict[str, JsonValue], name: str) -> list[JsonValue]:

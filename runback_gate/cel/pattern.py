@@ -5,7 +5,7 @@ written to standard error.
 
     search("A Refund", "(?i)refund")        # True
 
-A pattern of large repeats can cost its size for each character, so the work is bounded.
+A pattern of large repeats can cost its size for each character, so the work is bounded (`work`).
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from typing import Any
 
 import re2
 
-MAX_WORK = 300_000_000
-"""Instructions of the compiled pattern times characters that one search may cost: about two seconds at worst."""
+from runback_gate.cel.work import MAX_WORK, spend
 
 _SHOWN = 200
 
@@ -41,4 +40,5 @@ def search(text: str, pattern: str) -> bool:
     if len(text) * compiled.programsize > MAX_WORK:
         message = f"{compiled.programsize:,} instructions on {len(text):,} characters"
         raise ValueError(f"the regular expression would take too long: {message}")
+    spend(len(text) * compiled.programsize)
     return compiled.search(text) is not None

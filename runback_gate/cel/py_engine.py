@@ -5,9 +5,9 @@ In: CEL source and JSON data. Out: `Outcome`s, as `engine.Engine` promises.
     engine = PyEngine()
     engine.compile("response.tool_calls.size() == 1").evaluate(engine.bind({"response": {"tool_calls": []}}))
 
-celpy brings the parser, the literals, the number, string and time types. It has no type checker and deviates from the
-specification in comparisons, conversions, macros and `has()`, so those are replaced here and in
-`celpy_values`; the conformance tests hold both engines against each other. It is slow, by two orders of magnitude.
+celpy brings the parser, the literals, the number and string types. It has no type checker and deviates from the
+specification in comparisons, conversions, times, macros and `has()`, so those are replaced here, in `celpy_values` and
+in `times`. It is slow, by two orders of magnitude.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from runback_gate.canonical import JsonValue
 from runback_gate.cel.celpy_tree import inner, name_of
 from runback_gate.cel.celpy_values import (
     RELATIONS,
+    TYPES,
     TypeName,
     compare,
     converted,
@@ -59,13 +60,12 @@ from runback_gate.cel.parser import BIND, LOOPS
 from runback_gate.cel.pattern import search
 from runback_gate.cel.spelling import FIELDS
 from runback_gate.cel.tokens import fail
+from runback_gate.cel.work import Cost, Work, costs
 from runback_gate.cel.write import write
 
 NAME = "celpy"
 MAX_PROGRAMS = 1024
 """Compiled expressions that an engine remembers."""
-TYPE_VALUES = "bool bytes double int list map null_type string type uint".split()
-"""The types that an expression can name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,8 @@ class PyActivation:
 
     values: Mapping[str, Any]
     """The roots as CEL values."""
+    work: Work
+    """What programs may cost on it."""
     error: str | None = None
     """Why there are none."""
     engine: str = NAME
@@ -86,6 +88,7 @@ class PyProgram:
 
     tree: lark.Tree[Any]
     """The syntax tree."""
+    costs: tuple[Cost, ...]
 
     def evaluate(self, activation: Activation) -> Outcome:
         """See `engine.Program.evaluate`."""
@@ -94,7 +97,9 @@ class PyProgram:
         if activation.error is not None:
             return Outcome(error=activation.error)
         try:
-            value = _Evaluator(self.tree, activation.values, [ITERATION_BUDGET]).visit(self.tree)
+            activation.work.reserve(self.costs)
+            with activation.work:
+                value = _Evaluator(self.tree, activation.values, [ITERATION_BUDGET]).visit(self.tree)
             if isinstance(value, CELEvalError):
                 return Outcome(error=_message(value))
             return Outcome(json_value(to_plain(value)))
@@ -109,7 +114,7 @@ class PyEngine:
     def __init__(self) -> None:
         # Not celpy.Environment: it changes the recursion limit of the process.
         self._parser = CELParser()
-        self._programs = lru_cache(maxsize=MAX_PROGRAMS)(lambda text: PyProgram(self._parser.parse(text)))
+        self._programs = lru_cache(MAX_PROGRAMS)(lambda text, parts: PyProgram(self._parser.parse(text), parts))
 
     @property
     def name(self) -> str:
@@ -124,16 +129,16 @@ class PyEngine:
     def bind(self, data: Mapping[str, JsonValue]) -> PyActivation:
         """See `engine.Engine.bind`."""
         try:
-            return PyActivation({name: _from_json(value) for name, value in without_nul(data).items()})
+            return PyActivation({name: _from_json(item) for name, item in without_nul(data).items()}, Work(data))
         except (ValueError, RecursionError) as error:
-            return PyActivation({}, error_line(f"the data cannot be used: {error}"))
+            return PyActivation({}, Work({}), error_line(f"the data cannot be used: {error}"))
 
     def compile(self, expression: str | ParsedExpression, *, local: tuple[str, ...] = ()) -> PyProgram:  # noqa: ARG002
         """See `engine.Engine.compile`. celpy has no checker: names and types are looked up when they are used."""
         whole = parsed(expression)
         written = write(ordered(whole.tree))
         try:
-            return self._programs(written.text)
+            return self._programs(written.text, costs(whole.tree))
         except CELParseError as error:
             fail(whole.source, written.origin(max(error.column or 1, 1) - 1), error_line(str(error)))
 
@@ -163,7 +168,7 @@ class _Evaluator(Evaluator):
     def ident_value(self, name: str, root_scope: bool = False) -> Any:  # noqa: ARG002
         """The value of a variable, or a type by its name."""
         unknown = CELEvalError(f"undeclared reference to '{name}'")
-        value = self.values[name] if name in self.values else _TYPES.get(name, unknown)
+        value = self.values[name] if name in self.values else TYPES.get(name, unknown)
         return value.get() if isinstance(value, _Once) else value
 
     def expr(self, tree: lark.Tree[Any]) -> Any:
@@ -320,10 +325,6 @@ def _field(name: str) -> Callable[..., Any]:
     return lambda *operands: celtypes.IntType(time_field(name, *operands))
 
 
-def _matches(text: Any, pattern: Any) -> Any:
-    return celtypes.BoolType(search(str(text), str(pattern)))
-
-
 _OWN: dict[type, Any] = {
     float: celtypes.DoubleType,
     str: celtypes.StringType,
@@ -381,13 +382,13 @@ def _table() -> dict[str, Callable[..., Any]]:
         "-_": operator.neg,
         "size": lambda value: celtypes.IntType(len(value)),
         "contains": lambda text, part: celtypes.BoolType(str(part) in str(text)),
-        "matches": _matches,
+        "matches": lambda text, pattern: celtypes.BoolType(search(str(text), str(pattern))),
         "string": lambda value: celtypes.StringType(text_of(value)),
         "type": lambda value: TypeName(kind_of(value)),
         **{name: _conversion(name, kind) for name, kind in _CONVERSIONS.items()},
         **{f"get{name}": _field(name) for name in FIELDS},
         **{f"_{sign}_": _relation(sign) for sign in RELATIONS},
-        **{item.name: _ours(item.implementation) for item in FUNCTIONS},
+        **{item.name: _ours(item.call) for item in FUNCTIONS},
     }
     return {
         name: _strict(name.strip("_"), OVERLOADS.get(name), function)
@@ -395,5 +396,4 @@ def _table() -> dict[str, Callable[..., Any]]:
     }
 
 
-_TYPES = {name: TypeName("null" if name == "null_type" else name) for name in TYPE_VALUES}
 _NAMES = Names(functions=_table())

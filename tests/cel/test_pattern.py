@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from runback_gate.cel.pattern import MAX_WORK, compile_pattern, search
+from runback_gate.cel.pattern import compile_pattern, search
+from runback_gate.cel.work import MAX_WORK
 
 
 def test_patterns_search() -> None:

@@ -1,0 +1,123 @@
+"""Facts about the work of one answer: it is counted before it is done, and for all of its rules together."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from itertools import product
+from typing import cast
+
+import pytest
+
+from runback_gate.canonical import JsonValue
+from runback_gate.cel.cpp_engine import CppEngine
+from runback_gate.cel.engine import Engine
+from runback_gate.cel.py_engine import PyEngine
+from runback_gate.cel.work import MAX_WORK
+
+ENGINES: tuple[Engine, ...] = (CppEngine(), PyEngine())
+CPP = CppEngine()
+
+PLACES = ("request.system", "request.messages", "response.text", "m.content")
+READS = [
+    *(f"{one} == {two}" for one, two in product(PLACES[:3], PLACES[:3])),
+    *(f"size({place}) > 0" for place in PLACES),
+    *(f"{one} in {two}" for one, two in product(PLACES, ("request.messages",))),
+    *(f"{one}.contains({two})" for one, two in product((PLACES[0], PLACES[3]), PLACES[2:])),
+    "size(request.system + m.content) > 0",
+    'request.system.matches("(a?){1,50}x")',
+    'mentions(request.system, "b")',
+    'includes(request.parameters, {"a": 1})',
+    "request.messages.exists(n, n.content == m.content && size(request.system) > 3)",
+    "request.messages.filter(n, n == m).size() > 0",
+]
+LOOPS = ("request.messages.all(m, {} || true)", "size(request.messages.map(m, {})) > 0")
+EXPRESSIONS = [loop.format(read) for loop, read in product(LOOPS, READS)]
+"""What a loop can do to data that it does not go over, by rule."""
+
+
+def data(size: int) -> dict[str, JsonValue]:
+    """A step of some `size` bytes: a third of it messages, the rest one text and another."""
+    messages = [{"role": "user", "content": f"text {number}"} for number in range(size // 120)]
+    system = "a" * (size // 3)
+    parameters = {f"k{number}": number for number in range(size // 1000)}
+    return {
+        "request": {
+            "messages": cast("JsonValue", messages),
+            "system": system,
+            "parameters": cast("JsonValue", parameters),
+        },
+        "response": {"text": "a" * (size // 4) + "b", "tool_calls": []},
+    }
+
+
+def spent(source: str, size: int) -> tuple[int, str | None]:
+    """Units that an expression takes, and why it has no value."""
+    bound = CPP.bind(data(size))
+    outcome = CPP.compile(source).evaluate(bound)
+    return MAX_WORK - bound.work.left, outcome.error
+
+
+@pytest.mark.parametrize("source", EXPRESSIONS)
+def test_what_a_loop_reads_is_counted(source: str) -> None:
+    """A small step is judged and counted; four times the data is counted as more, and is judged or refused."""
+    (small, error), (large, reason) = spent(source, 3_000), spent(source, 12_000)
+    assert error is None
+    assert 0 < small < large
+    assert reason is None or "too long" in reason or "without an end" in reason
+
+
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: str(engine.name))
+def test_rules_of_one_answer_share_their_work(engine: Engine) -> None:
+    """Each search is small, all of them are too much, and the next answer starts anew."""
+    program = engine.compile('response.text.matches("(a?){1,200}x")')
+    step: dict[str, JsonValue] = {"response": {"text": "a" * 20_000}}
+    bound = engine.bind(step)
+    reasons = [program.evaluate(bound).error for _ in range(40)]
+    assert reasons[0] is None
+    assert reasons[-1] == "the rules of this answer would take too long on data of this size"
+    assert program.evaluate(engine.bind(step)).error is None
+
+
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: str(engine.name))
+@pytest.mark.parametrize("loop", ["request.messages.map(m, m.content)", "request.parameters.map(k, k)"])
+def test_a_list_that_is_copied_at_each_turn_is_bounded(engine: Engine, loop: str) -> None:
+    """cel-cpp copies the list that it builds: thousands of elements would be gigabytes."""
+    step: dict[str, JsonValue] = {
+        "request": {"messages": [{"content": "x"}] * 9000, "parameters": {f"k{n}": n for n in range(9000)}}
+    }
+    assert "too long" in str(engine.compile(f"size({loop}) > 0").evaluate(engine.bind(step)).error)
+
+
+def test_plain_rules_of_a_large_answer_are_judged() -> None:
+    """A hundred rules of the usual kind on a step of 200 KB stay within the work of an answer."""
+    bound = CPP.bind(data(200_000))
+    for source in (
+        'request.messages.all(m, m.role != "tool" || m.content != "")',
+        'request.messages.filter(m, m.role == "user").size() > 0',
+        "response.tool_calls.all(c, request.messages.exists(m, m.content.contains(c.name)))",
+        '!mentions(response.text, "refund")',
+    ):
+        program = CPP.compile(source)
+        assert {program.evaluate(bound).verdict for _ in range(5)} == {"true"}
+
+
+_BOUNDED = """
+import resource, sys
+from pathlib import Path
+resource.setrlimit(resource.RLIMIT_CPU, (5, 6))
+from tests.cel.test_work import CPP, EXPRESSIONS, data
+for source in EXPRESSIONS[int(sys.argv[1])::4]:
+    CPP.compile(source).evaluate(CPP.bind(data(1_000_000)))
+# The peak of `getrusage` is that of the process that started this one, where that is higher.
+print(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(4))
+def test_nothing_takes_long_at_the_limit_of_a_file(part: int) -> None:
+    """On a step of 1 MB a quarter of all expressions takes 5 CPU seconds and 300 MB at most."""
+    done = subprocess.run([sys.executable, "-c", _BOUNDED, str(part)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 300 << 10
