@@ -121,12 +121,20 @@ class ProviderError(RunbackError):
     """
 
     def __init__(
-        self, kind: ErrorKind, message: str, *, retry_after: float | None = None, hint: str | None = None
+        self,
+        kind: ErrorKind,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        hint: str | None = None,
+        place: str | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
         self.kind: ErrorKind = kind
         self.retry_after = retry_after
         """Seconds that the provider asked to wait (RFC 9110, 10.2.3); None when it did not say."""
+        self.place = place
+        """JSON path of the part of the answer that was not understood; None for every other kind."""
 
     @property
     def retryable(self) -> bool:

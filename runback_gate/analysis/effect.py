@@ -14,7 +14,7 @@ others no rule is evaluated twice that compiles to the same program. "Same" is w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
@@ -165,6 +165,53 @@ def compare_policies(
     return tuple(comparison.effect() for comparison in found)
 
 
+def add_effects(effects: Iterable[PolicyEffect], order: Callable[[Flip], int], *, limit: int) -> PolicyEffect:
+    """What became of one policy on all of several parts of the steps, as one comparison would say it of all of them.
+
+    Args:
+        effects: of the same policy; at least one.
+        order: the place of a step among all; flips of one place stay as they are.
+        limit: as of `compare_policies`.
+    """
+    parts = list(effects)
+    words = {word for item in parts for word in (("looser", "stricter") if item.word == "mixed" else (item.word,))}
+    return replace(
+        parts[0],
+        word=_joined(words),
+        validations=tuple(
+            _added(items, order, limit) for items in zip(*(item.validations for item in parts), strict=True)
+        ),
+        steps=sum(item.steps for item in parts),
+        same=sum(item.same for item in parts),
+        matched=sum(item.matched for item in parts),
+    )
+
+
+def _added(parts: Sequence[ValidationEffect], order: Callable[[Flip], int], limit: int) -> ValidationEffect:
+    counts: Counter[Kind] = Counter()
+    for item in parts:
+        counts.update(dict(item.counts))
+    kept: list[Flip] = []
+    shown: Counter[Kind] = Counter()
+    for flip in sorted((flip for item in parts for flip in item.flips), key=order):
+        shown[flip.kind] += 1
+        if shown[flip.kind] <= limit:
+            kept.append(flip)
+    numbers = tuple((kind, counts[kind]) for kind in KINDS if counts[kind])
+    return replace(parts[0], counts=numbers, messages=sum(item.messages for item in parts), flips=tuple(kept))
+
+
+def _joined(words: Collection[str]) -> Word:
+    """One word for what several say of a policy."""
+    whole: tuple[Word, ...] = ("removed", "new")
+    for word in whole:
+        if word in words:
+            return word
+    if {"looser", "stricter"} <= set(words) or "mixed" in words:
+        return "mixed"
+    return "looser" if "looser" in words else "stricter" if "stricter" in words else "same on record"
+
+
 class _Asked:
     """A recorded step, and what explains a flip on it; both are made when first needed."""
 
@@ -280,10 +327,7 @@ class _Comparison:
     def _word(self, changes: Sequence[FieldChange]) -> Word:
         if self.policy_match.removed or self.policy_match.new:
             return "removed" if self.policy_match.removed else "new"
-        directions = self.directions | {change.direction for change in changes}
-        if "mixed" in directions or {"looser", "stricter"} <= directions:
-            return "mixed"
-        return "looser" if "looser" in directions else "stricter" if "stricter" in directions else "same on record"
+        return _joined(self.directions | {change.direction for change in changes})
 
 
 def _fields(changes: Iterable[Change]) -> tuple[FieldChange, ...]:

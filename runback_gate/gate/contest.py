@@ -72,8 +72,8 @@ class Contest(Protocol):
     def weakened(self) -> list[Row]:
         """A row for each thing that the head takes away."""
 
-    def effects(self, answers: Iterable[RecordedStep]) -> tuple[PolicyEffect, ...]:
-        """What changed policies do to the recorded steps and to these new answers."""
+    def effects(self, answers: Iterable[RecordedStep], *, record: bool = True) -> tuple[PolicyEffect, ...]:
+        """What changed policies do to the recorded steps, unless they are left out, and to these new answers."""
 
 
 class Alone:
@@ -102,7 +102,7 @@ class Alone:
         """None."""
         return []
 
-    def effects(self, answers: Iterable[RecordedStep]) -> tuple[PolicyEffect, ...]:  # noqa: ARG002
+    def effects(self, answers: Iterable[RecordedStep], *, record: bool = True) -> tuple[PolicyEffect, ...]:  # noqa: ARG002
         """None."""
         return ()
 
@@ -222,7 +222,7 @@ class Against:
             red = {row.case for row in waiver_rows(self.base.plan, self.used, self.undecided)}
         return [self._settled(row, "already failing" if row.case in red else "new") for row in rows]
 
-    def effects(self, answers: Iterable[RecordedStep]) -> tuple[PolicyEffect, ...]:
+    def effects(self, answers: Iterable[RecordedStep], *, record: bool = True) -> tuple[PolicyEffect, ...]:
         """What the change of the policies does to the recorded steps of both revisions and to the new answers."""
         if self.base is None:
             return ()
@@ -232,7 +232,7 @@ class Against:
             for key, ref in self.theirs.items()
             if key not in self.ours and ref.case.step is not None
         )
-        steps = chain(recorded_cases(head), gone, answers)
+        steps = chain(recorded_cases(head), gone, answers) if record else answers
         return compare_policies(base.policies, head.policies, self.head.engine, steps, limit=MAX_FLIPS)
 
     def weakened(self) -> list[Row]:

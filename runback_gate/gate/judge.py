@@ -223,6 +223,7 @@ class Rules:
             skipped=judgement.skipped,
             findings=findings,
             judged=tuple(grades.values()),
+            not_understood=answer.not_understood,
         )
 
 

@@ -50,7 +50,9 @@ class Result:
     bodies: Bodies = field(default_factory=Bodies)
     """Whole answers and requests that the rows name by digest."""
     effects: tuple[PolicyEffect, ...] = ()
-    """Against a base: what changed policies do to the recorded steps."""
+    """Against a base: what changed policies do to the recorded steps and, in a whole run, to the new answers."""
+    own_effects: tuple[PolicyEffect, ...] = ()
+    """Of a part of a run: what they do to its new answers alone."""
 
 
 def run_gate(
@@ -90,9 +92,18 @@ def run_gate(
     weakened, duties = ordered[: len(weakened)], ordered[len(weakened) :]
     kept = [*rows, *weakened] if of > 1 else [*rows, *weakened, *duties]
     stored = _stored(rows, *contest.refs)
-    # A part of a run knows a part of the new answers; all parts say the same of the record.
+    # All parts say the same of the record, and each its own of new answers: these add up.
     effects = contest.effects(head.new_answers() if of == 1 else ())
-    return Result(by_rank(kept), stored, _vacuous(plan, rows), tuple(duties) if of > 1 else (), head.bodies, effects)
+    own = contest.effects(head.new_answers(), record=False) if of > 1 else ()
+    return Result(
+        rows=by_rank(kept),
+        stored=stored,
+        vacuous=_vacuous(plan, rows),
+        duties=tuple(duties) if of > 1 else (),
+        bodies=head.bodies,
+        effects=effects,
+        own_effects=own,
+    )
 
 
 def _stored(rows: Iterable[Row], base: Iterable[CaseRef], head: Iterable[CaseRef]) -> tuple[Stored, ...]:

@@ -61,6 +61,8 @@ class Answer:
     note: str
     stored_digest: str | None = None
     """Digest of the cache entry, when there is one."""
+    not_understood: str | None = None
+    """JSON path of the part of the provider's answer that was not understood; None where nothing was."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,10 +137,10 @@ def _note(ask: Query, response: Response) -> str:
     return "; ".join(part for part in (ask.question.note, unsent_note(response)) if part)
 
 
-def missing(ask: Query, why: str) -> Answer:
-    """No answer, and why."""
+def missing(ask: Query, why: str, *, not_understood: str | None = None) -> Answer:
+    """No answer, and why; `not_understood` as in `Answer`."""
     note = "; ".join(part for part in (ask.question.note, why) if part)
-    return Answer(Evidence.MISSING, None, note)
+    return Answer(Evidence.MISSING, None, note, not_understood=not_understood)
 
 
 class _NoStore:

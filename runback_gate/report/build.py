@@ -94,7 +94,7 @@ def build_report(
         incomplete=context.incomplete,
         base=context.base,
         head=context.head,
-        shard=Shard(number, of, result.duties) if of > 1 else None,
+        shard=Shard(number, of, result.duties, result.own_effects) if of > 1 else None,
         effects=result.effects,
         answers=answers,
         requests=requests,

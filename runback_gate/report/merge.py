@@ -8,9 +8,12 @@ In: the reports of `run --shard 1/n … n/n`. Out: the report that one run would
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 
+from runback_gate.analysis.effect import Flip, PolicyEffect, add_effects
 from runback_gate.errors import InputError
+from runback_gate.gate.contest import MAX_FLIPS
 from runback_gate.gate.verdict import Row, by_rank, gate_verdict
 from runback_gate.replay.spend import total
 from runback_gate.report.bodies import merged_bodies
@@ -47,11 +50,29 @@ def merge(parts: Sequence[Report]) -> Report:
         notices=tuple(item for item in first.notices if all(item in part.notices for part in parts)),
         totals=count(rows, first.totals.policies),
         shard=None,
+        effects=_effects(first.effects, shards, rows),
         spend=total(part.spend for part in parts),
         incomplete=incomplete,
         answers=answers,
         requests=requests,
     )
+
+
+def _effects(record: Sequence[PolicyEffect], shards: Sequence[Shard], rows: Sequence[Row]) -> tuple[PolicyEffect, ...]:
+    """What changed policies do to the record, which each part has whole, and to the new answers of all parts."""
+    places = {f"{row.dataset}/{row.case}": row.order for row in rows if row.kind == "case"}
+    found = []
+    for index, known in enumerate(record):
+        own = [shard.effects[index] for shard in shards if index < len(shard.effects)]
+        recorded = {flip for item in known.validations for flip in item.flips}
+        order = partial(_place, places, recorded)
+        found.append(add_effects([known, *own], order, limit=MAX_FLIPS))
+    return tuple(found)
+
+
+def _place(places: Mapping[str, int], recorded: Collection[Flip], flip: Flip) -> int:
+    """The record first, as it is; then the new answers, by case as written."""
+    return -1 if flip in recorded else places.get(flip.run, len(places))
 
 
 def _shards(parts: Sequence[Report]) -> list[Shard]:

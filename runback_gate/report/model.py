@@ -110,6 +110,8 @@ class Shard:
     of: int
     duties: tuple[Row, ...]
     """Rows of waivers that stand if every part agrees: one part cannot tell that a waiver waives nothing."""
+    effects: tuple[PolicyEffect, ...] = ()
+    """What changed policies do to the new answers of this part; those of the report speak of the record."""
 
 
 @dataclass(frozen=True, slots=True)

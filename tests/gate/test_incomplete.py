@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +11,21 @@ import pytest
 
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.change.gates import find_weakenings
+from runback_gate.gate.judge import RowTask
 from runback_gate.gate.plan import load_plan
 from runback_gate.gate.run import run_gate
 from runback_gate.gate.verdict import Row, unallowed
+from runback_gate.replay.evidence import Answer, Query
+from runback_gate.replay.known import missing
+from runback_gate.report import console, markdown
+from runback_gate.report.build import build_report
+from runback_gate.report.model import write_report
 from runback_gate.step import Part, Response
 from runback_gate.testing import (
     AGENT,
     Answers,
     in_turn,
+    run_to_row,
     sample_call,
     sample_case,
     sample_step,
@@ -101,3 +110,26 @@ def test_to_allow_more_is_a_weakening(tmp_path: Path) -> None:
     for plan in plans[1:]:
         assert [item.kind for item in find_weakenings(plans[0], plan)] == ["allow-widened"]
     assert find_weakenings(plans[1], plans[0]) == ()
+
+
+def test_an_answer_that_was_not_understood(tmp_path: Path) -> None:
+    """The row is undecided, and its trial and note name the JSON path; console and Markdown show the note."""
+    write_gate(tmp_path, [], policies={})
+    case = {"id": "c", "messages": [{"role": "user", "content": "Hi"}], "checks": [NOT_CALLED]}
+    write_document(tmp_path, "runback.yaml", "Gate", "sample", GLOBS)
+    write_document(tmp_path, "datasets/cases.yaml", "Dataset", "cases", {"cases": [case]}, agent=AGENT)
+    place, plan = "$.choices[0].message.later", load_plan(tmp_path, day=DAY)
+
+    def answer(ask: Query) -> Answer:
+        return missing(ask, f"not understood: local: {place}: not known", not_understood=place)
+
+    def drive(tasks: Sequence[Callable[[], RowTask]]) -> Iterator[tuple[int, Row]]:
+        yield from ((index, run_to_row(start(), answer)) for index, start in enumerate(tasks))
+
+    result = run_gate(plan, CppEngine(), drive)
+    (row,) = result.rows
+    assert (row.verdict, row.trials[0].not_understood) == ("UNDECIDED", place)
+    report = build_report(plan, result, CppEngine(), version="1.2.3")
+    assert json.loads(write_report(report))["rows"][0]["trials"][0]["not_understood"] == place
+    shown = console.render(report, width=200, colour=False, show_all=True), markdown.render(report)
+    assert all("not understood" in text and "message" in text for text in shown)

@@ -67,8 +67,10 @@ def no_answer(provider: str, error: RunbackError, *, guard: KeyGuard) -> Provide
         return failure(provider, status if 400 <= status < 600 else 500, data, {}, guard=guard)
     if isinstance(error, CutError):
         return ProviderError("connection", f"{provider}: {error.message}")
-    kind: ErrorKind = "not understood" if isinstance(error, NotUnderstoodError) else "garbage"
-    return ProviderError(kind, guard.hide(f"{provider}: {error.message}"))
+    said = guard.hide(f"{provider}: {error.message}")
+    if isinstance(error, NotUnderstoodError):
+        return ProviderError("not understood", said, place=guard.hide(error.place))
+    return ProviderError("garbage", said)
 
 
 def kind_of(status: int, said: str) -> ErrorKind:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runback_gate.replay.providers.failure import failure, retry_after
+from runback_gate import wire
+from runback_gate.replay.providers.failure import failure, no_answer, retry_after
 from runback_gate.replay.providers.key_guard import KeyGuard
+from runback_gate.wire.faults import NotUnderstoodError
+from tests.wire.test_answers import REFUSED
 
 
 @given(st.integers(300, 599), st.binary(max_size=50), st.integers(200, 320), st.booleans())
@@ -68,3 +72,13 @@ def test_only_some_failures_name_a_time() -> None:
 def test_the_words_of_a_failure(data: bytes, words: str) -> None:
     """On one line, cut."""
     assert str(failure("p", 400, data, {})) == f"p: HTTP 400: {words}"
+
+
+@pytest.mark.parametrize(("api", "value"), REFUSED)
+def test_the_place_of_what_is_not_understood(api: Any, value: Any) -> None:
+    """In every API: the kind is its own, and the JSON path goes with it."""
+    with pytest.raises(NotUnderstoodError) as error:
+        wire.format_of(api).read_answer(value)
+    found = no_answer("local", error.value, guard=KeyGuard(None))
+    assert (found.kind, found.place) == ("not understood", error.value.place)
+    assert error.value.place.startswith("$")
