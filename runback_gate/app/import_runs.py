@@ -17,11 +17,14 @@ from typing import Any
 
 from runback_gate.app.runs import executions
 from runback_gate.capture.formats import Defaults, Transcripts, read_transcripts
+from runback_gate.capture.otlp import looks_like_otlp, read_otlp
 from runback_gate.capture.runs import read_run, write_run
 from runback_gate.errors import InputError, IntegrityError, Location, RunbackError
 from runback_gate.step import Run, Tool
 
 MAX_NAME = 256
+OTLP = "otlp"
+"""Name of the format of OpenTelemetry's exports."""
 UNNAMED = "agent"
 """The agent of a file that names none."""
 
@@ -90,10 +93,22 @@ def import_file(
         if value is not None and not is_name(value):
             raise InputError(f"the {name} is not a printable name of at most {MAX_NAME} characters")
     try:
-        found = read_transcripts(data, path, Defaults(options.agent, options.tools, options.model), options.format)
+        if options.format == OTLP or (options.format is None and looks_like_otlp(data)):
+            found = _of_export(data, path, options.agent)
+        else:
+            found = read_transcripts(data, path, Defaults(options.agent, options.tools, options.model), options.format)
     except RunbackError as error:
         return ImportedFile(path, "", faults=(error,))
     return _written(found, path, random, there)
+
+
+def _of_export(data: bytes, path: str, agent: str | None) -> Transcripts:
+    """The runs of an export of OpenTelemetry; a call without content is a fault that says how to get it."""
+    found = read_otlp(data, path=path, agent=agent)
+    hint = "or import the logs of the same process, where they hold it"
+    faults: list[RunbackError] = [InputError(notice, hint=hint, location=Location(path)) for notice in found.notices]
+    ignored = Counter({"spans of nothing that is judged": found.other_spans} if found.other_spans else {})
+    return Transcripts(OTLP, list(found.runs), ignored, faults)
 
 
 def _written(

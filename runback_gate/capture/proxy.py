@@ -22,6 +22,8 @@ from runback_gate.capture.stitching import Stitcher
 from runback_gate.errors import RunbackError
 from runback_gate.step import Run, Step
 
+UNNAMED = "agent"
+"""The agent of a call that says none."""
 MAX_OPEN = 1024
 """Runs that go on at once; the one in which the longest nothing happened ends for another."""
 
@@ -51,7 +53,7 @@ class ProxyRuns:
         redaction: Redaction,
         *,
         idle: float,
-        agent: str = "agent",
+        agent: str = UNNAMED,
         seconds: Callable[[], float] = monotonic,
     ) -> None:
         self._folder, self._redaction = folder, redaction

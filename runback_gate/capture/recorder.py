@@ -250,11 +250,12 @@ def tool(function: F) -> F: ...
 def tool(*, name: str | None = None) -> Callable[[F], F]: ...
 def tool(function: F | None = None, *, name: str | None = None) -> F | Callable[[F], F]:
     """Record each call of a function as a tool run of whatever run goes on then."""
-    wrap = functools.partial(recorded_tool, name=name, put=_put_current)
+    wrap = functools.partial(recorded_tool, name=name, put=put_tool_run)
     return wrap if function is None else wrap(function)
 
 
-def _put_current(make: Callable[[], ToolRun]) -> None:
+def put_tool_run(make: Callable[[], ToolRun]) -> None:
+    """Record a run of a tool in whatever run goes on; `make` is not called where none does."""
     recording = current()
     if recording is not None:
         recording._put(make)

@@ -40,16 +40,18 @@ class Sink:
         """Hand an event to the writer; `size` is about the bytes that it holds."""
         self.offer(lambda: log.take(event), size, lambda: log.drop(1, "the queue was full"))
 
-    def offer(self, job: Callable[[], Any], size: int, lost: Callable[[], Any]) -> None:
-        """Have the writer call `job`, which holds about so many bytes; or `lost`, when too many wait already."""
+    def offer(self, job: Callable[[], Any], size: int, lost: Callable[[], Any]) -> bool:
+        """Have the writer call `job`, which holds about so many bytes; or `lost`, when too many wait already.
+
+        Returns:
+            Whether it is `job`.
+        """
         with self._lock:
             full = self._waiting + size > self._limit
             if not full:
                 self._waiting += size
-        if full:
-            self.call(lost)
-        else:
-            self.call(job, size)
+        self.call(*((lost,) if full else (job, size)))
+        return not full
 
     def call(self, job: Callable[[], Any], size: int = 0) -> None:
         """Have the writer call something, in turn."""

@@ -36,7 +36,7 @@ TOKEN = "RUNBACK_SERVE_TOKEN"
     show_default=True,
     help="Folder for the runs.",
 )
-@click.option("--agent", metavar="NAME", default="agent", show_default=True, help="Name of an agent that says none.")
+@click.option("--agent", metavar="NAME", help="Name of an agent that says none; else `agent`, or what spans tell.")
 @click.option(
     "--redact",
     type=click.Choice(LEVELS),
@@ -55,17 +55,18 @@ TOKEN = "RUNBACK_SERVE_TOKEN"
 @click.option("--provider", "providers", multiple=True, metavar="NAME=URL", help="Base URL of one more provider.")
 @click.option("--replay", metavar="RUN", help="Answer from this run in place of the providers.")
 def serve(
-    listen: str, out: Path, agent: str, redact: str, idle: float, providers: tuple[str, ...], replay: str | None
+    listen: str, out: Path, agent: str | None, redact: str, idle: float, providers: tuple[str, ...], replay: str | None
 ) -> int:
-    """Serve a recording proxy for model APIs, until it is interrupted.
+    """Serve a recording proxy for model APIs and a receiver of OpenTelemetry, until it is interrupted.
 
     An agent whose base URL is http://127.0.0.1:4318/v1/proxy/openai asks OpenAI through it, and each of its calls
-    becomes a step of a run. Keys pass through and are never stored.
+    becomes a step of a run. Keys pass through and are never stored. An OTLP exporter whose endpoint is
+    http://127.0.0.1:4318 sends its traces and logs there.
     """
     from runback_gate.app.served import served_run  # noqa: PLC0415  aiohttp is for commands that need it
     from runback_gate.web import server  # noqa: PLC0415
 
-    if not (agent.strip() and agent.isprintable() and len(agent) <= 256):
+    if agent is not None and not (agent.strip() and agent.isprintable() and len(agent) <= 256):
         raise click.BadParameter("a printable name of at most 256 characters", param_hint="--agent")
     host, port = _address(listen)
     served = None
@@ -87,6 +88,8 @@ def serve(
 
     def ready(address: str) -> None:
         click.echo(f"proxy  {address}/v1/proxy/PROVIDER")
+        if served is None:
+            click.echo(f"otlp   {address}/v1/traces, /v1/logs")
         what = f"answers from {replay}" if replay else f"runs in {out.as_posix()}/"
         click.echo(safe_terminal(f"{what}; ctrl-c ends"))
 

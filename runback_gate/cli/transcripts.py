@@ -13,6 +13,7 @@ import click
 
 from runback_gate.app.import_runs import (
     MAX_NAME,
+    OTLP,
     UNNAMED,
     Counts,
     ImportedFile,
@@ -78,8 +79,9 @@ def import_(
     for option, value in (("--agent", agent), ("--model", model)):
         if value is not None and not is_name(value):
             raise click.BadParameter(f"a printable name of at most {MAX_NAME} characters", param_hint=option)
-    if form is not None and form not in formats():
-        raise click.BadParameter(f"none of {', '.join(formats())}", param_hint="--format")
+    names = (*formats(), OTLP)
+    if form is not None and form not in names:
+        raise click.BadParameter(f"none of {', '.join(names)}", param_hint="--format")
     known = None
     if tools is not None:
         name = tools.as_posix()

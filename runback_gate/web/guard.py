@@ -114,7 +114,7 @@ async def read_body(request: web.Request, limit: int) -> bytes:
             held["bytes"] += len(chunk)
             request[_OWN] = size
             chunks.append(chunk)
-    except ValueError as error:
+    except (ValueError, web.RequestPayloadError) as error:
         raise web.HTTPBadRequest(text="the body is not what its headers say") from error
     return b"".join(chunks)
 

@@ -11,16 +11,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 
 from runback_gate.capture.exchange import Seen
 from runback_gate.capture.log import Redaction
-from runback_gate.capture.proxy import Claim, ProxyRuns
+from runback_gate.capture.otlp.received import OtlpReceived
+from runback_gate.capture.proxy import UNNAMED, Claim, ProxyRuns
 from runback_gate.capture.recorder import redaction_at
 from runback_gate.capture.sink import sink
 from runback_gate.errors import InputError
@@ -28,6 +29,7 @@ from runback_gate.replay.served_run import ServedRun
 from runback_gate.web.guard import HELD, MIN_TOKEN, Guard, guarded, is_loopback
 from runback_gate.web.pages import FOLDER, PAGES
 from runback_gate.web.proxy import PREFIX, PROVIDERS, Proxy
+from runback_gate.web.receiver import Receiver
 
 PORT: Final = 4318
 """That of OTLP over HTTP."""
@@ -44,7 +46,8 @@ class ServeOptions:
     port: int = PORT
     """0 for any that is free."""
     token: str | None = field(default=None, repr=False)
-    agent: str = "agent"
+    agent: str | None = None
+    """Name of an agent that says none; of spans, in place of the one that they tell."""
     redact: str = "standard"
     idle: float = 60.0
     """Seconds without a call after which a run ends."""
@@ -68,12 +71,15 @@ class ServeOptions:
             raise InputError(f"the token has fewer than {MIN_TOKEN} characters")
 
 
-def make_app(options: ServeOptions, runs: ProxyRuns) -> web.Application:
+def make_app(options: ServeOptions, runs: ProxyRuns, received: OtlpReceived) -> web.Application:
     """The application."""
 
     def take(seen: Seen, claim: Claim) -> None:
         size = len(seen.body) + sum(map(len, seen.chunks))
         sink().offer(lambda: runs.take(seen, claim), size, runs.drop)
+
+    def export(value: dict[str, Any], size: int) -> bool:
+        return sink().offer(lambda: received.take(value, size), size, lambda: None)
 
     app = web.Application(middlewares=[guarded(Guard(options.host, options.token))])
     app[HELD], app[FOLDER] = {"bytes": 0}, options.folder
@@ -84,6 +90,10 @@ def make_app(options: ServeOptions, runs: ProxyRuns) -> web.Application:
 
     app.on_cleanup.append(close)
     app.router.add_route("*", PREFIX + "{tail:.*}", proxy.handle)
+    if options.served is None:
+        receiver = Receiver(export)
+        app.router.add_post("/v1/traces", receiver.traces)
+        app.router.add_post("/v1/logs", receiver.logs)
     for method, path, handler in PAGES:
         app.router.add_route(method, path, handler)
     return app
@@ -109,8 +119,11 @@ async def serve(
     """
     options.check()
     redaction: Redaction = redaction_at(options.redact)
-    runs = ProxyRuns(options.folder, redaction, idle=options.idle, agent=options.agent)
-    runner = web.AppRunner(make_app(options, runs), handler_cancellation=True, access_log=None, shutdown_timeout=5.0)
+    runs = ProxyRuns(options.folder, redaction, idle=options.idle, agent=options.agent or UNNAMED)
+    received = OtlpReceived(options.folder, redaction, idle=options.idle, agent=options.agent)
+    runner = web.AppRunner(
+        make_app(options, runs, received), handler_cancellation=True, access_log=None, shutdown_timeout=5.0
+    )
     await runner.setup()
     try:
         site = web.TCPSite(runner, options.host, options.port, backlog=1024)
@@ -122,7 +135,7 @@ async def serve(
         ) from error
     host = f"[{options.host}]" if ":" in options.host else options.host
     ready(f"http://{host}:{runner.addresses[0][1]}")
-    ticking = asyncio.create_task(_tick(runs, min(1.0, options.idle / 4)))
+    ticking = asyncio.create_task(_tick((runs.tick, received.tick), min(1.0, options.idle / 4)))
     try:
         await ended()
     finally:
@@ -131,10 +144,12 @@ async def serve(
             await ticking
         await runner.cleanup()
         sink().call(runs.close)
+        sink().call(received.close)
     return await asyncio.to_thread(sink().flush, END_SECONDS)
 
 
-async def _tick(runs: ProxyRuns, seconds: float) -> None:
+async def _tick(jobs: Sequence[Callable[[], None]], seconds: float) -> None:
     while True:
         await asyncio.sleep(seconds)
-        sink().call(runs.tick)
+        for job in jobs:
+            sink().call(job)

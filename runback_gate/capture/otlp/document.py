@@ -13,7 +13,8 @@ whose span did not come makes a span of its own. A span that came twice counts o
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -24,11 +25,18 @@ from runback_gate.errors import DocumentError, InputError, Location
 MAX_BYTES: Final = 512 << 20
 _ERROR = (2, "STATUS_CODE_ERROR")
 _ROOTS = ("resourceSpans", "resourceLogs")
+_TRACE, _SPAN = re.compile("[0-9a-f]{32}"), re.compile("[0-9a-f]{16}")
+_START = re.compile(rb'\s*\{\s*"resource(Spans|Logs)"')
 
 
 def is_otlp(value: Any) -> bool:
     """Whether a JSON value is an export of traces or logs."""
     return isinstance(value, dict) and any(isinstance(value.get(root), list) for root in _ROOTS)
+
+
+def looks_like_otlp(data: bytes) -> bool:
+    """Whether bytes begin as an export does: its one field in JSON, or field 1 in protobuf."""
+    return _START.match(data) is not None or (data[:1] == b"\n" and data.lstrip()[:1] not in (b"{", b"[", b""))
 
 
 class Batch:
@@ -38,6 +46,9 @@ class Batch:
         self._spans: dict[tuple[str, str], Span] = {}
         self._logs: dict[tuple[str, str], list[tuple[int, SpanEvent]]] = {}
         self._orphans: dict[tuple[str, str], Span] = {}
+        self._records = 0
+        self.rejected = 0
+        """Spans whose ids are none; they are left out."""
 
     def add(self, data: bytes, path: str) -> None:
         """Read an export: one JSON value, one a line, or protobuf.
@@ -54,13 +65,18 @@ class Batch:
                 )
             self.add_value(value, path)
 
-    def add_value(self, value: Mapping[str, Any], path: str) -> None:
-        """Take one export that is JSON already; errors as `add`."""
+    def add_value(self, value: Mapping[str, Any], path: str) -> set[str]:
+        """Take one export that is JSON already, and give the traces that it tells of; errors as `add`."""
         try:
-            self._traces(value)
-            self._records(value)
+            return set(self._add_spans(value)) | set(self._add_records(value))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError("an export that is not formed as OTLP says", location=Location(path)) from error
+
+    def forget(self, traces: Collection[str]) -> None:
+        """Leave out what was read of some traces."""
+        for known in (self._spans, self._logs, self._orphans):
+            for key in [key for key in known if key[0] in traces]:
+                del known[key]
 
     def spans(self) -> list[Span]:
         """The spans by their start, with their log records as events."""
@@ -70,7 +86,7 @@ class Batch:
             found.append(replace(span, events=span.events + tuple(event for _, event in records)))
         return sorted(found, key=lambda span: (span.start, span.end))
 
-    def _traces(self, value: Mapping[str, Any]) -> None:
+    def _add_spans(self, value: Mapping[str, Any]) -> Iterator[str]:
         for resource, scope, wire in _below(value, "resourceSpans", "scopeSpans", "spans"):
             status = wire.get("status") or {}
             failed = status.get("code") in _ERROR
@@ -91,9 +107,13 @@ class Batch:
                 _nanoseconds(wire.get("endTimeUnixNano")),
                 _fault(status, events) if failed else None,
             )
+            if not (_TRACE.fullmatch(span.trace) and _SPAN.fullmatch(span.id)):
+                self.rejected += 1
+                continue
             self._spans[span.trace, span.id] = span
+            yield span.trace
 
-    def _records(self, value: Mapping[str, Any]) -> None:
+    def _add_records(self, value: Mapping[str, Any]) -> Iterator[str]:
         for resource, scope, wire in _below(value, "resourceLogs", "scopeLogs", "logRecords"):
             fields = attributes(wire.get("attributes"))
             name = str(wire.get("eventName") or fields.get("event.name") or "")
@@ -103,13 +123,15 @@ class Batch:
             if not name.startswith("gen_ai."):
                 continue
             if not key[1]:  # a record of no span is a call of its own, if it holds all of one
-                key = ("", f"record-{len(self._logs)}")
+                self._records += 1
+                key = (key[0], f"record-{self._records}")
             records = self._logs.setdefault(key, [])
             entry = (at, SpanEvent(name, fields, body))
             if entry not in records:
                 records.append(entry)
             began = min(at, self._orphans[key].start) if key in self._orphans else at
             self._orphans[key] = Span(*key, "", name, scope, {}, resource, (), began, max(at, began))
+            yield key[0]
 
 
 def _values(data: bytes, path: str) -> Iterator[tuple[int | None, Any]]:

@@ -44,6 +44,8 @@ class OtlpRuns:
     """Those of them that tell nothing of what was said; they are no steps."""
     other_spans: int = 0
     """Spans that are neither a call of a model nor a run of a tool."""
+    traces: tuple[frozenset[str], ...] = ()
+    """Of each run, the ids of its traces."""
     notices: tuple[str, ...] = ()
     """What to set where the exporter runs."""
 
@@ -82,7 +84,8 @@ def runs_of(spans: Iterable[Span], *, agent: str | None = None, redaction: Redac
         f"{number:,} model call{'s' if number > 1 else ''} without content: set {setting}"
         for setting, number in sorted(Counter(item.setting for item in silent).items())
     )
-    return OtlpRuns(runs, len(calls) + len(silent), len(silent), others, notices)
+    traces = tuple(frozenset(group.traces) for group in groups)
+    return OtlpRuns(runs, len(calls) + len(silent), len(silent), others, traces, notices)
 
 
 def _innermost(calls: list[ModelCall], by_id: dict[tuple[str, str], Span]) -> list[ModelCall]:
@@ -126,7 +129,7 @@ class _Group:
         for number, step in enumerate(self.steps):
             calls.answered(number, step.response)
         clean = _cleaner(redaction)
-        runs = [calls.paired(_tool_run(tool, clean)) for tool in tools if tool.span.trace in self.traces]
+        runs = [calls.paired(tool_run_of(tool, clean)) for tool in tools if tool.span.trace in self.traces]
         failed = [span for span in by_id.values() if span.trace in self.traces and not span.parent and span.error]
         labels = {"service": self.first.span.resource.get("service.name"), "conversation": self.first.conversation}
         return Run(
@@ -165,7 +168,8 @@ def _grouped(
     return list(groups.values())
 
 
-def _tool_run(tool: ToolSpan, clean: Any) -> ToolRun:
+def tool_run_of(tool: ToolSpan, clean: Any) -> ToolRun:
+    """The run of a tool that a span tells of; which call asked for it is still to be found."""
     span = tool.span
     took = max(0, span.end - span.start) // 1_000_000
     error = clean(span.error) if span.error else None
