@@ -173,9 +173,9 @@ def test_odd_descriptors_are_counted_as_one() -> None:
     odd = dataclasses.replace(
         base,
         configuration=tuple(
-            dataclasses.replace(item, annotations={"kind": "x", "files": "y"}) for item in base.configuration[:2]
+            dataclasses.replace(item, annotations={"kind": "thing", "files": "y"}) for item in base.configuration[:2]
         ),
     )
-    assert "2 xs" in lines(Verification(proof(odd), odd), ())
+    assert "2 things" in lines(Verification(proof(odd), odd), ())
     bare = dataclasses.replace(base, configuration=())
     assert "1 gate" not in lines(Verification(proof(bare), bare), ())
