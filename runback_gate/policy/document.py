@@ -80,6 +80,8 @@ class PolicySpec(Model):
     def _one_action(self) -> PolicySpec:
         if {"Deny", "Warn"} <= set(self.validationActions):
             raise ValueError("validationActions holds both Deny and Warn: which is it?")
+        if len(set(self.validationActions)) < len(self.validationActions):
+            raise ValueError("validationActions names an action twice")
         return self
 
 

@@ -141,6 +141,10 @@ def test_failure_policy(tmp_path: Path) -> None:
             "a.yaml:5:3: spec: validationActions holds both Deny and Warn: which is it?",
         ),
         (
+            '  validationActions: [Deny, Deny]\n  validations: [{id: a, expression: "true"}]\n',
+            "a.yaml:5:3: spec: validationActions names an action twice",
+        ),
+        (
             '  validations: [{id: a, expresion: "true"}]\n',
             "a.yaml:5:25: unknown field 'expresion' (did you mean 'expression'?)",
         ),
