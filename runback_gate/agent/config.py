@@ -20,6 +20,7 @@ from typing import Any, Literal, cast
 
 from pydantic import Field
 
+from runback_gate.agent.placeholders import fill
 from runback_gate.canonical import JsonValue, digest_bytes, parse_json
 from runback_gate.documents import Document, check_kind, parse_document, read_document, safe_read
 from runback_gate.errors import DocumentError, InputError, Location, RunbackError
@@ -37,15 +38,32 @@ class FileReference(Model):
     )
 
 
+class PromptReference(FileReference):
+    """The file of a prompt, or a constant in it."""
+
+    symbol: str | None = Field(
+        None,
+        pattern=r"^[^\W\d]\w*$",
+        description="String constant of a Python module that is the prompt. The module is read, never executed: the "
+        "name is bound once, at its top level, to string literals.",
+    )
+    template: Literal["jinja", "format"] = Field(
+        "jinja",
+        description="How a prompt is filled in where the recording carries variables: `jinja`, the part of Jinja2 that "
+        "`system` has; `format`, as `str.format` and `run.prompt` do, with plain names as places.",
+    )
+
+
 class AgentSpec(Model):
     """What the agent is made of. Every field may be left out: it then stays as recorded."""
 
     model: str | None = Field(None, min_length=1, description="provider/model, as recorded runs name it.")
     parameters: dict[str, Any] | None = Field(None, description="Sampling parameters; they replace the recorded ones.")
-    system: str | FileReference | None = Field(
+    system: str | PromptReference | None = Field(
         None,
-        description="System prompt: text, or a file. Where the recording carries variables it is a template: Jinja2 "
-        "with variables, conditions, loops and some filters, without calls, arithmetic and assignments.",
+        description="System prompt: text, a file, or a constant of a Python file. Where the recording carries "
+        "variables it is a template: Jinja2 with variables, conditions, loops and some filters, without calls, "
+        "arithmetic and assignments.",
     )
     tools: FileReference | list[dict[str, Any]] | None = Field(
         None, description="Tools in OpenAI function format: a JSON file, or the list itself."
@@ -82,6 +100,10 @@ class Agent:
     tools: tuple[Tool, ...] | None
     document: Document = field(repr=False, compare=False)
     """The file as it was read; it knows where each field stands."""
+    template: Literal["jinja", "format"] = "jinja"
+    """How the system prompt is filled in."""
+    redact_key: bytes | None = field(default=None, repr=False, compare=False)
+    """The project's key of the pseudonyms: under it what is asked is redacted as a recording was."""
 
     @property
     def path(self) -> str:
@@ -89,7 +111,7 @@ class Agent:
         return self.files[0].path
 
 
-def load_agent(root: Path, name: str) -> Agent:
+def load_agent(root: Path, name: str, redact_key: bytes | None = None) -> Agent:
     """Read an agent file and the prompt and tool files that it names, all inside `root`.
 
     Raises:
@@ -100,10 +122,10 @@ def load_agent(root: Path, name: str) -> Agent:
     spec = (model := validate(document, AgentDocument)).spec
     files = [AgentFile("agent", document.path, digest_bytes(document.data))]
     system: str | None = None
-    if isinstance(spec.system, FileReference):
+    if isinstance(spec.system, PromptReference):
         file, data = _refer(root, document, "system", spec.system.file)
         files.append(file)
-        system = _text(data, file.path)
+        system = _prompt(data, spec.system, file.path)
     else:
         system = spec.system
     tools: tuple[Tool, ...] | None = None
@@ -121,7 +143,9 @@ def load_agent(root: Path, name: str) -> Agent:
         parameters=spec.parameters,
         system=system,
         tools=tools,
+        template=spec.system.template if isinstance(spec.system, PromptReference) else "jinja",
         document=document,
+        redact_key=redact_key,
     )
 
 
@@ -152,7 +176,12 @@ def _refer(root: Path, document: Document, kind: Literal["system", "tools"], fil
     return AgentFile("prompt" if kind == "system" else "tools", path, digest_bytes(data)), data
 
 
-def _text(data: bytes, path: str) -> str:
+def _prompt(data: bytes, reference: PromptReference, path: str) -> str:
+    if reference.symbol is not None:
+        # Imported here: few agents name a constant, and every run would pay for Python's own parser.
+        from runback_gate.agent.constants import read_constant  # noqa: PLC0415
+
+        return read_constant(data, reference.symbol, path)
     try:
         return data.decode()
     except UnicodeDecodeError as error:
@@ -172,20 +201,24 @@ def ask(agent: Agent, step: Step) -> Request:
     Raises:
         InputError: the prompt is a template that does not fit the variables that were recorded.
     """
-    stated: dict[str, Any] = {
-        "model": agent.model,
-        "parameters": agent.parameters,
-        "system": _system(agent, step),
-        "tools": agent.tools,
-    }
+    system, tools, level = _system(agent, step), agent.tools, step.source.redaction
+    if agent.redact_key is not None and level not in (None, "off"):
+        # Imported here: recordings without redaction do not pay for its rules.
+        from runback_gate.agent.redaction import redacted_text, redacted_tools, tools_text  # noqa: PLC0415
+
+        system = system and redacted_text(agent.redact_key, level, system)
+        tools = tools and redacted_tools(agent.redact_key, level, tools_text(tools))
+    stated: dict[str, Any] = {"model": agent.model, "parameters": agent.parameters, "system": system, "tools": tools}
     return dataclasses.replace(step.request, **{key: value for key, value in stated.items() if value is not None})
 
 
 def _system(agent: Agent, step: Step) -> str | None:
     if agent.system is None or step.variables is None:
         return agent.system
+    path = next((file.path for file in agent.files if file.kind == "prompt"), agent.path)
+    if agent.template == "format":
+        return fill(agent.system, step.variables, path)
     # Imported here: only recordings with variables need it, and every run would pay for it.
     from runback_gate.agent.template import render  # noqa: PLC0415
 
-    path = next((file.path for file in agent.files if file.kind == "prompt"), agent.path)
     return render(agent.system, step.variables, path)

@@ -99,7 +99,7 @@ def _base(
     try:
         folder = stack.enter_context(files.lay_out())
         if check_gate_file(folder):
-            theirs = load_plan(folder, day=plan.day)
+            theirs = load_plan(folder, day=plan.day, redact_key=plan.redact_key)
     except InputError as error:
         if approve is None:
             message = f"the gate of the base {name} cannot be read: {error.message}"

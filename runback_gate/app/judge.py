@@ -88,11 +88,12 @@ def judge(
         InputError: the gate or its base cannot be read, or the approval names no commit.
     """
     more, against = options.live.trials, options.against
-    plan = load_plan(root, day=options.day, agent=options.agent, dataset=options.dataset)
+    key = _redact_key(world)
+    plan = load_plan(root, day=options.day, agent=options.agent, dataset=options.dataset, redact_key=key)
     plan = dataclasses.replace(plan, more=more)
     # A filter leaves part of the head out, which weakens nothing: the base is held against all of it.
     filtered = options.agent is not None or options.dataset is not None
-    whole = load_plan(root, day=options.day) if filtered and against.base else plan
+    whole = load_plan(root, day=options.day, redact_key=key) if filtered and against.base else plan
     engine = CppEngine()
     with held_against(against, whole) as (base, context):
         theirs = context.base_plan.policies if context.base_plan else ()
@@ -111,6 +112,16 @@ def judge(
         )
         report = build_report(plan, result, engine, version=__version__, context=context)
     return Judged(report, live.estimate, live.settings.limits, live.stop_signal.reason)
+
+
+def _redact_key(world: World) -> bytes | None:
+    """The project's key of the pseudonyms, where the environment has one."""
+    if not (given := world.environ.get("RUNBACK_REDACT_KEY")):
+        return None
+    # Imported here: a run without a key does not pay for the rules of redaction.
+    from runback_gate.redact import parse_key  # noqa: PLC0415
+
+    return parse_key(given)
 
 
 def _unknown_tools(plan: Plan) -> Iterator[Notice]:

@@ -1,60 +1,52 @@
 """`init`: the files of a working start.
 
-In: a run, and where its prompt lies. Out: the files by path, which the caller writes.
+In: runs of an agent, and where its prompt lies. Out: the files by path, which the caller writes.
 
-    start_files(sample_run(), sample=True)["runback.yaml"]
-    start_files(run, sample=False, prompt=next(iter(find_prompts(Path(), run)), None))
+    start_files([sample_run()], sample=True)["runback.yaml"]
+    start_files(runs, sample=False, prompt=find_prompt(Path(), runs))
 """
 
 from __future__ import annotations
 
 import json
 import re
-from pathlib import Path, PurePosixPath
+from collections.abc import Sequence
+from pathlib import PurePosixPath
 from typing import cast
 
 from runback_gate.agent import AgentDocument
 from runback_gate.app.cases import case_name, propose
 from runback_gate.app.paths import slug
+from runback_gate.app.prompts import Prompt
 from runback_gate.app.samples import AGENT, ANSWERS, ANSWERS_TEST, GATE, POLICY, POLICY_TEST, PROMPT, TOOLS
-from runback_gate.canonical import JsonValue
+from runback_gate.canonical import JsonValue, canonical_bytes
 from runback_gate.dataset.document import dataset_from
 from runback_gate.dataset.edit import append_case, new_dataset
 from runback_gate.dataset.recordings import recording
-from runback_gate.documents import is_text, parse_document, same_files
+from runback_gate.documents import is_text, parse_document
 from runback_gate.errors import DocumentError, InputError
 from runback_gate.schema import schema_id, validate
-from runback_gate.step import Run, to_json
+from runback_gate.step import Run, Step, to_json
 
 MAX_CASES = 20
 # What JSON lets stand as it is, but YAML wants escaped.
 _STRANGE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
-def find_prompts(root: Path, run: Run) -> tuple[str, ...]:
-    """The files below `root` that are the prompt of a run, to the byte, the shortest path first.
-
-    An agent file that names a copy would stay green whatever becomes of the file that the application loads.
-    """
-    text = run.steps[-1].request.system if run.steps else None
-    if text is None or not text.strip() or not is_text(text):
-        return ()
-    ours = f"agents/{slug(run.agent)}.md"
-    found = (name for name in same_files(root, text.encode()) if name != ours)
-    return tuple(sorted(found, key=lambda name: (len(name), name)))
-
-
-def start_files(run: Run, *, sample: bool, prompt: str | None = None) -> dict[str, bytes]:
+def start_files(runs: Sequence[Run], *, sample: bool, prompt: Prompt | None = None) -> dict[str, bytes]:
     """The files of a start, by path. The gate is the last: without it, what a full disk cut short is no gate.
 
-    `prompt` is the file that the application loads, from the folder of the gate; None makes a copy of the recorded one.
+    `prompt` is where the prompt of the runs comes from; one without a file is written beside the agent file.
 
     Raises:
-        InputError: the run has no step, or holds names that no file of ours may hold.
+        InputError: no run has a step, they are of several agents, or hold names that no file of ours may hold.
     """
-    if not run.steps:
-        raise InputError(f"run {run.id} has no step")
-    name = slug(run.agent)
+    runs = [run for run in runs if run.steps] or list(runs)
+    if not runs or not runs[-1].steps:
+        raise InputError(f"run {runs[-1].id} has no step" if runs else "no run is there")
+    if len(agents := sorted({run.agent for run in runs})) > 1:
+        raise InputError(f"the runs are of several agents: {', '.join(agents)[:200]}", hint="name the one with --agent")
+    name = slug(runs[-1].agent)
     if sample:
         files = {
             "agents/support.yaml": _with_schema("Agent", AGENT),
@@ -65,11 +57,11 @@ def start_files(run: Run, *, sample: bool, prompt: str | None = None) -> dict[st
         }
     else:
         files = {
-            **_agent_files(run, name, prompt),
+            **_agent_files(runs[-1], name, prompt),
             "policies/answers.yaml": _with_schema("Policy", ANSWERS),
             "policies/answers.test.yaml": _with_schema("PolicyTest", ANSWERS_TEST),
         }
-    files |= _dataset_files(run, f"datasets/{name}.yaml")
+    files |= _dataset_files(_cases(runs, prompt), runs[-1].agent, f"datasets/{name}.yaml")
     if not sample:
         _hold(files, f"agents/{name}.yaml", f"datasets/{name}.yaml")
     return {**files, "runback.yaml": _with_schema("Gate", GATE.format(name=_word(name)))}
@@ -88,7 +80,7 @@ def _with_schema(kind: str, text: str) -> bytes:
     return f"# yaml-language-server: $schema={schema_id(kind)}\n{text}".encode()
 
 
-def _agent_files(run: Run, name: str, prompt: str | None) -> dict[str, bytes]:
+def _agent_files(run: Run, name: str, prompt: Prompt | None) -> dict[str, bytes]:
     step = run.steps[-1]
     request, unknown = step.request, step.source.unknown
     spec: list[str] = []
@@ -97,11 +89,13 @@ def _agent_files(run: Run, name: str, prompt: str | None) -> dict[str, bytes]:
         spec.append(f"  model: {_yaml(request.model)}")
     if "parameters" not in unknown:
         spec.append(f"  parameters: {_yaml(request.parameters)}")
-    if request.system is not None and prompt is not None:
-        spec.append(f"  system: {{file: {_yaml(f'../{prompt}')}}}")
-    elif request.system is not None:
-        spec.append(f"  system: {{file: {name}.md}}")
-        files[f"agents/{name}.md"] = request.system.encode()
+    if prompt is not None:
+        fields = {"file": f"../{prompt.file}" if prompt.file else f"{name}.md"}
+        fields |= {"symbol": prompt.symbol} if prompt.symbol else {}
+        fields |= {"template": prompt.template} if prompt.template == "format" else {}
+        spec.append(f"  system: {{{', '.join(f'{key}: {_plain(value)}' for key, value in fields.items())}}}")
+        if not prompt.file:
+            files[f"agents/{name}.md"] = prompt.text.encode()
     if "tools" not in unknown:
         spec.append(f"  tools: {{file: {name}.tools.json}}")
         wire = [{"type": "function", "function": to_json(tool)} for tool in request.tools]
@@ -122,19 +116,44 @@ def _yaml(value: object) -> str:
     return _STRANGE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
 
 
-def _dataset_files(run: Run, path: str) -> dict[str, bytes]:
-    chosen = [index for index, step in enumerate(run.steps) if step.response.tool_calls][:MAX_CASES] or [
-        len(run.steps) - 1
-    ]
+def _plain(text: str) -> str:
+    return text if re.fullmatch(r"[A-Za-z][\w./-]*", text, re.ASCII) and text not in ("y", "n") else _yaml(text)
+
+
+def _cases(runs: Sequence[Run], prompt: Prompt | None) -> list[tuple[str, Step]]:
+    """Name and step of each case: what the agent file asks as it was recorded, calls of tools before other answers."""
+    last = runs[-1].steps[-1]
+    alike: list[tuple[Run, int, Step]] = []
+    for run in runs:
+        for index, step in enumerate(run.steps):
+            asked = step if prompt is None else prompt.asked(step)
+            if asked is not None and _asks_alike(step, last):
+                alike.append((run, index, asked))
+    calls = [case for case in alike if case[2].response.tool_calls]
+    ends = [case for case in alike if case[1] == len(case[0].steps) - 1]
+    chosen = calls or ends or alike[-1:] or [(runs[-1], len(runs[-1].steps) - 1, last)]
+    return [(case_name(run, index), step) for run, index, step in chosen[:MAX_CASES]]
+
+
+def _asks_alike(step: Step, last: Step) -> bool:
+    """Whether a step has the model, the parameters and the tools that the agent file is made with."""
+    one, other = (
+        {name: to_json(getattr(each.request, name)) for name in ("model", "parameters", "tools")}
+        for each in (step, last)
+    )
+    unknown = {*step.source.unknown, *last.source.unknown}
+    return all(name in unknown or canonical_bytes(one[name]) == canonical_bytes(other[name]) for name in one)
+
+
+def _dataset_files(cases: Sequence[tuple[str, Step]], agent: str, path: str) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     text = ""
-    for index in chosen:
-        digest, place, data = recording(run.steps[index], path)
+    for name, step in cases:
+        digest, place, data = recording(step, path)
         files[place] = data
-        checks = cast("JsonValue", propose(run.steps[index]))
-        case: dict[str, JsonValue] = {"id": case_name(run, index), "step": digest, "checks": checks}
+        case: dict[str, JsonValue] = {"id": name, "step": digest, "checks": cast("JsonValue", propose(step))}
         if not text:
-            text = new_dataset(PurePosixPath(path).stem, run.agent, case, schema_id("Dataset"))
+            text = new_dataset(PurePosixPath(path).stem, agent, case, schema_id("Dataset"))
         else:
             text = append_case(parse_document(text, path), case)
     return {path: text.encode(), **files}

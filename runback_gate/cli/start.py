@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import BashComplete, FishComplete, ZshComplete
@@ -16,13 +17,20 @@ from runback_gate.documents.named_files import read_file, write_file
 from runback_gate.errors import InputError, Location
 from runback_gate.report.text import safe_terminal
 from runback_gate.step import Run
-from runback_gate.store.folder import find_run
+from runback_gate.store.folder import find_runs
+
+if TYPE_CHECKING:
+    from runback_gate.app.prompts import Prompt
 
 
 @click.command()
 @click.option(
-    "--from", "source", metavar="RUN", help="A run (file, or id in runs/): start from the agent that it recorded."
+    "--from",
+    "source",
+    metavar="RUN|FOLDER",
+    help="A run (file, or id in runs/), or a folder of runs: start from the agent that was recorded.",
 )
+@click.option("--agent", metavar="NAME", help="Of a folder, the runs of this agent alone.")
 @click.option(
     "--root",
     type=click.Path(path_type=Path, file_okay=False),
@@ -31,18 +39,19 @@ from runback_gate.store.folder import find_run
     help="Folder to write into (this one).",
 )
 @click.option("--force", is_flag=True, help="Replace files that are there.")
-def init(source: str | None, root: Path, force: bool) -> int:
+def init(source: str | None, agent: str | None, root: Path, force: bool) -> int:
     """Write a working start: gate, agent, dataset, policy with test.
 
     Without --from it is a small sample. With --from the agent file is the one that the run had, and its steps that
     called a tool become cases (the first 20), so that you start green.
     """
     from runback_gate.app.samples import IGNORED, sample_run  # noqa: PLC0415  schema and completion do without
-    from runback_gate.app.start import find_prompts, start_files  # noqa: PLC0415
+    from runback_gate.app.start import start_files  # noqa: PLC0415
 
-    run = sample_run() if source is None else find_run(source, note=terminal.note)
-    prompts = () if source is None else find_prompts(root, run)
-    files = start_files(run, sample=source is None, prompt=next(iter(prompts), None))
+    runs = (sample_run(),) if source is None else find_runs(source, note=terminal.note)
+    runs = tuple(run for run in runs if agent in (None, run.agent))
+    prompt = None if source is None else _prompt(root, runs)
+    files = start_files(runs, sample=source is None, prompt=prompt)
     targets = {below(root, name): data for name, data in files.items()}
     if not force and (there := next((path for path in targets if path.exists()), None)):
         hint = "--force replaces it; nothing was written"
@@ -56,22 +65,34 @@ def init(source: str | None, root: Path, force: bool) -> int:
     if b".runback" not in read_file(ignored, 1 << 20):
         click.echo("note: .gitignore is yours; runs/ holds raw conversations, .runback/ is made anew by each run")
     if source is not None:
-        for said in _about_prompt(run, prompts):
+        for said in _about_prompt(prompt):
             click.echo(safe_terminal(f"note: {said}"))
     place = "" if root == Path() else f" --root {shlex.quote(root.as_posix())}"
     click.echo(safe_terminal(f"next: runback-gate run{place}"))
     return 0
 
 
-def _about_prompt(run: Run, found: Sequence[str]) -> Iterator[str]:
-    """What of the prompt is judged: the file that the application loads, or a copy."""
-    if found:
-        yield f"the prompt is read from {found[0]}, which holds what was recorded"
-        if len(found) > 1:
-            yield f"so does {', '.join(found[1:])}; name in the agent file the one that your application loads"
-    elif run.steps[-1].request.system is not None:
-        yield "no file here holds the prompt as it was recorded: the gate judges a copy, which was written"
-        yield "a change of the prompt that your application loads goes unseen until the agent file names that file"
+def _prompt(root: Path, runs: Sequence[Run]) -> Prompt | None:
+    from runback_gate.app.prompts import find_prompt  # noqa: PLC0415  it loads Jinja2
+    from runback_gate.capture.outside import redact_key  # noqa: PLC0415
+
+    return find_prompt(root, runs, redact_key())
+
+
+def _about_prompt(prompt: Prompt | None) -> Iterator[str]:
+    """What of the prompt is judged: the text that the application loads, or a copy."""
+    if prompt is None:
+        return
+    if prompt.file:
+        how = "gives" if prompt.template else "holds"
+        yield f"the prompt is read from {prompt.place}, which {how} what was recorded"
+        if prompt.others:
+            yield f"so does {', '.join(prompt.others)}; name in the agent file the one that your application loads"
+        return
+    if prompt.template:
+        yield "the prompt varies: a template was written, whose places have what varied"
+    yield "no file here holds the prompt as it was recorded: the gate judges a copy, which was written"
+    yield "a change of the prompt that your application loads goes unseen until the agent file names that file"
 
 
 @click.command(epilog=f"Kinds: {', '.join(KINDS)}.")

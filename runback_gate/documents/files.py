@@ -110,10 +110,10 @@ def expand(root: Path, patterns: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def same_files(root: Path, data: bytes) -> Iterator[str]:
-    """Give the files below `root`, relative to it, that hold these very bytes.
+def files_below(root: Path) -> Iterator[str]:
+    """Give the files below `root`, relative to it.
 
-    Hidden folders and links to folders are left out; what cannot be listed or read holds nothing.
+    Hidden folders and links to folders are left out; what cannot be listed holds nothing.
     """
     waiting = [""]
     while waiting:
@@ -122,10 +122,15 @@ def same_files(root: Path, data: bytes) -> Iterator[str]:
         except InputError:
             continue
         waiting += [name for name, is_folder in entries if is_folder]
-        for name in (name for name, is_folder in entries if not is_folder):
-            with contextlib.suppress(OSError, InputError):
-                if (root / name).stat().st_size == len(data) and safe_read(root, name, len(data)) == data:
-                    yield name
+        yield from (name for name, is_folder in entries if not is_folder)
+
+
+def same_files(root: Path, data: bytes) -> Iterator[str]:
+    """Give the files below `root`, relative to it, that hold these very bytes; what cannot be read holds nothing."""
+    for name in files_below(root):
+        with contextlib.suppress(OSError, InputError):
+            if (root / name).stat().st_size == len(data) and safe_read(root, name, len(data)) == data:
+                yield name
 
 
 def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:

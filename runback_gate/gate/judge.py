@@ -227,6 +227,20 @@ class Rules:
         )
 
 
+def _question(agent: Agent, step: Step) -> ReplayRequest:
+    """What a step asks now, held against its recording; says when only the key of the pseudonyms could compare them."""
+    question = compare_requests(step, ask(agent, step))
+    if question.recorded or agent.redact_key is not None or step.source.redaction in (None, "off"):
+        return question
+    # Imported here: recordings without redaction do not pay for its rules.
+    from runback_gate.agent.redaction import lacks_key  # noqa: PLC0415
+    from runback_gate.redact import KEY_VARIABLE  # noqa: PLC0415
+
+    if not lacks_key(step, question.request):
+        return question
+    return dataclasses.replace(question, note=f"{question.note}: it is redacted, and {KEY_VARIABLE} is not set")
+
+
 def _grade(rule: Rule, rubric: Rubric, asked: Query, response: Response) -> Generator[Query, Answer, Grade]:
     """Ask a judge model about an answer, sample by sample; the question is the same wherever the answer is."""
     if not rubric.allowSelf and is_self(rubric, asked.question.request.model or response.model):
@@ -264,7 +278,7 @@ def judge_case(
         InputError: the recording is missing or was changed, or a template does not fit its variables.
     """
     step = case_step(ref.root, ref.dataset, ref.case)
-    question = compare_requests(step, ask(agent, step))
+    question = _question(agent, step)
     recorded = question.recorded and not fresh
     count = Count(1, 1, 0) if recorded else rules.count(ref.case, k_of_n)
     judges = tuple(empty_request(item.rubric) for _, item in rules.rubrics(ref) for _ in range(item.rubric.samples))

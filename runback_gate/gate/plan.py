@@ -41,6 +41,8 @@ class Plan:
     """Filters that leave part of the gate out."""
     more: MoreTrials = field(default_factory=MoreTrials)
     """Trials beyond those that the files ask for."""
+    redact_key: bytes | None = field(default=None, repr=False, compare=False)
+    """The project's key of the pseudonyms, as each agent has it."""
 
     def agent(self, name: str) -> Agent:
         """The agent of a name; every dataset's agent is there, `load_plan` saw to it."""
@@ -48,7 +50,13 @@ class Plan:
 
 
 def load_plan(
-    root: Path, *, day: str, agent: str | None = None, dataset: str | None = None, config: str = GATE_FILE
+    root: Path,
+    *,
+    day: str,
+    agent: str | None = None,
+    dataset: str | None = None,
+    config: str = GATE_FILE,
+    redact_key: bytes | None = None,
 ) -> Plan:
     """Read all that the gate config names.
 
@@ -58,16 +66,17 @@ def load_plan(
         agent: name of an agent to judge alone, or the path of an agent file to judge in place of the one of its name.
         dataset: name or path of a dataset to judge alone.
         config: the gate file.
+        redact_key: the project's key of the pseudonyms; recordings that were redacted are compared under it.
 
     Raises:
         InputError: something is missing or malformed; nothing has been judged then.
     """
     gate = load_gate(root, config)
-    agents = _unique("agent", (load_agent(root, name) for name in expand(root, gate.agents)))
+    agents = _unique("agent", (load_agent(root, name, redact_key) for name in expand(root, gate.agents)))
     datasets = list(_unique("dataset", (load_dataset(root, name) for name in expand(root, gate.datasets))).values())
     whole = (len(agents), len(datasets))
     if agent is not None:
-        chosen = _choose_agent(root, agent, agents)
+        chosen = _choose_agent(root, agent, agents, redact_key)
         agents = {chosen.name: chosen}
         datasets = [item for item in datasets if item.agent == chosen.name]
     if dataset is not None:
@@ -85,7 +94,15 @@ def load_plan(
     selection = tuple(part) if (len(agents), len(datasets)) != whole else ()
     policies, _ = load_policies(root, gate.policies)
     return Plan(
-        root, gate, tuple(agents.values()), tuple(datasets), policies, load_waivers(root, gate.waivers), day, selection
+        root,
+        gate,
+        tuple(agents.values()),
+        tuple(datasets),
+        policies,
+        load_waivers(root, gate.waivers),
+        day,
+        selection,
+        redact_key=redact_key,
     )
 
 
@@ -100,11 +117,11 @@ def _refuse_fewer(gate: Gate, dataset: Dataset) -> None:
             raise InputError(message, hint="ask for more, or change the gate", location=case.location)
 
 
-def _choose_agent(root: Path, wanted: str, agents: dict[str, Agent]) -> Agent:
+def _choose_agent(root: Path, wanted: str, agents: dict[str, Agent], redact_key: bytes | None) -> Agent:
     if wanted in agents:
         return agents[wanted]
     if wanted.endswith((".yaml", ".yml")) or "/" in wanted:
-        return load_agent(root, wanted)
+        return load_agent(root, wanted, redact_key)
     raise InputError(f"no agent is named {wanted!r}", hint=suggestion(wanted, agents))
 
 

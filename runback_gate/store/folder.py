@@ -23,6 +23,8 @@ from runback_gate.step import Run
 RUNS: Final = Path("runs")
 """The folder in which runs are looked for by their ids."""
 MAKE_RUNS: Final = "make runs with `runback-gate import transcript`"
+MAX_RUNS: Final = 200
+"""Runs of a folder that are held at once."""
 _FORMAT: Final = b"runback.run/"
 """What the first event of a run of any version names."""
 
@@ -40,6 +42,23 @@ def find_run(name: str, *, note: Note) -> Run:
     path = RUNS / f"{name}.jsonl"
     ids = [item.stem for item in RUNS.glob("*.jsonl")]
     return load_run(path, note=note, hint=suggestion(name, ids) if ids else MAKE_RUNS)
+
+
+def find_runs(name: str, *, note: Note) -> tuple[Run, ...]:
+    """The run of a file or an id, or those of a folder, the newest `MAX_RUNS` by name.
+
+    Raises:
+        InputError: nothing there, or not a run that verifies.
+    """
+    folder = Path(name)
+    if not folder.is_dir():
+        return (find_run(name, note=note),)
+    paths = sorted(folder.glob("*.jsonl"))
+    if not paths:
+        raise InputError("no run in this folder", hint=MAKE_RUNS, location=Location(folder.as_posix()))
+    if len(paths) > MAX_RUNS:
+        note(f"{folder.as_posix()}: the last {MAX_RUNS} of {many(len(paths), 'run')} are read")
+    return tuple(load_run(path, note=note) for path in paths[-MAX_RUNS:])
 
 
 def load_run(path: Path, *, note: Note, hint: str | None = None) -> Run:

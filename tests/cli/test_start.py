@@ -213,7 +213,7 @@ def test_any_run_can_be_started_from(
     response = Response(text, (ToolCall("1", tool, json.dumps({"a": text})),))
     steps = tuple(Step(agent, request, response, Source(run or "r", event, "exact")) for event in (0, 1))
     root = tmp_path_factory.mktemp("start")
-    for name, data in start_files(Run(run, agent, steps), sample=False).items():
+    for name, data in start_files([Run(run, agent, steps)], sample=False).items():
         write(root / name, data)
     plan = load_plan(root, day="2026-01-01")
     (dataset,) = plan.datasets

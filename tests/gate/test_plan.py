@@ -60,7 +60,7 @@ def test_the_whole_gate(root: Path) -> None:
     ids=str,
 )
 def test_filters(
-    root: Path, options: dict[str, str], agents: list[str], datasets: list[str], selection: tuple[str, ...]
+    root: Path, options: dict[str, Any], agents: list[str], datasets: list[str], selection: tuple[str, ...]
 ) -> None:
     """An agent by name or file with its datasets, a dataset by name or file; the plan says that it is a part."""
     assert names(load_plan(root, day=DAY, **options)) == (agents, datasets, selection)
