@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import cast
 
@@ -123,16 +123,25 @@ def _plain(text: str) -> str:
 def _cases(runs: Sequence[Run], prompt: Prompt | None) -> list[tuple[str, Step]]:
     """Name and step of each case: what the agent file asks as it was recorded, calls of tools before other answers."""
     last = runs[-1].steps[-1]
-    alike: list[tuple[Run, int, Step]] = []
-    for run in runs:
-        for index, step in enumerate(run.steps):
-            asked = step if prompt is None else prompt.asked(step)
-            if asked is not None and _asks_alike(step, last):
-                alike.append((run, index, asked))
+    alike = list(_alike(runs, prompt))
     calls = [case for case in alike if case[2].response.tool_calls]
     ends = [case for case in alike if case[1] == len(case[0].steps) - 1]
     chosen = calls or ends or alike[-1:] or [(runs[-1], len(runs[-1].steps) - 1, last)]
     return [(case_name(run, index), step) for run, index, step in chosen[:MAX_CASES]]
+
+
+def left_out(runs: Sequence[Run], prompt: Prompt | None) -> int:
+    """How many steps can be no cases: with another model, other parameters or tools, or a prompt that does not fit."""
+    return sum(len(run.steps) for run in runs) - sum(1 for _ in _alike([run for run in runs if run.steps], prompt))
+
+
+def _alike(runs: Sequence[Run], prompt: Prompt | None) -> Iterator[tuple[Run, int, Step]]:
+    """The steps that the agent file asks as they were recorded, each with its run and its number."""
+    for run in runs:
+        for index, step in enumerate(run.steps):
+            asked = step if prompt is None else prompt.asked(step)
+            if asked is not None and _asks_alike(step, runs[-1].steps[-1]):
+                yield run, index, asked
 
 
 def _asks_alike(step: Step, last: Step) -> bool:

@@ -15,6 +15,7 @@ from runback_gate.app.schemas import KINDS, shipped_schema
 from runback_gate.cli import terminal
 from runback_gate.documents.named_files import read_file, write_file
 from runback_gate.errors import InputError, Location
+from runback_gate.plural import many
 from runback_gate.report.text import safe_terminal
 from runback_gate.step import Run
 from runback_gate.store.folder import find_runs
@@ -46,7 +47,7 @@ def init(source: str | None, agent: str | None, root: Path, force: bool) -> int:
     called a tool become cases (the first 20), so that you start green.
     """
     from runback_gate.app.samples import IGNORED, sample_run  # noqa: PLC0415  schema and completion do without
-    from runback_gate.app.start import start_files  # noqa: PLC0415
+    from runback_gate.app.start import left_out, start_files  # noqa: PLC0415
 
     runs = (sample_run(),) if source is None else find_runs(source, note=terminal.note)
     runs = tuple(run for run in runs if agent in (None, run.agent))
@@ -67,6 +68,8 @@ def init(source: str | None, agent: str | None, root: Path, force: bool) -> int:
     if source is not None:
         for said in _about_prompt(prompt):
             click.echo(safe_terminal(f"note: {said}"))
+        if missed := left_out(runs, prompt):
+            click.echo(f"note: {many(missed, 'step')} with another model, other tools or another prompt can be no case")
     place = "" if root == Path() else f" --root {shlex.quote(root.as_posix())}"
     click.echo(safe_terminal(f"next: runback-gate run{place}"))
     return 0

@@ -60,6 +60,7 @@ import sys
 from ask import answer
 answer(f"You help {sys.argv[1]} of the shop with orders. Be kind and brief. Today is {sys.argv[2]}.", 'Where is A-1?')
 """
+KEY = "0123456789abcdef0123456789abcdef"
 TEMPLATE = "You help {name} of the shop with orders. Be kind and brief. Today is {day}."
 MODULE = f'"""Prompts."""\nimport os\n\nSYSTEM = (\n    "{TEMPLATE[:40]}"\n    "{TEMPLATE[40:]}"\n)\n'
 
@@ -140,8 +141,8 @@ def test_a_prompt_that_is_rendered(agent: Callable[..., None], command: Command,
     if code is RENDERED:
         agent(code, lines=True)
     else:
-        agent(code, "Ann", "1 May")
-        agent(code, "Bob Lee", "12 June")
+        agent(code, "Ann", "1 May", key=KEY)
+        agent(code, "Bob Lee", "12 June", key=KEY)
     started = command("init", "--from", "runs")
     assert "the prompt is read from SYSTEM in app/prompts.py, which gives what was recorded" in started.out
     assert "symbol: SYSTEM, template: format}" in (here / "agents/shop.yaml").read_text()
@@ -160,6 +161,7 @@ def test_a_prompt_that_code_computes(agent: Callable[..., None], command: Comman
     assert "the prompt varies: a template was written" in started.out
     assert "goes unseen until the agent file names that file" in started.out
     template = (here / "agents/shop.md").read_text()
+    assert "note: 2 steps with another model, other tools or another prompt can be no case" in started.out
     assert template == "You help {value_1} of the shop with orders. Be kind and brief. Today is {value_2}."
     assert verdicts(command)[0] == 0
     change("agents/shop.md", "kind", "rude")
@@ -170,13 +172,12 @@ def test_redacted_instructions(
     agent: Callable[..., None], command: Command, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A prompt and tools with an address are compared under the key; without it, a row says that it is not set."""
-    key = "0123456789abcdef0123456789abcdef"
     prompt = write("prompts/system.txt", "Be kind. Send complaints to boss@shop.example.\n")
-    agent(PLAIN, key=key)
+    agent(PLAIN, key=KEY)
     (path,) = (here / "runs").glob("*.jsonl")
     assert b"boss@shop.example" not in path.read_bytes()
     assert read_run(path.read_bytes(), path.name).steps[0].source.grade == "exact"
-    monkeypatch.setenv("RUNBACK_REDACT_KEY", key)
+    monkeypatch.setenv("RUNBACK_REDACT_KEY", KEY)
     assert "the prompt is read from prompts/system.txt" in command("init", "--from", "runs").out
     assert verdicts(command)[0] == 0
     monkeypatch.delenv("RUNBACK_REDACT_KEY")
@@ -184,7 +185,7 @@ def test_redacted_instructions(
     assert (code, "it is redacted, and RUNBACK_REDACT_KEY is not set" in " ".join(out.split())) == (2, True)
     monkeypatch.setenv("RUNBACK_REDACT_KEY", "another key, which is long enough")
     assert verdicts(command)[0] == 2
-    monkeypatch.setenv("RUNBACK_REDACT_KEY", key)
+    monkeypatch.setenv("RUNBACK_REDACT_KEY", KEY)
     prompt.write_text("Be kind. Send complaints to thief@shop.example.\n")
     assert verdicts(command)[0] == 2
 
