@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,14 +11,14 @@ from hypothesis import strategies as st
 from runback_gate.agent.placeholders import fill, fit, jinja_pieces, pieces, propose, written
 from runback_gate.errors import InputError
 
-VARIABLES = {"name": "Ann", "amount": 1234.5, "count": 7, "yes": True}
+VARIABLES: dict[str, Any] = {"name": "Ann", "amount": 1234.5, "count": 7, "yes": True}
 WORDS = st.lists(st.sampled_from(["Ann", "Bob", "May", "12", "order"]), min_size=1, max_size=3).map(" ".join)
 
 
 @pytest.mark.parametrize("template", ["Hi {name}!", "{amount:,.2f} {count:>5} {{x}} {yes} {name!r:>10}", "none", ""])
 def test_python_gives_the_same(template: str) -> None:
     """For what is allowed, the prompt is the one that `str.format` makes."""
-    assert fill(template, VARIABLES, "p.txt") == template.format(**VARIABLES)  # type: ignore[str-format]
+    assert fill(template, VARIABLES, "p.txt") == template.format(**VARIABLES)
 
 
 @pytest.mark.parametrize(
