@@ -19,6 +19,7 @@ import contextlib
 import functools
 import inspect
 import json
+import os
 import signal
 import sys
 import threading
@@ -27,7 +28,7 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, TypeVar, cast, overload
+from typing import Any, Literal, NoReturn, TypeVar, cast, overload
 
 from runback_gate.canonical import JsonValue
 from runback_gate.capture import hooks
@@ -90,10 +91,8 @@ class Recording:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End it; an exception is its error."""
-        try:
-            self._finish(error)
-        except Exception as fault:  # noqa: BLE001  as above
-            complain(f"the end of run {self.id} is not recorded: {fault}")
+        if self._ended(error):
+            self._wait()
 
     async def __aenter__(self) -> Recording:
         """Begin the run."""
@@ -102,8 +101,17 @@ class Recording:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End it."""
-        self.__exit__(kind, error, trace)
+        """End it; whoever else the event loop has goes on while the disk is waited for."""
+        if not self._ended(error):
+            return
+        import asyncio  # noqa: PLC0415  agents that are not asynchronous do not load it
+
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # a loop of another library
+            self._wait()
+        else:
+            await loop.run_in_executor(None, self._wait)
 
     def __call__(self, function: F) -> F:
         """Record each call of a function as a run."""
@@ -112,7 +120,7 @@ class Recording:
 
             @functools.wraps(function)
             async def asynchronous(*args: Any, **kwargs: Any) -> Any:
-                with again():
+                async with again():
                     return await function(*args, **kwargs)
 
             return cast("F", asynchronous)
@@ -170,7 +178,19 @@ class Recording:
         _once()
         hooks.install(taker)
 
-    def _finish(self, error: BaseException | None, status: str | None = "ok") -> None:
+    def _ended(self, error: BaseException | None, status: str | None = "ok") -> bool:
+        """Hand the end of the run to the writer; says whether there is anything to wait for."""
+        try:
+            return self._finish(error, status)
+        except Exception as fault:  # noqa: BLE001  an agent ends whether or not its run does
+            complain(f"the end of run {self.id} is not recorded: {fault}")
+            return False
+
+    def _wait(self) -> None:
+        if not sink().flush(END_WAIT):
+            complain(f"run {self.id} is not written yet; the disk is slow")
+
+    def _finish(self, error: BaseException | None, status: str | None) -> bool:
         token, self._token = self._token, None
         if token is not None:
             with contextlib.suppress(ValueError):  # ended in another task than it began in
@@ -179,7 +199,7 @@ class Recording:
         if self in _active:
             _active.remove(self)
         if log is None:
-            return
+            return False
         if not _active:
             hooks.uninstall()
         end = {"status": status, **self._end}
@@ -187,8 +207,7 @@ class Recording:
             end = {**end, "status": "error", "error": _where(error)}
         run = Run(log.run.id, self.agent, (), **_end(end))
         sink().call(lambda: log.end(run))
-        if not sink().flush(END_WAIT):
-            complain(f"run {run.id} is not written yet; the disk is slow")
+        return True
 
     def _put(self, make: Callable[[], Event], size: int = 1000) -> None:
         log = self._log
@@ -313,7 +332,8 @@ _ends: list[object] = []
 def _close_all() -> None:
     """At the end of the process: runs that are still open end here, and nobody knows how."""
     for recording in reversed(_active):
-        recording._finish(None, None)
+        if recording._ended(None, None):
+            recording._wait()
 
 
 def _terminated(number: int, _frame: object) -> None:
@@ -323,9 +343,22 @@ def _terminated(number: int, _frame: object) -> None:
     signal.raise_signal(number)
 
 
+def _leaving(leave: Callable[[int], NoReturn]) -> Callable[[int], NoReturn]:
+    """`os._exit`, which ends forked workers: it runs nothing of atexit, and would lose what waits for the writer."""
+
+    @functools.wraps(leave)
+    def flushed(status: int) -> NoReturn:
+        with contextlib.suppress(Exception):
+            sink().flush(END_WAIT)
+        leave(status)
+
+    return flushed
+
+
 @functools.cache
 def _once() -> None:
     load()
+    os.__dict__["_exit"] = _leaving(os._exit)
     after_fork(_children)
     atexit.register(_close_all)
     if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:

@@ -473,3 +473,53 @@ def test_a_clock_that_goes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (found,) = runs(tmp_path)
     assert [tool.at for tool in found.tool_runs] == ["2026-01-31T12:00:00Z", "2025-01-01T00:00:00Z"]
     assert all((tool.duration_ms or 0) >= 1 for tool in found.tool_runs)
+
+
+def test_a_slow_disk_stops_no_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the end of a run waits for its disk, other tasks of the loop go on."""
+    release, order = threading.Event(), list[str]()
+    close = outside.RunFile.close
+
+    def slow(file: outside.RunFile) -> None:
+        assert release.wait(60)
+        close(file)
+
+    monkeypatch.setattr(outside.RunFile, "close", slow)
+
+    async def other() -> None:
+        order.append("other task")
+        release.set()
+
+    async def agent() -> None:
+        async with recording(tmp_path) as run:
+            run._see(seen())
+            task = asyncio.ensure_future(other())
+        order.append("run ended")
+        await task
+
+    asyncio.run(agent())
+    assert order == ["other task", "run ended"]
+    assert [run.status for run in runs(tmp_path)] == ["ok"]
+
+
+FORK = """
+import os, sys, runback_gate
+from runback_gate.capture.exchange import Seen
+BODY = b'{"model":"m","messages":[{"role":"user","content":"x"}]}'
+with runback_gate.record("parent", out=sys.argv[1], redact="off") as run:
+    child = os.fork()
+    if child == 0:
+        for number in range(200):
+            run._see(Seen("http://x/v1/chat/completions", BODY, ""))
+        os._exit(3)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
+def test_a_forked_child_that_leaves_at_once(tmp_path: Path) -> None:
+    """`os._exit` right after the last call loses none of the calls."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", FORK, str(tmp_path)], env=environment, check=True, timeout=60)
+    found = runs(tmp_path, truncated=True)
+    assert sorted(len(run.steps) for run in found) == [0, 200]
