@@ -9,7 +9,7 @@ grow with them.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -80,11 +80,7 @@ def load_plan(
         agents = {chosen.name: chosen}
         datasets = [item for item in datasets if item.agent == chosen.name]
     if dataset is not None:
-        chosen_datasets = [item for item in datasets if dataset in (item.name, item.path)]
-        if not chosen_datasets:
-            hint = suggestion(dataset, [item.name for item in datasets])
-            raise InputError(f"no dataset is named {dataset!r}", hint=hint)
-        datasets = chosen_datasets
+        datasets = _choose_datasets(dataset, datasets)
     for item in datasets:
         if item.agent not in agents:
             hint = suggestion(item.agent, agents)
@@ -93,17 +89,9 @@ def load_plan(
     part = [f"{key}={value}" for key, value in (("agent", agent), ("dataset", dataset)) if value is not None]
     selection = tuple(part) if (len(agents), len(datasets)) != whole else ()
     policies, _ = load_policies(root, gate.policies)
-    return Plan(
-        root,
-        gate,
-        tuple(agents.values()),
-        tuple(datasets),
-        policies,
-        load_waivers(root, gate.waivers),
-        day,
-        selection,
-        redact_key=redact_key,
-    )
+    waivers = load_waivers(root, gate.waivers)
+    plan = Plan(root, gate, tuple(agents.values()), tuple(datasets), policies, waivers, day, selection)
+    return replace(plan, redact_key=redact_key)
 
 
 def _refuse_fewer(gate: Gate, dataset: Dataset) -> None:
@@ -115,6 +103,14 @@ def _refuse_fewer(gate: Gate, dataset: Dataset) -> None:
             message = f"case {case.id!r} asks for {asked.needed} of {asked.n} trials"
             message += f", the gate for {floor.needed} of {floor.n}"
             raise InputError(message, hint="ask for more, or change the gate", location=case.location)
+
+
+def _choose_datasets(wanted: str, datasets: list[Dataset]) -> list[Dataset]:
+    found = [item for item in datasets if wanted in (item.name, item.path)]
+    if not found:
+        hint = suggestion(wanted, [item.name for item in datasets])
+        raise InputError(f"no dataset is named {wanted!r}", hint=hint)
+    return found
 
 
 def _choose_agent(root: Path, wanted: str, agents: dict[str, Agent], redact_key: bytes | None) -> Agent:
