@@ -11,8 +11,12 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import wraps
 from pathlib import Path
+from typing import NoReturn
 
 from runback_gate.redact import KEY_VARIABLE
 
@@ -40,6 +44,19 @@ def new_id(agent: str) -> str:
 def chosen(share: float) -> bool:
     """Whether something that happens with this probability happens."""
     return int.from_bytes(random_bytes(4)) < share * 2**32
+
+
+def before_leaving(function: Callable[[], object]) -> None:
+    """Have a function called by `os._exit`, which ends forked workers and runs nothing of atexit."""
+    leave = os._exit
+
+    @wraps(leave)
+    def flushed(status: int) -> NoReturn:
+        with suppress(Exception):
+            function()
+        leave(status)
+
+    os.__dict__["_exit"] = flushed
 
 
 def complain(message: str) -> None:

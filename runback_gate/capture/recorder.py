@@ -19,7 +19,6 @@ import contextlib
 import functools
 import inspect
 import json
-import os
 import signal
 import sys
 import threading
@@ -28,13 +27,13 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, NoReturn, TypeVar, cast, overload
+from typing import Any, Literal, TypeVar, cast, overload
 
 from runback_gate.canonical import JsonValue
 from runback_gate.capture import hooks
 from runback_gate.capture.exchange import Redact, Seen, load
 from runback_gate.capture.log import Event, Prompt, Redaction, RunLog, off
-from runback_gate.capture.outside import chosen, complain, new_id, now, random_bytes, redact_key
+from runback_gate.capture.outside import before_leaving, chosen, complain, new_id, now, random_bytes, redact_key
 from runback_gate.capture.sink import after_fork, sink
 from runback_gate.capture.tool_runs import json_text, plain_json, recorded_tool
 from runback_gate.redact import Level, Redactor, parse_key
@@ -343,22 +342,10 @@ def _terminated(number: int, _frame: object) -> None:
     signal.raise_signal(number)
 
 
-def _leaving(leave: Callable[[int], NoReturn]) -> Callable[[int], NoReturn]:
-    """`os._exit`, which ends forked workers: it runs nothing of atexit, and would lose what waits for the writer."""
-
-    @functools.wraps(leave)
-    def flushed(status: int) -> NoReturn:
-        with contextlib.suppress(Exception):
-            sink().flush(END_WAIT)
-        leave(status)
-
-    return flushed
-
-
 @functools.cache
 def _once() -> None:
     load()
-    os.__dict__["_exit"] = _leaving(os._exit)
+    before_leaving(lambda: sink().flush(END_WAIT))
     after_fork(_children)
     atexit.register(_close_all)
     if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
