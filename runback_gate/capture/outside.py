@@ -59,6 +59,19 @@ def before_leaving(function: Callable[[], object]) -> None:
     os.__dict__["_exit"] = flushed
 
 
+async def aside(function: Callable[[], object]) -> None:
+    """Call a function that waits, without stopping the event loop."""
+    # Imported here: agents that are not asynchronous do not load it.
+    import asyncio  # noqa: PLC0415
+
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:  # a loop of another library
+        function()
+    else:
+        await loop.run_in_executor(None, function)
+
+
 def complain(message: str) -> None:
     """One line on standard error, if there is one."""
     try:

@@ -33,7 +33,7 @@ from runback_gate.canonical import JsonValue
 from runback_gate.capture import hooks
 from runback_gate.capture.exchange import Redact, Seen, load
 from runback_gate.capture.log import Event, Prompt, Redaction, RunLog, off
-from runback_gate.capture.outside import before_leaving, chosen, complain, new_id, now, random_bytes, redact_key
+from runback_gate.capture.outside import aside, before_leaving, chosen, complain, new_id, now, random_bytes, redact_key
 from runback_gate.capture.sink import after_fork, sink
 from runback_gate.capture.tool_runs import json_text, plain_json, recorded_tool
 from runback_gate.redact import Level, Redactor, parse_key
@@ -101,16 +101,8 @@ class Recording:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End it; whoever else the event loop has goes on while the disk is waited for."""
-        if not self._ended(error):
-            return
-        import asyncio  # noqa: PLC0415  agents that are not asynchronous do not load it
-
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:  # a loop of another library
-            self._wait()
-        else:
-            await loop.run_in_executor(None, self._wait)
+        if self._ended(error):
+            await aside(self._wait)
 
     def __call__(self, function: F) -> F:
         """Record each call of a function as a run."""
