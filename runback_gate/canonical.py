@@ -102,7 +102,7 @@ def parse_canonical(data: bytes, *, path: str | None = None) -> JsonValue:
         if b'"$decimal"' in data or b'"$integer"' in data:
             # A number at the deepest place that is allowed stands one level deeper when it is marked.
             _survey(value, MAX_DEPTH + 1)
-            value = _untagged(value)
+            value = unmarked(value)
         canonical = canonical_bytes(value) == data
     except (_RefusedError, DocumentError) as error:
         raise DocumentError(f"not canonical JSON: {error}", location=where) from error
@@ -327,20 +327,24 @@ def _reduced_float(value: float) -> object:
     return {DECIMAL: float.__repr__(value)}
 
 
-def _untagged(value: Any) -> Any:
-    """Turn marked numbers into numbers. What was marked wrongly has other canonical bytes afterwards."""
+def unmarked(value: Any) -> Any:
+    """Turn marked numbers into numbers. What was marked wrongly has other canonical bytes afterwards.
+
+    Raises:
+        DocumentError: a mark holds no number.
+    """
     if type(value) is list:
-        return [item if type(item) in _ATOMS else _untagged(item) for item in value]
+        return [item if type(item) in _ATOMS else unmarked(item) for item in value]
     if type(value) is not dict:
         return value
     mark = next((mark for mark in _MARKS if mark in value), None)
     if mark is None:
-        return {key: item if type(item) in _ATOMS else _untagged(item) for key, item in value.items()}
+        return {key: item if type(item) in _ATOMS else unmarked(item) for key, item in value.items()}
     text = value[mark]
     try:
         return _MARKS[mark](text if isinstance(text, str) else "")
     except ValueError as error:
-        raise _RefusedError(f"{mark} does not hold a number") from error
+        raise DocumentError(f"{mark} does not hold a number") from error
 
 
 def _decoded(data: bytes, path: str) -> str:

@@ -29,6 +29,8 @@ COMMANDS = {
     "run": ("run:run", "Judge every case and say pass, fail or could not judge."),
     "merge": ("render:merge", "Join the reports of the parts of a run to one."),
     "render": ("render:render", "Show a report.json as a table, Markdown, HTML, JUnit, SARIF or annotations."),
+    "show": ("show:show", "Show a row of a report whole: what was asked, answered, changed, and what to do."),
+    "view": ("view:view", "Write a run as one HTML file that opens on the step that broke."),
     "attest": ("attest:attest", "Sign what a report says."),
     "verify": ("verify:verify", "Say whether a signed result is to be believed, and whether it passed."),
     "backtest": ("backtest:backtest", "Judge every recorded step of a folder of runs."),

@@ -15,6 +15,7 @@ from runback_gate.cli import terminal
 from runback_gate.cli.groups import Commands
 from runback_gate.cli.policy_diff import diff
 from runback_gate.cli.policy_paths import PATHS, policy_roots
+from runback_gate.cli.reports import REPORT_FILE, load_report
 from runback_gate.cli.root import ROOT, gate_root
 from runback_gate.documents import cut
 from runback_gate.errors import InputError, Location
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from runback_gate.analysis.mutation import Mutation
     from runback_gate.app.explain import Explanation
     from runback_gate.app.policies import PolicyFiles
+    from runback_gate.step import Step
 
 
 @click.group(cls=Commands)
@@ -129,28 +131,51 @@ def _mutated(files: PolicyFiles, runs: Path | None, gate: Path | None, *, quiet:
 
 @policy.command(short_help="Show every sub-expression with its value for one step.")
 @click.argument("rule", metavar="VALIDATION")
-@click.argument("run")
-@click.argument("step", type=click.IntRange(min=0), metavar="STEP")
+@click.argument("run", required=False)
+@click.argument("step", type=click.IntRange(min=0), metavar="[STEP]", required=False)
+@click.option("--case", metavar="CASE", help="Explain the answer of this row of the report, a live one as well.")
+@REPORT_FILE
 @click.option(
     "--policies", multiple=True, metavar="FILE|FOLDER", help="Where the policies are (those of the gate here)."
 )
 @ROOT
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def explain(rule: str, run: str, step: int, policies: tuple[str, ...], root: Path | None, as_json: bool) -> int:
+def explain(
+    rule: str,
+    run: str | None,
+    step: int | None,
+    case: str | None,
+    report: Path,
+    policies: tuple[str, ...],
+    root: Path | None,
+    as_json: bool,
+) -> int:
     """Show every sub-expression of a VALIDATION with its value for one STEP (from 0) of a RUN (a file, or an id in
-    runs/).
+    runs/), or for the answer that a row of the report was judged by.
     """
     from runback_gate.app.explain import explain_step  # noqa: PLC0415  loads the engine
-    from runback_gate.app.recorded import recorded_step  # noqa: PLC0415
 
     files = load_policy_files(policy_roots(policies, root), with_tests=False)
-    explained = explain_step(files.policies, rule, recorded_step(find_run(run, note=terminal.note), step))
+    explained = explain_step(files.policies, rule, _step_named(run, step, case, report))
     if as_json:
         terminal.print_json([_explanation_json(item) for item in explained])
     else:
         for item in explained:
             click.echo("\n".join(_explanation_lines(item)))
     return 0
+
+
+def _step_named(run: str | None, step: int | None, case: str | None, report: Path) -> Step:
+    """The step that is meant: one of a run, or the one that a row of a report was judged by."""
+    from runback_gate.app.recorded import recorded_step  # noqa: PLC0415  lint does without
+    from runback_gate.report.story import Stories, find_row  # noqa: PLC0415
+
+    if (case is None) == (run is None) or (run is None) != (step is None):
+        raise click.UsageError("name a RUN and a STEP, or a --case", click.get_current_context())
+    if case is not None:
+        found = load_report(report)
+        return Stories(found).step(find_row(found, case))
+    return recorded_step(find_run(run or "", note=terminal.note), step or 0)
 
 
 def _explanation_json(explained: Explanation) -> dict[str, JsonValue]:

@@ -13,19 +13,22 @@ from functools import cache
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from runback_gate.canonical import digest_bytes
 from runback_gate.gate.verdict import Verdict
 from runback_gate.report import effects, model, wording
 from runback_gate.report.model import Report
 from runback_gate.report.spent import interval, spending
+from runback_gate.report.story import Stories, Story, loosened
 from runback_gate.report.text import cut, visible
 
 MAX_BYTES: Final = 8_000_000
 """More than this opens slowly in a browser."""
 
 _FIELD: Final = 1_200
+_WHOLE: Final = 24_000
+"""Bytes of a text that is shown whole: an answer, a message, a prompt."""
 _LIMITS: Final = {
     "agents": 100,
     "notices": 200,
@@ -37,6 +40,8 @@ _LIMITS: Final = {
     "trials": 50,
     "ids": 100,
     "waivers": 20,
+    "entries": 60,
+    "fields": 40,
 }
 _WORDINGS: Final = (
     "against",
@@ -81,10 +86,12 @@ def render(report: Report, *, max_bytes: int = MAX_BYTES) -> str:
     # With both tables, each of one empty row: what frames the rows counts as well.
     frame = page.render(facts, red=(Markup(),), green=(Markup(),), missing=report.totals.rows)
     left = max_bytes - len(frame.encode("utf-8"))
+    stories = Stories(report)
     rules = {(rule.id, rule.side): rule for rule in reversed(report.rules)}
     shown: dict[bool, list[Markup]] = {True: [], False: []}
     for number, (name, row) in enumerate(zip(wording.labels(report.rows), report.rows, strict=True), 1):
-        text: Markup = template.row(number, name, row, rules, report)  # type: ignore[attr-defined]
+        told = None if row.verdict is Verdict.PASS else stories.tell(row)
+        text: Markup = template.row(number, name, row, rules, report, told)  # type: ignore[attr-defined]
         left -= len(text.encode("utf-8"))
         if left < 0:
             break
@@ -114,7 +121,8 @@ def _environment() -> tuple[Environment, Markup]:
         keep_trailing_newline=True,
     )
     env.globals.update({name: getattr(wording, name) for name in _WORDINGS}, signs=_SIGNS, words=_WORDS, limits=_LIMITS)
-    env.globals.update(interval=interval, spending=spending)
+    env.globals.update(interval=interval, spending=spending, loosened=loosened)
+    env.filters.update(whole=_whole, marked=_marked)
     style = loader.get_source(env, "style.css")[0]
     return env, Markup(style)  # noqa: S704  a file of this package, in which `>` must stay
 
@@ -122,6 +130,25 @@ def _environment() -> tuple[Environment, Markup]:
 def _inert(value: object) -> object:
     """Every text that a template writes passes here: cut, and nothing in it invisible. Escaping comes after."""
     return cut(visible(value[: 4 * _FIELD]), _FIELD) if type(value) is str else value
+
+
+def _whole(text: str) -> Markup:
+    """A text that is shown whole, inert; what is longer than a page can hold says how much is left out."""
+    shown = visible(text[:_WHOLE])
+    left = len(text) - len(text[:_WHOLE])
+    return escape(shown) + (escape(f"\n… {left:,} more characters") if left else "")
+
+
+def _marked(story: Story, kind: str) -> Markup:
+    """One side of the difference of two answers, `removed` or `added` words marked."""
+    left, parts = _WHOLE, []
+    for segment in story.difference:
+        if segment.kind not in ("same", kind) or left <= 0:
+            continue
+        text = escape(visible(segment.text[:left]))
+        parts.append(text if segment.kind == "same" else Markup("<mark>{}</mark>").format(text))
+        left -= len(segment.text)
+    return Markup().join(parts)
 
 
 def _source(style: str) -> str:

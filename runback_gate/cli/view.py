@@ -1,0 +1,44 @@
+"""`view`: a run as one HTML file that opens on the step that broke."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from runback_gate.app.policies import load_policy_files
+from runback_gate.cli import terminal
+from runback_gate.cli.policy_paths import policy_roots
+from runback_gate.documents.named_files import write_file
+from runback_gate.plural import many
+from runback_gate.report.text import safe_terminal
+from runback_gate.store.folder import find_run
+
+
+@click.command()
+@click.argument("run")
+@click.argument("other", required=False)
+@click.option("--policies", multiple=True, metavar="FILE|FOLDER", help="Judge each step by these policies.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path(".runback/run.html"),
+    show_default=True,
+    metavar="FILE",
+    help="Where the page is written.",
+)
+def view(run: str, other: str | None, policies: tuple[str, ...], out: Path) -> int:
+    """Write RUN (a file, or an id in runs/) as one HTML file that loads nothing and opens on the first step that broke.
+
+    With an OTHER run the two stand side by side, and the page opens where their answers part.
+
+    Exit codes: 0 the page was written, 2 a run or a policy cannot be read.
+    """
+    from runback_gate.app.view import view_run  # noqa: PLC0415  loads the engine
+
+    found = find_run(run, note=terminal.note)
+    beside = None if other is None else find_run(other, note=terminal.note)
+    judged_by = load_policy_files(policy_roots(policies), with_tests=False).policies if policies else ()
+    write_file(out, view_run(found, judged_by, beside).encode())
+    click.echo(f"{many(len(found.steps), 'step')}: open {safe_terminal(out.as_posix())} in a browser")
+    return 0
