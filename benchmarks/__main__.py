@@ -18,8 +18,10 @@ from benchmarks.live import direct, through_litellm
 from benchmarks.live_run import large_run, whole_run
 from benchmarks.measure import speed
 from benchmarks.promises import PROMISES, Figure
+from benchmarks.redaction import redaction, secrets
 
 PROMISES |= {"live": direct, "litellm": through_litellm, "run": whole_run, "large": large_run}
+PROMISES |= {"redaction": redaction, "secrets": secrets}
 
 
 def line(figure: Figure) -> str:

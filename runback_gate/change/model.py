@@ -46,6 +46,7 @@ Kind = Literal[
     "trials-lowered",
     "block-lowered",
     "allow-widened",
+    "scan-lowered",
     "budget-raised",
     "provider-added",
     "provider-changed",

@@ -18,7 +18,10 @@ from runback_gate.dataset.document import Trials
 from runback_gate.documents import Pointer
 from runback_gate.name_pattern import covers
 
-_COMPARED = {"agents", "datasets", "policies", "waivers", "trials", "block", "allow", "budget", "providers"}
+_COMPARED = {"agents", "datasets", "policies", "waivers", "trials", "block", "allow", "scan", "budget", "providers"}
+
+_SCANS = ("off", "standard", "strict")
+"""Levels of redaction from the weakest; its package would be loaded by every run."""
 
 
 def weaker_settings(base: ConfigSide, head: ConfigSide) -> Iterator[Change]:
@@ -31,6 +34,9 @@ def weaker_settings(base: ConfigSide, head: ConfigSide) -> Iterator[Change]:
         message = f"a row that is red on the base already no longer blocks: block {change(base.block, head.block)}"
         yield files.loosened("block-lowered", name, message, ("spec", "block"))
     yield from wider_allow(files, name, (base.allow, head.allow), ("spec", "allow"))
+    if _SCANS.index(head.scan) < _SCANS.index(base.scan):
+        message = f"less is looked for in committed files: scan {change(base.scan, head.scan)}"
+        yield files.loosened("scan-lowered", name, message, ("spec", "scan"))
     limits = head.budget.model_dump()
     for field, old in base.budget.model_dump().items():
         new = limits[field]

@@ -77,6 +77,10 @@ class ConfigSide(Protocol):
         """Incomplete answers that are judged all the same."""
 
     @property
+    def scan(self) -> str:
+        """`off`, `standard` or `strict`: what is looked for in committed files."""
+
+    @property
     def budget(self) -> BaseModel:
         """Limits by name: a number, or None for no limit."""
 

@@ -38,6 +38,7 @@ COMMANDS = {
     "serve": ("serve:serve", "Record agents of any language through one local port."),
     "runs": ("runs:runs", "List and show recorded runs."),
     "import": ("transcripts:import_", "Turn transcripts into runs."),
+    "scan": ("scan:scan", "Say whether files hold secrets or personal data."),
     "dataset": ("datasets:dataset", "Add, list and show cases."),
     "policy": ("policy:policy", "Lint, test, explain and compare policies."),
     "action": ("action:action", "Judge a pull request in a job of GitHub Actions."),

@@ -109,6 +109,10 @@ class GateSpec(Model):
         default_factory=list,
         description="Incomplete answers that are judged all the same: length (cut off), empty (nothing said).",
     )
+    scan: Literal["off", "standard", "strict"] = Field(
+        "off",
+        description="Whether secrets and personal data in committed agents, datasets and recordings are a red row.",
+    )
     budget: Budget = Field(default_factory=Budget)
     providers: dict[str, ProviderSpec] = Field(default_factory=dict)
 
@@ -134,6 +138,7 @@ class Gate:
     trials: Trials
     block: Literal["regressions", "all"]
     allow: tuple[Incomplete, ...]
+    scan: Literal["off", "standard", "strict"]
     budget: Budget
     providers: dict[str, ProviderSpec]
     document: Document = field(repr=False, compare=False)
@@ -172,6 +177,7 @@ def load_gate(root: Path, name: str = GATE_FILE) -> Gate:
         trials=spec.trials,
         block=spec.block,
         allow=tuple(spec.allow),
+        scan=spec.scan,
         budget=spec.budget,
         providers=spec.providers,
         document=document,

@@ -35,7 +35,9 @@ def waiver_rows(plan: Plan, used: Set[str], undecided: Set[str]) -> list[Row]:
     return rows
 
 
-def gate_row(kind: Literal["waiver", "weakening"], name: str, why: str, location: Location, **changes: Any) -> Row:
+def gate_row(
+    kind: Literal["waiver", "weakening", "scan"], name: str, why: str, location: Location, **changes: Any
+) -> Row:
     """A red row of the gate itself, without an answer."""
     said: dict[str, Any] = {"verdict": Verdict.FAIL, **changes}
     return Row(kind=kind, case=name, why=why, location=location, **said)

@@ -23,6 +23,7 @@ from runback_gate.gate.contest import Against, Alone, Base, Contest
 from runback_gate.gate.gate_rows import waiver_rows
 from runback_gate.gate.judge import CaseRef, RowTask, Rules, unanswered
 from runback_gate.gate.plan import Plan
+from runback_gate.gate.scanned import scan_level, scan_rows
 from runback_gate.gate.verdict import Row, Verdict, by_rank
 
 Stored = tuple[Literal["recording", "answer"], str, str, Literal["head", "base"]]
@@ -88,6 +89,7 @@ def run_gate(
         progress(len(rows), len(part), row)
     undecided = {row.case for row in rows if row.verdict is Verdict.UNDECIDED}
     duties, weakened = contest.settled(waiver_rows(plan, head.used, undecided)), contest.weakened()
+    duties += scan_rows(plan, scan_level(plan, base))
     ordered = [dataclasses.replace(row, order=len(tasks) + index) for index, row in enumerate([*weakened, *duties])]
     weakened, duties = ordered[: len(weakened)], ordered[len(weakened) :]
     kept = [*rows, *weakened] if of > 1 else [*rows, *weakened, *duties]

@@ -80,7 +80,7 @@ class Trial:
 class Row:
     """One line of the table: a case under an agent, or a duty of the gate itself such as an expired waiver."""
 
-    kind: Literal["case", "waiver", "weakening"]
+    kind: Literal["case", "waiver", "weakening", "scan"]
     agent: str = ""
     dataset: str = ""
     case: str

@@ -12,5 +12,17 @@ telephone numbers as well. Rules are data (`redact/rules`). The standard library
 from runback_gate.redact.pseudonym import KEY_VARIABLE, parse_key
 from runback_gate.redact.redactor import Redactor
 from runback_gate.redact.rule import LEVELS, Level, Rule, load_rules, parse_rules
+from runback_gate.redact.scan import Found, scan_bytes
 
-__all__ = ["KEY_VARIABLE", "LEVELS", "Level", "Redactor", "Rule", "load_rules", "parse_key", "parse_rules"]
+__all__ = [
+    "KEY_VARIABLE",
+    "LEVELS",
+    "Found",
+    "Level",
+    "Redactor",
+    "Rule",
+    "load_rules",
+    "parse_key",
+    "parse_rules",
+    "scan_bytes",
+]

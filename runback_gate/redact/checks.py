@@ -47,7 +47,7 @@ _BRANDS: Final = (
     (re.compile(r"3[47]"), (15,)),
     (re.compile(r"3(?:0[0-5]|[689])"), (14, 15, 16, 17, 18, 19)),
     (re.compile(r"6011|64[4-9]|65"), (16, 17, 18, 19)),
-    (re.compile(r"35(?:2[89]|[3-8])"), (16, 17, 18, 19)),
+    (re.compile(r"35"), (16, 17, 18, 19)),
     (re.compile(r"2131|1800"), (15,)),
     (re.compile(r"62"), (16, 17, 18, 19)),
     (re.compile(r"5018|5020|5038|5[6-8]|6304|6390|67|0604"), (12, 13, 14, 15, 16, 17, 18, 19)),
@@ -76,6 +76,8 @@ def card(value: str, before: str, _after: str) -> bool:
     digits = _NOT_DIGITS.sub("", value)
     if not any(len(digits) in sizes and start.match(digits) for start, sizes in _BRANDS):
         return False
+    if any(len(part) > 6 for part in re.split("[ -]", value)[1:]):
+        return False
     if not luhn(digits) or len(set(digits)) < 2:
         return False
     if _CARD_WORDS.search(before[-48:]):
@@ -85,7 +87,9 @@ def card(value: str, before: str, _after: str) -> bool:
 
 def iban(value: str, _before: str, _after: str) -> bool:
     """An IBAN of a country that has them, of its length, with its two check digits (ISO 7064, MOD 97-10)."""
-    text = "".join(value.split()).upper()
+    if "-" in value and any(len(part) != 4 for part in value.split("-")[:-1]):
+        return False
+    text = "".join(re.split(r"[\s-]+", value)).upper()
     if str(len(text)) != _IBAN_SIZES.get(text[:2]):
         return False
     return int("".join(str(int(letter, 36)) for letter in text[4:] + text[:4])) % 97 == 1
@@ -121,20 +125,21 @@ def ip(value: str, before: str, _after: str) -> bool:
 
 _PHONE_WORDS: Final = re.compile(
     r"phone|\btel|mobil|\bcell|\bfax|\bcall|\bdial|\bsms\b|whatsapp|\btext (?:me|him|her|us)|\bring "
-    r"|contact|reach|hotline|telefon|handy",
+    r"|contact|reach|hotline|telefon|handy|answering|message",
     re.IGNORECASE,
 )
+_PHONE_USE: Final = re.compile(r"[\s-]{0,2}(?:\(?(?:office|fax|mobile|cell|home|work|phone|tel)\b)", re.IGNORECASE)
 _PHONE_NAME: Final = re.compile(r"(?:phone|mobile|cell|fax|tel)\W*(?:number|no|nr)?\W*(?:is|:)?\W*$", re.IGNORECASE)
 _DATE: Final = re.compile(r"(?:19|20)\d\d[-./ ]\d{1,2}[-./ ]\d{1,2}|\d{1,2}[-./ ]\d{1,2}[-./ ](?:19|20)?\d\d")
 _NATIONAL: Final = re.compile(
     r"\(\d{2,5}\)[ -]?\d{2,4}(?:[ .-]?\d{2,4}){1,3}"  # (020) 7946 0000
     r"|0\d{1,4}(?:[ .-]\d{2,7}){1,4}"  # 07700 900 966, 01.84.17.61.18
     r"|(?:1[ .-])?[2-9]\d{2}[ .-][2-9]\d{2}[ .-]\d{4}"  # 541-714-1388
-    r"|00\d{1,3}(?:[ .-]?\(?\d{1,5}\)?){2,5}"  # 001-518-640-0854
+    r"|00\d{1,3}[ .-]\(?\d{1,5}\)?(?:[ .-]?\(?\d{1,5}\)?){1,4}"  # 001-518-640-0854
 )
 
 
-def phone(value: str, before: str, _after: str) -> bool:
+def phone(value: str, before: str, after: str) -> bool:
     """A telephone number: international with `+`, in a national form that nothing else has, or beside its name."""
     number = re.split(r"\s?(?:x|ext\.?)", value, flags=re.I)[0].strip()
     digits = _NOT_DIGITS.sub("", number)
@@ -142,6 +147,8 @@ def phone(value: str, before: str, _after: str) -> bool:
         return False
     if number.startswith("+"):
         return len(digits) >= 8
+    if _PHONE_USE.match(after):
+        return True
     if _PHONE_WORDS.search(before[-60:]):
         return not _ID_WORDS.search(before[-20:]) or _PHONE_NAME.search(before[-30:]) is not None
     if _ID_WORDS.search(before[-32:]) or re.search(r"[$€£¥]\s*$", before[-3:]):

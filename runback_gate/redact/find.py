@@ -13,7 +13,7 @@ from typing import Final
 
 from runback_gate.redact.names import KEYWORDS, LONG, drawn_values, passwords
 from runback_gate.redact.prefilter import prefilter
-from runback_gate.redact.pseudonym import PSEUDONYM
+from runback_gate.redact.pseudonym import PSEUDONYM, masked
 from runback_gate.redact.rule import Rule, matches
 
 NAMED: Final = "secret"
@@ -43,15 +43,12 @@ class Finder:
         """What is found; of two that overlap the one that begins first, then the longer one, then the first rule's."""
         if len(text) < SHORTEST:
             return []
-        found: list[Span] = []
-        for number in sorted(self._candidates(text)):
-            rule = self._rules[number]
-            named = self._named.get(number)
-            places = named(text) if named else matches(rule, text)
+        seen, found = masked(text), list[Span]()
+        for number in sorted(self._candidates(seen)):
+            rule, named = self._rules[number], self._named.get(number)
+            places = named(seen) if named else matches(rule, seen)
             found += (Span(start, end, rule.id) for start, end in places)
-        if not found:
-            return found
-        if ":" in text and "<" in text:
+        if found and seen is not text:
             found = list(_outside(found, [match.span() for match in PSEUDONYM.finditer(text)]))
         return _apart(found)
 

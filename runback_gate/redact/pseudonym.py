@@ -27,6 +27,13 @@ def pseudonym(key: bytes, rule: str, value: str) -> str:
     return f"<{rule}:{seal(key, told)[_START : _START + 12]}>"
 
 
+def masked(text: str) -> str:
+    """A text of the same length in which pseudonyms hold no word, so that none tells of what stands beside it."""
+    if "<" not in text or ":" not in text:
+        return text
+    return PSEUDONYM.sub(lambda match: f"<{' ' * (len(match[0]) - 2)}>", text)
+
+
 def parse_key(text: str) -> bytes:
     """The key of the pseudonyms as somebody wrote it.
 

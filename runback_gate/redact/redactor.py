@@ -19,9 +19,9 @@ from typing import Any, Final, cast
 
 from runback_gate.canonical import MAX_DEPTH, JsonValue
 from runback_gate.errors import RunbackError
-from runback_gate.redact.find import NAMED, SHORTEST, Finder
+from runback_gate.redact.find import NAMED, SHORTEST, Finder, Span
 from runback_gate.redact.names import hides, placeholder, strength
-from runback_gate.redact.pseudonym import PSEUDONYM, key_id, pseudonym
+from runback_gate.redact.pseudonym import PSEUDONYM, key_id, masked, pseudonym
 from runback_gate.redact.rule import Level, Rule, load_rules, ruleset_digest
 
 MAX_MEMO: Final = 16 << 20
@@ -62,6 +62,11 @@ class Redactor:
         counts: Counter[str] = Counter()
         return self._value(value, None, counts, 0), dict(counts)
 
+    def find(self, text: str) -> list[tuple[Span, str]]:
+        """Where a text holds something, and the pseudonym of it."""
+        spans = self._finder.spans(text) if self._finder else []
+        return [(span, pseudonym(self._key, span.rule, text[span.start : span.end])) for span in spans]
+
     def text(self, text: str) -> tuple[str, Counts]:
         """As `redact`, for one text."""
         redacted, counts = self.redact(text)
@@ -85,7 +90,7 @@ class Redactor:
 
     def _mapping(self, value: dict[str, Any], name: str | None, counts: Counter[str], depth: int) -> dict[str, Any]:
         paired = "value" in value
-        pair = _pair(value) if paired else None
+        pair = self._pair(value) if paired else None
         result = {}
         for field, item in value.items():
             key, own = self._fields.get(field) or self._field(field, counts, depth)
@@ -99,12 +104,21 @@ class Redactor:
         return result
 
     def _field(self, field: str, counts: Counter[str], depth: int) -> tuple[str, str | None]:
-        """The key of a field as it is written, and the field if it is the name of a secret."""
+        """The key of a field as it is written, and what names a secret in it."""
         key = self._remembered(field, None, counts, depth)
-        found = key, field if strength(field) else None
+        name = masked(key)
+        found = key, name if strength(name) else None
         if key == field and len(self._fields) < MAX_FIELDS:
             self._fields[field] = found
         return found
+
+    def _pair(self, value: dict[str, Any]) -> str | None:
+        """The name of a mapping that is one named value, as a header is or an attribute in OpenTelemetry."""
+        name = value.get("name", value.get("key"))
+        if not isinstance(name, str):
+            return None
+        name = masked(self._remembered(name, None, Counter(), 0))
+        return name if strength(name) else None
 
     def _number(self, value: float, name: str | None, counts: Counter[str]) -> Any:
         text = str(value)
@@ -167,12 +181,6 @@ class Redactor:
         else:
             raise RunbackError("a text in which something is found again and again")
         return text, dict(total) if total else _NONE
-
-
-def _pair(value: dict[str, Any]) -> str | None:
-    """The name of a mapping that is one named value, as a header is or an attribute in OpenTelemetry."""
-    name = value.get("name", value.get("key"))
-    return name if isinstance(name, str) and strength(name) else None
 
 
 def _json(text: str) -> Any:

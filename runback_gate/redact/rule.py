@@ -32,6 +32,7 @@ LEVELS: Final[tuple[Level, ...]] = ("off", "standard", "strict")
 _FILES: Final = ("tokens", "context", "personal")
 _AROUND: Final = 96
 """Characters before and after a match that a check may see."""
+_INNER: Final = re.compile(r"[.-][0-9]")
 _ID: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _FIELDS: Final = {
     "id",
@@ -144,7 +145,7 @@ def _ends(text: str, start: int, end: int) -> Iterator[int]:
     """The end of a match, and before it each end of a word."""
     yield end
     for place in range(end - 1, start + 6, -1):
-        if text[place - 1].isalnum() and not text[place].isalnum():
+        if text[place - 1].isalnum() and not text[place].isalnum() and not _INNER.match(text, place):
             yield place
 
 

@@ -30,7 +30,9 @@ def render(report: Report) -> str:
     """The report as JUnit XML in UTF-8."""
     suites: dict[str, list[tuple[str, Row]]] = {}
     for name, row in zip(labels(report.rows), report.rows, strict=True):
-        suites.setdefault("waivers" if row.kind == "waiver" else f"dataset {row.dataset}", []).append((name, row))
+        suites.setdefault(f"{row.kind}s" if row.kind in ("waiver", "scan") else f"dataset {row.dataset}", []).append(
+            (name, row)
+        )
     nothing = 0 if report.totals.cases else 1
     root = ET.Element("testsuites", _numbers(_say(report.gate, _NAME), report.totals, nothing))
     if nothing:

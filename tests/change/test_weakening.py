@@ -512,6 +512,15 @@ WAYS = (
         given=(config("block: all"),),
     ),
     Way(
+        "less is looked for in committed files (`scan`)",
+        "scan-lowered",
+        GATE,
+        "less is looked for in committed files: scan strict → standard",
+        f"head {GATE} scan: standard",
+        (Edit(GATE, "scan: strict", "scan: standard"),),
+        given=(config("scan: strict"),),
+    ),
+    Way(
         "a limit of the budget is raised",
         "budget-raised",
         GATE,
