@@ -100,6 +100,12 @@ def add_case(root: Path, run: Run, index: int, new: NewCase) -> AddedCase:
     return AddedCase(files, str(case["id"]), tuple(checks), broken)
 
 
+def has_case(root: Path, dataset: str, name: str) -> bool:
+    """Whether a dataset file has a case of this id."""
+    path = PurePosixPath(dataset).as_posix()
+    return (root / path).exists() and any(case.id == name for case in load_dataset(root, path).cases)
+
+
 def list_cases(root: Path, names: Sequence[str] = ()) -> list[FoundCase]:
     """The cases of the gate's datasets, or of the files that are named.
 

@@ -15,12 +15,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from runback_gate.app.runs import executions
+from runback_gate.canonical import canonical_bytes
 from runback_gate.capture.formats import Defaults, Transcripts, read_transcripts
+from runback_gate.capture.formats.build import PSEUDONYM
+from runback_gate.capture.log import Redaction
 from runback_gate.capture.otlp import looks_like_otlp, read_otlp
 from runback_gate.capture.runs import read_run, write_run
+from runback_gate.capture.runs.turns import turns_of
 from runback_gate.errors import InputError, IntegrityError, Location, RunbackError
-from runback_gate.step import Run, Tool
+from runback_gate.redact import Level, Redactor, parse_key
+from runback_gate.step import Run, Tool, to_json
 
 MAX_NAME = 256
 OTLP = "otlp"
@@ -41,6 +45,8 @@ class ImportOptions:
     """Model to note in place of what the transcript says."""
     format: str | None = None
     """Name of the format; None to find it."""
+    redaction: Redaction | None = None
+    """What is applied to each value of a file before anything else; None for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +100,23 @@ def import_file(
             raise InputError(f"the {name} is not a printable name of at most {MAX_NAME} characters")
     try:
         if options.format == OTLP or (options.format is None and looks_like_otlp(data)):
-            found = _of_export(data, path, options.agent)
+            found = _of_export(data, path, options)
         else:
-            found = read_transcripts(data, path, Defaults(options.agent, options.tools, options.model), options.format)
+            defaults = Defaults(options.agent, options.tools, options.model, options.redaction)
+            found = read_transcripts(data, path, defaults, options.format)
     except RunbackError as error:
         return ImportedFile(path, "", faults=(error,))
     return _written(found, path, random, there)
 
 
-def _of_export(data: bytes, path: str, agent: str | None) -> Transcripts:
+def _of_export(data: bytes, path: str, options: ImportOptions) -> Transcripts:
     """The runs of an export of OpenTelemetry; a call without content is a fault that says how to get it."""
-    found = read_otlp(data, path=path, agent=agent)
+    found = read_otlp(data, path=path, agent=options.agent, redaction=options.redaction)
     hint = "or import the logs of the same process, where they hold it"
     faults: list[RunbackError] = [InputError(notice, hint=hint, location=Location(path)) for notice in found.notices]
     ignored = Counter({"spans of nothing that is judged": found.other_spans} if found.other_spans else {})
+    if not found.runs and not faults:
+        faults.append(InputError("no call of a model", location=Location(path)))
     return Transcripts(OTLP, list(found.runs), ignored, faults)
 
 
@@ -140,7 +149,8 @@ def _is_there(run: Run, data: bytes | None, name: str) -> bool:
         kept = read_run(data, name)
     except IntegrityError as error:
         raise InputError("is there already, and is no run", hint=hint, location=Location(name)) from error
-    if _whole(kept) != _whole(run):
+    kept, run = _whole(kept), _whole(run)
+    if kept != run and _without_key(kept) != _without_key(run):
         raise InputError("is there already, as another run", hint=hint, location=Location(name))
     return True
 
@@ -148,6 +158,23 @@ def _is_there(run: Run, data: bytes | None, name: str) -> bool:
 def _whole(run: Run) -> Run:
     """The run with its steps read: a sequence that is read on demand equals no other."""
     return dataclasses.replace(run, steps=tuple(run.steps))
+
+
+def _without_key(run: Run) -> bytes:
+    """The run with each pseudonym as any other of its rule: without a key of the project they differ each time."""
+    return PSEUDONYM.sub(rb"<\1>", canonical_bytes(to_json(run)))
+
+
+def redaction(level: Level, key: str | None, random: Callable[[int], bytes]) -> Redaction | None:
+    """What redacts at a level; without the key of a project the pseudonyms hold for this import alone.
+
+    Raises:
+        InputError: the key is too short.
+    """
+    if level == "off":
+        return None
+    redactor = Redactor(level, key=parse_key(key) if key else random(32), own_key=bool(key))
+    return Redaction(redactor.level, redactor.redact, redactor.ruleset, redactor.key_id)
 
 
 def is_name(text: str) -> bool:
@@ -173,14 +200,34 @@ class Counts:
 
 def counts(imported: ImportedFile) -> Counts:
     """What a file held."""
-    total = Counter[str]()
-    for run in imported.runs:
-        for call in executions(run):
-            total["calls"] += 1
-            total["results"] += call.result is not None
-            total["errors"] += call.error is not None
-        total["errors"] += sum(step.response.error is not None for step in run.steps)
-    return Counts(len(imported.runs), imported.steps, total["calls"], total["results"], total["errors"])
+    return sum(map(_counts, imported.runs), Counts())
+
+
+def _counts(run: Run) -> Counts:
+    """What a run holds, from what each step adds to the one before: its whole conversations would take the square."""
+    calls = results = errors = 0
+    open_calls: Counter[str] = Counter()
+    turns = turns_of(run.steps)
+    for turn in turns:
+        for message in turn.step.request.messages:
+            identity = message.tool_call_id or ""
+            if message.role == "tool" and open_calls[identity] > 0:
+                open_calls[identity] -= 1
+                results += 1
+                errors += message.error is not None
+        response = turn.step.response
+        calls += len(response.tool_calls)
+        errors += response.error is not None
+        open_calls.update(call.id for call in response.tool_calls)
+    for tool in run.tool_runs:
+        if tool.step < 0:
+            calls += 1
+        elif open_calls[tool.id] <= 0:
+            continue
+        open_calls[tool.id] -= 1
+        results += tool.result is not None
+        errors += tool.error is not None
+    return Counts(1, len(turns), calls, results, errors)
 
 
 def file_json(imported: ImportedFile) -> dict[str, Any]:

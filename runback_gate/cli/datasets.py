@@ -14,14 +14,15 @@ from runback_gate.cli import terminal
 from runback_gate.cli.groups import Commands
 from runback_gate.cli.root import ROOT, gate_root
 from runback_gate.documents.named_files import write_file
+from runback_gate.errors import InputError
 from runback_gate.plural import many
 from runback_gate.report.text import safe_terminal
 from runback_gate.step import Message, Step, to_json
-from runback_gate.store.folder import find_run
+from runback_gate.store.folder import MAKE_RUNS, find_run, load_runs
 from runback_gate.summary import summarize
 
 if TYPE_CHECKING:
-    from runback_gate.app.cases import FoundCase
+    from runback_gate.app.cases import FoundCase, NewCase
 
 
 @click.group(cls=Commands)
@@ -31,7 +32,8 @@ def dataset() -> None:
 
 @dataset.command(short_help="Save a recorded step as a case.")
 @click.argument("run")
-@click.argument("step", type=click.IntRange(min=0), metavar="STEP")
+@click.argument("step", type=click.IntRange(min=0), metavar="[STEP]", required=False)
+@click.option("--all", "every", is_flag=True, help="Save every step of RUN, or of a folder of runs.")
 @click.option("--dataset", "name", required=True, metavar="FILE", help="Dataset file; made when it is not there.")
 @click.option(
     "--check",
@@ -46,7 +48,8 @@ def dataset() -> None:
 @ROOT
 def add(
     run: str,
-    step: int,
+    step: int | None,
+    every: bool,
     name: str,
     checks: tuple[str, ...],
     case_id: str | None,
@@ -56,15 +59,23 @@ def add(
 ) -> int:
     """Save STEP (from 0) of RUN (a file, or an id in runs/) as a case, with the checks that it must keep.
 
-    Comments and order of the dataset file stay as they are.
+    Comments and order of the dataset file stay as they are. With --all each step becomes a case; those that are there
+    already stay.
     """
+    if every == (step is not None):
+        raise click.UsageError("say which STEP, or --all" if step is None else "--all takes no STEP")
+    if every and case_id is not None:
+        raise click.UsageError("--id names one case, --all makes many")
     from runback_gate.app.cases import NewCase, add_case, parse_check, why_not_judged  # noqa: PLC0415  loads the engine
 
     root = gate_root(root)
     below(root, name)
-    recorded = find_run(run, note=terminal.note)
     given = tuple(parse_check(text) for text in checks)
-    added = add_case(root, recorded, step, NewCase(name, given, case_id, why, tags))
+    new = NewCase(name, given, case_id, why, tags)
+    if step is None:
+        return _add_all(run, root, new)
+    recorded = find_run(run, note=terminal.note)
+    added = add_case(root, recorded, step, new)
     for path, data in added.files.items():
         write_file(below(root, path), data)
     file = PurePosixPath(name).as_posix()
@@ -74,6 +85,28 @@ def add(
         click.echo(f"  {what}" + (f"  {safe_terminal(added.broken[number])}" if number in added.broken else ""))
     if note := why_not_judged(root, file):
         click.echo(f"note: {note}")
+    return 0
+
+
+def _add_all(source: str, root: Path, new: NewCase) -> int:
+    """Save every step of a run, or of each run of a folder."""
+    from runback_gate.app.cases import add_case, case_name, has_case  # noqa: PLC0415  loads the engine
+
+    folder = Path(source)
+    runs = load_runs(folder, note=terminal.note) if folder.is_dir() else [find_run(source, note=terminal.note)]
+    added = there = 0
+    for recorded in runs:
+        for index in range(len(recorded.steps)):
+            if has_case(root, new.dataset, case_name(recorded, index)):
+                there += 1
+                continue
+            for path, data in add_case(root, recorded, index, new).files.items():
+                write_file(below(root, path), data)
+            added += 1
+    if not added + there:
+        raise InputError(f"{source}: no step", hint=MAKE_RUNS)
+    more = f" ({there:,} there already)" if there else ""
+    click.echo(safe_terminal(f"added {many(added, 'case')} to {PurePosixPath(new.dataset).as_posix()}{more}"))
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import secrets
 import shlex
 from collections import Counter
@@ -22,6 +23,7 @@ from runback_gate.app.import_runs import (
     file_json,
     import_file,
     is_name,
+    redaction,
 )
 from runback_gate.app.paths import slug
 from runback_gate.canonical import parse_json
@@ -32,6 +34,7 @@ from runback_gate.documents.named_files import STDIN, read_file, write_file
 from runback_gate.errors import InputError
 from runback_gate.gate.config import GATE_FILE
 from runback_gate.plural import many
+from runback_gate.redact import KEY_VARIABLE, LEVELS, Level
 from runback_gate.report.text import safe_terminal
 from runback_gate.step import tools_from_json
 from runback_gate.store.folder import RUNS
@@ -59,6 +62,14 @@ ALIAS = "transcript"
     show_default=True,
     help="Folder for the runs.",
 )
+@click.option(
+    "--redact",
+    "level",
+    type=click.Choice(LEVELS),
+    default="standard",
+    show_default=True,
+    help="What becomes pseudonyms before anything is stored.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: files with what was read of them, and the runs.")
 def import_(
     paths: tuple[str, ...],
@@ -67,6 +78,7 @@ def import_(
     model: str | None,
     form: str | None,
     out: Path,
+    level: Level,
     as_json: bool,
 ) -> int:
     """Read transcripts, logs and dumps: files, folders or patterns ('logs/*.json'); - is standard input.
@@ -86,36 +98,55 @@ def import_(
     if tools is not None:
         name = tools.as_posix()
         known = tools_from_json(parse_json(read_file(tools, MAX_TOOLS_BYTES), path=name), name)
-    options = ImportOptions(agent, known, model, form)
+    redact = redaction(level, os.environ.get(KEY_VARIABLE), secrets.token_bytes)
+    options = ImportOptions(agent, known, model, form, redact)
     if paths[0] == ALIAS and len(paths) == 2:
         return _one(Path(paths[1]), options, out, as_json=as_json)
-    found = [_import(file, options, out) for file in _files(paths)]
+    skipped: list[Path] = []
+    found = [_import(file, options, out) for file in _files(paths, skipped)]
     runs = [(out / f"{run.id}.jsonl").as_posix() for item in found for run in item.runs]
     if as_json:
-        terminal.print_json({"files": [file_json(item) for item in found], "runs": runs})
+        others = [path.as_posix() for path in skipped]
+        terminal.print_json({"files": [file_json(item) for item in found], "runs": runs, "skipped": others})
     else:
-        click.echo("\n".join(map(safe_terminal, _table(found))))
+        click.echo("\n".join(_table(found)))
+        if skipped:
+            click.echo(f"skipped   {many(len(skipped), 'file')} of a folder, no JSON")
         _say_next(found, out, agent)
     return 2 if any(item.faults for item in found) else 0
 
 
-def _files(paths: tuple[str, ...]) -> Iterator[Path]:
-    """The files of files, folders and patterns, each once, in order."""
+def _files(paths: tuple[str, ...], skipped: list[Path]) -> Iterator[Path]:
+    """The files of files, folders and patterns, each once; `skipped` gets what lies in a folder and is no JSON."""
     seen: dict[Path, None] = {}
     for name in paths:
         path = Path(name)
         if path.is_dir():
             inside = (item for item in sorted(path.rglob("*")) if item.is_file())
-            found = [item for item in inside if not any(part.startswith(".") for part in item.relative_to(path).parts)]
+            shown = (item for item in inside if not any(part.startswith(".") for part in item.relative_to(path).parts))
+            found = [item for item in shown if _may_be_json(item, skipped)]
         elif path != STDIN and not path.exists() and glob.has_magic(name):
             root = Path(path.anchor)
             found = [item for item in sorted(root.glob(name.removeprefix(path.anchor))) if item.is_file()]
         else:
             found = [path]
-        if not found:
+        if not found and not skipped:
             raise InputError(f"{name}: no file is there")
         seen |= dict.fromkeys(found)
     yield from seen
+
+
+def _may_be_json(file: Path, skipped: list[Path]) -> bool:
+    """Whether a file that nobody named begins as JSON or as an archive does."""
+    try:
+        with file.open("rb") as opened:
+            start = opened.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()
+    except OSError:
+        return True  # the import says why
+    known = start[:1] in (b"{", b"[", b"") or start.startswith(b"PK\x03\x04")
+    if not known:
+        skipped.append(file)
+    return known
 
 
 def _import(file: Path, options: ImportOptions, out: Path) -> ImportedFile:
@@ -174,7 +205,7 @@ def _table(found: list[ImportedFile]) -> Iterator[str]:
     ]
     cells = [
         (
-            name,
+            safe_terminal(name),
             files,
             *(many(getattr(total, noun + "s"), noun) for noun in ("run", "step", "call", "result", "error")),
         )
@@ -185,12 +216,18 @@ def _table(found: list[ImportedFile]) -> Iterator[str]:
         yield "  ".join(f"{text:{width}}" for text, width in zip(cell, widths, strict=True)).rstrip()
     for item in found:
         for error in item.faults:
-            yield f"refused  {error}"
+            yield f"refused   {safe_terminal(str(error))}"
     ignored = sum((Counter(item.ignored) for item in found), Counter[str]())
     if ignored:
-        shown = [f"{name} ×{number:,}" for name, number in ignored.most_common(8)]
+        shown = [f"{safe_terminal(name)} ×{number:,}" for name, number in ignored.most_common(8)]
         more = f" · {len(ignored) - 8:,} more" if len(ignored) > 8 else ""
-        yield f"ignored  {' · '.join(shown)}{more}"
+        yield f"ignored   {' · '.join(shown)}{more}"
+    redacted: Counter[str] = Counter()
+    for run in (run for item in found for run in item.runs):
+        redacted.update(run.redaction.get("counts", {}))
+    if redacted:
+        level = next(run.redaction["level"] for item in found for run in item.runs if "counts" in run.redaction)
+        yield f"redacted  {' · '.join(f'{number:,} {rule}' for rule, number in redacted.most_common())}   ({level})"
 
 
 def _say_next(found: list[ImportedFile], out: Path, agent: str | None) -> None:

@@ -357,3 +357,13 @@ def test_no_gate_here(refused: Refused) -> None:
     assert refused("dataset", "show", "x") == message
     assert refused("run") == message
     assert refused("policy", "lint") == message
+
+
+def test_every_step_becomes_a_case(command: Command) -> None:
+    """`dataset add --all` takes a folder of runs, and a second time nothing."""
+    answer = {"role": "assistant", "content": "Hello"}
+    write("chat.json", json.dumps([{"messages": [{"role": "user", "content": "Hi"}, answer]}] * 3))
+    command("import", "chat.json", "--agent", "a")
+    arguments = ("dataset", "add", "runs", "--all", "--dataset", "datasets/all.yaml")
+    assert command(*arguments).out == "added 3 cases to datasets/all.yaml\n"
+    assert command(*arguments).out == "added 0 cases to datasets/all.yaml (3 there already)\n"

@@ -15,13 +15,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
 from runback_gate.canonical import canonical_bytes, digest_bytes
+from runback_gate.capture.formats.build import PSEUDONYM, build_run
 from runback_gate.capture.formats.build import Defaults as Defaults
-from runback_gate.capture.formats.build import build_run
 from runback_gate.capture.formats.dialects import dialects
 from runback_gate.capture.formats.envelopes import Envelope, envelopes
 from runback_gate.capture.formats.model import Conversation, Located
@@ -72,19 +72,27 @@ def read_transcripts(data: bytes, path: str, defaults: Defaults, form: str | Non
         raise InputError(f"{path}: no run", hint="an empty transcript judges nothing")
     if not records.values:
         return found
+    redaction = defaults.redaction
+    if redaction is not None:
+        records.values = [replace(item, value=redaction.apply(item.value)[0]) for item in records.values]
     envelope = _envelope([item.value for item in records.values], path, form)
     found.format = envelope.NAME
     reader = Reader(found.ignored, dialect=form)
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", PurePosixPath(path).stem).strip("-.") or "run"
     for number, conversation in _conversations(envelope, records, reader, path, found.faults):
         try:
-            name = f"{stem}-{number:04d}-{digest_bytes(canonical_bytes(conversation.said))[7:15]}"
+            name = f"{stem}-{number:04d}-{_digest(conversation.said)}"
             found.runs.append(build_run(conversation, name, defaults))
         except RunbackError as error:
             found.faults.append(_placed(error, conversation.where, path))
             continue
         found.format = conversation.format
     return found
+
+
+def _digest(said: Any) -> str:
+    """What tells two conversations apart in the ids of runs; a pseudonym counts as any other of its rule."""
+    return digest_bytes(PSEUDONYM.sub(rb"<\1>", canonical_bytes(said)))[7:15]
 
 
 def _envelope(values: Sequence[Any], path: str, form: str | None) -> Envelope:
@@ -105,7 +113,7 @@ def _envelope(values: Sequence[Any], path: str, form: str | None) -> Envelope:
     seen = _keys(values)
     near = sorted(known, key=lambda item: -len(_words(item.KEYS) & _words(" ".join(seen))))[:2]
     hint = "nearest: " + ", ".join(f"{item.NAME}, which has {item.KEYS}" for item in near)
-    shown = ", ".join(seen[:_SHOWN]) or type(values[0]).__name__
+    shown = ", ".join(name[:40] for name in seen[:_SHOWN]) or type(values[0]).__name__
     raise InputError(f"no `messages` here: not a known format (top level: {shown})", hint=hint, location=Location(path))
 
 

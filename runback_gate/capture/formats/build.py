@@ -9,15 +9,20 @@ unknown. N turns take O(N) time and memory.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, cast
 
+from runback_gate.canonical import canonical_bytes
 from runback_gate.capture.formats.model import Call, Conversation, Entry, answer_of
 from runback_gate.capture.formats.pairing import paired
+from runback_gate.capture.log import Redaction
 from runback_gate.capture.runs import Conversations, Turn, Turns
 from runback_gate.errors import InputError
 from runback_gate.step import Message, Note, Request, RequestField, Response, Run, Source, Step, Tool, ToolCall, ToolRun
 
+PSEUDONYM = re.compile(rb"<([a-z][a-z0-9]*(?:-[a-z0-9]+)*):[0-9a-f]{12}>")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 
 
@@ -31,6 +36,8 @@ class Defaults:
     """In place of those that the source names."""
     model: str | None = None
     """In place of what the source says."""
+    redaction: Redaction | None = None
+    """What is applied to each value before anything else; None for nothing."""
 
 
 def build_run(said: Conversation, name: str, defaults: Defaults) -> Run:
@@ -59,7 +66,15 @@ def build_run(said: Conversation, name: str, defaults: Defaults) -> Run:
         status=said.status,
         error=said.error,
         at=rfc3339(at),
+        redaction=_redaction(said, defaults),
     )
+
+
+def _redaction(said: Conversation, defaults: Defaults) -> dict[str, Any]:
+    if defaults.redaction is None:
+        return {}
+    counts = Counter(name.decode() for name in PSEUDONYM.findall(canonical_bytes(said.said)))
+    return {**defaults.redaction.header(), **({"counts": dict(sorted(counts.items()))} if counts else {})}
 
 
 def _agent(said: Conversation, defaults: Defaults) -> str:
@@ -180,5 +195,7 @@ def _step(said: Conversation, call: Call, run: str, number: int, defaults: Defau
         tuple(field for field, value in missing if value is None),
         at=rfc3339(call.at),
         api=said.api,
+        redaction=None if defaults.redaction is None else cast("Any", defaults.redaction.level),
+        ruleset=None if defaults.redaction is None else defaults.redaction.ruleset,
     )
     return Step(call.agent or _agent(said, defaults), request, call.response, source)

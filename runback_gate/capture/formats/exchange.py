@@ -8,6 +8,7 @@ In: a request (a body, messages, one message, a text, or the JSON of these as a 
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -22,6 +23,8 @@ from runback_gate.capture.formats.tools import read_tools
 from runback_gate.errors import RunbackError
 from runback_gate.step import Response
 
+_MAX_LITERAL = 1 << 20
+
 
 def parsed(where: Located) -> Located:
     """The same, where it is the JSON of an object or a list as a text, perhaps written twice: what that says."""
@@ -32,8 +35,18 @@ def parsed(where: Located) -> Located:
         try:
             value = json.loads(value)
         except ValueError:
-            return where
+            value = _python(value)
     return where.child("", value) if isinstance(value, (dict, list)) else where
+
+
+def _python(text: str) -> Any:
+    """The value that Python printed as a literal; nothing is executed. None for any other text."""
+    if len(text) > _MAX_LITERAL:
+        return None
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
 
 
 def read_call(request: Located, answer: Located, reader: Reader, **about: Any) -> tuple[Call, Conversation | None]:

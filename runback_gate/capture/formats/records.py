@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runback_gate.canonical import parse_json
+from runback_gate.capture.formats.archive import is_archive, read_archive
 from runback_gate.capture.formats.model import Located
 from runback_gate.errors import DocumentError, Location
 
@@ -42,9 +43,13 @@ def read_records(data: bytes, path: str) -> Records:
 
     Raises:
         DocumentError: it is one JSON text, and that is wrong.
+        InputError: a zip that is no log.
     """
-    data = data.removeprefix(_BOM)
     found = Records()
+    if is_archive(data):
+        found.values.append(Located("$", None, read_archive(data, path, MAX_TRANSCRIPT_BYTES)))
+        return found
+    data = data.removeprefix(_BOM)
     first, _, rest = data.lstrip().partition(b"\n")
     try:
         lines = bool(rest.strip()) and bool(first.strip())

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
+from runback_gate.app.import_runs import ImportedFile, counts
 from runback_gate.app.runs import executions
 from runback_gate.canonical import digest_bytes
 from runback_gate.capture.formats import Defaults, Transcripts, read_transcripts
@@ -25,23 +27,18 @@ def told(found: Transcripts) -> dict[str, Any]:
     """What was read, by the names of expected.json."""
     steps = [step for run in found.runs for step in run.steps]
     calls = [call for run in found.runs for call in executions(run)]
-    later = [_last_results(run.steps) for run in found.runs]
     texts = [step.response.text for step in steps if step.response.text]
     return {
         "runs": len(found.runs),
         "system": sum(any(step.request.system for step in run.steps) for run in found.runs),
         "turns": len(steps),
         "calls": len(calls),
-        "results": sum(call.result is not None for call in calls) + sum(item[0] for item in later),
-        "errors": sum(call.error is not None for call in calls) + sum(item[1] for item in later),
+        "results": sum(call.result is not None for call in calls),
+        "errors": sum(call.error is not None for call in calls),
         "names": dict(Counter(call.name for call in calls)),
         "text_sha256": digest_bytes("\n".join(texts).encode())[7:],
         "arguments_sha256": digest_bytes("\n".join(_canonical(call.arguments) for call in calls).encode())[7:],
     }
-
-
-def _last_results(_steps: Any) -> tuple[int, int]:
-    return 0, 0
 
 
 def _canonical(text: str) -> str:
@@ -67,4 +64,9 @@ def test_counts(name: str) -> None:
         return
     seen = told(found)
     assert found.faults == []
+    total = counts(ImportedFile(name, found.format, tuple(found.runs)))
+    assert asdict(total) == {
+        **{key: seen[key] for key in ("runs", "calls", "results", "errors")},
+        "steps": seen["turns"],
+    }
     assert seen in [{key: outcome[key] for key in COUNTS} for outcome in outcomes]

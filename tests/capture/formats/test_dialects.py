@@ -1,0 +1,345 @@
+"""One conversation, told in each dialect, is the same run."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from runback_gate.app.runs import executions
+from runback_gate.capture.formats import Defaults, Transcripts, formats, read_transcripts
+
+CHAT: list[dict[str, Any]] = [
+    {"role": "system", "content": "Be kind."},
+    {"role": "user", "content": "Refund?"},
+    {
+        "role": "assistant",
+        "content": "One moment.",
+        "tool_calls": [{"id": "c1", "function": {"name": "refund", "arguments": '{"amount":250}'}}],
+    },
+    {"role": "tool", "tool_call_id": "c1", "content": "limit", "is_error": True},
+    {"role": "assistant", "content": "Sorry."},
+]
+ANTHROPIC: list[dict[str, Any]] = [
+    {"role": "user", "content": "Refund?"},
+    {
+        "role": "assistant",
+        "content": [
+            {"type": "thinking", "thinking": "hm", "signature": "s"},
+            {"type": "text", "text": "One moment."},
+            {"type": "tool_use", "id": "c1", "name": "refund", "input": {"amount": 250}},
+        ],
+    },
+    {
+        "role": "user",
+        "content": [{"type": "tool_result", "tool_use_id": "c1", "content": "limit", "is_error": True}],
+    },
+    {"role": "assistant", "content": [{"type": "text", "text": "Sorry.", "cache_control": {"type": "ephemeral"}}]},
+]
+RESPONSES = [
+    {"role": "user", "content": "Refund?"},
+    {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "One moment."}]},
+    {"type": "function_call", "call_id": "c1", "name": "refund", "arguments": '{"amount":250}'},
+    {"type": "function_call_output", "call_id": "c1", "output": "limit"},
+    {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Sorry."}]},
+]
+GEMINI: list[dict[str, Any]] = [
+    {"role": "user", "parts": [{"text": "Refund?"}]},
+    {
+        "role": "model",
+        "parts": [{"text": "One moment."}, {"function_call": {"name": "refund", "args": {"amount": 250}, "id": None}}],
+    },
+    {"role": "user", "parts": [{"function_response": {"name": "refund", "response": {"error": "limit"}}}]},
+    {"role": "model", "parts": [{"text": "Sorry."}]},
+]
+CONVERSE = [
+    {"role": "user", "content": [{"text": "Refund?"}]},
+    {
+        "role": "assistant",
+        "content": [
+            {"text": "One moment."},
+            {"toolUse": {"toolUseId": "c1", "name": "refund", "input": {"amount": 250}}},
+        ],
+    },
+    {
+        "role": "user",
+        "content": [{"toolResult": {"toolUseId": "c1", "content": [{"text": "limit"}], "status": "error"}}],
+    },
+    {"role": "assistant", "content": [{"text": "Sorry."}]},
+]
+LANGCHAIN: list[dict[str, Any]] = [
+    {"type": "system", "content": "Be kind."},
+    {"type": "human", "content": "Refund?"},
+    {
+        "type": "ai",
+        "content": "One moment.",
+        "tool_calls": [{"name": "refund", "args": {"amount": 250}, "id": "c1", "type": "tool_call"}],
+    },
+    {"type": "tool", "content": "limit", "tool_call_id": "c1", "status": "error"},
+    {"type": "ai", "content": "Sorry."},
+]
+CONSTRUCTED = [
+    {
+        "lc": 1,
+        "type": "constructor",
+        "id": ["langchain", "schema", "messages", f"{item['type'].capitalize().replace('Ai', 'AI')}Message"],
+        "kwargs": {key: value for key, value in item.items() if key != "type"},
+    }
+    for item in LANGCHAIN
+]
+MODEL_MESSAGES = [
+    {"role": "system", "content": "Be kind."},
+    {"role": "user", "content": [{"type": "text", "text": "Refund?"}]},
+    {
+        "role": "assistant",
+        "content": [
+            {"type": "text", "text": "One moment."},
+            {"type": "tool-call", "toolCallId": "c1", "toolName": "refund", "input": {"amount": 250}},
+        ],
+    },
+    {
+        "role": "tool",
+        "content": [
+            {
+                "type": "tool-result",
+                "toolCallId": "c1",
+                "toolName": "refund",
+                "output": {"type": "error-text", "value": "limit"},
+            }
+        ],
+    },
+    {"role": "assistant", "content": [{"type": "text", "text": "Sorry."}]},
+]
+UI_MESSAGES = [
+    {"id": "m0", "role": "system", "parts": [{"type": "text", "text": "Be kind."}]},
+    {"id": "m1", "role": "user", "parts": [{"type": "text", "text": "Refund?"}]},
+    {
+        "id": "m2",
+        "role": "assistant",
+        "parts": [
+            {"type": "step-start"},
+            {"type": "text", "text": "One moment.", "state": "done"},
+            {
+                "type": "tool-refund",
+                "toolCallId": "c1",
+                "state": "output-error",
+                "input": {"amount": 250},
+                "errorText": "limit",
+            },
+            {"type": "step-start"},
+            {"type": "text", "text": "Sorry.", "state": "done"},
+        ],
+    },
+]
+PYDANTIC = [
+    {
+        "kind": "request",
+        "parts": [
+            {"part_kind": "system-prompt", "content": "Be kind."},
+            {"part_kind": "user-prompt", "content": "Refund?"},
+        ],
+    },
+    {
+        "kind": "response",
+        "model_name": "m",
+        "parts": [
+            {"part_kind": "text", "content": "One moment."},
+            {"part_kind": "tool-call", "tool_name": "refund", "args": '{"amount":250}', "tool_call_id": "c1"},
+        ],
+    },
+    {
+        "kind": "request",
+        "parts": [{"part_kind": "retry-prompt", "tool_name": "refund", "content": "limit", "tool_call_id": "c1"}],
+    },
+    {"kind": "response", "parts": [{"part_kind": "text", "content": "Sorry."}]},
+]
+OTEL = [
+    {"role": "system", "parts": [{"type": "text", "content": "Be kind."}]},
+    {"role": "user", "parts": [{"type": "text", "content": "Refund?"}]},
+    {
+        "role": "assistant",
+        "parts": [
+            {"type": "text", "content": "One moment."},
+            {"type": "tool_call", "id": "c1", "name": "refund", "arguments": {"amount": 250}},
+        ],
+    },
+    {"role": "tool", "parts": [{"type": "tool_call_response", "id": "c1", "response": "limit"}]},
+    {"role": "assistant", "parts": [{"type": "text", "content": "Sorry."}]},
+]
+SHAREGPT = [
+    {"from": "human", "value": "Refund?"},
+    {"from": "function_call", "value": '{"name": "refund", "arguments": {"amount": 250}}'},
+    {"from": "observation", "value": "limit"},
+    {"from": "gpt", "value": "Sorry."},
+]
+FLAT: list[dict[str, Any]] = [
+    {**item, "tool_calls": [{"id": "c1", "name": "refund", "arguments": {"amount": 250}}]}
+    if "tool_calls" in item
+    else item
+    for item in CHAT
+]
+CASES: list[tuple[str, Any]] = [
+    ("openai-chat", CHAT),
+    ("openai-chat", FLAT),
+    ("anthropic", {"system": "Be kind.", "messages": ANTHROPIC}),
+    ("openai-responses", {"instructions": "Be kind.", "input": RESPONSES}),
+    ("gemini", {"system_instruction": {"parts": [{"text": "Be kind."}]}, "contents": GEMINI}),
+    ("bedrock-converse", {"system": [{"text": "Be kind."}], "messages": CONVERSE}),
+    ("langchain", LANGCHAIN),
+    ("langchain", CONSTRUCTED),
+    ("ai-sdk", MODEL_MESSAGES),
+    ("ai-sdk", UI_MESSAGES),
+    ("pydantic-ai", PYDANTIC),
+    ("otel-gen-ai", OTEL),
+    ("sharegpt", {"system": "Be kind.", "conversations": SHAREGPT}),
+    (
+        "langfuse",
+        {
+            "observations": [
+                {
+                    "id": "g1",
+                    "traceId": "t",
+                    "type": "GENERATION",
+                    "startTime": "1",
+                    "input": CHAT[:2],
+                    "output": CHAT[2],
+                },
+                {
+                    "id": "g2",
+                    "traceId": "t",
+                    "type": "GENERATION",
+                    "startTime": "2",
+                    "input": CHAT[:4],
+                    "output": CHAT[4],
+                },
+            ]
+        },
+    ),
+    ("logs", {"request": {"messages": CHAT[:4]}, "response": {"choices": [{"message": CHAT[4]}]}}),
+    (
+        "logs",
+        {
+            "custom_llm_provider": "openai",
+            "model": "m",
+            "messages": CHAT[:4],
+            "response": {"choices": [{"message": CHAT[4], "finish_reason": "stop"}]},
+        },
+    ),
+    ("inspect", {"eval": {"model": "openai/m"}, "plan": {}, "samples": [{"id": 1, "messages": CHAT}]}),
+    (
+        "adk",
+        {
+            "id": "s",
+            "events": [{"author": "user" if item["role"] == "user" else "a", "content": item} for item in GEMINI],
+        },
+    ),
+    (
+        "atif",
+        {
+            "schema_version": "ATIF-v1.4",
+            "agent": {"name": "a"},
+            "steps": [
+                {"step_id": 1, "source": "system", "message": "Be kind."},
+                {"step_id": 2, "source": "user", "message": "Refund?"},
+                {
+                    "step_id": 3,
+                    "source": "agent",
+                    "message": "One moment.",
+                    "tool_calls": [{"tool_call_id": "c1", "function_name": "refund", "arguments": {"amount": 250}}],
+                    "observation": {"results": [{"source_call_id": "c1", "content": "limit"}]},
+                },
+                {"step_id": 4, "source": "agent", "message": "Sorry."},
+            ],
+        },
+    ),
+    ("mini-swe-agent", {"trajectory_format": "mini-swe-agent-1.1", "messages": CHAT, "info": {}}),
+    ("swe-agent", {"history": CHAT, "trajectory": [{"response": "x"}], "info": {}}),
+    ("tau2", {"simulations": [{"id": "s", "messages": CHAT}], "info": {}}),
+]
+WITHOUT_ERRORS = {"openai-responses", "otel-gen-ai", "sharegpt", "atif"}
+"""Formats that have no field for it."""
+
+
+def read(value: object) -> Transcripts:
+    found = read_transcripts(json.dumps(value).encode(), "x.json", Defaults())
+    assert found.faults == []
+    return found
+
+
+@pytest.mark.parametrize(("name", "value"), CASES, ids=[f"{name}-{at}" for at, (name, _) in enumerate(CASES)])
+def test_the_same_run(name: str, value: Any) -> None:
+    """Instructions, words, the call with its arguments, its result and its error."""
+    found = read(value)
+    (run,) = found.runs
+    first, last = run.steps
+    assert found.format == name
+    assert first.request.system == (None if name == "adk" else "Be kind.")
+    assert [message.content for message in first.request.messages] == ["Refund?"]
+    assert first.response.text == ("" if name == "sharegpt" else "One moment.")
+    assert last.response.text == "Sorry."
+    (call,) = executions(run)
+    assert (call.name, json.loads(call.arguments)) == ("refund", {"amount": 250})
+    assert "limit" in (call.result or "")
+    assert (call.error is None) == (name in WITHOUT_ERRORS)
+
+
+@pytest.mark.parametrize("name", [name for name, _ in CASES])
+def test_every_format_has_a_name(name: str) -> None:
+    """What `--format` takes is what an import says that it found."""
+    known = {"tau2", "swe-agent", "mini-swe-agent", "atif", "adk"}
+    assert name in formats() or (name in known and "tasks" in formats())
+
+
+def test_lines_of_one_answer_of_claude_code() -> None:
+    """Lines of one message are one answer; side chains are runs of their own, summaries are none."""
+    lines: list[dict[str, Any]] = [
+        {"type": "summary", "summary": "s", "leafUuid": "u9"},
+        {"type": "user", "uuid": "u1", "sessionId": "s", "message": {"role": "user", "content": "look"}},
+    ]
+    for uuid, part in (("u2", {"type": "text", "text": "I look."}), ("u3", ANTHROPIC[1]["content"][2])):
+        message = {"id": "m1", "role": "assistant", "model": "claude-x", "content": [part]}
+        lines.append({"type": "assistant", "uuid": uuid, "sessionId": "s", "message": message})
+    lines.append({"type": "user", "uuid": "u4", "sessionId": "s", "message": ANTHROPIC[2]})
+    lines.append({"type": "assistant", "uuid": "u5", "sessionId": "s", "isSidechain": True, "message": ANTHROPIC[3]})
+    data = "\n".join(map(json.dumps, lines)).encode()
+    found = read_transcripts(data, "session.jsonl", Defaults())
+    assert [[step.response.text for step in run.steps] for run in found.runs] == [["I look."], ["Sorry."]]
+    assert (found.runs[0].agent, found.runs[0].steps[0].request.model) == ("claude-code", "claude-x")
+    (call,) = executions(found.runs[0])
+    assert (call.result, call.error) == ("limit", "limit")
+
+
+def test_lines_of_codex() -> None:
+    """A session of Codex: its instructions, its model, its items."""
+    lines = [
+        {"type": "session_meta", "payload": {"id": "s", "base_instructions": {"text": "Be kind."}}},
+        {"type": "turn_context", "payload": {"model": "gpt-5-codex"}},
+        *({"type": "response_item", "payload": item} for item in RESPONSES),
+        {"type": "event_msg", "payload": {"type": "token_count"}},
+    ]
+    found = read_transcripts("\n".join(map(json.dumps, lines)).encode(), "rollout.jsonl", Defaults())
+    assert found.format == "codex"
+    assert [step.response.text for step in found.runs[0].steps] == ["One moment.", "Sorry."]
+    assert found.runs[0].steps[0].request.model == "gpt-5-codex"
+
+
+@pytest.mark.parametrize("field", ["responses", "tool_results", "systemPrompt", "outputs"])
+@pytest.mark.parametrize(("name", "value"), [case for case in CASES if isinstance(case[1], list)])
+def test_nothing_that_may_decide_is_passed_over(name: str, value: Any, field: str) -> None:
+    """A field of any message that sounds like an answer, a result or instructions is a refusal with its path."""
+    del name
+    odd = json.loads(json.dumps(value))
+    place = odd[-1]["kwargs"] if "kwargs" in odd[-1] else odd[-1]
+    place[field] = "something else"
+    found = read_transcripts(json.dumps(odd).encode(), "x.json", Defaults())
+    assert found.runs == []
+    assert field in str(found.faults[0])
+
+
+def test_one_bad_conversation_does_not_hide_the_others() -> None:
+    """It is named with its place; the rest is read, and numbered as if nothing were wrong."""
+    bad = [{"role": "user", "content": 7}]
+    found = read_transcripts(json.dumps([CHAT, bad, CHAT]).encode(), "x.json", Defaults())
+    assert [run.id[:6] for run in found.runs] == ["x-0001", "x-0003"]
+    assert str(found.faults[0]) == "x.json: [1][0].content: a list was expected"
