@@ -24,11 +24,14 @@ PART: Final = 12
 SHORTEST: Final = 6
 """What is shorter is no secret: it would be found everywhere."""
 
-_CHARACTER: Final = re.compile(
-    r"""\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})|%([0-9a-fA-F]{2})|\\(["'\\/])"""
-    r"|(&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|lt|gt|amp|quot|apos);)|.",
-    re.DOTALL,
+_ESCAPE: Final = r"""\\u(?P<unicode>[0-9a-fA-F]{4})|\\x(?P<byte>[0-9a-fA-F]{2})|\\(?P<quoted>["'\\/])"""
+_PERCENT: Final = "%(?P<percent>[0-9a-fA-F]{2})"
+_CHARACTER_REFERENCE: Final = "(?P<reference>&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|lt|gt|amp|quot|apos);)"
+_READINGS: Final = tuple(
+    re.compile("|".join((*encodings, ".")), re.DOTALL)
+    for encodings in ((_ESCAPE, _PERCENT, _CHARACTER_REFERENCE), (_ESCAPE,), (_PERCENT,), (_CHARACTER_REFERENCE,), ())
 )
+"""What a reader may decode: all of it, one encoding alone (the rest may be part of the secret), nothing."""
 _SECRET_NAME: Final = re.compile(r"(?:TOKEN|SECRET|PASSWORD|PASSWD|(?:^|_)KEY)$", re.IGNORECASE)
 _REFERENCE: Final = "env:"
 
@@ -39,7 +42,7 @@ def masked(text: str, secrets: Iterable[str]) -> str:
     if not parts or not text:
         return text
     hidden, sizes = bytearray(len(text)), {len(part) for part in parts}
-    for (characters, places), size in itertools.product((_decoded(text), (text, range(len(text) + 1))), sizes):
+    for (characters, places), size in itertools.product((_decoded(text, reading) for reading in _READINGS), sizes):
         for start in range(len(characters) - size + 1):
             if characters[start : start + size] in parts:
                 first, last = places[start], places[start + size]
@@ -78,13 +81,20 @@ def _without(text: str, hidden: bytearray) -> str:
     return "".join(MASK if hide else "".join(text[place] for place in places) for hide, places in groups)
 
 
-def _decoded(text: str) -> tuple[str, Sequence[int]]:
+def _decoded(text: str, reading: re.Pattern[str]) -> tuple[str, Sequence[int]]:
     """The characters that a reader makes of the text, and where each begins in it; the end as the last place."""
     characters, places = [], []
-    for match in _CHARACTER.finditer(text):
+    for match in reading.finditer(text):
         places.append(match.start())
-        digits = match[1] or match[2] or match[3]
-        character = chr(int(digits, 16)) if digits else match[4] or html.unescape(match[5] or match[0])
         # Some references stand for no character.
-        characters.append(character or "\ufffd")
+        characters.append(_character(match) or "\ufffd")
     return "".join(characters), [*places, len(text)]
+
+
+def _character(match: re.Match[str]) -> str:
+    kind = match.lastgroup
+    if kind is None:
+        return match[0]
+    if kind in ("quoted", "reference"):
+        return html.unescape(match[kind]) if kind == "reference" else match[kind]
+    return chr(int(match[kind], 16))

@@ -102,7 +102,11 @@ def _is_constant(node: Node) -> bool:
 
 def _is_answer(node: Node) -> bool:
     target, word = node.children if len(node.children) == 2 else (node, node)
-    return target.kind == "ident" and target.name in ("response", "baseline") and word.name == "string"
+    return (
+        target.kind == "ident"
+        and target.name in ("response", "baseline")
+        and (word.kind, word.name) == ("literal", "string")
+    )
 
 
 def _calls(node: Node) -> Node:

@@ -71,7 +71,7 @@ def mutation_json(found: Mutation, locate: Locate) -> dict[str, object]:
             {
                 "policy": item.policy.name,
                 "where": item.where,
-                "place": locate(item.policy.name, item.location),
+                "place": str(locate(item.policy.name, item.location)),
                 "original": item.original,
                 "mutated": item.mutated,
             }
