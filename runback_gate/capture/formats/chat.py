@@ -257,4 +257,6 @@ def read_call(value: Any, place: str) -> ToolCall:
         raise NotUnderstoodError(f"{place}.{odd}", "arguments were expected as `arguments`")
     identity = wire.get("id") or wire.get("call_id") or wire.get("tool_call_id")
     arguments = argument_text(holder.get(field) if field else None, f"{place}.function.{field}")
-    return ToolCall(optional_string(identity, f"{place}.id") or "", name, arguments)
+    # What stands beside the function, such as a thought signature, has to go back as it came.
+    beside = {key: item for key, item in wire.items() if key not in known and item is not None and holder is not wire}
+    return ToolCall(optional_string(identity, f"{place}.id") or "", name, arguments, beside)
