@@ -29,7 +29,7 @@ ANSWERS = {
 }
 CHECKS: dict[str, list[dict[str, Any]]] = {
     "json": [{"jsonSchema": {"type": "object", "required": ["action"]}}],
-    "no": [{"contains": "must not"}],
+    "no": [{"cel": 'response.refusal.contains("must not")'}],
     "cut": [{"finishReason": "stop"}],
     "both": [{"toolCalled": {"name": "escalate", "arguments": {"reason": "dispute"}}}, {"maxTokens": 800}],
 }
