@@ -32,10 +32,10 @@ from runback_gate.wire.fields import (
 from runback_gate.wire.turns import (
     MESSAGE,
     arguments_value,
+    blocks_of,
     grouped,
     in_order,
     instructions,
-    items_of,
     named,
     split,
     with_rest,
@@ -253,18 +253,10 @@ def write_request(request: Request, model: str | None) -> dict[str, Any]:
 def _write_message(group: list[Message]) -> dict[str, Any]:
     first = group[0]
     role = first.role if first.role in ("assistant", "system") else "user"
-    content: Any = [block for message in group for block in _blocks(message)]
+    content: Any = blocks_of(group, result=_write_result, call=_write_call, part=_write_part)
     if len(group) == 1 and first.role != "tool" and not first.parts and not first.tool_calls:
         content = first.content
     return overlay({"role": role, "content": content}, first.extra.get(MESSAGE, {}))
-
-
-def _blocks(message: Message) -> Iterator[dict[str, Any]]:
-    if message.role == "tool":
-        yield _write_result(message)
-        return
-    for item in items_of(message):
-        yield _write_call(item) if isinstance(item, ToolCall) else _write_part(item)
 
 
 def read_answer(value: JsonValue) -> Response:

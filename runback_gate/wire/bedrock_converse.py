@@ -33,10 +33,10 @@ from runback_gate.wire.fields import (
 from runback_gate.wire.turns import (
     MESSAGE,
     arguments_value,
+    blocks_of,
     grouped,
     in_order,
     instructions,
-    items_of,
     named,
     split,
     with_rest,
@@ -247,16 +247,8 @@ def write_request(request: Request, model: str | None) -> dict[str, Any]:  # noq
 
 def _write_message(group: list[Message]) -> dict[str, Any]:
     role = "assistant" if group[0].role == "assistant" else "user"
-    content = [block for message in group for block in _blocks(message)]
+    content = blocks_of(group, result=_write_result, call=_write_call, part=_write_part)
     return overlay({"role": role, "content": content}, group[0].extra.get(MESSAGE, {}))
-
-
-def _blocks(message: Message) -> Iterator[dict[str, Any]]:
-    if message.role == "tool":
-        yield _write_result(message)
-        return
-    for item in items_of(message):
-        yield _write_call(item) if isinstance(item, ToolCall) else _write_part(item)
 
 
 def read_answer(value: JsonValue) -> Response:

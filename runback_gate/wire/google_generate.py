@@ -34,10 +34,10 @@ from runback_gate.wire.google_generate_stream import GoogleGenerateStream
 from runback_gate.wire.turns import (
     MESSAGE,
     arguments_value,
+    blocks_of,
     grouped,
     in_order,
     instructions,
-    items_of,
     split,
     with_rest,
 )
@@ -299,16 +299,8 @@ def write_request(request: Request, model: str | None) -> dict[str, Any]:  # noq
 
 def _write_message(group: list[Message]) -> dict[str, Any]:
     role = "model" if group[0].role == "assistant" else "user"
-    parts = [part for message in group for part in _blocks(message)]
+    parts = blocks_of(group, result=_write_result, call=_write_call, part=_write_part)
     return overlay({"role": role, "parts": parts}, group[0].extra.get(MESSAGE, {}))
-
-
-def _blocks(message: Message) -> Iterator[dict[str, Any]]:
-    if message.role == "tool":
-        yield _write_result(message)
-        return
-    for item in items_of(message):
-        yield _write_call(item) if isinstance(item, ToolCall) else _write_part(item)
 
 
 def read_answer(value: JsonValue) -> Response:

@@ -111,6 +111,23 @@ def items_of(message: Message) -> Iterator[Part | ToolCall]:
     yield from calls
 
 
+def blocks_of(
+    group: Iterable[Message],
+    *,
+    result: Callable[[Message], dict[str, Any]],
+    call: Callable[[ToolCall], dict[str, Any]],
+    part: Callable[[Part], dict[str, Any]],
+) -> list[dict[str, Any]]:
+    """The blocks of one wire message, in order: a tool's entry is its result, any other its parts and calls."""
+    blocks: list[dict[str, Any]] = []
+    for message in group:
+        if message.role == "tool":
+            blocks.append(result(message))
+        else:
+            blocks += [call(item) if isinstance(item, ToolCall) else part(item) for item in items_of(message)]
+    return blocks
+
+
 def arguments_value(text: str) -> Any:
     """The object of an argument text, for APIs that send one; a text that is none is kept under one name."""
     try:
