@@ -37,8 +37,8 @@ class ProviderSide(Protocol):
         """Its fields."""
 
 
-class ConfigSide(Protocol):
-    """The gate config."""
+class FileSide(Protocol):
+    """What was read from a file."""
 
     @property
     def path(self) -> str:
@@ -51,6 +51,10 @@ class ConfigSide(Protocol):
     @property
     def document(self) -> Document:
         """It as it was read."""
+
+
+class ConfigSide(FileSide, Protocol):
+    """The gate config."""
 
     @property
     def agents(self) -> tuple[str, ...]:
@@ -89,24 +93,12 @@ class ConfigSide(Protocol):
         """By name."""
 
 
-class WaiverSide(Protocol):
+class WaiverSide(FileSide, Protocol):
     """A breach that is accepted for a time."""
 
     @property
     def name(self) -> str:
         """Its name."""
-
-    @property
-    def path(self) -> str:
-        """Its file."""
-
-    @property
-    def digest(self) -> str:
-        """Of the bytes of its file."""
-
-    @property
-    def document(self) -> Document:
-        """It as it was read."""
 
     @property
     def rules(self) -> tuple[str, ...]:
