@@ -20,8 +20,8 @@ demo: .venv/.run ## a green run, a changed agent whose row turns red, a signed r
 live-demo: .venv/.model ## a changed prompt judged live, by a small model on this machine; no key
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh demo/live.sh
 
-test: .venv/.dev ## the unit lane in random order on all cores, with branch coverage of at least 90 % in this lane
-	@$(PY) -m pytest -n auto --dist worksteal -m "not slow and not docs and not e2e" --cov --cov-fail-under=90
+test: .venv/.dev ## the unit lane in random order on all cores, with branch coverage of at least 94 % in this lane
+	@$(PY) -m pytest -n auto --dist worksteal -m "not slow and not docs and not e2e" --cov --cov-fail-under=94
 
 lanes: .venv/.dev ## the tests of the docs and of whole pull requests
 	@$(PY) -m pytest -n auto --dist worksteal -m "docs or e2e"
