@@ -179,6 +179,12 @@ FLAT: list[dict[str, Any]] = [
     else item
     for item in CHAT
 ]
+OF_ONE_ANSWER = {
+    "tool_call_id": "c1",
+    "function_name": "refund",
+    "model_response": {"id": "r1", "choices": [{"message": CHAT[2], "finish_reason": "tool_calls"}]},
+}
+"""What OpenHands repeats at an action and at its observation."""
 CASES: list[tuple[str, Any]] = [
     ("openai-chat", CHAT),
     ("openai-chat", FLAT),
@@ -256,8 +262,74 @@ CASES: list[tuple[str, Any]] = [
     ("mini-swe-agent", {"trajectory_format": "mini-swe-agent-1.1", "messages": CHAT, "info": {}}),
     ("swe-agent", {"history": CHAT, "trajectory": [{"response": "x"}], "info": {}}),
     ("tau2", {"simulations": [{"id": "s", "messages": CHAT}], "info": {}}),
+    (
+        "openhands",
+        [
+            {"id": 0, "source": "agent", "action": "system", "args": {"content": "Be kind."}},
+            {"id": 1, "source": "user", "action": "message", "args": {"content": "Refund?"}},
+            {"id": 2, "source": "agent", "action": "run", "tool_call_metadata": OF_ONE_ANSWER},
+            {
+                "id": 3,
+                "source": "agent",
+                "observation": "run",
+                "content": "limit",
+                "success": False,
+                "tool_call_metadata": OF_ONE_ANSWER,
+            },
+            {"id": 4, "source": "environment", "observation": "agent_state_changed"},
+            {"id": 5, "source": "agent", "action": "message", "args": {"content": "Sorry."}},
+            {"id": 6, "source": "agent", "action": "change_agent_state"},
+        ],
+    ),
+    (
+        "openai-agents",
+        {
+            "original_input": "Refund?",
+            "model_responses": [{"output": RESPONSES[1:3]}, {"output": RESPONSES[4:]}],
+            "generated_items": [{"raw_item": RESPONSES[3]}],
+            "session_items": [{"raw_item": RESPONSES[3]}],
+            "current_agent": {"name": "support"},
+        },
+    ),
+    (
+        "langfuse",
+        {
+            "trace": {"input": {"system": "Be kind."}},
+            "observations": [
+                {
+                    "id": "g1",
+                    "traceId": "t",
+                    "type": "GENERATION",
+                    "startTime": "1",
+                    "input": CHAT[1:2],
+                    "output": CHAT[2],
+                },
+                {
+                    "id": "r1",
+                    "traceId": "t",
+                    "type": "TOOL",
+                    "startTime": "2",
+                    "name": "refund",
+                    "output": {"reason": "limit"},
+                    "level": "ERROR",
+                    "statusMessage": "limit",
+                },
+                {
+                    "id": "g2",
+                    "traceId": "t",
+                    "type": "GENERATION",
+                    "startTime": "3",
+                    "input": CHAT[1:3],
+                    "output": CHAT[4],
+                    "usageDetails": {"input": 3, "output": 2},
+                },
+            ],
+        },
+    ),
 ]
-WITHOUT_ERRORS = {"openai-responses", "otel-gen-ai", "sharegpt", "atif"}
+WITHOUT_INSTRUCTIONS = {"adk", "openai-agents"}
+"""Formats whose files do not hold them."""
+WITHOUT_ERRORS = {"openai-responses", "otel-gen-ai", "sharegpt", "atif", "openai-agents"}
 """Formats that have no field for it."""
 
 
@@ -274,7 +346,7 @@ def test_the_same_run(name: str, value: Any) -> None:
     (run,) = found.runs
     first, last = run.steps
     assert found.format == name
-    assert first.request.system == (None if name == "adk" else "Be kind.")
+    assert first.request.system == (None if name in WITHOUT_INSTRUCTIONS else "Be kind.")
     assert [message.content for message in first.request.messages] == ["Refund?"]
     assert first.response.text == ("" if name == "sharegpt" else "One moment.")
     assert last.response.text == "Sorry."

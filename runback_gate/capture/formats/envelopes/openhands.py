@@ -21,6 +21,7 @@ from runback_gate.wire.faults import NotUnderstoodError
 
 NAME: Final = "openhands"
 KEYS: Final = "action, observation, source, tool_call_metadata"
+_READ: Final = frozenset("action observation source args content message extras success tool_call_metadata".split())
 
 
 def matches(values: Sequence[Any]) -> bool:
@@ -46,8 +47,14 @@ def read(where: Located, reader: Reader) -> Iterable[Conversation]:
     """The conversation of a history."""
     entries: list[Entry] = []
     seen: set[str] = set()
+    system: Message | None = None
     for index, event in enumerate(_events(where.value)):
-        entries += _entries(where.child(f"[{index}]", event), seen, reader)
+        place = where.child(f"[{index}]", event)
+        reader.leave(event, _READ, place.place)
+        if system is None and event.get("action") == "system" and not entries:
+            system = Message("system", _words(event))
+        else:
+            entries += _entries(place, seen, reader)
     value = where.value if isinstance(where.value, dict) else {}
     labels = {key: value[key] for key in ("instance_id", "metrics", "test_result") if value.get(key) is not None}
     error = value.get("error")
@@ -57,7 +64,7 @@ def read(where: Located, reader: Reader) -> Iterable[Conversation]:
             _events(where.value),
             NAME,
             entries,
-            system=None,
+            system=system,
             labels=labels,
             agent=NAME,
             status="error" if error else None,
@@ -69,7 +76,6 @@ def read(where: Located, reader: Reader) -> Iterable[Conversation]:
 def _entries(where: Located, seen: set[str], reader: Reader) -> Iterator[Entry]:
     event = where.value
     about = event.get("tool_call_metadata") or {}
-    args = event.get("args") if isinstance(event.get("args"), dict) else {}
     if response := about.get("model_response"):
         name = str(response.get("id"))
         if name not in seen:
@@ -84,18 +90,23 @@ def _entries(where: Located, seen: set[str], reader: Reader) -> Iterator[Entry]:
         elif event["observation"] not in ("agent_state_changed", "null", "recall", "think", "condensation"):
             yield Entry((Message("user", str(event.get("content") or "")),))
     elif event.get("action") == "system":
-        yield Entry((Message("system", str(args.get("content") or event.get("message") or "")),))
+        yield Entry((Message("system", _words(event)),))
     elif event.get("action") == "message" and event.get("source") == "user":
-        yield Entry((Message("user", str(args.get("content") or event.get("message") or "")),))
+        yield Entry((Message("user", _words(event)),))
     elif event.get("source") == "agent" and not about and event.get("action") not in ("change_agent_state", "recall"):
         if event.get("action") == "message":
-            yield text_entry(str(args.get("content") or event.get("message") or ""))
+            yield text_entry(_words(event))
         elif event.get("action") != "finish":
             raise NotUnderstoodError(
                 where.place, f"action {str(event.get('action'))[:40]!r} without the answer that it is of"
             )
     else:
         reader.ignored[f"action {event.get('action')}"] += 1
+
+
+def _words(event: dict[str, Any]) -> str:
+    args = event.get("args")
+    return str((args.get("content") if isinstance(args, dict) else None) or event.get("message") or "")
 
 
 def _result(event: dict[str, Any], about: dict[str, Any]) -> Message:
