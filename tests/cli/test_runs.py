@@ -73,11 +73,8 @@ def test_json_of_a_run_and_of_a_step(command: Command) -> None:
     """The shape that programs may rely on."""
     whole = json.loads(command("runs", "show", "r1", "--json").out)
     assert {"run", "agent", "status", "steps", "calls"} <= whole.keys()
-    assert (
-        whole["calls"]
-        == [{"step": 0, "name": "refund", "arguments": {"amount": 250}, "result": "limit", "error": "limit"}]
-        or whole["calls"][0]["error"] == "limit"
-    )
+    (call,) = whole["calls"]
+    assert (call["step"], call["name"], call["arguments"], call["error"]) == (0, "refund", '{"amount": 250}', "limit")
     step = json.loads(command("runs", "show", "r1", "0", "--json").out)
     assert (step["index"], step["api"], step["grade"]) == (0, "openai.chat", "exact")
     assert step["request"]["system"] == "Be kind."
