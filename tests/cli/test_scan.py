@@ -7,11 +7,11 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
-from runback_gate.cli.scan import scan
+from runback_gate.cli import cli
 
 
 def run(*words: object) -> Result:
-    return CliRunner().invoke(scan, [str(word) for word in words], standalone_mode=False)
+    return CliRunner().invoke(cli, ["scan", *map(str, words)], standalone_mode=False)
 
 
 def test_exit_codes(tmp_path: Path) -> None:

@@ -45,6 +45,9 @@ CERTIFICATES, STAMPS, LOG_1, LOG_2, TOKENS = (
     "/token",
 )
 
+# Everything is trusted from one time before anything was signed: a root may be read long after a signature was made.
+_VALID: Json = {"start": (now() - datetime.timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ")}
+
 
 class Stack:
     """All services behind one server."""
@@ -172,7 +175,7 @@ class Stack:
             "publicKey": {
                 "rawBytes": b64(public),
                 "keyDetails": "PKIX_ECDSA_P256_SHA_256",
-                "validFor": _since(),
+                "validFor": dict(_VALID),
             },
             "logId": {"keyId": b64(key_id(key))},
             "operator": ORGANISATION,
@@ -218,11 +221,7 @@ def _handler(stack: Stack) -> type[BaseHTTPRequestHandler]:
 
 
 def _service(url: str, version: int) -> Json:
-    return {"url": url, "majorApiVersion": version, "operator": ORGANISATION, "validFor": _since()}
-
-
-def _since() -> Json:
-    return {"start": (now() - datetime.timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ")}
+    return {"url": url, "majorApiVersion": version, "operator": ORGANISATION, "validFor": dict(_VALID)}
 
 
 def _chain(common: str, *chain: x509.Certificate) -> Json:
@@ -230,6 +229,6 @@ def _chain(common: str, *chain: x509.Certificate) -> Json:
         "subject": {"organization": ORGANISATION, "commonName": common},
         "uri": "https://sigstore.local",
         "certChain": {"certificates": [{"rawBytes": b64(item.public_bytes(Encoding.DER))} for item in chain]},
-        "validFor": _since(),
+        "validFor": dict(_VALID),
         "operator": ORGANISATION,
     }
