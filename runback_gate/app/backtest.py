@@ -1,8 +1,9 @@
-"""`backtest`: what policies would have said of recorded runs.
+"""`backtest`, `import --check`: what policies would have said of recorded runs.
 
-In: policies and runs. Out: a `Backtest`.
+In: policies and runs. Out: a `Backtest`, and the exit code that it means where it is a check.
 
-    backtest_runs(files.policies, runs).counts
+    found = backtest_runs(files.policies, runs)
+    found.counts, exit_code(files.policies, found)
 """
 
 from __future__ import annotations
@@ -24,3 +25,18 @@ def backtest_runs(policies: Sequence[Policy], runs: Iterable[Run]) -> Backtest:
     """
     with with_lint_messages(policies):
         return backtest(policies, CppEngine(), runs)
+
+
+def exit_code(policies: Sequence[Policy], found: Backtest) -> int:
+    """What a backtest means as a check.
+
+    1 when a step fails a rule that denies; else 2 when a rule could not be evaluated somewhere, or none judged any
+    step; else 0. Rules that only warn or audit, and errors that their policy ignores, change nothing.
+    """
+    denying = {rule.id: policy for policy in policies if policy.action == "Deny" for rule in policy.validations}
+    counts = {rule: found.counts[rule] for rule in denying}
+    if any(count["fail"] for count in counts.values()):
+        return 1
+    erred = any(count["error"] and not denying[rule].ignore_errors for rule, count in counts.items())
+    judged = any(count["pass"] or count["fail"] for count in found.counts.values())
+    return 2 if erred or not judged else 0

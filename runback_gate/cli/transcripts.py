@@ -7,8 +7,9 @@ import os
 import secrets
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -26,10 +27,12 @@ from runback_gate.app.import_runs import (
     redaction,
 )
 from runback_gate.app.paths import slug
+from runback_gate.app.policies import load_policy_files
 from runback_gate.canonical import parse_json
 from runback_gate.capture.formats import MAX_TRANSCRIPT_BYTES, formats
 from runback_gate.capture.runs import MAX_RUN_BYTES
 from runback_gate.cli import terminal
+from runback_gate.cli.policy_paths import policy_roots
 from runback_gate.documents.named_files import STDIN, read_file, write_file
 from runback_gate.errors import InputError
 from runback_gate.gate.config import GATE_FILE
@@ -39,7 +42,13 @@ from runback_gate.report.text import safe_terminal
 from runback_gate.step import tools_from_json
 from runback_gate.store.folder import RUNS
 
+if TYPE_CHECKING:
+    from runback_gate.analysis.backtest import Backtest
+    from runback_gate.policy.document import Policy
+
 MAX_TOOLS_BYTES = 8 << 20
+SHOWN = 3
+"""Failures of each rule that `--check` lists."""
 ALIAS = "transcript"
 """The first word of a command of version 1, which reads one file."""
 
@@ -70,6 +79,7 @@ ALIAS = "transcript"
     show_default=True,
     help="What becomes pseudonyms before anything is stored.",
 )
+@click.option("--check", multiple=True, metavar="FILE|FOLDER", help="Policies to judge what was imported by.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: files with what was read of them, and the runs.")
 def import_(
     paths: tuple[str, ...],
@@ -79,6 +89,7 @@ def import_(
     form: str | None,
     out: Path,
     level: Level,
+    check: tuple[str, ...],
     as_json: bool,
 ) -> int:
     """Read transcripts, logs and dumps: files, folders or patterns ('logs/*.json'); - is standard input.
@@ -86,7 +97,8 @@ def import_(
     Each conversation becomes a run, each answer a step. The format is found by the keys of a file. What cannot be read
     is named, and the rest is written. `import transcript FILE` is the form of version 1.
 
-    Exit codes: 0 everything was read, 2 something was not.
+    Exit codes: 0 everything was read, 2 something was not. With --check: 1 a step fails a policy, 2 also when a policy
+    could not be evaluated or judged no step.
     """
     for option, value in (("--agent", agent), ("--model", model)):
         if value is not None and not is_name(value):
@@ -101,19 +113,40 @@ def import_(
     redact = redaction(level, os.environ.get(KEY_VARIABLE), secrets.token_bytes)
     options = ImportOptions(agent, known, model, form, redact)
     if paths[0] == ALIAS and len(paths) == 2:
+        if check:
+            raise click.UsageError("--check goes with `import PATH…`, not with `import transcript`")
         return _one(Path(paths[1]), options, out, as_json=as_json)
+    policies = load_policy_files(policy_roots(check), with_tests=False).policies if check else ()
     skipped: list[Path] = []
     found = [_import(file, options, out) for file in _files(paths, skipped)]
     runs = [(out / f"{run.id}.jsonl").as_posix() for item in found for run in item.runs]
+    judged, code = _judged(policies, found)
     if as_json:
         others = [path.as_posix() for path in skipped]
-        terminal.print_json({"files": [file_json(item) for item in found], "runs": runs, "skipped": others})
+        checked = {"check": judged.to_json()} if judged else {}
+        terminal.print_json({"files": [file_json(item) for item in found], "runs": runs, "skipped": others, **checked})
     else:
         click.echo("\n".join(_table(found)))
         if skipped:
             click.echo(f"skipped   {many(len(skipped), 'file')} of a folder, no JSON")
-        _say_next(found, out, agent)
-    return 2 if any(item.faults for item in found) else 0
+        if judged:
+            from runback_gate.report.backtest import backtest_lines  # noqa: PLC0415  loads the engine
+
+            click.echo("\n".join(("", *backtest_lines(judged, SHOWN, "--json"))))
+        else:
+            _say_next(found, out, agent)
+    return code or (2 if any(item.faults for item in found) else 0)
+
+
+def _judged(policies: Sequence[Policy], found: Sequence[ImportedFile]) -> tuple[Backtest | None, int]:
+    """What the policies say of the runs, each once, and the exit code that it means; 0 without a policy to ask."""
+    if not policies:
+        return None, 0
+    from runback_gate.app.backtest import backtest_runs, exit_code  # noqa: PLC0415  loads the engine
+
+    runs = {run.id: run for item in found for run in item.runs}
+    judged = backtest_runs(policies, runs.values())
+    return judged, exit_code(policies, judged)
 
 
 def _files(paths: tuple[str, ...], skipped: list[Path]) -> Iterator[Path]:

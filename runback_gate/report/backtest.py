@@ -12,8 +12,8 @@ from runback_gate.plural import many
 from runback_gate.report.text import safe_terminal
 
 
-def backtest_lines(found: Backtest, show: int) -> Iterator[str]:
-    """The counts of each rule, then the first `show` steps that did not pass it."""
+def backtest_lines(found: Backtest, show: int, more: str = "--failures {number}, or --json") -> Iterator[str]:
+    """The counts of each rule, then the first `show` steps that did not pass it; `more` says how to see the others."""
     size = max(len("validation"), *(len(rule) for rule in found.counts))
     yield f"{many(found.runs, 'run')}, {many(found.steps, 'step')}"
     yield ""
@@ -28,4 +28,4 @@ def backtest_lines(found: Backtest, show: int) -> Iterator[str]:
             place = f"run {safe_terminal(item.run)} step {item.step}"
             yield f"  {item.outcome:5}  {rule}  {place}  {safe_terminal(item.message)}"
         if len(failures) > show > 0:
-            yield f"         {rule}  {len(failures) - show:,} more: --failures {len(failures)}, or --json"
+            yield f"         {rule}  {len(failures) - show:,} more: {more.format(number=len(failures))}"
