@@ -100,18 +100,7 @@ def import_(
     Exit codes: 0 everything was read, 2 something was not. With --check: 1 a step fails a policy, 2 also when a policy
     could not be evaluated or judged no step.
     """
-    for option, value in (("--agent", agent), ("--model", model)):
-        if value is not None and not is_name(value):
-            raise click.BadParameter(f"a printable name of at most {MAX_NAME} characters", param_hint=option)
-    names = (*formats(), OTLP)
-    if form is not None and form not in names:
-        raise click.BadParameter(f"none of {', '.join(names)}", param_hint="--format")
-    known = None
-    if tools is not None:
-        name = tools.as_posix()
-        known = tools_from_json(parse_json(read_file(tools, MAX_TOOLS_BYTES), path=name), name)
-    redact = redaction(level, os.environ.get(KEY_VARIABLE), secrets.token_bytes)
-    options = ImportOptions(agent, known, model, form, redact)
+    options = _options(agent, tools, model, form, level)
     if paths[0] == ALIAS and len(paths) == 2:
         if check:
             raise click.UsageError("--check goes with `import PATH…`, not with `import transcript`")
@@ -136,6 +125,22 @@ def import_(
         else:
             _say_next(found, out, agent)
     return code or (2 if any(item.faults for item in found) else 0)
+
+
+def _options(agent: str | None, tools: Path | None, model: str | None, form: str | None, level: Level) -> ImportOptions:
+    """What the files do not say, checked."""
+    for option, value in (("--agent", agent), ("--model", model)):
+        if value is not None and not is_name(value):
+            raise click.BadParameter(f"a printable name of at most {MAX_NAME} characters", param_hint=option)
+    names = (*formats(), OTLP)
+    if form is not None and form not in names:
+        raise click.BadParameter(f"none of {', '.join(names)}", param_hint="--format")
+    known = None
+    if tools is not None:
+        name = tools.as_posix()
+        known = tools_from_json(parse_json(read_file(tools, MAX_TOOLS_BYTES), path=name), name)
+    redact = redaction(level, os.environ.get(KEY_VARIABLE), secrets.token_bytes)
+    return ImportOptions(agent, known, model, form, redact)
 
 
 def _judged(policies: Sequence[Policy], found: Sequence[ImportedFile]) -> tuple[Backtest | None, int]:
