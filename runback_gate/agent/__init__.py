@@ -11,6 +11,6 @@ now.
 
 from __future__ import annotations
 
-from runback_gate.agent.config import Agent, AgentDocument, AgentFile, ask, load_agent
+from runback_gate.agent.config import Agent, AgentDocument, AgentFile, ask, load_agent, unstated
 
-__all__ = ["Agent", "AgentDocument", "AgentFile", "ask", "load_agent"]
+__all__ = ["Agent", "AgentDocument", "AgentFile", "ask", "load_agent", "unstated"]

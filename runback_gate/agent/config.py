@@ -149,6 +149,12 @@ def load_agent(root: Path, name: str, redact_key: bytes | None = None) -> Agent:
     )
 
 
+def unstated(name: str) -> Agent:
+    """An agent config that states nothing: under it every step asks what was recorded."""
+    document = parse_document("{}", name)
+    return Agent(name, {}, (AgentFile("agent", name, digest_bytes(document.data)),), None, None, None, None, document)
+
+
 def referred(document: str, file: str) -> str:
     """The path that a document means by a file that it names; one that begins with `..` leads out of the root."""
     return posixpath.normpath(posixpath.join(posixpath.dirname(document), file))

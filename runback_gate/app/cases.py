@@ -42,8 +42,8 @@ class NewCase:
 
     dataset: str
     """Dataset file, from the folder of the gate; made when it is not there."""
-    checks: tuple[dict[str, Any], ...] = ()
-    """As in a dataset; none for those that the recorded answer keeps."""
+    checks: tuple[dict[str, Any], ...] | None = None
+    """As in a dataset; None for those that the recorded answer keeps."""
     id: str | None = None
     """None for one made from run and step."""
     why: str = ""
@@ -89,11 +89,11 @@ def add_case(root: Path, run: Run, index: int, new: NewCase) -> AddedCase:
     step = recorded_step(run, index)
     digest, path, data = recording(step, name)
     below(root, path)
-    checks = list(new.checks) or propose(step)
+    checks = propose(step) if new.checks is None else list(new.checks)
     case: dict[str, JsonValue] = {"id": new.id or case_name(run, index), "step": digest}
     case |= {"why": new.why} if new.why else {}
     case |= {"tags": list(new.tags)} if new.tags else {}
-    case["checks"] = cast("JsonValue", checks)
+    case |= {"checks": cast("JsonValue", checks)} if checks else {}
     text = _extended(root, name, case, run.agent)
     broken = _broken(parse_document(text, name), step)
     files = {path: data, name: text.encode()}

@@ -71,7 +71,7 @@ def add(
     root = gate_root(root)
     below(root, name)
     given = tuple(parse_check(text) for text in checks)
-    new = NewCase(name, given, case_id, why, tags)
+    new = NewCase(name, given or None, case_id, why, tags)
     if step is None:
         return _add_all(run, root, new)
     recorded = find_run(run, note=terminal.note)
