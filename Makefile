@@ -76,10 +76,11 @@ help: ## this list
 # Python without ensurepip (Debian packs it apart) still works: its own pip then fills the environment from outside.
 .venv/.made:
 	@found=; for python in $(PYTHONS); do \
-	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$python; break; fi; \
+	  if "$$python" -m runback_gate.platforms 2>/dev/null; then found=$$python; break; fi; \
 	done; \
 	if [ -z "$$found" ]; then \
-	  echo "error: Python 3.11 or newer is needed, and none of these is: $(PYTHONS)" >&2; \
+	  for python in $(PYTHONS); do "$$python" -m runback_gate.platforms 2>&1 | grep '^error: ' >&2; done; \
+	  echo "error: CPython 3.11 to 3.14 is needed, and none of these will do: $(PYTHONS)" >&2; \
 	  echo "hint: name one, for example: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; \
 	fi; \
 	echo "setup: .venv with $$("$$found" --version)"; \

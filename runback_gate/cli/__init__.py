@@ -17,7 +17,7 @@ from typing import TextIO
 
 import click
 
-from runback_gate import __version__
+from runback_gate import __version__, platforms
 from runback_gate.cli.groups import Commands
 from runback_gate.errors import RunbackError
 
@@ -100,6 +100,10 @@ def main(args: Sequence[str] | None = None) -> None:
 
 
 def _exit_code(args: list[str]) -> int:
+    if unsupported := platforms.unsupported(platforms.this_machine()):
+        # Not through `_say`: what it needs may be what has no wheel here.
+        click.echo(f"error: {unsupported}", err=True)
+        return 2
     try:
         return _invoke(args)
     except click.exceptions.Exit as stop:
