@@ -35,6 +35,7 @@ RequestField = Literal["model", "system", "tools", "parameters"]
 REQUEST_FIELDS: tuple[RequestField, ...] = ("model", "system", "tools", "parameters")
 """The fields of a request that an agent config may state; the conversation always stays as recorded."""
 
+MAX_NAME = 256
 _STRICT = {"extra": "forbid"}
 _MONEY = re.compile(r"[0-9]{1,15}(\.[0-9]{1,18})?")
 
@@ -326,6 +327,11 @@ def _derive(value: Message | Response, name: Literal["content", "text"]) -> None
     if getattr(value, name) not in ("", text):
         raise ValueError(f"{name}: not what the parts say")
     object.__setattr__(value, name, text)
+
+
+def is_name(text: str) -> bool:
+    """Whether an agent, a model or a run can be named so: printable, at most `MAX_NAME` characters."""
+    return bool(text.strip()) and text.isprintable() and len(text) <= MAX_NAME
 
 
 def step_from_json(value: JsonValue, what: str = "step") -> Step:

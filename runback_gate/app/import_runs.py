@@ -24,9 +24,8 @@ from runback_gate.capture.runs import read_run, write_run
 from runback_gate.capture.runs.turns import turns_of
 from runback_gate.errors import InputError, IntegrityError, Location, RunbackError
 from runback_gate.redact import Level, Redactor, parse_key
-from runback_gate.step import Run, Tool, to_json
+from runback_gate.step import MAX_NAME, Run, Tool, is_name, to_json
 
-MAX_NAME = 256
 OTLP = "otlp"
 """Name of the format of OpenTelemetry's exports."""
 UNNAMED = "agent"
@@ -175,11 +174,6 @@ def redaction(level: Level, key: str | None, random: Callable[[int], bytes]) -> 
         return None
     redactor = Redactor(level, key=parse_key(key) if key else random(32), own_key=bool(key))
     return Redaction(redactor.level, redactor.redact, redactor.ruleset, redactor.key_id)
-
-
-def is_name(text: str) -> bool:
-    """Whether an agent or a model can be named so."""
-    return bool(text.strip()) and text.isprintable() and len(text) <= MAX_NAME
 
 
 @dataclass(frozen=True, slots=True)

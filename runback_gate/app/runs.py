@@ -1,6 +1,6 @@
-"""Runs as lists and as JSON: what `runs list` and `runs show` say.
+"""Runs as lines and as JSON: what `runs list` and `runs show` say.
 
-In: runs. Out: a `RunSummary` each, and the JSON of a run or of one of its steps.
+In: runs. Out: a `RunSummary` each, and the lines or the JSON of a run or of one of its steps.
 
     summaries = [summary(run) for run in runs]
     run_json(run)["steps"][0]["grade"]
@@ -8,13 +8,17 @@ In: runs. Out: a `RunSummary` each, and the JSON of a run or of one of its steps
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from runback_gate.canonical import JsonValue
+from runback_gate.report.text import line, short
 from runback_gate.step import Message, Run, Step, ToolCall, to_json
 
+WIDTH = 100
+"""Bytes of a text that a line shows."""
 _AHEAD = 64
 """How many steps later a result is looked for: other agents may have asked in between."""
 
@@ -147,3 +151,62 @@ def step_json(step: Step, index: int) -> dict[str, JsonValue]:
         "latency_ms": response.latency_ms,
         "at": source.at,
     }
+
+
+def step_request_json(step: Step, index: int) -> dict[str, JsonValue]:
+    """One step with its whole request."""
+    return {**step_json(step, index), "request": to_json(step.request)}
+
+
+def summaries_json(rows: Sequence[RunSummary]) -> dict[str, Any]:
+    """A list of runs."""
+    return {"runs": [dataclasses.asdict(row) for row in rows]}
+
+
+def summary_lines(rows: Sequence[RunSummary]) -> Iterator[str]:
+    """A line for each run."""
+    size = max((len(row.run) for row in rows), default=3)
+    for row in rows:
+        counts = f"{row.steps:5} steps {row.calls:5} calls {row.errors:4} errors"
+        yield f"{line(row.run):{size}}  {row.status or '-':9}  {counts}  {row.at or '-'}  {line(row.agent)}"
+
+
+def run_lines(run: Run) -> Iterator[str]:
+    """A run: a line for each step, for each call with its result, for each note."""
+    yield f"{line(run.id)}  {line(run.agent)}  {run.status or 'end not recorded'}"
+    if run.error:
+        yield f"  error   {short(run.error, WIDTH)}"
+    calls: dict[int, list[Execution]] = {}
+    for call in executions(run):
+        calls.setdefault(call.step, []).append(call)
+    for index, step in enumerate(run.steps):
+        answer = step.response
+        finish = short(answer.finish_reason or "-", WIDTH)
+        shown = short(answer.error or answer.text or answer.refusal, WIDTH)
+        yield f"  {index:5}  {short(step.request.model or '-', WIDTH)}  {step.source.grade}  {finish}  {shown}"
+        for number, call in enumerate(calls.get(index, ())):
+            result = f"error: {short(call.error, WIDTH)}" if call.error else short(call.result or "-", WIDTH)
+            yield f"    {index}.{number}  {_call(call)} -> {result}"
+    for note in run.notes:
+        yield f"  {note.kind}  {short(str(note.value), WIDTH)}"
+
+
+def step_lines(step: Step, index: int) -> Iterator[str]:
+    """A step: its conversation, then its answer."""
+    grade = f"{step.source.grade}, {step.source.api or 'no wire format'}"
+    yield f"step {index} of {line(step.source.run)}: {grade}"
+    if step.source.lost:
+        yield f"lost       {line(', '.join(step.source.lost))}"
+    if step.request.system is not None:
+        yield f"system     {short(step.request.system, WIDTH)}"
+    for message in step.request.messages:
+        yield f"{message.role:10} {short(message.content, WIDTH)}"
+        for call in message.tool_calls:
+            yield f"{'call':10} {_call(call)}"
+    yield f"{'answer':10} {line(step.response.error or step.response.text or '-')}"
+    for call in step.response.tool_calls:
+        yield f"{'call':10} {short(call.name, WIDTH)}({line(call.arguments)})"
+
+
+def _call(call: Execution | ToolCall) -> str:
+    return f"{short(call.name, WIDTH)}({short(call.arguments, WIDTH)})"

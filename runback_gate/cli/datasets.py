@@ -12,7 +12,7 @@ import click
 from runback_gate.app.paths import below
 from runback_gate.cli import terminal
 from runback_gate.cli.groups import Commands
-from runback_gate.cli.root import ROOT, gate_root
+from runback_gate.cli.options import ROOT, gate_root
 from runback_gate.documents.named_files import write_file
 from runback_gate.errors import InputError
 from runback_gate.plural import many

@@ -13,10 +13,9 @@ from runback_gate.app.policies import load_policy_files
 from runback_gate.canonical import JsonValue
 from runback_gate.cli import terminal
 from runback_gate.cli.groups import Commands
+from runback_gate.cli.options import REPORT_FILE, ROOT, gate_root, load_report
 from runback_gate.cli.policy_diff import diff
 from runback_gate.cli.policy_paths import PATHS, policy_roots
-from runback_gate.cli.reports import REPORT_FILE, load_report
-from runback_gate.cli.root import ROOT, gate_root
 from runback_gate.documents import cut
 from runback_gate.errors import InputError, Location
 from runback_gate.plural import many

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runback_gate.cli import terminal
-from runback_gate.cli.root import HERE
+from runback_gate.cli.options import HERE
 from runback_gate.errors import InputError
 from runback_gate.store.folder import MAKE_RUNS, load_runs
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from runback_gate.app.policies import PolicyRoot, gate_policies
-from runback_gate.cli.root import gate_root
+from runback_gate.cli.options import gate_root
 from runback_gate.errors import InputError, Location
 
 PATHS = click.argument("paths", nargs=-1, metavar="[FILE|FOLDER]...")

@@ -9,29 +9,15 @@ from pathlib import Path
 import click
 
 from runback_gate.capture import inject
+from runback_gate.cli.recording import REDACT, RUNS_FOLDER, name_option
 from runback_gate.errors import InputError, Location
-from runback_gate.redact import LEVELS
-from runback_gate.store.folder import RUNS
-
-MAX_NAME = 256
+from runback_gate.step import is_name
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@click.option("--agent", metavar="NAME", help="Name of the agent; else that of the program.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=RUNS,
-    show_default=True,
-    help="Folder for the runs.",
-)
-@click.option(
-    "--redact",
-    type=click.Choice(LEVELS),
-    default="standard",
-    show_default=True,
-    help="What is replaced before anything is stored.",
-)
+@name_option("--agent", "Name of the agent; else that of the program.")
+@RUNS_FOLDER
+@REDACT
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def record(agent: str | None, out: Path, redact: str, command: tuple[str, ...]) -> int:
     """Run COMMAND, a Python program, and record every call of a model that it makes.
@@ -40,8 +26,6 @@ def record(agent: str | None, out: Path, redact: str, command: tuple[str, ...]) 
     own. The exit code is that of COMMAND.
     """
     name = agent or _name(command)
-    if not (name.strip() and name.isprintable() and len(name) <= MAX_NAME):
-        raise click.BadParameter(f"a printable name of at most {MAX_NAME} characters", param_hint="--agent")
     options = {"agent": name, "out": str(out.absolute()), "redact": redact, "parent": None}
     path = os.pathsep.join((*inject.__path__, *filter(None, (os.environ.get("PYTHONPATH"),))))
     environment = {**os.environ, "PYTHONPATH": path, "RUNBACK_GATE_RECORD": json.dumps(options)}
@@ -54,4 +38,5 @@ def record(agent: str | None, out: Path, redact: str, command: tuple[str, ...]) 
 
 def _name(command: tuple[str, ...]) -> str:
     script = next((word for word in command if word.endswith(".py")), command[0])
-    return Path(script).stem or "agent"
+    name = Path(script).stem
+    return name if is_name(name) else "agent"

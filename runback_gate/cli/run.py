@@ -12,8 +12,8 @@ import click
 from runback_gate.app.paths import below
 from runback_gate.cli import terminal
 from runback_gate.cli.live import interruptible, live_options, live_options_from
+from runback_gate.cli.options import ROOT, gate_root
 from runback_gate.cli.output import Output, output_options, publish, remove_outputs
-from runback_gate.cli.root import ROOT, gate_root
 from runback_gate.errors import InputError
 from runback_gate.gate.shard import parse_shard
 

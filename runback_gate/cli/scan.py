@@ -14,8 +14,8 @@ import click
 from runback_gate.app.scan import message, redactor, scan_files, scan_json, scan_sarif
 from runback_gate.canonical import parse_json
 from runback_gate.cli import terminal
+from runback_gate.documents.folders import files_below
 from runback_gate.documents.named_files import read_file
-from runback_gate.errors import InputError, Location
 from runback_gate.plural import many
 from runback_gate.redact import KEY_VARIABLE, Level, Rule, parse_rules
 from runback_gate.report.text import line as one_line
@@ -69,20 +69,6 @@ def _files(paths: tuple[Path, ...]) -> Iterator[tuple[str, Callable[[], bytes]]]
     """Each file by name, with what reads it; a folder gives the files below it, in the order of their names."""
     for path in paths:
         if path.is_dir():
-            yield from ((item.as_posix(), partial(read_file, item, MAX_FILE)) for item in _below(path))
+            yield from ((item.as_posix(), partial(read_file, item, MAX_FILE)) for item in files_below(path))
         else:
             yield path.as_posix(), partial(read_file, path, MAX_FILE)
-
-
-def _below(folder: Path) -> Iterator[Path]:
-    try:
-        entries = sorted(folder.iterdir())
-    except OSError as error:
-        raise InputError(f"cannot be listed: {error.strerror}", location=Location(folder.as_posix())) from error
-    for entry in entries:
-        if entry.name.startswith(".") or (entry.is_symlink() and entry.is_dir()):
-            continue
-        if entry.is_dir():
-            yield from _below(entry)
-        else:
-            yield entry

@@ -13,9 +13,9 @@ from urllib.parse import SplitResult, urlsplit
 import click
 
 from runback_gate.cli import terminal
-from runback_gate.redact import LEVELS
+from runback_gate.cli.recording import REDACT, RUNS_FOLDER, name_option
 from runback_gate.report.text import safe_terminal
-from runback_gate.store.folder import RUNS, find_run
+from runback_gate.store.folder import find_run
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 TOKEN = "RUNBACK_SERVE_TOKEN"
@@ -29,21 +29,9 @@ TOKEN = "RUNBACK_SERVE_TOKEN"
     show_default=True,
     help=f"Where to listen. Beyond this machine, {TOKEN} holds the token that each request brings.",
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=RUNS,
-    show_default=True,
-    help="Folder for the runs.",
-)
-@click.option("--agent", metavar="NAME", help="Name of an agent that says none; else `agent`, or what spans tell.")
-@click.option(
-    "--redact",
-    type=click.Choice(LEVELS),
-    default="standard",
-    show_default=True,
-    help="What is replaced before anything is stored.",
-)
+@RUNS_FOLDER
+@name_option("--agent", "Name of an agent that says none; else `agent`, or what spans tell.")
+@REDACT
 @click.option(
     "--idle",
     type=click.FloatRange(0.1, 86_400),
@@ -66,8 +54,6 @@ def serve(
     from runback_gate.app.served import served_run  # noqa: PLC0415  aiohttp is for commands that need it
     from runback_gate.web import server  # noqa: PLC0415
 
-    if agent is not None and not (agent.strip() and agent.isprintable() and len(agent) <= 256):
-        raise click.BadParameter("a printable name of at most 256 characters", param_hint="--agent")
     host, port = _address(listen)
     served = None
     if replay is not None:

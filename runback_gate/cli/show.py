@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from runback_gate.cli import terminal
-from runback_gate.cli.reports import REPORT_FILE, load_report
+from runback_gate.cli.options import REPORT_FILE, load_report
 
 
 @click.command()

@@ -13,8 +13,8 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 import click
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from runback_gate.replay.estimate import Estimate
     from runback_gate.replay.spend import Limits, Spend
 
+T = TypeVar("T")
 PLAIN_INTERVAL = 10.0
 """Seconds between two progress lines where there is no terminal."""
 
@@ -85,6 +86,20 @@ def print_json(value: object) -> None:
     from runback_gate.report.text import json_log  # noqa: PLC0415  `--help` does without
 
     click.echo(json_log(json.dumps(value, indent=2)))
+
+
+def show(value: T, *, as_json: bool, to_json: Callable[[T], object], lines: Callable[[T], Iterable[str]]) -> None:
+    """Print a value as JSON, or as the lines of a table."""
+    if as_json:
+        print_json(to_json(value))
+    else:
+        say_lines(lines(value))
+
+
+def say_lines(lines: Iterable[str]) -> None:
+    """Print the lines of a table, where there are any."""
+    if text := "\n".join(lines):
+        say(text)
 
 
 class Shown:

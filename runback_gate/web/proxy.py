@@ -29,6 +29,7 @@ from runback_gate.capture.exchange import MAX_BODY, Seen, api_of, is_model_call
 from runback_gate.capture.proxy import Claim
 from runback_gate.errors import DocumentError, RunbackError
 from runback_gate.replay.served_run import Differs, ServedRun
+from runback_gate.step import is_name
 from runback_gate.web.guard import TOKEN_HEADER, read_body, refused
 
 PREFIX: Final = "/v1/proxy/"
@@ -45,7 +46,6 @@ PROVIDERS: Final[Mapping[str, str]] = {
 }
 """What each client has as its base URL unless it is told otherwise."""
 _AGENT, _RUN = "X-Runback-Agent", "X-Runback-Run"
-_MAX_NAME = 256
 _HOP = frozenset(
     "connection content-length host keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer "
     "transfer-encoding upgrade".split()
@@ -200,10 +200,7 @@ def target_of(path: str, headers: Mapping[str, str]) -> Target:
     if any(unquote(part) in (".", "..") or "\\" in unquote(part) for part in parts):
         raise ValueError("the path leads out of the provider's")
     agent, run = known.get("agent") or headers.get(_AGENT), known.get("run") or headers.get(_RUN)
-    if any(
-        name is not None and not (name.strip() and name.isprintable() and len(name) <= _MAX_NAME)
-        for name in (agent, run)
-    ):
+    if any(name is not None and not is_name(name) for name in (agent, run)):
         raise ValueError("an agent or a run has no printable name")
     return Target(unquote(parts[0]), "/".join(parts[1:]), Claim(agent, run))
 

@@ -1,0 +1,145 @@
+"""`import` of what a person named: files, folders and patterns become files of runs in one folder.
+
+In: paths as they were typed. Out: what came of each file; its runs are written. Then the table that says so.
+
+    chosen = choose(("logs/*.json", "chats/"))
+    imported = [import_path(file, Path("runs"), options, secrets.token_bytes) for file in chosen.files]
+    "\\n".join(import_lines(imported))
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from runback_gate.app.import_runs import UNNAMED, Counts, ImportedFile, ImportOptions, counts, import_file
+from runback_gate.app.paths import slug
+from runback_gate.canonical import parse_json
+from runback_gate.capture.formats import MAX_TRANSCRIPT_BYTES
+from runback_gate.capture.runs import MAX_RUN_BYTES
+from runback_gate.documents.folders import begins_as_json, named_files
+from runback_gate.documents.named_files import STDIN, read_file, write_file
+from runback_gate.errors import InputError
+from runback_gate.plural import many
+from runback_gate.report.text import line
+from runback_gate.step import Run, Tool, tools_from_json
+
+MAX_TOOLS_BYTES = 8 << 20
+SHOWN = 8
+"""Ignored fields that the table names; the others are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The files that paths name."""
+
+    files: tuple[Path, ...]
+    skipped: tuple[Path, ...]
+    """Files of a folder that hold neither JSON nor an archive."""
+
+
+def choose(paths: Sequence[str]) -> Selection:
+    """The files of files, folders and patterns, each once, in order; `-` is standard input.
+
+    Raises:
+        InputError: a path names nothing.
+    """
+    named = named_files(paths)
+    skipped = tuple(path for path, in_folder in named.items() if in_folder and not begins_as_json(path))
+    return Selection(tuple(path for path in named if path not in set(skipped)), skipped)
+
+
+def read_tools(path: Path) -> tuple[Tool, ...]:
+    """The tools of a file: JSON in OpenAI function format.
+
+    Raises:
+        InputError: the file cannot be read.
+        DocumentError: it holds no list of tools.
+    """
+    name = path.as_posix()
+    return tools_from_json(parse_json(read_file(path, MAX_TOOLS_BYTES), path=name), name)
+
+
+def import_path(
+    file: Path, out: Path, options: ImportOptions, random: Callable[[int], bytes], *, whole: bool = False
+) -> ImportedFile:
+    """Read a file whole, then write the runs of it that are not there yet; with `whole`, all of them or none.
+
+    Raises:
+        WriteError: a run cannot be written.
+    """
+
+    def earlier(name: str) -> bytes | None:
+        return read_file(out / name, MAX_RUN_BYTES) if (out / name).exists() else None
+
+    try:
+        data = read_file(file, MAX_TRANSCRIPT_BYTES)
+    except InputError as error:
+        return ImportedFile(file.as_posix(), "", faults=(error,))
+    imported = import_file(data, "stdin" if file == STDIN else file.as_posix(), options, random, earlier)
+    if not (whole and imported.faults):
+        for name, content in imported.files.items():
+            write_file(out / name, content)
+    return imported
+
+
+def import_lines(imported: Sequence[ImportedFile], skipped: Sequence[Path] = ()) -> Iterator[str]:
+    """What was read, by format; then what was refused, ignored, redacted and skipped."""
+    rows = list(_format_rows(imported))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(f"{text:{width}}" for text, width in zip(row, widths, strict=True)).rstrip()
+    for error in (error for file in imported for error in file.faults):
+        yield f"refused   {line(str(error))}"
+    ignored = sum((Counter(file.ignored) for file in imported), Counter[str]())
+    if ignored:
+        shown = [f"{line(name)} ×{number:,}" for name, number in ignored.most_common(SHOWN)]
+        more = f" · {len(ignored) - SHOWN:,} more" if len(ignored) > SHOWN else ""
+        yield f"ignored   {' · '.join(shown)}{more}"
+    runs = [run for file in imported for run in file.runs]
+    redacted: Counter[str] = Counter()
+    for run in runs:
+        redacted.update(run.redaction.get("counts", {}))
+    if redacted:
+        level = next(run.redaction["level"] for run in runs if "counts" in run.redaction)
+        yield f"redacted  {' · '.join(f'{number:,} {rule}' for rule, number in redacted.most_common())}   ({level})"
+    if skipped:
+        yield f"skipped   {many(len(skipped), 'file')} of a folder, no JSON"
+
+
+def _format_rows(imported: Sequence[ImportedFile]) -> Iterator[tuple[str, ...]]:
+    by_format: dict[str, list[ImportedFile]] = {}
+    for file in imported:
+        if file.runs:
+            by_format.setdefault(file.format, []).append(file)
+    for name, files in sorted(by_format.items(), key=lambda pair: -len(pair[1])):
+        total = sum(map(counts, files), Counts())
+        nouns = ("run", "step", "call", "result", "error")
+        yield line(name), many(len(files), "file"), *(many(getattr(total, noun + "s"), noun) for noun in nouns)
+
+
+def kept_lines(imported: Sequence[ImportedFile], out: Path, *, what: str = "") -> Iterator[str]:
+    """How many runs lie in the folder now; `what` stands before its name."""
+    runs = _runs(imported)
+    kept = len(runs) - sum(len(file.files) for file in imported)
+    more = f" ({kept:,} there already, left as it was)" if kept else ""
+    yield line(f"{many(len(runs), 'run')}{what} in {out.as_posix()}/{more}")
+
+
+def next_lines(imported: Sequence[ImportedFile], out: Path, agent: str | None, *, gate: bool) -> Iterator[str]:
+    """What to do now: save a step as a case where there is a gate, else start one from the run."""
+    runs = _runs(imported)
+    if agent is None and any(run.agent == UNNAMED for run in runs):
+        yield "note: no file names its agent, so it is called `agent`; --agent NAME names it"
+    if runs:
+        place = shlex.quote((out / f"{runs[0].id}.jsonl").as_posix())
+        # A word that begins the file name, so that no agent name needs quotes here.
+        add = f"dataset add {place} 0 --dataset datasets/{slug(runs[0].agent)}.yaml"
+        yield f"next: runback-gate {add if gate else f'init --from {place}'}"
+
+
+def _runs(imported: Sequence[ImportedFile]) -> list[Run]:
+    return [run for file in imported for run in file.runs]

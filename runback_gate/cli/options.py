@@ -1,0 +1,79 @@
+"""Options that several commands have, each declared once.
+
+@click.command()
+@file_option("--svr", "Write a Simple Verification Result too; only on a pass.")
+@ROOT
+@JSON
+def lint(svr: Path | None, root: Path | None, as_json: bool) -> int: ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from runback_gate.report.model import Report
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Decorator = Callable[[Command], Command]
+
+
+def path_option(name: str, text: str, *more: str, metavar: str = "FILE|FOLDER", **options: Any) -> Decorator[Any]:
+    """An option that names a file or a folder; `more` is the parameter that gets it where its name is another."""
+    kind = click.Path(path_type=Path)
+    return click.option(name, *more, type=kind, metavar=metavar, help=text, **options)
+
+
+def file_option(name: str, text: str, *more: str, metavar: str = "FILE", **options: Any) -> Decorator[Any]:
+    """An option that names a file."""
+    kind = click.Path(path_type=Path, dir_okay=False)
+    return click.option(name, *more, type=kind, metavar=metavar, help=text, **options)
+
+
+def folder_option(
+    name: str, text: str, *more: str, metavar: str = "FOLDER", exists: bool = False, **options: Any
+) -> Decorator[Any]:
+    """An option that names a folder."""
+    kind = click.Path(path_type=Path, file_okay=False, exists=exists)
+    return click.option(name, *more, type=kind, metavar=metavar, help=text, **options)
+
+
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+QUIET = click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+ROOT = folder_option(
+    "--root", "Folder of runback.yaml (this one, or the nearest above it in the repository).", exists=True
+)
+HERE = folder_option(
+    "--root", "Folder of runback.yaml (this one); with a base none is searched.", exists=True, default="."
+)
+POLICIES = click.option("--policies", multiple=True, metavar="FILE|FOLDER", help="Policies (those of the gate here).")
+REPORT_FILE = path_option(
+    "--report",
+    "The report, or the folder of its report.json.",
+    default=Path(".runback/report.json"),
+    show_default=True,
+)
+
+
+def gate_root(root: Path | None) -> Path:
+    """The folder that was named, or that of the nearest gate."""
+    from runback_gate.revision.selection import nearest_gate  # noqa: PLC0415  `--help` does without
+
+    return nearest_gate() if root is None else root
+
+
+def load_report(path: Path, *, written_by: str = "`runback-gate run` writes it") -> Report:
+    """The report of a file (`-` is standard input), or of the report.json in a folder.
+
+    Raises:
+        InputError: not there (with the hint `written_by`), or not a report that agrees with itself.
+    """
+    from runback_gate.documents.named_files import read_file  # noqa: PLC0415  `--help` does without
+    from runback_gate.report.model import MAX_REPORT_BYTES, read_report  # noqa: PLC0415
+
+    path = path / "report.json" if path.is_dir() else path
+    return read_report(read_file(path, MAX_REPORT_BYTES, hint=written_by), path.as_posix())
