@@ -21,7 +21,7 @@ from runback_gate.canonical import parse_json
 from runback_gate.capture.formats import MAX_TRANSCRIPT_BYTES
 from runback_gate.capture.runs import MAX_RUN_BYTES
 from runback_gate.documents.folders import begins_as_json, named_files
-from runback_gate.documents.named_files import STDIN, read_file, write_file
+from runback_gate.documents.named_files import STDIN, read_file, read_if_there, write_file
 from runback_gate.errors import InputError
 from runback_gate.plural import many
 from runback_gate.report.text import line
@@ -73,7 +73,7 @@ def import_path(
     """
 
     def earlier(name: str) -> bytes | None:
-        return read_file(out / name, MAX_RUN_BYTES) if (out / name).exists() else None
+        return read_if_there(out / name, MAX_RUN_BYTES)
 
     try:
         data = read_file(file, MAX_TRANSCRIPT_BYTES)

@@ -41,6 +41,15 @@ def read_file(path: Path, limit: int, *, hint: str | None = None) -> bytes:
     return data
 
 
+def read_if_there(path: Path, limit: int) -> bytes | None:
+    """The bytes of a file; None where nothing has its name.
+
+    Raises:
+        InputError: as `read_file`, save that it is missing.
+    """
+    return read_file(path, limit) if path.exists() else None
+
+
 @contextlib.contextmanager
 def opened(path: Path, hint: str | None = None) -> Iterator[BinaryIO]:
     """A file to read from; `-` is standard input.
