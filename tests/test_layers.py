@@ -38,6 +38,7 @@ TOUCHES_FILES = (
     "capture/outside.py",
     "cli/",
     "documents/files.py",
+    "documents/folders.py",
     "documents/named_files.py",
     "github/runner.py",
     "replay/cache.py",
