@@ -19,9 +19,10 @@ from benchmarks.live_run import large_run, whole_run
 from benchmarks.measure import speed
 from benchmarks.promises import PROMISES, Figure
 from benchmarks.redaction import redaction, secrets
+from benchmarks.viewer import viewer
 
 PROMISES |= {"live": direct, "litellm": through_litellm, "run": whole_run, "large": large_run}
-PROMISES |= {"redaction": redaction, "secrets": secrets}
+PROMISES |= {"redaction": redaction, "secrets": secrets, "viewer": viewer}
 
 
 def line(figure: Figure) -> str:

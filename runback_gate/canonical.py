@@ -130,7 +130,7 @@ def parse_json(data: bytes | str, *, path: str, max_bytes: int = MAX_JSON_BYTES)
         _strict_loads(text)
         if isinstance(data, str) and len(text.encode()) > max_bytes:
             raise _too_large(path, max_bytes)
-        value = json.loads(text, object_pairs_hook=_unique)
+        value = _DECODER.decode(text)
         _survey(value)
     except json.JSONDecodeError as error:
         place = Location(path, error.lineno, error.colno)
@@ -368,6 +368,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) != len(pairs):
         raise _RefusedError("duplicate key")
     return value
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique)
 
 
 def _first_fault(text: str, path: str, refused: _RefusedError) -> DocumentError:

@@ -15,10 +15,11 @@ from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.policy.document import Policy
 from runback_gate.policy.evaluate import Finding, compile_policy, judge
 from runback_gate.step import Run
+from runback_gate.view.run_page import Around as Around
 from runback_gate.view.run_page import run_page
 
 
-def view_run(run: Run, policies: Sequence[Policy] = (), other: Run | None = None) -> str:
+def view_run(run: Run, policies: Sequence[Policy] = (), other: Run | None = None, around: Around | None = None) -> str:
     """The page of a run, judged by the policies, where there are some; another run stands beside it.
 
     Raises:
@@ -33,4 +34,4 @@ def view_run(run: Run, policies: Sequence[Policy] = (), other: Run | None = None
             findings = judge(rule_sets, step.under_test(engine)).findings
             if findings:
                 found[index] = findings
-    return run_page(run, found, judged=bool(policies), other=other)
+    return run_page(run, found, judged=bool(policies), other=other, around=around)

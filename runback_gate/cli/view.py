@@ -12,7 +12,7 @@ from runback_gate.cli.policy_paths import policy_roots
 from runback_gate.documents.named_files import write_file
 from runback_gate.plural import many
 from runback_gate.report.text import safe_terminal
-from runback_gate.store.folder import find_run
+from runback_gate.store.folder import find_run, read_run_as_far
 
 
 @click.command()
@@ -32,13 +32,19 @@ def view(run: str, other: str | None, policies: tuple[str, ...], out: Path) -> i
 
     With an OTHER run the two stand side by side, and the page opens where their answers part.
 
-    Exit codes: 0 the page was written, 2 a run or a policy cannot be read.
-    """
-    from runback_gate.app.view import view_run  # noqa: PLC0415  loads the engine
+    Of a run that was changed, the page shows what stands before the changed line, judges nothing, and names the line.
 
-    found = find_run(run, note=terminal.note)
+    Exit codes: 0 the page was written, 2 a run or a policy cannot be read, or the run was changed.
+    """
+    from runback_gate.app.view import Around, view_run  # noqa: PLC0415  loads the engine
+
+    found, fault = read_run_as_far(run, note=terminal.note)
     beside = None if other is None else find_run(other, note=terminal.note)
     judged_by = load_policy_files(policy_roots(policies), with_tests=False).policies if policies else ()
-    write_file(out, view_run(found, judged_by, beside).encode())
+    around = Around(tampered=fault.location.line if fault and fault.location else None)
+    write_file(out, view_run(found, () if fault else judged_by, beside, around).encode())
+    if fault is not None:
+        click.echo(f"what stands before the fault: open {safe_terminal(out.as_posix())} in a browser")
+        raise fault
     click.echo(f"{many(len(found.steps), 'step')}: open {safe_terminal(out.as_posix())} in a browser")
     return 0

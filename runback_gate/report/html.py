@@ -8,20 +8,19 @@ text is escaped, a Content Security Policy forbids all but the page's own style,
 
 from __future__ import annotations
 
-from base64 import b64encode
 from functools import cache
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from runback_gate.canonical import digest_bytes
 from runback_gate.gate.verdict import Verdict
 from runback_gate.report import effects, model, wording
 from runback_gate.report.model import Report
 from runback_gate.report.spent import interval, spending
 from runback_gate.report.story import Stories, Story, loosened
 from runback_gate.report.text import cut, visible
+from runback_gate.view.page import source, theme
 
 MAX_BYTES: Final = 8_000_000
 """More than this opens slowly in a browser."""
@@ -78,7 +77,7 @@ def render(report: Report, *, max_bytes: int = MAX_BYTES) -> str:
     facts: dict[str, Any] = {
         "report": report,
         "style": style,
-        "policy": f"default-src 'none'; style-src '{_source(style)}'; base-uri 'none'; form-action 'none'",
+        "policy": f"default-src 'none'; style-src {source(style)}; base-uri 'none'; form-action 'none'",
         "digest": model.report_digest(report),
         "effects": _effects(report),
     }
@@ -123,7 +122,7 @@ def _environment() -> tuple[Environment, Markup]:
     env.globals.update({name: getattr(wording, name) for name in _WORDINGS}, signs=_SIGNS, words=_WORDS, limits=_LIMITS)
     env.globals.update(interval=interval, spending=spending, loosened=loosened)
     env.filters.update(whole=_whole, marked=_marked)
-    style = loader.get_source(env, "style.css")[0]
+    style = theme() + loader.get_source(env, "style.css")[0]
     return env, Markup(style)  # noqa: S704  a file of this package, in which `>` must stay
 
 
@@ -149,9 +148,3 @@ def _marked(story: Story, kind: str) -> Markup:
         parts.append(text if segment.kind == "same" else Markup("<mark>{}</mark>").format(text))
         left -= len(segment.text)
     return Markup().join(parts)
-
-
-def _source(style: str) -> str:
-    """The style as a source of the Content Security Policy."""
-    digest = digest_bytes(style.encode("utf-8")).removeprefix("sha256:")
-    return f"sha256-{b64encode(bytes.fromhex(digest)).decode('ascii')}"

@@ -16,7 +16,7 @@ from runback_gate.capture.runs import MAX_RUN_BYTES, read_run
 from runback_gate.chain import is_value_line
 from runback_gate.documents import suggestion
 from runback_gate.documents.named_files import read_file
-from runback_gate.errors import InputError, IntegrityError, Location
+from runback_gate.errors import InputError, IntegrityError, Location, RunbackError
 from runback_gate.plural import many
 from runback_gate.step import Run
 
@@ -79,6 +79,25 @@ def load_run(path: Path, *, note: Note, hint: str | None = None) -> Run:
         whole = f"{many(len(run.steps), 'step')} before that can be read"
         note(f"{path.as_posix()}: truncated: the recorder did not get to its end; {whole}")
     return run
+
+
+def read_run_as_far(name: str, *, note: Note) -> tuple[Run, IntegrityError | None]:
+    """A run that is looked at, never judged: where it was changed, what stands before that line, and what is wrong.
+
+    Raises:
+        InputError: not there, or nothing of it can be read.
+    """
+    try:
+        return find_run(name, note=note), None
+    except IntegrityError as error:
+        place = error.location
+        if place is None or place.line is None:
+            raise
+        lines = read_file(Path(place.path), MAX_RUN_BYTES).splitlines(keepends=True)[: place.line - 1]
+        try:
+            return read_run(b"".join(lines), place.path, truncated=True), error
+        except RunbackError:
+            raise error from None
 
 
 def load_runs(path: Path, *, note: Note) -> Iterator[Run]:

@@ -17,6 +17,8 @@ from runback_gate.step import Message, Part, Response, ToolCall
 
 WHO = {"user": "customer", "assistant": "agent", "system": "instructions", "developer": "instructions", "tool": "tool"}
 """How the roles of a conversation are called on screen."""
+_PLAIN = json.JSONEncoder(ensure_ascii=False).encode
+_INDENTED = json.JSONEncoder(ensure_ascii=False, indent=2).encode
 
 
 def speaker(message: Message) -> str:
@@ -49,8 +51,13 @@ def call_text(call: ToolCall) -> str:
         return f"{call.name}({call.arguments})"
     if not arguments:
         return f"{call.name}()"
-    rows = (f"  {key}: {json.dumps(value, ensure_ascii=False, indent=2)}" for key, value in arguments.items())
-    return f"{call.name}(\n" + ",\n".join(row.replace("\n", "\n  ") for row in rows) + "\n)"
+    return f"{call.name}(\n" + ",\n".join(f"  {key}: {_json(value)}" for key, value in arguments.items()) + "\n)"
+
+
+def _json(value: object) -> str:
+    if isinstance(value, (dict, list)):
+        return _INDENTED(value).replace("\n", "\n  ")
+    return _PLAIN(value)
 
 
 def _parts(parts: Sequence[Part]) -> Iterator[str]:

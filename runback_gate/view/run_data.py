@@ -2,26 +2,32 @@
 
 In: a `Run`, and what rules say of its steps. Out: a `dict`: texts once each, and steps that point at them.
 
-    run_data(run, {9: (finding,)})["steps"][9]["mark"]     # "fail"
+    run_data(run, {9: (finding,)}, judged=True)["steps"][9]["mark"]   # "fail"
 
-A step keeps `keep` messages of the step before it and adds `add`, both as places in `texts`.
+A step keeps `keep` messages of the step before it and adds `add`, as places in `texts`; `[5, 9]` stands for 5 to 9.
+What steps have in common, such as model, instructions and tools, stands once in `settings`, and who says a text in
+`speakers`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 from runback_gate.canonical import digest_bytes
 from runback_gate.policy.evaluate import Finding
-from runback_gate.step import Message, Request, Run, Step, ToolRun, to_json
-from runback_gate.summary import summarize
+from runback_gate.step import Message, Run, Step, Tool, ToolRun, to_json
 from runback_gate.view.plain import answer_text, message_text, speaker
 
 MAX_TEXT: Final = 20 << 20
 """Bytes of all texts of a page; those beyond stand there by digest and size."""
 
+_JSON = json.JSONEncoder(ensure_ascii=False).encode
+
+T = TypeVar("T")
+_Setting = tuple[str, str, str, str, int, int]
+"""Agent, model, grade, parameters; where instructions and tools stand."""
 Findings = Mapping[int, Sequence[Finding]]
 """What rules say, by step from 0."""
 
@@ -30,8 +36,14 @@ class _Texts:
     """Texts, each once, within the bound of a page."""
 
     def __init__(self) -> None:
-        self.all: list[list[str]] = []
+        self.all: list[str] = []
+        self.speakers: dict[str, int] = {}
+        self.who: list[int] = []
+        """Who says each text, as a place in `speakers`."""
+        self.lengths: dict[int, int] = {}
+        """Of texts that are left out: their characters."""
         self._places: dict[tuple[str, str], int] = {}
+        self._known: dict[int, tuple[object, int]] = {}
         self._left = MAX_TEXT
 
     def place(self, who: str, text: str) -> int:
@@ -40,10 +52,22 @@ class _Texts:
         if key not in self._places:
             data = text.encode("utf-8", "replace")
             self._left -= len(data)
-            shown = text if self._left >= 0 else f"[left out: {len(data):,} bytes, {digest_bytes(data)}]"
-            self._places[key] = len(self.all)
-            self.all.append([who, shown])
+            place = self._places[key] = len(self.all)
+            self.who.append(self.speakers.setdefault(who, len(self.speakers)))
+            if self._left >= 0:
+                self.all.append(text)
+            else:
+                self.all.append(f"[left out: {len(data):,} bytes, {digest_bytes(data)}]")
+                self.lengths[place] = len(text)
         return self._places[key]
+
+    def of(self, item: T, write: Callable[[T], tuple[str, str]]) -> int:
+        """Where the text of a value stands, which is written once however many steps hold the value."""
+        # The value is kept beside its place: another object could get its id.
+        found = self._known.get(id(item))
+        if found is None:
+            found = self._known[id(item)] = (item, self.place(*write(item)))
+        return found[1]
 
 
 def run_data(run: Run, found: Findings, *, judged: bool) -> dict[str, Any]:
@@ -53,18 +77,30 @@ def run_data(run: Run, found: Findings, *, judged: bool) -> dict[str, Any]:
     for tool in run.tool_runs:
         ran.setdefault(tool.step, []).append(tool)
     steps: list[dict[str, Any]] = []
+    settings: dict[_Setting, int] = {}
     before: Sequence[Message] = ()
     for index, step in enumerate(run.steps):
-        steps.append(_step(step, before, texts, found.get(index, ()), ran.get(index, ())))
+        entry = _step(step, before, texts, found.get(index, ()), ran.get(index, ()))
+        entry["setting"] = settings.setdefault(_setting(step, texts), len(settings))
+        steps.append(entry)
         before = step.request.messages
     return {
         "id": run.id,
         "agent": run.agent,
+        "at": run.at or next((step.source.at for step in run.steps if step.source.at), ""),
         "status": run.status or "end not recorded",
         "error": run.error or "",
         "redaction": str(run.redaction.get("level", "not recorded")),
+        "redacted": sum(run.redaction.get("counts", {}).values()),
         "judged": judged,
         "texts": texts.all,
+        "speakers": list(texts.speakers),
+        "who": texts.who,
+        "lengths": texts.lengths,
+        "settings": [
+            {"agent": one[0], "model": one[1], "grade": one[2], "parameters": one[3], "system": one[4], "tools": one[5]}
+            for one in settings
+        ],
         "steps": steps,
     }
 
@@ -74,20 +110,15 @@ def _step(
 ) -> dict[str, Any]:
     request, response = step.request, step.response
     keep = _common(before, request.messages)
-    usage = response.usage
     entry: dict[str, Any] = {
-        "label": summarize(response),
         "keep": keep,
-        "add": [texts.place(speaker(item), message_text(item)) for item in request.messages[keep:]],
+        "add": list(_ranges([texts.of(item, _message) for item in request.messages[keep:]])),
         "answer": texts.place("agent", answer_text(response)),
-        "system": texts.place("instructions", request.system or ""),
-        "tools": texts.place("tools", _tools(request)),
-        "model": " · ".join(filter(None, (request.model, step.source.grade))),
-        "parameters": json.dumps(request.parameters, ensure_ascii=False),
-        "mark": _mark(step, found, ran),
     }
-    facts = {"agent": step.agent, "ms": response.latency_ms, "in": usage.input_tokens, "out": usage.output_tokens}
-    entry |= {name: value for name, value in (facts | {"usd": response.cost_usd}).items() if value is not None}
+    mark, usage = _mark(step, found, ran), response.usage
+    facts = {"mark": None if mark == "ok" else mark, "ms": response.latency_ms, "usd": response.cost_usd}
+    facts |= {"in": usage.input_tokens, "out": usage.output_tokens}
+    entry |= {name: value for name, value in facts.items() if value is not None}
     if found:
         entry["rules"] = [_rule(item) for item in found]
     if ran:
@@ -95,13 +126,37 @@ def _step(
     return entry
 
 
+def _setting(step: Step, texts: _Texts) -> _Setting:
+    """What a step mostly has in common with the steps around it."""
+    request = step.request
+    system, tools = texts.place("instructions", request.system or ""), texts.of(request.tools, _tools)
+    return step.agent, request.model or "", step.source.grade, _JSON(request.parameters), system, tools
+
+
+def _ranges(places: Sequence[int]) -> Iterator[int | list[int]]:
+    """Places, with three and more that follow one another as first and last."""
+    start = 0
+    for end in range(1, len(places) + 1):
+        if end < len(places) and places[end] == places[end - 1] + 1:
+            continue
+        if end - start > 2:
+            yield [places[start], places[end - 1]]
+        else:
+            yield from places[start:end]
+        start = end
+
+
+def _message(item: Message) -> tuple[str, str]:
+    return speaker(item), message_text(item)
+
+
+def _tools(tools: Sequence[Tool]) -> tuple[str, str]:
+    return "tools", json.dumps([to_json(tool) for tool in tools], ensure_ascii=False, indent=2) if tools else ""
+
+
 def _common(before: Sequence[Message], now: Sequence[Message]) -> int:
     room = min(len(before), len(now))
     return next((at for at in range(room) if before[at] is not now[at] and before[at] != now[at]), room)
-
-
-def _tools(request: Request) -> str:
-    return json.dumps([to_json(tool) for tool in request.tools], ensure_ascii=False, indent=2) if request.tools else ""
 
 
 def _mark(step: Step, found: Sequence[Finding], ran: Sequence[ToolRun]) -> str:

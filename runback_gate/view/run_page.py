@@ -1,4 +1,4 @@
-"""A run as one HTML file that loads nothing: its data as JSON, one script and one style, allowed by their hashes.
+"""A run as one HTML file that loads nothing and opens on the first step that broke.
 
 In: a `Run`, what rules say of its steps, perhaps a second run. Out: the page.
 
@@ -9,43 +9,38 @@ The script writes text nodes alone, so what a model wrote stays text even where 
 
 from __future__ import annotations
 
-import json
-import pkgutil
-from base64 import b64encode
-from functools import cache
-from html import escape
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from runback_gate.canonical import digest_bytes
 from runback_gate.step import Run
+from runback_gate.view.page import page
 from runback_gate.view.run_data import Findings, divergence, run_data
 
 
-def run_page(run: Run, found: Findings, *, judged: bool, other: Run | None = None) -> str:
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What stands around the run on its page."""
+
+    tampered: int | None = None
+    """The line of the file, from 1, at which it was changed; the run ends before it."""
+    next: Sequence[tuple[str, str]] = ()
+    """What can be done with a step, and the command for it, in which `STEP` stands for its number."""
+    keys: bool = False
+    """Whether the page opens with its keys listed."""
+    step: str = ""
+    """Where the page of a step lies, its number left out; empty for a page that stands alone."""
+
+
+def run_page(run: Run, found: Findings, *, judged: bool, other: Run | None = None, around: Around | None = None) -> str:
     """The page of a run; with another beside it, it opens where their answers first differ."""
+    beside = around or Around()
     data = {
-        "run": run_data(run, found, judged=judged),
+        "run": {**run_data(run, found, judged=judged), "tampered": beside.tampered},
         "other": None if other is None else run_data(other, {}, judged=False),
         "diverges": None if other is None else divergence(run, other),
+        "next": [list(item) for item in beside.next],
+        "keys": beside.keys,
+        "step": beside.step,
     }
-    style, script = _file("run.css"), _file("run.js")
-    allowed = f"script-src '{_hash(script)}'; style-src '{_hash(style)}'"
-    policy = f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
-    # In a script element only `<` could end the text; as an escape of JSON it is the same value.
-    text = json.dumps(data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
-    slots = {"policy": escape(policy), "title": escape(f"{run.id} · Runback gate"), "style": style}
-    page = _file("run.html")
-    for name, value in (slots | {"script": script, "data": text}).items():
-        before, mark, after = page.partition(f"{{{{ {name} }}}}")
-        page = before + value + after if mark else page
-    return page
-
-
-@cache
-def _file(name: str) -> str:
-    return (pkgutil.get_data("runback_gate.view", f"templates/{name}") or b"").decode("utf-8")
-
-
-def _hash(text: str) -> str:
-    """The text as a source of the Content Security Policy (CSP3, section 8.2)."""
-    digest = bytes.fromhex(digest_bytes(text.encode("utf-8")).removeprefix("sha256:"))
-    return f"sha256-{b64encode(digest).decode('ascii')}"
+    title = f"{run.id} · Runback gate"
+    return page("run.html", style="run.css", script="run.js", title=title, data=data)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,10 @@ import pytest
 from runback_gate.errors import Location
 from runback_gate.policy.evaluate import Finding
 from runback_gate.step import Message, Request, Response, Run, Source, Step, ToolCall
+from runback_gate.view.plain import message_text
 from runback_gate.view.run_data import divergence, run_data
-from runback_gate.view.run_page import run_page
+from runback_gate.view.run_page import Around, run_page
+from tests.browser import Shown
 
 HOSTILE = '</script><script>window.owned=1</script><img src=x onerror="window.owned=1"><!-- {{ data }} {{ script }}'
 LIMIT = Finding("refunds.limit", "refunds", "fail", "Deny", HOSTILE, (("params.limit", "100"),), Location("p.yaml", 3))
@@ -40,9 +41,11 @@ def test_the_data_hold_each_context_whole() -> None:
     data = run_data(run, {}, judged=False)
     context: list[int] = []
     for step, shown in zip(run.steps, data["steps"], strict=True):
-        context = context[: shown["keep"]] + shown["add"]
-        assert len(context) == len(step.request.messages)
-    assert sum(len(step["add"]) for step in data["steps"]) == 1 + 2 * 29
+        context = context[: shown["keep"]]
+        for item in shown["add"]:
+            context += range(item[0], item[1] + 1) if isinstance(item, list) else [item]
+        assert [data["texts"][place] for place in context] == [message_text(item) for item in step.request.messages]
+    assert len(data["texts"]) < 3 * 30
 
 
 def test_divergence() -> None:
@@ -57,45 +60,10 @@ def test_small() -> None:
     assert len(run_page(Run("r", "a", ()), {}, judged=False).encode()) <= 60_000
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Debian's Chromium; where it must be and is not, the tests fail."""
-    program = Path("/usr/bin/chromium")
-    required = os.environ.get("RUNBACK_REQUIRE_BROWSER") == "1"
-    if not required and not program.exists():
-        pytest.skip("needs /usr/bin/chromium")
-    api = __import__("playwright.sync_api").sync_api if required else pytest.importorskip("playwright.sync_api")
-    with api.sync_playwright() as play:
-        started = play.chromium.launch(executable_path=str(program), args=["--no-sandbox"])
-        yield started
-        started.close()
-
-
-class Shown:
-    """A page that was opened, with what it asked for and what went wrong in it."""
-
-    def __init__(self, browser: Any, path: Path, text: str, part: str = "", **options: Any) -> None:
-        path.write_text(text, encoding="utf-8")
-        self.asked: list[str] = []
-        self.wrong: list[str] = []
-        self.page = browser.new_page(**options)
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.goto(f"file://{path}{part}")
-
-    def title(self) -> str:
-        return str(self.page.inner_text("h2")).split()[-1]
-
-    def press(self, *names: str) -> str:
-        for name in names:
-            self.page.keyboard.press(name)
-        return self.title()
-
-
 def test_it_opens_on_the_step_that_broke(browser: Any, tmp_path: Path) -> None:
     """The rule's first red step, with its values; nothing else is asked for, and no hostile text runs."""
     page = Shown(browser, tmp_path / "p.html", run_page(a_run(12, pays=9), {9: (LIMIT,)}, judged=True))
-    assert page.title() == "9"
+    assert page.step() == "9"
     assert "params.limit" in page.page.inner_text("#step")
     assert HOSTILE in page.page.inner_text("#step")
     assert len(page.asked) == 1
@@ -136,7 +104,7 @@ def test_every_key(browser: Any, tmp_path: Path) -> None:
     page.page.keyboard.type("order: 2")
     assert page.press("Enter") == "2"
     again = Shown(browser, tmp_path / "q.html", text, "#run-1/7/context")
-    assert again.title() == "7"
+    assert again.step() == "7"
     assert page.wrong == again.wrong == []
 
 
@@ -144,7 +112,7 @@ def test_two_runs(browser: Any, tmp_path: Path) -> None:
     """Two runs stand side by side, and the page opens where they part."""
     text = run_page(a_run(12), {}, judged=False, other=a_run(12, name="run-2", pays=6))
     page = Shown(browser, tmp_path / "p.html", text)
-    assert page.title() == "6"
+    assert page.step() == "6"
     assert "pay(" in page.page.inner_text("#step")
     assert "run-2" in page.page.inner_text("#step")
 
@@ -153,10 +121,63 @@ def test_two_runs(browser: Any, tmp_path: Path) -> None:
 def test_long_runs_are_windowed(browser: Any, tmp_path: Path, count: int) -> None:
     """However long a run is, a few rows are in the page; each knows its place among all."""
     page = Shown(browser, tmp_path / "p.html", run_page(a_run(count), {}, judged=False))
-    assert page.title() == str(count - 1)
+    assert page.step() == str(count - 1)
     assert page.page.locator("[role=option]").count() < 100
     assert page.page.get_attribute("[aria-selected=true]", "aria-setsize") == str(count)
     assert page.press("E") == str(count - 1)
+
+
+def test_keys_of_two_runs(browser: Any, tmp_path: Path) -> None:
+    """`]` and `[` go from one difference to the next, and stay at the last."""
+    text = run_page(a_run(12, pays=9), {}, judged=False, other=a_run(10, name="run-2", pays=6))
+    page = Shown(browser, tmp_path / "p.html", text)
+    assert page.step() == "6"
+    assert [page.press("]") for _ in range(4)] == ["9", "10", "11", "11"]
+    assert [page.press("[") for _ in range(4)] == ["10", "9", "6", "6"]
+    assert page.page.get_attribute("[aria-selected=true]", "aria-label").startswith("step 6, answers differ")
+
+
+def test_where_a_value_stands(browser: Any, tmp_path: Path) -> None:
+    """A value of a rule that the model was handed is found in its context, and marked there."""
+    rule = Finding("r", "p", "fail", "Deny", "m", (("c.order", "7"), ("params.limit", "70")), Location("p.yaml", 3))
+    page = Shown(browser, tmp_path / "p.html", run_page(a_run(12, text="z"), {9: (rule,)}, judged=True))
+    buttons = page.page.locator(".values button")
+    assert buttons.all_inner_texts() == ["in 1 of the texts it read"]
+    buttons.first.click()
+    assert set(page.page.locator("#step mark").all_inner_texts()) == {"7"}
+
+
+def test_badges(browser: Any, tmp_path: Path) -> None:
+    """How a run ended, whether it was changed, and how much was replaced stand above its steps."""
+    run = replace(a_run(3), status="truncated", redaction={"level": "standard", "counts": {"email": 2, "card": 1}})
+    page = Shown(browser, tmp_path / "p.html", run_page(run, {}, judged=False, around=Around(tampered=14)))
+    badges = page.page.locator(".badge").all_inner_texts()
+    assert badges[0] == "truncated"
+    assert badges[1].startswith("tampered at line 14")
+    assert badges[2:] == ["redaction standard, 3 replaced", "not judged"]
+
+
+def test_what_a_screen_reader_is_told(browser: Any, tmp_path: Path) -> None:
+    """One row alone takes the focus by Tab, and each move is said."""
+    page = Shown(browser, tmp_path / "p.html", run_page(a_run(12, pays=9), {9: (LIMIT,)}, judged=True))
+    page.press("j")
+    assert page.page.locator("[role=option][tabindex='0']").count() == 1
+    assert page.page.inner_text("#live") == "step 10, 11 of 12, nothing found"
+    page.press("e")
+    assert page.page.inner_text("#live") == "no later step broke"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 320])
+def test_nothing_serious(browser: Any, tmp_path: Path, scheme: str, width: int) -> None:
+    """axe-core finds nothing serious, whatever is opened."""
+    size = {"width": width, "height": 700}
+    one = run_page(a_run(12, pays=9), {9: (LIMIT,)}, judged=True, around=Around(next=(("Keep", "add STEP"),)))
+    two = run_page(a_run(12), {}, judged=False, other=a_run(12, name="run-2", pays=6))
+    for text in (one, two):
+        page = Shown(browser, tmp_path / "p.html", text, viewport=size, color_scheme=scheme)
+        page.press("?", "c", "r")
+        assert page.serious() == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
