@@ -10,7 +10,7 @@ The answer is read as the API of its form would be; a bare message is of the dia
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from runback_gate.capture.formats.google import camel_answer
@@ -80,6 +80,7 @@ def answer_entry(where: Located, form: ReadsMessages, reader: Reader) -> Entry:
     Raises:
         NotUnderstoodError: it is in no form that is known.
     """
+    where = of_events(where)
     value = where.value
     if isinstance(value, list) and len(value) == 1:
         where = where.child("[0]", value[0])
@@ -97,6 +98,34 @@ def answer_entry(where: Located, form: ReadsMessages, reader: Reader) -> Entry:
         if entry.response is not None:
             return entry  # type: ignore[no-any-return]
     raise NotUnderstoodError(where.place, "an answer in a form that is not known")
+
+
+def of_events(where: Located) -> Located:
+    """The answer that a list of the events of its stream is; anything else as it is."""
+    events = where.value
+    if not isinstance(events, list) or not events or not all(isinstance(event, dict) for event in events):
+        return where
+    api = next((api for api, begins in _STREAMS.items() if begins(events[0])), None)
+    if api is None:
+        return where
+    stream = format_of(api).read_stream()
+    try:
+        for event in events:
+            name = f"event: {event['type']}\n" if isinstance(event.get("type"), str) else ""
+            stream.feed(f"{name}data: {json.dumps(event)}\n\n".encode())
+        if api == "openai.chat":
+            stream.feed(b"data: [DONE]\n\n")
+        return where.child("", stream.body())
+    except NotUnderstoodError as error:
+        raise NotUnderstoodError(where.place, f"a stream that is not understood: {error}") from None
+
+
+_STREAMS: dict[Api, Callable[[dict[str, Any]], bool]] = {
+    "anthropic.messages": lambda event: event.get("type") == "message_start",
+    "openai.chat": lambda event: event.get("object") == "chat.completion.chunk",
+    "openai.responses": lambda event: event.get("type") == "response.created",
+}
+"""How the first event of a stream begins."""
 
 
 def _of_api(where: Located, api: Api, value: dict[str, Any]) -> Entry:

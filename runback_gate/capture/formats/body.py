@@ -66,6 +66,7 @@ def read_body(
     parameters = _parameters(body, form, used)
     model = next((body[name] for name in _MODEL if isinstance(body.get(name), str) and body[name]), None)
     used |= {*_MODEL}
+    agent = next((entry.agent for entry in entries if entry.agent), None)
     error = next((body[name] for name in _ERRORS if body.get(name)), None)
     used |= {*_ERRORS}
     return Conversation(
@@ -78,6 +79,7 @@ def read_body(
         tools=tools,
         model=model,
         parameters=parameters,
+        agent=agent,
         labels=reader.labels(body, used, where.place) if body is where.value else {},
         status="error" if error else None,
         error=None if not error else error if isinstance(error, str) else json.dumps(error, ensure_ascii=False),

@@ -119,7 +119,7 @@ def _turns(said: Conversation, name: str, defaults: Defaults, last_said: list[Me
             added += messages
             continue
         response = last.response if len(group) == 1 else _one(group, messages)
-        call = Call(tuple(added), response, said.system, said.tools, said.model, said.parameters, last.at)
+        call = Call(tuple(added), response, said.system, said.tools, said.model, said.parameters, last.at, last.agent)
         yield Turn(_step(said, call, name, number, defaults), number - 1 if number else None, kept)
         number, kept, added = number + 1, kept + len(added), messages
         answered = len(messages)
@@ -198,4 +198,4 @@ def _step(said: Conversation, call: Call, run: str, number: int, defaults: Defau
         redaction=None if defaults.redaction is None else cast("Any", defaults.redaction.level),
         ruleset=None if defaults.redaction is None else defaults.redaction.ruleset,
     )
-    return Step(call.agent or _agent(said, defaults), request, call.response, source)
+    return Step(defaults.agent or call.agent or _agent(said, defaults), request, call.response, source)

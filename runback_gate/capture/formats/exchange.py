@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from runback_gate.capture.formats.answers import answer_entry, api_of_answer, text_entry
+from runback_gate.capture.formats.answers import answer_entry, api_of_answer, of_events, text_entry
 from runback_gate.capture.formats.body import found_dialect, is_body, read_body
 from runback_gate.capture.formats.dialects import dialect
 from runback_gate.capture.formats.model import Call, Conversation, Entry, Located, finish_reason
@@ -100,6 +100,7 @@ def _is_definition(item: Any) -> bool:
 
 def read_answer(where: Located, reader: Reader) -> Entry:
     """The entry of an answer in any form."""
+    where = of_events(where)
     value = where.value
     if isinstance(value, list) and len(value) == 1:
         where = where.child("[0]", value[0])

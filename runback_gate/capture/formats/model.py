@@ -40,6 +40,8 @@ class Entry:
     """Of an entry of the assistant: the answer that it is."""
     at: str | None = None
     """RFC 3339 time."""
+    agent: str | None = None
+    """Of an entry of the assistant: who of several agents answers; None where there is one alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ _MODULES = (
     "ai_sdk",
     "pydantic_ai",
     "otel_gen_ai",
+    "autogen",
 )
 
 

@@ -18,7 +18,19 @@ from runback_gate.capture.formats.model import Conversation, Located
 from runback_gate.capture.formats.reader import Reader
 from runback_gate.capture.formats.records import Records
 
-_MODULES = ("claude_code", "inspect_log", "openhands", "agents_sdk", "langfuse", "tasks", "logs", "messages")
+_MODULES = (
+    "claude_code",
+    "inspect_log",
+    "openhands",
+    "agents_sdk",
+    "autogen",
+    "promptfoo",
+    "fine_tuning",
+    "langfuse",
+    "tasks",
+    "logs",
+    "messages",
+)
 
 
 class Envelope(Protocol):

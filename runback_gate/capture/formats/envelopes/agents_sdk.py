@@ -31,7 +31,25 @@ def matches(values: Sequence[Any]) -> bool:
     first = values[0] if values else None
     if isinstance(first, dict) and {"model_responses", "original_input"} <= first.keys():
         return True
-    return any(_is_line(value) and value["type"] == "response_item" for value in values)
+    return _is_bare(values) or any(_is_line(value) and value["type"] == "response_item" for value in values)
+
+
+def _is_bare(values: Sequence[Any]) -> bool:
+    """Whether these are the lines of a session of mid-2025, whose items stand bare below one line about it."""
+    first = values[0] if values else None
+    about = isinstance(first, dict) and {"id", "timestamp", "instructions"} <= first.keys() and "type" not in first
+    return about and any(isinstance(value, dict) and value.get("record_type") == "state" for value in values)
+
+
+def _wrapped(lines: Sequence[Located]) -> Iterator[Located]:
+    """The lines of such a session as later ones have them."""
+    for line in lines:
+        if line is lines[0]:
+            yield line.child("", {"type": "session_meta", "payload": line.value})
+        elif isinstance(line.value, dict) and isinstance(line.value.get("type"), str):
+            yield line.child("", {"type": "response_item", "payload": line.value})
+        else:
+            yield line
 
 
 def _is_line(value: Any) -> bool:
@@ -40,7 +58,9 @@ def _is_line(value: Any) -> bool:
 
 def split(records: Records) -> Iterator[Located]:
     """Each state, or the lines of a session together."""
-    if any(_is_line(item.value) for item in records.values):
+    if _is_bare([item.value for item in records.values]):
+        yield Located("$", None, [*_wrapped(records.values)])
+    elif any(_is_line(item.value) for item in records.values):
         yield Located("$", None, records.values)
     else:
         yield from records.values

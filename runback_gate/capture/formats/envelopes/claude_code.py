@@ -16,6 +16,7 @@ from runback_gate.capture.formats.dialects import dialect
 from runback_gate.capture.formats.model import Conversation, Entry, Located
 from runback_gate.capture.formats.reader import Reader, said_below
 from runback_gate.capture.formats.records import Records
+from runback_gate.step import Response
 from runback_gate.wire.faults import NotUnderstoodError
 
 NAME: Final = "claude-code"
@@ -31,6 +32,8 @@ def matches(values: Sequence[Any]) -> bool:
     """Whether these are events of a session."""
     if len(values) == 1 and isinstance(values[0], dict) and isinstance(values[0].get("loglines"), list):
         return True
+    if len(values) == 1 and isinstance(values[0], list):
+        values = values[0]  # `claude -p --output-format json --verbose`
     events = [value for value in values if isinstance(value, dict)]
     return any(
         _is_event(value) and value.keys() & {"sessionId", "uuid", "session_id", "parentUuid"} for value in events
@@ -46,8 +49,9 @@ def split(records: Records) -> Iterator[Located]:
     """The whole file: its lines are one session."""
     values = records.values
     if len(values) == 1 and not records.lines:
-        inner = values[0].value["loglines"] if isinstance(values[0].value, dict) else values[0].value
-        lines = [Located(f"$.loglines[{index}]", None, value) for index, value in enumerate(inner)]
+        whole = values[0]
+        inner, path = (whole.value["loglines"], ".loglines") if "loglines" in whole.value else (whole.value, "")
+        lines = [whole.child(f"{path}[{index}]", value) for index, value in enumerate(inner)]
     else:
         lines = list(values)
     yield Located("$", None, lines)
@@ -81,10 +85,10 @@ def _leave(line: Located, reader: Reader) -> None:
 
 
 def _conversation(name: str, lines: list[Located], where: Located, reader: Reader) -> Conversation:
-    items, times = _answers(lines, reader)
+    items, about_each = _answers(lines, reader)
     entries = [
-        Entry(entry.messages, entry.response, at)
-        for entry, at in zip(dialect("anthropic").read(items, reader), times, strict=True)
+        Entry(entry.messages, failed or entry.response, at)
+        for entry, (at, failed) in zip(dialect("anthropic").read(items, reader), about_each, strict=True)
     ]
     first = lines[0].value
     about = {key: first[key] for key in _ABOUT if isinstance(first.get(key), str)}
@@ -98,14 +102,16 @@ def _conversation(name: str, lines: list[Located], where: Located, reader: Reade
         model=model,
         labels=about | ({"sidechain": name} if name else {}),
         agent=NAME,
-        at=times[0] if times else None,
+        at=about_each[0][0] if about_each else None,
     )
 
 
-def _answers(lines: Sequence[Located], reader: Reader) -> tuple[list[Located], list[str | None]]:
-    """The messages: lines of one answer together, each line once."""
+def _answers(
+    lines: Sequence[Located], reader: Reader
+) -> tuple[list[Located], list[tuple[str | None, Response | None]]]:
+    """The messages: lines of one answer together, each line once; with the time, and what failed in its place."""
     items: list[Located] = []
-    times: list[str | None] = []
+    about: list[tuple[str | None, Response | None]] = []
     seen: set[str] = set()
     for line in lines:
         event = line.value
@@ -121,8 +127,15 @@ def _answers(lines: Sequence[Located], reader: Reader) -> tuple[list[Located], l
             last |= {key: message[key] for key in ("usage", "stop_reason") if key in message}
             continue
         items.append(Located(f"{line.place}.message", line.line, message))
-        times.append(event["timestamp"] if isinstance(event.get("timestamp"), str) else None)
-    return items, times
+        failed = Response(error=_words(message)) if event.get("isApiErrorMessage") is True else None
+        about.append((event["timestamp"] if isinstance(event.get("timestamp"), str) else None, failed))
+    return items, about
+
+
+def _words(message: dict[str, Any]) -> str:
+    """What an error of the API says, which Claude Code shows as a message."""
+    texts = (part.get("text") for part in _parts(message) if isinstance(part, dict))
+    return " ".join(text for text in texts if isinstance(text, str)) or "the API answered with an error"
 
 
 def _readable(message: dict[str, Any], reader: Reader) -> bool:

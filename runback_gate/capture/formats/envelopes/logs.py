@@ -1,9 +1,10 @@
 """Logs in which each line or object is one call: request and answer beside each other.
 
-In: `{"request": {…}, "response": {…}}`, LiteLLM's logging payload, results of batches. Out: one conversation for each
-session that the log names, else for each call.
+In: `{"request": {…}, "response": {…}}`, LiteLLM's logging payload, Bedrock's invocation log, results of batches. Out:
+one conversation for each session that the log names, else for each call.
 
-https://docs.litellm.ai/docs/proxy/logging_spec, https://platform.openai.com/docs/guides/batch
+https://docs.litellm.ai/docs/proxy/logging_spec, https://platform.openai.com/docs/guides/batch,
+https://docs.aws.amazon.com/bedrock/latest/userguide/model-invocation-logging.html
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from runback_gate.errors import InputError
 from runback_gate.step import Response
 
 NAME: Final = "logs"
-KEYS: Final = "request, response, input, output, messages, custom_llm_provider, custom_id"
+KEYS: Final = "request, response, input, output, messages, custom_llm_provider, custom_id, modelInput, modelOutput"
 
 _PAIRS = (
     ("request", "response"),
@@ -34,7 +35,10 @@ _PAIRS = (
     ("input", "output"),
     ("inputs", "outputs"),
     ("prompt", "completion"),
+    ("modelInput", "modelOutput"),
 )
+_BODIES = ("body", "inputBodyJson", "outputBodyJson")
+"""What a request or an answer may be wrapped in."""
 _SESSIONS = ("session_id", "litellm_session_id", "trace_id", "litellm_trace_id", "conversation_id", "thread_id")
 
 
@@ -68,8 +72,17 @@ def _is_request(value: Any) -> bool:
     value = parsed(Located("", None, value)).value
     if isinstance(value, list):
         return bool(value) and all(isinstance(item, dict) and item.keys() & {"role", "type"} for item in value)
-    inner = value.get("body") if isinstance(value, dict) else None
-    return is_body(value) or is_body(inner)
+    return is_body(value) or is_body(_unwrapped(Located("", None, value)).value)
+
+
+def _unwrapped(where: Located) -> Located:
+    """The body itself."""
+    value = where.value
+    found = next((name for name in _BODIES if isinstance(value, dict) and isinstance(value.get(name), _JSON)), None)
+    return where if found is None else where.child(f".{found}", value[found])
+
+
+_JSON = (dict, list)
 
 
 def split(records: Records) -> Iterator[Located]:
@@ -118,12 +131,11 @@ def _call(where: Located, reader: Reader) -> tuple[Call, Conversation | None]:
     about: dict[str, Any] = {}
     if not request:
         return _litellm(where, reader)
-    asked = parsed(where.child(f".{request}", value[request]))
-    if isinstance(asked.value, dict) and isinstance(asked.value.get("body"), dict):
-        asked = asked.child(".body", asked.value["body"])
-    model = value.get("model")
+    asked = _unwrapped(parsed(where.child(f".{request}", value[request])))
+    answered = _unwrapped(parsed(where.child(f".{answer}", value[answer])))
+    model = value.get("model") or value.get("modelId")
     about["model"] = model if isinstance(model, str) else None
-    return read_call(asked, where.child(f".{answer}", value[answer]), reader, **about)
+    return read_call(asked, answered, reader, **about)
 
 
 def _litellm(where: Located, reader: Reader) -> tuple[Call, Conversation | None]:

@@ -21,7 +21,15 @@ KEYS: Final = "messages[].role"
 
 def matches(values: Sequence[Any]) -> bool:
     """Whether anything here could be a message or hold some."""
-    return any(_is_body(value) or _is_message(value) or isinstance(value, list) for value in values[:20])
+    return any(
+        _is_body(value) or _is_message(value) or isinstance(value, list) or _is_body(_state(value))
+        for value in values[:20]
+    )
+
+
+def _state(value: Any) -> Any:
+    """The state of a snapshot of LangGraph."""
+    return value.get("values") if isinstance(value, dict) and "next" in value else None
 
 
 def _is_body(value: Any) -> bool:
@@ -44,6 +52,8 @@ def split(records: Records) -> Iterator[Located]:
         yield Located("$", None, [item.value for item in values])  # a message a line
         return
     for item in values:
+        if _is_body(state := _state(item.value)):
+            item = item.child(".values", state)
         many = isinstance(item.value, list) and bool(item.value) and not _is_message(item.value[0])
         if many and isinstance(item.value[0], (dict, list)):
             yield from (item.child(f"[{index}]", value) for index, value in enumerate(item.value))
