@@ -67,8 +67,7 @@ def read_body(
     model = next((body[name] for name in _MODEL if isinstance(body.get(name), str) and body[name]), None)
     used |= {*_MODEL}
     agent = next((entry.agent for entry in entries if entry.agent), None)
-    error = next((body[name] for name in _ERRORS if body.get(name)), None)
-    used |= {*_ERRORS}
+    error = _error(body, used)
     return Conversation(
         where,
         body[field],
@@ -82,8 +81,15 @@ def read_body(
         agent=agent,
         labels=reader.labels(body, used, where.place) if body is where.value else {},
         status="error" if error else None,
-        error=None if not error else error if isinstance(error, str) else json.dumps(error, ensure_ascii=False),
+        error=error,
     )
+
+
+def _error(body: Mapping[str, Any], used: set[str]) -> str | None:
+    """What ended the run, in words or as JSON."""
+    used |= {*_ERRORS}
+    error = next((body[name] for name in _ERRORS if body.get(name)), None)
+    return error if error is None or isinstance(error, str) else json.dumps(error, ensure_ascii=False)
 
 
 def _items(where: Located, path: str, value: Any) -> list[Located]:
