@@ -22,7 +22,8 @@ from pydantic import Field
 
 from runback_gate.agent.placeholders import fill
 from runback_gate.canonical import JsonValue, digest_bytes, parse_json
-from runback_gate.documents import Document, check_kind, parse_document, read_document, safe_read
+from runback_gate.documents import Document, check_kind, parse_document, read_document
+from runback_gate.documents.repository import read_in_repository
 from runback_gate.errors import DocumentError, InputError, Location, RunbackError
 from runback_gate.schema import Model, Resource, validate
 from runback_gate.step import Request, Step, Tool, tools_from_json
@@ -31,10 +32,10 @@ MAX_PROMPT_BYTES = 1 << 20
 
 
 class FileReference(Model):
-    """A file beside the document that names it."""
+    """A file that a document names."""
 
     file: str = Field(
-        min_length=1, description="Path relative to the folder of this document; anywhere below that of runback.yaml."
+        min_length=1, description="Path relative to the folder of this document; anywhere in the repository."
     )
 
 
@@ -112,10 +113,10 @@ class Agent:
 
 
 def load_agent(root: Path, name: str, redact_key: bytes | None = None) -> Agent:
-    """Read an agent file and the prompt and tool files that it names, all inside `root`.
+    """Read an agent file inside `root`, and the prompt and tool files that it names, inside the repository around it.
 
     Raises:
-        InputError: missing, malformed, or outside the root.
+        InputError: missing, malformed, or outside.
     """
     document = read_document(root, name)
     check_kind(document, ("Agent",))
@@ -156,7 +157,7 @@ def unstated(name: str) -> Agent:
 
 
 def referred(document: str, file: str) -> str:
-    """The path that a document means by a file that it names; one that begins with `..` leads out of the root."""
+    """The path that a document means by a file that it names; one that begins with `..` leads above the root."""
     return posixpath.normpath(posixpath.join(posixpath.dirname(document), file))
 
 
@@ -173,9 +174,8 @@ def referred_files(data: bytes, path: str) -> tuple[str, ...]:
 
 
 def _refer(root: Path, document: Document, kind: Literal["system", "tools"], file: str) -> tuple[AgentFile, bytes]:
-    path = referred(document.path, file)
     try:
-        data = safe_read(root, path, MAX_PROMPT_BYTES)
+        path, data = read_in_repository(root, referred(document.path, file), MAX_PROMPT_BYTES)
     except InputError as error:
         place = document.mark(("spec", kind, "file"))
         raise DocumentError(f"spec.{kind}.file: {error.message}", hint=error.hint, location=place) from error

@@ -1,6 +1,7 @@
 """Where the prompt of a recorded agent lies: a file, a constant of a Python file, or a template of it.
 
-In: the folder of a gate, and runs of one agent. Out: a `Prompt`, which the agent file names, or a copy.
+In: the folder of a gate, and runs of one agent. Out: a `Prompt`, which the agent file names, or a copy. The whole
+repository around the folder is searched.
 
     prompt = find_prompt(Path(), runs, key)
     prompt.file, prompt.symbol, prompt.template         # ("app/prompts.py", "SYSTEM", "format")
@@ -13,6 +14,7 @@ template that the recorder noted, then one that is made of what varies between s
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +30,7 @@ from runback_gate.agent.template import render
 from runback_gate.app.paths import slug
 from runback_gate.documents import is_text, same_files
 from runback_gate.documents.files import files_below, safe_read
+from runback_gate.documents.repository import folder_in_repository, from_top, repository_top
 from runback_gate.errors import RunbackError
 from runback_gate.redact import parse_key
 from runback_gate.redact.pseudonym import PSEUDONYM
@@ -48,7 +51,7 @@ class Prompt:
 
     text: str
     file: str | None = None
-    """From the folder of the gate; None for a text that no file holds."""
+    """From the folder of the gate, `../…` above it; None for a text that no file holds."""
     symbol: str | None = None
     """Name of the constant in the file."""
     template: Syntax | None = None
@@ -86,7 +89,7 @@ def find_prompt(root: Path, runs: Sequence[Run], key: str | None = None) -> Prom
     """The prompt of the runs of an agent, from the best place that has it; None where none was recorded.
 
     Args:
-        root: folder of the gate, whose files are searched.
+        root: folder of the gate; the files of the repository around it are searched.
         runs: of one agent; its last step says what is looked for.
         key: the project's key of the pseudonyms, with which texts are redacted as the prompt was.
     """
@@ -97,9 +100,12 @@ def find_prompt(root: Path, runs: Sequence[Run], key: str | None = None) -> Prom
         return None
     redact = _redaction(step, key)
     if system.strip() and is_text(system):
-        ours = f"agents/{slug(runs[-1].agent)}.md"
-        found = [Prompt(system, name) for name in same_files(root, system.encode()) if name != ours]
-        found = found or list(_searched(root, step, ours, redact))
+        folder = folder_in_repository(root)
+        ours = from_top(folder, f"agents/{slug(runs[-1].agent)}.md")
+        top = repository_top(root)
+        found = [Prompt(system, name) for name in same_files(top, system.encode()) if name != ours]
+        found = found or list(_searched(top, step, ours, redact))
+        found = [replace(prompt, file=posixpath.relpath(f"/{prompt.file}", f"/{folder}")) for prompt in found]
         found.sort(key=lambda prompt: (prompt.template is not None, len(prompt.file or ""), prompt.file, prompt.symbol))
         if found:
             return replace(found[0], others=tuple(prompt.place for prompt in found[1:]))

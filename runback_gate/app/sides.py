@@ -72,14 +72,13 @@ def open_sides(
     repository = find_repository(root) if head or approve else None
     if repository is None:
         yield Sides(root, Against(files, approve, head))
-    elif head is not None:
-        tree = repository.tree(repository.commit(head))
-        with laid_out(tree, select(tree, also=also).entries) as folder:
-            yield Sides(folder, Against(files, approve, tree.commit))
     else:
-        tree = repository.tree(repository.commit("HEAD"))
-        unlike = _names(differences(root, repository, select(tree, also=also)))
-        yield Sides(root, Against(files, approve, None if unlike else tree.commit, unlike=unlike))
+        # An approval is of a commit: what a working tree holds beside it, ignored files too, is never covered.
+        tree = repository.tree(repository.commit(head or "HEAD"))
+        selection = select(tree, also=also)
+        unlike = "" if head else _names(differences(root, repository, selection))
+        with laid_out(tree, selection.entries) as folder:
+            yield Sides(folder, Against(files, approve, tree.commit, unlike=unlike))
 
 
 @contextlib.contextmanager

@@ -94,7 +94,7 @@ def _about_prompt(prompt: Prompt | None) -> Iterator[str]:
         return
     if prompt.template:
         yield "the prompt varies: a template was written, whose places have what varied"
-    yield "no file here holds the prompt as it was recorded: the gate judges a copy, which was written"
+    yield "no file of the repository holds the prompt as it was recorded: the gate judges a copy, which was written"
     yield "a change of the prompt that your application loads goes unseen until the agent file names that file"
 
 

@@ -19,6 +19,7 @@ from typing import Final
 
 from runback_gate.canonical import git_blob_id
 from runback_gate.documents import safe_read
+from runback_gate.documents.repository import from_top
 from runback_gate.errors import DocumentError, GitHubError, InputError
 from runback_gate.github.api import Api, Fields, fields, number, words
 from runback_gate.revision.tree import Entry, find_folder, make_entry
@@ -46,7 +47,7 @@ class GitHubTree:
         Raises:
             GitHubError: the commit is not there, or GitHub does not list all of it.
         """
-        tree = find_folder(self.commit, self.folder, self._listing)
+        tree = find_folder(self.commit, self.folder, self.listing)
         if tree is None:
             return ()
         listed = fields(self.api.get(f"git/trees/{tree}", recursive=1), "git/trees")
@@ -69,7 +70,8 @@ class GitHubTree:
             data = self._local(entry)
             yield self._fetch(entry) if data is None else data
 
-    def _listing(self, tree: str) -> list[Entry]:
+    def listing(self, tree: str) -> list[Entry]:
+        """What one tree holds; see `Tree`."""
         return [_entry(item) for item in _items(fields(self.api.get(f"git/trees/{tree}"), "git/trees"))]
 
     def _local(self, entry: Entry) -> bytes | None:
@@ -77,7 +79,7 @@ class GitHubTree:
         if self.workspace is None or entry.kind != "file":
             return None
         try:
-            data = safe_read(self.workspace / self.folder, entry.path, entry.size)
+            data = safe_read(self.workspace, from_top(self.folder, entry.path), entry.size)
         except (InputError, DocumentError):
             return None
         return data if git_blob_id(data, like=entry.object) == entry.object else None

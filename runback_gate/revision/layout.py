@@ -1,6 +1,6 @@
 """The files of a tree in a temporary folder, as the commit has them.
 
-In: a `Tree`. Out: a folder that lives as long as the `with`.
+In: a `Tree`. Out: the folder of its gate, in a copy of the repository that lives as long as the `with`.
 
     with laid_out(tree) as folder:
         load_plan(folder, day=day)
@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from runback_gate.errors import InputError
+from runback_gate.errors import InputError, Location, PathError
 from runback_gate.revision.selection import select
 from runback_gate.revision.tree import Entry, Tree
 
@@ -45,8 +45,14 @@ def laid_out(tree: Tree, entries: Sequence[Entry] | None = None) -> Iterator[Pat
             hint="name the folder of the gate alone with --root or the input `root`",
         )
     with tempfile.TemporaryDirectory(prefix="runback-") as temporary:
-        folder = Path(temporary).resolve()
+        top = Path(temporary).resolve()
+        folder = Path(f"{top}/{tree.folder}")
+        if ".." in folder.parts:
+            raise PathError("leads out of the repository", location=Location(tree.folder))
         try:
+            # What marks the top of a repository marks it here too: a file above the folder may be named, none outside.
+            (top / ".git").mkdir()
+            folder.mkdir(parents=True, exist_ok=True)
             _write(tree, folder, chosen)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)

@@ -14,6 +14,7 @@ refused.
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 import shutil
 import tempfile
@@ -24,6 +25,7 @@ from typing import Final, NamedTuple
 
 from runback_gate.canonical import is_git_id
 from runback_gate.documents import nearest, quoted
+from runback_gate.documents.repository import from_top
 from runback_gate.errors import InputError, Location, PathError
 from runback_gate.revision.git import Process, run
 from runback_gate.revision.tree import MAX_FILES, Entry, Tree, find_folder, make_entry
@@ -104,23 +106,26 @@ class Repository:
         """The files of a commit below the folder."""
         return GitTree(self.top, self.folder, commit)
 
-    def untracked(self, folders: Sequence[str] | None) -> list[str]:
+    def untracked(self, folders: Sequence[str] | None, *, ignored: bool) -> list[str]:
         """Files that git does not keep, from the folder of the gate.
 
         Args:
-            folders: where to look, from the folder of the gate, for ignored files too; None for all of it without them.
+            folders: where to look, from the folder of the gate; None for all of it.
+            ignored: whether files that git is told to ignore are among them.
         """
         place = f"{self.folder}/" if self.folder else ""
-        paths = [f":(top,literal){place}{folder}" for folder in ([""] if folders is None else folders)]
+        wanted = [self.folder] if folders is None else [from_top(self.folder, folder) for folder in folders]
+        paths = [f":(top,literal){path}" for path in wanted]
         if not paths:
             return []
-        ignored = ("--exclude-standard",) if folders is None else ()
+        unless = () if ignored else ("--exclude-standard",)
         # What a run writes is no change.
         own = f":(top,exclude,literal){place}.runback"
-        found = run(self.top, "ls-files", "--others", *ignored, "--full-name", "-z", "--", *paths, own)
+        found = run(self.top, "ls-files", "--others", *unless, "--full-name", "-z", "--", *paths, own)
         if found.code:
             raise _refused(found.error, self.top)
-        return [name.removeprefix(place) for name in os.fsdecode(found.out).split("\0") if name]
+        names = filter(None, os.fsdecode(found.out).split("\0"))
+        return [posixpath.relpath(f"/{name}", f"/{self.folder}") for name in names]
 
     def _near(self, revision: str) -> str:
         """A revision that may be meant: never one that is the change itself."""
@@ -149,8 +154,12 @@ class GitTree:
 
     def entries(self) -> tuple[Entry, ...]:
         """Every file, link and submodule below the folder; see `Tree`."""
-        tree = find_folder(self.commit, self.folder, lambda tree: _listing(self.top, tree))
+        tree = find_folder(self.commit, self.folder, self.listing)
         return () if tree is None else tuple(_listing(self.top, tree, "-r"))
+
+    def listing(self, tree: str) -> list[Entry]:
+        """What one tree holds; see `Tree`."""
+        return _listing(self.top, tree)
 
     def read(self, entries: Sequence[Entry]) -> Iterator[bytes]:
         """The content of files and links, by one process; see `Tree`."""

@@ -18,9 +18,10 @@ from typing import Final, NamedTuple
 
 from runback_gate.agent.config import referred_files
 from runback_gate.documents import parse_document
+from runback_gate.documents.repository import repository_top, shortest
 from runback_gate.errors import Location, PathError, RunbackError
 from runback_gate.gate.config import GATE_FILE
-from runback_gate.revision.tree import Entry, Tree
+from runback_gate.revision.tree import Entry, Tree, find_above
 
 FIELDS: Final = ("agents", "datasets", "policies", "waivers")
 """Fields of `spec` that hold patterns."""
@@ -33,6 +34,12 @@ class Selection(NamedTuple):
     entries: tuple[Entry, ...]
     folders: tuple[str, ...] | None
     """Where its files lie, from the folder of the gate; None where all folders may be meant."""
+    names: tuple[str, ...] = ()
+    """The patterns and names of its files, where `folders` is None; empty where they cannot be read either."""
+
+    def may_name(self, path: str) -> bool:
+        """Whether a file that the commit lacks would be the gate's, were it there."""
+        return self.folders is not None or not self.names or any(_may_name(name, path) for name in self.names)
 
 
 def select(tree: Tree, *, also: str | None = None, fields: Sequence[str] = FIELDS) -> Selection:
@@ -55,18 +62,23 @@ def select(tree: Tree, *, also: str | None = None, fields: Sequence[str] = FIELD
     if not gate.is_read:
         return Selection((gate,), ())
     patterns = _patterns(next(tree.read([gate])), fields)
-    _refuse_submodules(entries, [pattern for named in (patterns or {}).values() for pattern in named])
-    folders = None if patterns is None else _folders([pattern for named in patterns.values() for pattern in named])
+    if patterns is None:
+        return Selection(entries, None)
+    listed = [pattern for named in patterns.values() for pattern in named]
+    _refuse_submodules(entries, listed)
+    named = _named_by_agents(tree, entries, [*patterns.get("agents", ()), *((also,) if also else ())])
+    above = tuple(entry for name in named if name.startswith("..") and (entry := find_above(tree, name)))
+    folders = _folders(listed)
     if folders is not None and also:
         folders.append(PurePosixPath(also).parent.as_posix())
-    if patterns is None or folders is None or "." in folders:
-        return Selection(entries, None)
-    folders += _named_by_agents(tree, entries, (*patterns.get("agents", ()), *((also,) if also else ())))
+    if folders is None or "." in folders:
+        return Selection((*entries, *above), None, (GATE_FILE, *listed, *named, *((also,) if also else ())))
+    folders += named
     found = tuple(entry for entry in entries if concerns(entry.path, (GATE_FILE, *folders)))
     # Where a link leads is not known before it is followed, be it in a folder or on the way to one.
     links = [entry.path for entry in entries if entry.kind == "link"]
     followed = any(concerns(path, folders) for path in links) or any(concerns(folder, links) for folder in folders)
-    return Selection(entries if followed else found, tuple(folders))
+    return Selection((*(entries if followed else found), *above), tuple(folders))
 
 
 def nearest_gate(folder: Path = Path()) -> Path:
@@ -77,7 +89,7 @@ def nearest_gate(folder: Path = Path()) -> Path:
     """
     here = Path(os.path.abspath(folder))  # noqa: PTH100  a link in the path is not followed
     above = (here, *here.parents)
-    top = next((index for index, path in enumerate(above) if os.path.lexists(path / ".git")), 0)
+    top = above.index(repository_top(here))
     found = next((index for index in range(top + 1) if os.path.lexists(above[index] / GATE_FILE)), 0)
     return folder.joinpath(*[".."] * found)
 
@@ -119,20 +131,30 @@ def _patterns(data: bytes, fields: Sequence[str]) -> dict[str, list[str]] | None
 
 
 def _named_by_agents(tree: Tree, entries: Sequence[Entry], patterns: Sequence[str]) -> list[str]:
-    """The prompt and tool files that agents name, which may lie anywhere below the folder of the gate."""
-    folders = _folders(patterns) or []
+    """The prompt and tool files that agents name, which may lie anywhere in the repository."""
     agents = [
         entry
         for entry in entries
-        if entry.kind == "file"
-        and entry.is_read
-        and (entry.path in patterns or (entry.path.endswith((".yaml", ".yml")) and concerns(entry.path, folders)))
+        if entry.kind == "file" and entry.is_read and any(_may_name(pattern, entry.path) for pattern in patterns)
     ]
     named = (
         path for entry, data in zip(agents, tree.read(agents), strict=True) for path in referred_files(data, entry.path)
     )
-    # What leads out of the folder is refused when the agent is read.
-    return sorted({path for path in named if not path.startswith(("/", ".."))})
+    # What leads out of the repository is refused when the agent is read.
+    return sorted({path for name in named if (path := shortest(tree.folder, name))})
+
+
+def _may_name(pattern: str, path: str) -> bool:
+    """Whether a pattern may name a file: by its folders before the first wild part, and its last part."""
+    wild, name = PurePosixPath(pattern), PurePosixPath(path)
+    fixed = [part for part in wild.parts[:-1] if _WILD.isdisjoint(part)]
+    fixed = fixed if wild.parts[: len(fixed)] == tuple(fixed) else []
+    if name.parts[: len(fixed)] != tuple(fixed):
+        return False
+    below = name.parts[len(fixed) :]
+    hidden = any(part.startswith(".") for part in below)
+    hides = not any(part.startswith(".") for part in wild.parts[len(fixed) :])
+    return not (hidden and hides) and fnmatch.fnmatchcase(name.name, "*" if wild.name == "**" else wild.name)
 
 
 def _folders(patterns: Sequence[str]) -> list[str] | None:

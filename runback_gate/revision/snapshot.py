@@ -96,7 +96,9 @@ def differences(root: Path, repository: Repository, selection: Selection) -> lis
         selection: what the gate of the commit can name.
     """
     changed = [entry.path for entry in selection.entries if not _as_committed(root, entry)]
-    return sorted({*changed, *repository.untracked(selection.folders)})
+    known = bool(selection.names) or selection.folders is not None
+    beside = repository.untracked(selection.folders, ignored=known)
+    return sorted({*changed, *filter(selection.may_name, beside)})
 
 
 def _as_committed(root: Path, entry: Entry) -> bool:

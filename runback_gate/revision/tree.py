@@ -11,12 +11,14 @@ folder is refused: what lies behind it is not what this commit says.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, Protocol
 
 from runback_gate.canonical import is_git_id
 from runback_gate.documents import quoted
+from runback_gate.documents.repository import from_top
 from runback_gate.errors import InputError, Location, PathError
 
 MAX_FILES: Final = 200_000
@@ -42,7 +44,7 @@ class Entry:
     """One thing that a tree holds."""
 
     path: str
-    """From the folder that was listed."""
+    """From the folder that was listed; `../…` for what a gate names above its own."""
     kind: Kind
     object: str
     """The name that git gives to its content: hexadecimal, 40 or 64 digits."""
@@ -61,6 +63,13 @@ class Tree(Protocol):
     @property
     def commit(self) -> str:
         """Full id of the commit."""
+
+    @property
+    def folder(self) -> str:
+        """The folder of the gate, from the top; empty for the top itself."""
+
+    def listing(self, tree: str) -> Sequence[Entry]:
+        """What one tree of the commit, or the commit itself, holds; nothing of what lies in its folders."""
 
     def entries(self) -> Sequence[Entry]:
         """Every file, link and submodule below the folder; none where the commit has no such folder.
@@ -88,6 +97,23 @@ def make_entry(path: str, mode: str, name: str, size: int) -> Entry:
     if not is_git_id(name) or size < 0:
         raise InputError("an entry of the commit has no name or no size", location=Location(path))
     return Entry(path, kind, name, size if kind in ("file", "link") else 0)
+
+
+def find_above(tree: Tree, name: str) -> Entry | None:
+    """What a commit has for a name that leads above the folder of the gate, such as `../app/prompt.md`.
+
+    Where a link, a submodule or a file stands on the way it is that: the reader of the name refuses it.
+    """
+    here, gone = tree.commit, ""
+    for part in from_top(tree.folder, name).split("/"):
+        gone = f"{gone}/{part}" if gone else part
+        found = next((entry for entry in tree.listing(here) if entry.path == part), None)
+        if found is None:
+            return None
+        if found.kind != "folder":
+            return replace(found, path=posixpath.relpath(f"/{gone}", f"/{tree.folder}"))
+        here = found.object
+    return None
 
 
 def find_folder(top: str, folder: str, listing: Callable[[str], Iterable[Entry]]) -> str | None:

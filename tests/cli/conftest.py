@@ -41,11 +41,11 @@ Git = Callable[..., str]
 
 
 def tree(folder: Path) -> dict[str, bytes | None]:
-    """Every file below a folder with its bytes, and every folder."""
+    """Every file below a folder with its bytes, and every folder; not the empty `.git` that marks a laid-out top."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None
         for path in sorted(folder.rglob("*"))
-        if not path.is_fifo()
+        if not path.is_fifo() and not (path.name == ".git" and path.is_dir() and not any(path.iterdir()))
     }
 
 

@@ -20,7 +20,9 @@ from runback_gate.dataset.recordings import load_recording
 from runback_gate.gate.plan import load_plan
 from runback_gate.replay.evidence import compare_requests
 from runback_gate.step import Message, Request, Response, Run, Source, Step, Tool, ToolCall
-from tests.cli.conftest import Command, change, tree, write
+from tests.cli.conftest import Command, Git, change, commit, git, tree, write
+
+__all__ = ["git"]
 
 Refused = Callable[..., str]
 
@@ -148,9 +150,29 @@ def test_the_prompt_that_the_application_loads(command: Command, here: Path) -> 
     assert command("run").code == 2
     (here / "app/a/longer/path/to/the/same.txt").unlink()
     result = command("init", "--from", run, "--force")
-    assert "note: no file here holds the prompt as it was recorded: the gate judges a copy" in result.out
+    assert "note: no file of the repository holds the prompt as it was recorded: the gate judges a copy" in result.out
     assert (here / "agents/shop.md").read_text() == "Be kind."
-    assert "no file here holds" in command("init", "--from", run, "--force").out
+    assert "no file of the repository holds" in command("init", "--from", run, "--force").out
+
+
+def test_the_prompt_above_the_folder_of_the_gate(command: Command, here: Path, git: Git) -> None:
+    """The whole repository is searched, and its file is named where it lies; an edit of it is seen, in a commit too."""
+    write("app/prompts.py", 'SYSTEM = "Be kind."\n')
+    command("import", "transcript", "-", "--agent", "shop", stdin=transcript(CALL))
+    run = next(here.glob("runs/*.jsonl")).as_posix()
+    result = command("init", "--from", run, "--root", "gates/shop")
+    assert "note: the prompt is read from SYSTEM in ../../app/prompts.py, which holds" in result.out
+    assert (
+        'system: {file: "../../../app/prompts.py", symbol: SYSTEM}'
+        in (here / "gates/shop/agents/shop.yaml").read_text()
+    )
+    assert command("run", "--root", "gates/shop").code == 0
+    commit(git, {})
+    assert command("run", "--root", "gates/shop", "--base", "HEAD").code == 0
+    write("app/prompts.py", 'SYSTEM = "Be rude."\n')
+    assert command("run", "--root", "gates/shop").code == 2
+    commit(git, {})
+    assert command("run", "--root", "gates/shop", "--base", "HEAD~1").code == 2
 
 
 def test_a_run_without_calls_gives_one_case(command: Command, here: Path) -> None:
