@@ -62,4 +62,5 @@ cat <<'END'
   .venv/bin/runback-gate dataset show disputed-charge-escalates
                                                             the step that turned red, and the checks it must keep
   open .runback/red/report.html                             the same report as a page
+  cd "$(mktemp -d)" && runback-gate demo                    walk through a run that broke, in the browser
 END

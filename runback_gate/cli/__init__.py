@@ -26,6 +26,7 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 COMMANDS = {
     "init": ("start:init", "Write a working start: gate, agent, dataset, policy with test."),
+    "demo": ("demo:demo", "Write a failing run into an empty folder and open it on the step that broke."),
     "run": ("run:run", "Judge every case and say pass, fail or could not judge."),
     "merge": ("render:merge", "Join the reports of the parts of a run to one."),
     "render": ("render:render", "Show a report.json as a table, Markdown, HTML, JUnit, SARIF or annotations."),
