@@ -44,7 +44,7 @@ def test_console_script() -> None:
 
 def test_commands() -> None:
     """These are the commands, in the order of `--help`."""
-    first = "init run merge render show view attest verify backtest record serve runs import scan dataset".split()
+    first = "init demo run merge render show view attest verify backtest record serve runs import scan dataset".split()
     assert list(COMMANDS) == [*first, "policy", "action", "cache", "keys", "audit", "schema", "completion"]
 
 
