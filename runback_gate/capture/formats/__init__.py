@@ -26,6 +26,7 @@ from runback_gate.capture.formats.dialects import dialects
 from runback_gate.capture.formats.envelopes import Envelope, envelopes
 from runback_gate.capture.formats.model import Conversation, Located
 from runback_gate.capture.formats.reader import Reader
+from runback_gate.capture.formats.reconcile import first_loss
 from runback_gate.capture.formats.records import MAX_TRANSCRIPT_BYTES as MAX_TRANSCRIPT_BYTES
 from runback_gate.capture.formats.records import Records, read_records
 from runback_gate.errors import DocumentError, InputError, Location, RunbackError
@@ -143,10 +144,14 @@ def _conversations(
     """The conversations, numbered in the file from 1; one that cannot be read has a number as well."""
     number = 0
     for part in envelope.split(records):
+        where = None
         try:
             read = list(envelope.read(part, reader))
+            where = first_loss(part, read, envelope.BESIDE, reader.passed)
+            if where is not None:
+                raise NotUnderstoodError(where.place, "what may decide something is not understood")
         except RunbackError as error:
-            faults.append(_placed(error, part, path))
+            faults.append(_placed(error, where or part, path))
             number += 1
             continue
         for conversation in read:

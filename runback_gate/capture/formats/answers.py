@@ -80,7 +80,7 @@ def answer_entry(where: Located, form: ReadsMessages, reader: Reader) -> Entry:
     Raises:
         NotUnderstoodError: it is in no form that is known.
     """
-    where = of_events(where)
+    where = of_events(where, reader)
     value = where.value
     if isinstance(value, list) and len(value) == 1:
         where = where.child("[0]", value[0])
@@ -100,7 +100,7 @@ def answer_entry(where: Located, form: ReadsMessages, reader: Reader) -> Entry:
     raise NotUnderstoodError(where.place, "an answer in a form that is not known")
 
 
-def of_events(where: Located) -> Located:
+def of_events(where: Located, reader: Reader) -> Located:
     """The answer that a list of the events of its stream is; anything else as it is."""
     events = where.value
     if not isinstance(events, list) or not events or not all(isinstance(event, dict) for event in events):
@@ -115,6 +115,7 @@ def of_events(where: Located) -> Located:
             stream.feed(f"{name}data: {json.dumps(event)}\n\n".encode())
         if api == "openai.chat":
             stream.feed(b"data: [DONE]\n\n")
+        reader.passed.append(events)  # the stream refuses what it does not know
         return where.child("", stream.body())
     except NotUnderstoodError as error:
         raise NotUnderstoodError(where.place, f"a stream that is not understood: {error}") from None

@@ -79,7 +79,7 @@ def read_body(
         model=model,
         parameters=parameters,
         agent=agent,
-        labels=reader.labels(body, used, where.place) if body is where.value else {},
+        labels=reader.labels(body, used) if body is where.value else {},
         status="error" if error else None,
         error=error,
     )

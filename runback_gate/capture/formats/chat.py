@@ -53,7 +53,7 @@ def read_message(wire: dict[str, Any], place: str, reader: Reader) -> Entry:
     role = ROLES.get(str(wire.get("role")))
     if role is None:
         raise NotUnderstoodError(f"{place}.role", f"unknown role {str(wire.get('role'))[:40]!r}")
-    reader.leave(wire, _OF_TOOLS if role == "tool" else _KNOWN, place)
+    reader.leave(wire, _OF_TOOLS if role == "tool" else _KNOWN)
     if not wire.keys() & _SAYS:
         raise NotUnderstoodError(f"{place}.content", "a message without content")
     text, parts, calls = read_content(wire.get("content"), f"{place}.content", reader)
@@ -66,6 +66,8 @@ def read_message(wire: dict[str, Any], place: str, reader: Reader) -> Entry:
         calls = merged(calls, [*_calls(_with_kwargs(wire), place)])
     elif wire.get("tool_calls"):
         raise NotUnderstoodError(f"{place}.tool_calls", "calls of somebody else than the assistant")
+    elif wire.get("refusal"):
+        raise NotUnderstoodError(f"{place}.refusal", "a refusal of somebody else than the assistant")
     if beside:
         words = parts or ((Part("text", text),) if text else ())
         parts = (*(part for part in beside if part.kind == "reasoning"), *words)
@@ -196,7 +198,7 @@ def _part(item: dict[str, Any], place: str, reader: Reader) -> Part:
         text = next((item[name] for name in _WORDS if isinstance(item.get(name), str)), None)
         if text is None and any(item.get(name) is not None for name in _WORDS):
             raise NotUnderstoodError(f"{place}.text", "a text was expected")
-        reader.leave(item, ("type", *_WORDS), place)
+        reader.leave(item, ("type", *_WORDS))
         return Part("text", text or "")
     if kind in ("reasoning", "thinking", "redacted_thinking"):
         thought = _first(item, _THOUGHTS)
@@ -210,7 +212,7 @@ def _part(item: dict[str, Any], place: str, reader: Reader) -> Part:
     part = read_part(item, place)
     if part.kind == "other":
         raise NotUnderstoodError(f"{place}.type", f"unknown part {str(kind)[:40]!r}")
-    reader.leave(item, ("type", str(kind)), place)
+    reader.leave(item, ("type", str(kind)))
     return part
 
 

@@ -34,7 +34,7 @@ def parsed(where: Located) -> Located:
             break
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = _python(value)
     return where.child("", value) if isinstance(value, (dict, list)) else where
 
@@ -60,7 +60,7 @@ def read_call(request: Located, answer: Located, reader: Reader, **about: Any) -
     try:
         asked = read_request(parsed(request), reader)
     except RunbackError:
-        reader.ignored["a request that is not understood"] += 1
+        reader.pass_over("a request that is not understood", request.value)
         return Call((), response, graded="view-only", **about), None
     messages = tuple(message for item in asked.entries for message in item.messages)
     known: dict[str, Any] = {
@@ -100,7 +100,7 @@ def _is_definition(item: Any) -> bool:
 
 def read_answer(where: Located, reader: Reader) -> Entry:
     """The entry of an answer in any form."""
-    where = of_events(where)
+    where = of_events(where, reader)
     value = where.value
     if isinstance(value, list) and len(value) == 1:
         where = where.child("[0]", value[0])

@@ -8,7 +8,7 @@ In: nothing. Out: values, from a place in a file to a conversation whose message
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -90,6 +90,11 @@ class Conversation:
     tool_runs: tuple[ToolRun, ...] = ()
 
 
+def without(value: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """An object without some of its fields."""
+    return {name: item for name, item in value.items() if name not in names}
+
+
 def entry_of(message: Message, at: str | None = None, **known: Any) -> Entry:
     """The entry of one message. Of one of the assistant: with its answer, of which `known` says what is not in it."""
     if message.role != "assistant":
@@ -105,7 +110,8 @@ def answer_of(messages: Sequence[Message], **known: Any) -> Response:
     else:
         found = Response("", calls, parts=tuple(part for message in messages for part in _in_parts(message)))
     error = next((message.error for message in messages if message.error), None)
-    return replace(found, error=error, **known) if known or error else found
+    known = {"error": error, **known}
+    return replace(found, **known) if any(value is not None for value in known.values()) else found
 
 
 def _in_parts(message: Message) -> Sequence[Part]:

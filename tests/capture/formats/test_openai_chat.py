@@ -138,7 +138,7 @@ def test_numbers_in_an_argument_object_stay_numbers() -> None:
         ({"chat": 1}, "not a known format (top level: chat) (nearest: "),
         (3, "not a known format (top level: int)"),
         ([{"role": "robot", "content": ""}], "unknown role 'robot'"),
-        ([{"role": "user", "content": "", "instructions": "x"}], "[0].instructions: a field that may decide something"),
+        ([{"role": "user", "content": "", "instructions": "x"}], "[0].instructions: what may decide something"),
         ([{"role": "user", "content": 3}], "[0].content: a list was expected"),
         ([{"role": "user", "content": [{"type": "video"}]}], "[0].content[0].type: unknown part 'video'"),
         ([{"role": "user", "content": "", "tool_calls": [CALL]}], "[0].tool_calls: calls of somebody else"),
@@ -147,8 +147,11 @@ def test_numbers_in_an_argument_object_stay_numbers() -> None:
         ([{"role": "assistant", "tool_calls": [{"function": {"name": 3}}]}], "[0].tool_calls[0].function.name"),
         ({"messages": CHAT, "tools": [{"nome": 1}]}, "tools[0]: a tool without a name"),
         ({"messages": [*CHAT, 7]}, "messages[5]: an object"),
-        ({"messages": CHAT, "responses": [{"text": "x"}]}, "responses: a field that may decide something"),
-        ({"messages": CHAT, "log": {"x": [{"role": "assistant", "content": "y"}]}}, "log.x[0]: what looks like"),
+        ({"messages": CHAT, "responses": [{"text": "x"}]}, "responses[0].text: what may decide something"),
+        (
+            {"messages": CHAT, "log": {"x": [{"role": "assistant", "content": "y"}]}},
+            "log.x[0].content: what may decide something",
+        ),
     ],
 )
 def test_bad_transcripts(value: object, message: str) -> None:

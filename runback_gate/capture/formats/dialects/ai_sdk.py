@@ -56,7 +56,7 @@ def read(items: Sequence[Located], reader: Reader) -> Iterator[Entry]:
     """The entries."""
     for item in items:
         wire = mapping(item.value, item.place)
-        reader.leave(wire, _KNOWN, item.place)
+        reader.leave(wire, _KNOWN)
         role = _ROLES.get(str(wire.get("role")))
         if role is None:
             raise NotUnderstoodError(f"{item.place}.role", f"unknown role {str(wire.get('role'))[:40]!r}")
@@ -99,7 +99,7 @@ def _entries(role: Role, parts: Sequence[tuple[str, Any]], reader: Reader) -> It
         part = mapping(value, place)
         kind = str(part.get("type"))
         if kind.startswith(("data-", "source", "tool-approval")):
-            reader.unused(kind, part, place)
+            reader.ignored[kind] += 1
             continue
         if kind == "step-start" or (answer.results and kind in ("text", "reasoning", "tool-call")):
             yield from answer.entries()
@@ -126,7 +126,7 @@ def _entries(role: Role, parts: Sequence[tuple[str, Any]], reader: Reader) -> It
 
 def _said(part: dict[str, Any], place: str, reader: Reader) -> Part:
     kind = part.get("type")
-    reader.leave(part, ("type", "text", "reasoning", "image", "data", "url", "mediaType", "mimeType", "details"), place)
+    reader.leave(part, ("type", "text", "reasoning", "image", "data", "url", "mediaType", "mimeType", "details"))
     if kind == "text":
         return Part("text", string(part.get("text"), f"{place}.text"))
     if kind in ("reasoning", "redacted-reasoning"):

@@ -56,7 +56,7 @@ def read(items: Sequence[Located], reader: Reader) -> Iterator[Entry]:
     """The entries."""
     for item in items:
         wire = mapping(item.value, item.place)
-        reader.leave(wire, _KNOWN, item.place)
+        reader.leave(wire, _KNOWN)
         known: dict[str, Any] = {}
         if wire.get("role") == "assistant":
             known = {"finish_reason": finish_reason(wire.get("stop_reason")), "usage": token_usage(wire.get("usage"))}

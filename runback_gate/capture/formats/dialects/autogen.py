@@ -60,7 +60,7 @@ def read(items: Sequence[Located], reader: Reader) -> Iterator[Entry]:
         wire = mapping(item.value, item.place)
         kind = str(wire.get("type")).partition("[")[0]
         if kind in _PASSED:
-            reader.ignored[f"type {kind}"] += 1
+            reader.pass_over(f"type {kind}", wire)
         elif kind == "ThoughtEvent":
             thoughts.append(Part("reasoning", string(wire.get("content"), f"{item.place}.content")))
         elif kind in _RESULTS:
@@ -75,7 +75,7 @@ def read(items: Sequence[Located], reader: Reader) -> Iterator[Entry]:
 
 
 def _answer(wire: dict[str, Any], place: str, thoughts: Sequence[Part], reader: Reader) -> Entry:
-    reader.leave(wire, _KNOWN, place)
+    reader.leave(wire, _KNOWN)
     content = wire.get("content")
     parts: list[Part | ToolCall] = [*thoughts]
     if isinstance(wire.get("thought"), str) and wire["thought"]:
@@ -106,7 +106,7 @@ def _part(item: Any, place: str) -> Part | ToolCall:
 
 
 def _asked(wire: dict[str, Any], kind: str, place: str, reader: Reader) -> Entry:
-    reader.leave(wire, _KNOWN | {"result"}, place)
+    reader.leave(wire, _KNOWN | {"result"})
     content = wire.get("content")
     if kind == "CodeExecutionEvent" and isinstance(wire.get("result"), dict):
         content = wire["result"].get("output")
@@ -122,10 +122,10 @@ def _asked(wire: dict[str, Any], kind: str, place: str, reader: Reader) -> Entry
 
 
 def _results(wire: dict[str, Any], place: str, reader: Reader) -> Iterator[Entry]:
-    reader.leave(wire, _KNOWN, place)
+    reader.leave(wire, _KNOWN)
     for at, item in optional_list(wire.get("content"), f"{place}.content"):
         result = mapping(item, at)
-        reader.leave(result, ("content", "name", "call_id", "is_error"), at)
+        reader.leave(result, ("content", "name", "call_id", "is_error"))
         text = string(result.get("content"), f"{at}.content")
         identity, name = result.get("call_id"), result.get("name")
         error = (text or "error") if result.get("is_error") is True else None

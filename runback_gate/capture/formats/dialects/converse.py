@@ -43,6 +43,6 @@ def read(items: Sequence[Located], reader: Reader) -> Iterator[Entry]:
     """The entries."""
     for item in items:
         wire = mapping(item.value, item.place)
-        reader.leave(wire, ("role", "content"), item.place)
+        reader.leave(wire, ("role", "content"))
         where = Located(item.place, item.line, {"role": wire.get("role"), "content": wire.get("content")})
         yield read_native(API, "messages", where, reader)

@@ -42,7 +42,7 @@ def read(items: Sequence[Located], reader: Reader) -> Iterator[Entry]:
     """The entries."""
     for item in items:
         wire = mapping(item.value, item.place)
-        reader.leave(wire, ("role", "parts"), item.place)
+        reader.leave(wire, ("role", "parts"))
         role = "user" if wire.get("role") in (None, "tool") else wire["role"]
         parts = [camel(part) for part in wire.get("parts") or []]
         where = Located(item.place, item.line, {"role": role, "parts": parts})

@@ -74,9 +74,8 @@ def _entry(wire: dict[str, Any], place: str, reader: Reader) -> Entry:
     role = _kind(kind)
     if role is None:
         raise NotUnderstoodError(f"{place}.type", f"unknown type {str(kind)[:40]!r}")
-    reader.leave({name: value for name, value in wire.items() if name != "artifact"}, _KNOWN, place)
-    if wire.get("artifact") is not None:
-        reader.ignored["artifact"] += 1
+    reader.leave(wire, _KNOWN)
+    reader.passed.append(wire.get("artifact"))
     return read_message(_as_chat(wire, role), place, reader)
 
 

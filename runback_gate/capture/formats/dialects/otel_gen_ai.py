@@ -42,7 +42,7 @@ def read(items: Sequence[Located], reader: Reader) -> Iterator[Entry]:
     """The entries."""
     for item in items:
         wire = mapping(item.value, item.place)
-        reader.leave(wire, ("role", "parts", "finish_reason", "name"), item.place)
+        reader.leave(wire, ("role", "parts", "finish_reason", "name"))
         role = ROLES[str(wire["role"])]
         parts = [_part(mapping(part, at), at) for at, part in optional_list(wire.get("parts"), f"{item.place}.parts")]
         if role == "assistant":

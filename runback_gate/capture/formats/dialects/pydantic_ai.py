@@ -41,7 +41,7 @@ def read(items: Sequence[Located], reader: Reader) -> Iterator[Entry]:
     told = False
     for item in items:
         wire = mapping(item.value, item.place)
-        reader.leave(wire, _KNOWN, item.place)
+        reader.leave(wire, _KNOWN)
         parts = [(at, mapping(part, at)) for at, part in optional_list(wire.get("parts"), f"{item.place}.parts")]
         if wire.get("instructions") and not told:
             told = True

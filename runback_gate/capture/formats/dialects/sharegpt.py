@@ -50,7 +50,7 @@ def read(items: Sequence[Located], reader: Reader) -> Iterator[Entry]:
     """The entries."""
     for item in items:
         wire = mapping(item.value, item.place)
-        reader.leave(wire, ("from", "value"), item.place)
+        reader.leave(wire, ("from", "value"))
         role = _ROLES.get(str(wire.get("from")))
         if role is None:
             raise NotUnderstoodError(f"{item.place}.from", f"unknown role {str(wire.get('from'))[:40]!r}")

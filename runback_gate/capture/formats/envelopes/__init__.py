@@ -39,6 +39,8 @@ class Envelope(Protocol):
     NAME: str
     KEYS: str
     """The keys that it is known by, as a refusal shows them."""
+    BESIDE: frozenset[str]
+    """Names of fields that it has beside the conversation, whatever they say: copies, scores, settings."""
 
     def matches(self, values: Sequence[Any]) -> bool:
         """Whether a file holds these; looks at keys."""

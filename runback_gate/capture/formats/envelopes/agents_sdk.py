@@ -22,6 +22,7 @@ from runback_gate.wire.fields import mapping, optional_list
 
 NAME: Final = "openai-agents"
 KEYS: Final = "model_responses, original_input, payload.type"
+BESIDE: Final[frozenset[str]] = frozenset()
 
 _LINES = frozenset("session_meta response_item event_msg turn_context compacted".split())
 
@@ -109,7 +110,7 @@ def _session(where: Located, reader: Reader) -> Conversation:
     instructions = model = None
     for line in where.value:
         if not _is_line(line.value):
-            reader.unused("a line that is no event", line.value, line.place)
+            reader.ignored["a line that is no event"] += 1
             continue
         kind, payload = line.value["type"], line.value["payload"]
         if kind == "response_item" and payload.get("type") != "ghost_snapshot":

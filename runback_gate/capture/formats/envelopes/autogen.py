@@ -23,6 +23,7 @@ from runback_gate.wire.faults import NotUnderstoodError
 
 NAME: Final = "autogen-state"
 KEYS: Final = "type, llm_context.messages, agent_states"
+BESIDE: Final[frozenset[str]] = frozenset()
 
 _MANAGERS = frozenset("message_thread current_turn next_speaker_index previous_speaker current_speaker".split())
 _MAX_DEPTH = 16
@@ -69,9 +70,9 @@ def read(where: Located, reader: Reader) -> Iterable[Conversation]:
     """The conversation of an agent."""
     name, state = where.value
     if _MANAGERS & state.keys():
-        reader.ignored["state of a team's manager"] += 1
+        reader.pass_over("state of a team's manager", state)
         return ()
-    reader.leave(state, ("type", "version", "llm_context", "llm_messages"), where.place)
+    reader.leave(state, ("type", "version", "llm_context", "llm_messages"))
     context = state.get("llm_context")
     messages = state.get("llm_messages") if context is None else context.get("messages")
     if not isinstance(messages, list):

@@ -13,19 +13,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from runback_gate.capture.formats.dialects import dialect
-from runback_gate.capture.formats.model import Conversation, Entry, Located
-from runback_gate.capture.formats.reader import Reader, said_below
+from runback_gate.capture.formats.model import Conversation, Entry, Located, without
+from runback_gate.capture.formats.reader import Reader
 from runback_gate.capture.formats.records import Records
 from runback_gate.step import Response
-from runback_gate.wire.faults import NotUnderstoodError
 
 NAME: Final = "claude-code"
 KEYS: Final = "type, message.role, sessionId, uuid"
+BESIDE: Final = frozenset("toolUseResult".split())
+"""A result once more, as the program of the tool gave it."""
 
 _SAID = ("user", "assistant")
 _ABOUT = ("sessionId", "cwd", "gitBranch", "version")
-_OF_SDK = ("system", "result", "stream_event")
-"""Lines of `claude -p --output-format stream-json` beside the messages."""
+_REPEATS = ("system", "result", "stream_event", "progress")
+"""Lines that repeat what messages say, and those of `claude -p --output-format stream-json` beside the messages."""
 
 
 def matches(values: Sequence[Any]) -> bool:
@@ -47,13 +48,16 @@ def _is_event(value: Any) -> bool:
 
 def split(records: Records) -> Iterator[Located]:
     """The whole file: its lines are one session."""
-    values = records.values
-    if len(values) == 1 and not records.lines:
-        whole = values[0]
-        inner, path = (whole.value["loglines"], ".loglines") if "loglines" in whole.value else (whole.value, "")
-        lines = [whole.child(f"{path}[{index}]", value) for index, value in enumerate(inner)]
-    else:
-        lines = list(values)
+    lines: list[Located] = []
+    for item in records.values:
+        held = item.value.get("loglines") if isinstance(item.value, dict) else None
+        if isinstance(held, list):
+            lines += [item.child(f".loglines[{index}]", value) for index, value in enumerate(held)]
+            lines += [item.child("", rest)] if (rest := without(item.value, ("loglines",))) else []
+        elif isinstance(item.value, list):
+            lines += [item.child(f"[{index}]", value) for index, value in enumerate(item.value)]
+        else:
+            lines.append(item)
     yield Located("$", None, lines)
 
 
@@ -72,16 +76,13 @@ def read(where: Located, reader: Reader) -> Iterable[Conversation]:
 
 
 def _leave(line: Located, reader: Reader) -> None:
-    """Count a line that is no part of the conversation; one that holds an answer must not be lost."""
-    value = line.value
-    if isinstance(value, dict) and value.get("type") in _OF_SDK:
-        reader.ignored[f"type {value['type']}"] += 1
-        return
-    found = next(said_below(value, line.place), None)
-    if found is not None and not (isinstance(value, dict) and value.get("type") == "progress"):
-        raise NotUnderstoodError(found, f"line {line.line}: an answer was not understood")
-    kind = value.get("type") if isinstance(value, dict) else None
+    """Count a line that is no part of the conversation."""
+    kind = line.value.get("type") if isinstance(line.value, dict) else None
     reader.ignored[f"type {kind}" if isinstance(kind, str) else "a line that is no event"] += 1
+    if kind in _REPEATS:
+        reader.passed.append(line.value)
+    elif isinstance(kind, str):  # of notices and commands, which are for the user
+        reader.passed.append(line.value.get("content"))
 
 
 def _conversation(name: str, lines: list[Located], where: Located, reader: Reader) -> Conversation:
@@ -116,10 +117,12 @@ def _answers(
     for line in lines:
         event = line.value
         if (name := event.get("uuid")) in seen:
+            reader.pass_over("an event that stands twice", event)
             continue
         seen |= {name} if isinstance(name, str) else set()
         message = {key: value for key, value in event["message"].items() if value is not None}
-        if not _readable(message, reader):
+        if not _readable(message):
+            reader.pass_over("a message without content", event["message"])
             continue
         last = items[-1].value if items else {}
         if message.get("id") and message["role"] == "assistant" and last.get("id") == message["id"]:
@@ -138,16 +141,13 @@ def _words(message: dict[str, Any]) -> str:
     return " ".join(text for text in texts if isinstance(text, str)) or "the API answered with an error"
 
 
-def _readable(message: dict[str, Any], reader: Reader) -> bool:
+def _readable(message: dict[str, Any]) -> bool:
     """Whether a message has content; one that was damaged is counted, as Claude Code itself passes over it."""
     content = message.get("content")
     if isinstance(content, list) and all(isinstance(part, str) for part in content) and content:
         message["content"] = [{"type": "text", "text": part} for part in content]
         return True
-    if isinstance(content, (str, list)):
-        return True
-    reader.ignored["a message without content"] += 1
-    return False
+    return isinstance(content, (str, list))
 
 
 def _parts(message: dict[str, Any]) -> list[Any]:

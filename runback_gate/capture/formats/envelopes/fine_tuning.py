@@ -24,6 +24,7 @@ from runback_gate.wire.fields import sequence, string
 
 NAME: Final = "fine-tuning"
 KEYS: Final = "prompt, completion, instruction, output, preferred_output, chosen, rejected"
+BESIDE: Final[frozenset[str]] = frozenset()
 
 _REFUSED = ("non_preferred_output", "rejected")
 _CHOSEN = ("preferred_output", "chosen", "completion")
@@ -61,8 +62,8 @@ def read(where: Located, reader: Reader) -> Iterable[Conversation]:
         raise NotUnderstoodError(where.place, "an example for fine-tuning was expected")
     body = dict(where.value)
     for name in _REFUSED:
-        if body.pop(name, None) is not None:
-            reader.ignored[name] += 1
+        if (refused := body.pop(name, None)) is not None:
+            reader.pass_over(name, refused)
     found = _alpaca(body, where) if "instruction" in body else _preferred(body, where)
     return (replace(read_body(where.child("", found), reader), where=where, said=where.value, format=NAME),)
 

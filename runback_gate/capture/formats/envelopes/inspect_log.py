@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from runback_gate.capture.formats.body import read_body
 from runback_gate.capture.formats.dialects import dialect
-from runback_gate.capture.formats.model import Conversation, Located
+from runback_gate.capture.formats.model import Conversation, Located, without
 from runback_gate.capture.formats.reader import Reader
 from runback_gate.capture.formats.records import Records
 from runback_gate.capture.formats.tools import read_tools
@@ -21,6 +21,8 @@ from runback_gate.wire.faults import NotUnderstoodError
 
 NAME: Final = "inspect"
 KEYS: Final = "eval, samples[].messages, version"
+BESIDE: Final = frozenset("events transcript results reductions".split())
+"""What happened once more, event by event, and how it was scored."""
 
 
 def matches(values: Sequence[Any]) -> bool:
@@ -37,19 +39,21 @@ def _is_sample(value: Any) -> bool:
 
 
 def split(records: Records) -> Iterator[Located]:
-    """The samples, each with the log that it is in."""
+    """The samples, each with what its log says of all of them; the first with the rest of the log."""
     for item in records.values:
         log = item.value
         if _is_sample(log):
-            yield item.child("", (log, {}))
-        for index, sample in enumerate(log.get("samples") or [] if not _is_sample(log) else []):
-            yield item.child(f".samples[{index}]", (sample, log))
+            yield item.child("", (log, {}, None, {}))
+            continue
+        about = {name: log["eval"].get(name) for name in ("task", "model")}
+        rest = without(log, ("samples",))
+        for index, sample in enumerate(log.get("samples") or []):
+            yield item.child(f".samples[{index}]", (sample, about, log.get("error"), {} if index else rest))
 
 
 def read(where: Located, reader: Reader) -> Iterable[Conversation]:
     """The conversation of a sample."""
-    sample, log = where.value
-    about = log.get("eval") or {}
+    sample, about, failed, _ = where.value
     messages = _whole(sample.get("messages"), sample.get("attachments") or {})
     if not messages:
         raise NotUnderstoodError(f"{where.place}.messages", "a sample without messages")
@@ -60,6 +64,8 @@ def read(where: Located, reader: Reader) -> Iterable[Conversation]:
     }
     if isinstance(about.get("task"), str):
         labels["task"] = about["task"]
+    if failed:
+        labels["log_error"] = failed
     error = sample.get("error")
     model = about.get("model")
     words = error.get("message") if isinstance(error, dict) else error

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from runback_gate.capture.formats.body import system_message
 from runback_gate.capture.formats.exchange import parsed, read_answer, read_call, read_request
-from runback_gate.capture.formats.model import Call, Conversation, Located, token_usage
+from runback_gate.capture.formats.model import Call, Conversation, Located, token_usage, without
 from runback_gate.capture.formats.reader import Reader
 from runback_gate.capture.formats.records import Records
 from runback_gate.step import Message, ToolRun
@@ -24,7 +24,11 @@ from runback_gate.wire.faults import NotUnderstoodError
 
 NAME: Final = "langfuse"
 KEYS: Final = "trace, observations[].type, startTime, traceId"
+BESIDE: Final = frozenset(("metadata",))
+"""What a library sent beside what it was asked."""
 
+_LISTS = ("observations", "data")
+_SAID = ("input", "output")
 _LABELS = ("id", "name", "sessionId", "userId", "tags", "release", "version", "environment")
 
 
@@ -44,19 +48,30 @@ def _observations(value: Any) -> list[Any]:
 def split(records: Records) -> Iterator[Located]:
     """One trace each."""
     for item in records.values:
-        traces: dict[Any, list[Any]] = {}
-        for observation in _observations(item.value):
-            traces.setdefault(observation.get("traceId"), []).append(observation)
+        traces: dict[Any, list[Located]] = {}
+        for index, observation in enumerate(_observations(item.value)):
+            found = item.child(f".observations[{index}]", observation)
+            traces.setdefault(observation.get("traceId"), []).append(found)
         about = item.value if isinstance(item.value, dict) else {}
-        for observations in traces.values():
-            yield item.child("", (about.get("trace") or about, observations))
+        trace = without(about.get("trace") or about, _LISTS)
+        for number, observations in enumerate(traces.values()):
+            yield item.child("", (trace, observations, {} if number else _rest(about)))
+
+
+def _rest(about: dict[str, Any]) -> dict[str, Any]:
+    """What a file holds beside the trace and its observations: the trace may list these once more."""
+    trace = about.get("trace")
+    again = trace.get("observations") if isinstance(trace, dict) and about.get("observations") else None
+    copies = [without(item, _SAID) for item in again or () if isinstance(item, dict)]
+    return {**without(about, ("trace", *_LISTS)), "trace": {"observations": copies}}
 
 
 def read(where: Located, reader: Reader) -> Iterable[Conversation]:
     """The conversation of a trace."""
-    trace, observations = where.value
-    ordered = sorted(observations, key=lambda item: (str(item["startTime"]), str(item.get("id"))))
+    trace, located, _ = where.value
+    ordered = sorted((item.value for item in located), key=lambda item: (str(item["startTime"]), str(item.get("id"))))
     inner = _inner(ordered)
+    _pass_over_copies(trace, ordered, inner, reader)
     calls: list[Call] = []
     api = None
     for observation in inner:
@@ -73,6 +88,13 @@ def read(where: Located, reader: Reader) -> Iterable[Conversation]:
     system = _system(trace, where)
     runs = tuple(_tool_runs(calls, ordered))
     return (Conversation(where, said, NAME, calls=calls, api=api, system=system, labels=labels, tool_runs=runs),)
+
+
+def _pass_over_copies(trace: Any, ordered: Sequence[Any], inner: Sequence[Any], reader: Reader) -> None:
+    """What the trace, and the observations around generations and tools, went in with and came out with."""
+    generations = {id(item) for item in inner}
+    for item in (trace, *(item for item in ordered if id(item) not in generations)):
+        reader.passed += [item.get(name) for name in _SAID]
 
 
 def _inner(ordered: Sequence[Any]) -> list[Any]:

@@ -24,6 +24,7 @@ from runback_gate.step import Response
 
 NAME: Final = "logs"
 KEYS: Final = "request, response, input, output, messages, custom_llm_provider, custom_id, modelInput, modelOutput"
+BESIDE: Final[frozenset[str]] = frozenset()
 
 _PAIRS = (
     ("request", "response"),

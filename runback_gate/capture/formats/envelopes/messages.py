@@ -17,6 +17,7 @@ from runback_gate.capture.formats.records import Records
 
 NAME: Final = "messages"
 KEYS: Final = "messages[].role"
+BESIDE: Final[frozenset[str]] = frozenset()
 
 
 def matches(values: Sequence[Any]) -> bool:

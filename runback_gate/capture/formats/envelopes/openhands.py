@@ -21,6 +21,8 @@ from runback_gate.wire.faults import NotUnderstoodError
 
 NAME: Final = "openhands"
 KEYS: Final = "action, observation, source, tool_call_metadata"
+BESIDE: Final = frozenset(("observation",))
+"""Names the kind of an event."""
 _READ: Final = frozenset("action observation source args content message extras success tool_call_metadata".split())
 
 
@@ -50,7 +52,7 @@ def read(where: Located, reader: Reader) -> Iterable[Conversation]:
     system: Message | None = None
     for index, event in enumerate(_events(where.value)):
         place = where.child(f"[{index}]", event)
-        reader.leave(event, _READ, place.place)
+        reader.leave(event, _READ)
         if system is None and event.get("action") == "system" and not entries:
             system = Message("system", _words(event))
         else:

@@ -26,6 +26,8 @@ from runback_gate.wire.fields import mapping
 
 NAME: Final = "promptfoo"
 KEYS: Final = "results.results[].prompt.raw, provider.id, response.output"
+BESIDE: Final = frozenset("testCase gradingResult metadata vars namedScores guardrails".split())
+"""What was tested, and how it was scored."""
 
 _RESULT = frozenset(
     "cost description error evalId failureReason gradingResult id latencyMs metadata namedScores prompt promptId "
@@ -69,9 +71,10 @@ def split(records: Records) -> Iterator[Located]:
 def read(where: Located, reader: Reader) -> Iterable[Conversation]:
     """The conversation of a result."""
     result = mapping(where.value, where.place)
-    reader.leave(result, _RESULT, where.place)
+    reader.leave(result, _RESULT)
     response = mapping(result.get("response") or {}, f"{where.place}.response")
-    reader.leave(response, _RESPONSE, f"{where.place}.response")
+    reader.leave(response, _RESPONSE)
+    reader.passed += [response.get("raw"), result.get("error"), result.get("text")]
     raw = result["prompt"]["raw"]
     if isinstance(raw, str) and _YAML.match(raw):
         raise NotUnderstoodError(f"{where.place}.prompt.raw", "messages in YAML; promptfoo takes them as JSON as well")
@@ -102,8 +105,12 @@ def _answer(where: Located, response: dict[str, Any], result: dict[str, Any], re
         return Entry((), Response(error="the result holds no answer"))
     sent = parsed(place.child(".raw", response.get("raw")))
     if isinstance(sent.value, dict) and api_of_answer(sent.value) is not None:
+        reader.passed.append(response["output"])
         return read_answer(sent, reader)
-    entry = read_answer(place.child(".output", _output(response["output"])), reader)
+    output = _output(response["output"])
+    if isinstance(response["output"], str) and output is not response["output"]:
+        reader.passed.append(response["output"])  # in which blocks lie, that were read
+    entry = read_answer(place.child(".output", output), reader)
     if entry.response is None:
         return entry
     usage, reason = token_usage(response.get("tokenUsage")), finish_reason(response.get("finishReason"))

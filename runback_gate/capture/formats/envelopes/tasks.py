@@ -15,13 +15,14 @@ from typing import Any, Final
 
 from runback_gate.capture.formats.body import entries_of, read_body
 from runback_gate.capture.formats.dialects import dialect
-from runback_gate.capture.formats.model import Conversation, Entry, Located
+from runback_gate.capture.formats.model import Conversation, Entry, Located, without
 from runback_gate.capture.formats.reader import Reader
 from runback_gate.capture.formats.records import Records
 from runback_gate.capture.formats.tools import read_tools
 
 NAME: Final = "tasks"
 KEYS: Final = "steps[].source, events[].content, simulations[].messages, history, trajectory, trajectory_format"
+BESIDE: Final[frozenset[str]] = frozenset()
 
 
 def matches(values: Sequence[Any]) -> bool:
@@ -52,15 +53,19 @@ def split(records: Records) -> Iterator[Located]:
     """One file or line each; the simulations of tau2 on their own."""
     for item in records.values:
         if _has(item.value, "simulations", "messages"):
+            info = item.value.get("info")
+            agent = info.get("agent_info") if isinstance(info, dict) else None
+            model = agent.get("llm") if isinstance(agent, dict) else None
             for index, value in enumerate(item.value["simulations"]):
-                yield item.child(f".simulations[{index}]", {"simulations": [value], "info": item.value.get("info")})
+                rest = {} if index else without(item.value, ("simulations",))
+                yield item.child(f".simulations[{index}]", (value, model, rest))
         else:
             yield item
 
 
 def read(where: Located, reader: Reader) -> Iterable[Conversation]:
     """The conversation."""
-    form = _reader(where.value)
+    form = _tau2 if isinstance(where.value, tuple) else _reader(where.value)
     return () if form is None else form(where, reader)
 
 
@@ -96,7 +101,7 @@ _ATIF = {"user": "user", "agent": "assistant", "system": "system"}
 def _atif_step(where: Located, reader: Reader) -> Iterator[Entry]:
     step = where.value
     known = ("step_id", "source", "message", "reasoning_content", "tool_calls", "observation", "metrics", "timestamp")
-    reader.leave(step, (*known, "model_name", "reasoning_effort", "extra", "is_copied_context"), where.place)
+    reader.leave(step, (*known, "model_name", "reasoning_effort", "extra", "is_copied_context"))
     metrics = step.get("metrics") if isinstance(step.get("metrics"), dict) else None
     message: dict[str, Any] = {"role": _ATIF.get(step["source"], step["source"]), "content": step.get("message")}
     message |= {"timestamp": step.get("timestamp")}
@@ -118,7 +123,10 @@ def _adk(where: Located, reader: Reader) -> Iterable[Conversation]:
     items, times = [], []
     for index, event in enumerate(value["events"]):
         content = event.get("content")
-        if event.get("partial") is True or not isinstance(content, dict) or not content.get("parts"):
+        if event.get("partial") is True:
+            reader.pass_over("an event that a later one repeats", event)
+            continue
+        if not isinstance(content, dict) or not content.get("parts"):
             reader.ignored["an event without content"] += 1
             continue
         kept = {"role": content.get("role"), "parts": content["parts"]}
@@ -132,21 +140,21 @@ def _adk(where: Located, reader: Reader) -> Iterable[Conversation]:
 
 
 def _tau2(where: Located, reader: Reader) -> Iterable[Conversation]:
-    (simulation,) = where.value["simulations"]
+    simulation, model, _ = where.value
     messages = []
     for item in simulation["messages"]:
+        reader.passed.append(item.get("raw_data"))
         if item.get("requestor") == "user" and item.get("role") == "tool":
-            reader.ignored["a result of the simulated user"] += 1
+            reader.pass_over("a result of the simulated user", item)
             continue
+        if item.get("role") == "user" and item.get("tool_calls"):
+            reader.pass_over("calls of the simulated user", item["tool_calls"])
         mine = item.get("role") != "user"
         kept = {key: value for key, value in item.items() if key != "raw_data" and (mine or key != "tool_calls")}
         if mine or kept.get("content") is not None:
             messages.append({**kept, "tool_call_id": kept.get("id")} if item.get("role") == "tool" else kept)
     labels = {key: value for key, value in simulation.items() if key != "messages" and value is not None}
-    info = where.value.get("info")
-    agent = info.get("agent_info") if isinstance(info, dict) else None
     found = read_body(where.child("", {"messages": messages}), reader, dialect=dialect("openai-chat"))
-    model = agent.get("llm") if isinstance(agent, dict) else None
     yield replace(found, where=where, format="tau2", labels=labels, model=model if isinstance(model, str) else None)
 
 
@@ -158,13 +166,15 @@ def _swe_agent(where: Located, reader: Reader) -> Iterable[Conversation]:
     ]
     items = [where.child(f".history[{index}]", item) for index, item in enumerate(history)]
     entries = [*entries_of(items, reader, dialect("openai-chat"))]
-    reader.ignored["trajectory"] += 1
+    reader.pass_over("trajectory", where.value["trajectory"])
     yield _with_system(where, history, "swe-agent", entries)
 
 
 def _mini_swe_agent(where: Located, reader: Reader) -> Iterable[Conversation]:
     messages = [{key: value for key, value in item.items() if key != "extra"} for item in where.value["messages"]]
-    reader.ignored["extra"] += sum("extra" in item for item in where.value["messages"])
+    for item in where.value["messages"]:
+        if "extra" in item:
+            reader.pass_over("extra", item["extra"])
     items = [where.child(f".messages[{index}]", item) for index, item in enumerate(messages)]
     yield _with_system(where, messages, "mini-swe-agent", [*entries_of(items, reader)])
 
