@@ -3,7 +3,7 @@
 In: paths as they were typed. Out: what came of each file; its runs are written. Then the table that says so.
 
     chosen = choose(("logs/*.json", "chats/"))
-    imported = [import_path(file, Path("runs"), options, secrets.token_bytes) for file in chosen.files]
+    imported = import_paths(chosen.files, Path("runs"), options, secrets.token_bytes)
     "\\n".join(import_lines(imported))
 """
 
@@ -15,7 +15,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runback_gate.app.import_runs import UNNAMED, Counts, ImportedFile, ImportOptions, counts, import_file
+from runback_gate.app.import_runs import (
+    UNNAMED,
+    Counts,
+    ImportedFile,
+    ImportOptions,
+    counts,
+    import_exports,
+    import_file,
+    is_export,
+)
 from runback_gate.app.paths import slug
 from runback_gate.canonical import parse_json
 from runback_gate.capture.formats import MAX_TRANSCRIPT_BYTES
@@ -63,10 +72,12 @@ def read_tools(path: Path) -> tuple[Tool, ...]:
     return tools_from_json(parse_json(read_file(path, MAX_TOOLS_BYTES), path=name), name)
 
 
-def import_path(
-    file: Path, out: Path, options: ImportOptions, random: Callable[[int], bytes], *, whole: bool = False
-) -> ImportedFile:
-    """Read a file whole, then write the runs of it that are not there yet; with `whole`, all of them or none.
+def import_paths(
+    files: Sequence[Path], out: Path, options: ImportOptions, random: Callable[[int], bytes], *, whole: bool = False
+) -> list[ImportedFile]:
+    """Read each file whole, then write the runs of it that are not there yet; with `whole`, all of them or none.
+
+    Traces and logs of OpenTelemetry are read together, once the other files are written.
 
     Raises:
         WriteError: a run cannot be written.
@@ -75,15 +86,28 @@ def import_path(
     def earlier(name: str) -> bytes | None:
         return read_if_there(out / name, MAX_RUN_BYTES)
 
-    try:
-        data = read_file(file, MAX_TRANSCRIPT_BYTES)
-    except InputError as error:
-        return ImportedFile(file.as_posix(), "", faults=(error,))
-    imported = import_file(data, "stdin" if file == STDIN else file.as_posix(), options, random, earlier)
-    if not (whole and imported.faults):
-        for name, content in imported.files.items():
-            write_file(out / name, content)
-    return imported
+    def written(imported: ImportedFile) -> ImportedFile:
+        if not (whole and imported.faults):
+            for name, content in imported.files.items():
+                write_file(out / name, content)
+        return imported
+
+    found: dict[Path, ImportedFile] = {}
+    exports: dict[Path, tuple[str, bytes]] = {}
+    for file in files:
+        name = "stdin" if file == STDIN else file.as_posix()
+        try:
+            data = read_file(file, MAX_TRANSCRIPT_BYTES)
+        except InputError as error:
+            found[file] = ImportedFile(file.as_posix(), "", faults=(error,))
+            continue
+        if is_export(data, options):
+            exports[file] = (name, data)
+        else:
+            found[file] = written(import_file(data, name, options, random, earlier))
+    joined = import_exports(list(exports.values()), options, random, earlier)
+    found |= dict(zip(exports, map(written, joined), strict=True))
+    return [found[file] for file in files]
 
 
 def import_lines(imported: Sequence[ImportedFile], skipped: Sequence[Path] = ()) -> Iterator[str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from runback_gate.canonical import canonical_bytes
 from runback_gate.capture.formats import Defaults, Transcripts, read_transcripts
 from runback_gate.capture.formats.build import PSEUDONYM
 from runback_gate.capture.log import Redaction
-from runback_gate.capture.otlp import looks_like_otlp, read_otlp
+from runback_gate.capture.otlp import Export, looks_like_otlp, read_exports
 from runback_gate.capture.runs import read_run, write_run
 from runback_gate.capture.runs.turns import turns_of
 from runback_gate.errors import InputError, IntegrityError, Location, RunbackError
@@ -97,26 +97,44 @@ def import_file(
     for name, value in (("agent", options.agent), ("model", options.model)):
         if value is not None and not is_name(value):
             raise InputError(f"the {name} is not a printable name of at most {MAX_NAME} characters")
+    if is_export(data, options):
+        return import_exports([(path, data)], options, random, there)[0]
+    defaults = Defaults(options.agent, options.tools, options.model, options.redaction)
     try:
-        if options.format == OTLP or (options.format is None and looks_like_otlp(data)):
-            found = _of_export(data, path, options)
-        else:
-            defaults = Defaults(options.agent, options.tools, options.model, options.redaction)
-            found = read_transcripts(data, path, defaults, options.format)
+        found = read_transcripts(data, path, defaults, options.format)
     except RunbackError as error:
         return ImportedFile(path, "", faults=(error,))
     return _written(found, path, random, there)
 
 
-def _of_export(data: bytes, path: str, options: ImportOptions) -> Transcripts:
-    """The runs of an export of OpenTelemetry; a call without content is a fault that says how to get it."""
-    found = read_otlp(data, path=path, agent=options.agent, redaction=options.redaction)
-    hint = "or import the logs of the same process, where they hold it"
-    faults: list[RunbackError] = [InputError(notice, hint=hint, location=Location(path)) for notice in found.notices]
-    ignored = Counter({"spans of nothing that is judged": found.other_spans} if found.other_spans else {})
-    if not found.runs and not faults:
+def is_export(data: bytes, options: ImportOptions) -> bool:
+    """Whether a file is an export of OpenTelemetry, which is read together with others of the same command."""
+    return options.format == OTLP or (options.format is None and looks_like_otlp(data))
+
+
+def import_exports(
+    files: Sequence[tuple[str, bytes]],
+    options: ImportOptions,
+    random: Callable[[int], bytes],
+    there: Callable[[str], bytes | None] = lambda _name: None,
+) -> list[ImportedFile]:
+    """As `import_file`, for exports of OpenTelemetry: the logs of a process go into the runs of its traces."""
+    exports = read_exports(files, agent=options.agent, redaction=options.redaction)
+    return [_of_export(export, path, random, there) for (path, _), export in zip(files, exports, strict=True)]
+
+
+def _of_export(
+    export: Export, path: str, random: Callable[[int], bytes], there: Callable[[str], bytes | None]
+) -> ImportedFile:
+    """What came of an export; a call without content is a fault that says how to get it."""
+    if export.fault is not None:
+        return ImportedFile(path, "", faults=(export.fault,))
+    hint = "or import the logs of the same process with it, where they hold it"
+    faults: list[RunbackError] = [InputError(notice, hint=hint, location=Location(path)) for notice in export.notices]
+    ignored = Counter({"spans of nothing that is judged": export.other_spans} if export.other_spans else {})
+    if not export.runs and not faults and not export.joined:
         faults.append(InputError("no call of a model", location=Location(path)))
-    return Transcripts(OTLP, list(found.runs), ignored, faults)
+    return _written(Transcripts(OTLP, export.runs, ignored, faults), path, random, there)
 
 
 def _written(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runback_gate.app.import_files import choose, import_lines, import_path, kept_lines, next_lines, read_tools
+from runback_gate.app.import_files import choose, import_lines, import_paths, kept_lines, next_lines, read_tools
 from runback_gate.app.import_runs import OTLP, ImportOptions, file_json, redaction
 from runback_gate.app.policies import load_policy_files
 from runback_gate.capture.formats import formats
@@ -75,7 +75,7 @@ def import_(
         return _one(Path(paths[1]), options, out, as_json=as_json)
     policies = load_policy_files(policy_roots(check), with_tests=False).policies if check else ()
     chosen = choose(paths)
-    imported = [import_path(file, out, options, secrets.token_bytes) for file in chosen.files]
+    imported = import_paths(chosen.files, out, options, secrets.token_bytes)
     judged, code = _judged(policies, imported)
     if as_json:
         runs = [(out / f"{run.id}.jsonl").as_posix() for file in imported for run in file.runs]
@@ -118,7 +118,7 @@ def _judged(policies: Sequence[Policy], imported: Sequence[ImportedFile]) -> tup
 
 def _one(file: Path, options: ImportOptions, out: Path, *, as_json: bool) -> int:
     """`import transcript`: one file, read whole or not at all, and what version 1 said of it."""
-    imported = import_path(file, out, options, secrets.token_bytes, whole=True)
+    (imported,) = import_paths([file], out, options, secrets.token_bytes, whole=True)
     if imported.faults:
         for error in imported.faults[1:]:
             terminal.say(f"error: {line(str(error))}", err=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from runback_gate.capture.runs import read_run
+from tests.capture.otlp.test_exports import TRACES, logs
 from tests.cli.conftest import Command, process, tree, write
 
 Refused = Callable[..., str]
@@ -182,3 +183,19 @@ def test_a_second_import(command: Command, refused: Refused, here: Path) -> None
     assert result.out.splitlines()[0] == "1 run, 1 step of a in runs/ (1 there already, left as it was)"
     assert tree(here) == before
     assert "is there already, as another run" in refused("import", "transcript", "chat.json", "--agent", "b")
+
+
+def test_traces_and_logs_of_one_run(command: Command, here: Path) -> None:
+    """Named together they are one run of the file with the spans; each alone says what it lacks."""
+    write("logs/b-traces.json", TRACES)
+    write("logs/a-logs.json", logs(1))
+    assert command("import", "logs/b-traces.json").code == 2
+    assert not list(here.glob("runs/*"))
+    result = command("import", "logs", "--json")
+    assert result.code == 0
+    read = json.loads(result.out)
+    assert [(item["format"], item["runs"], item["refused"]) for item in read["files"]] == [
+        ("otlp", 0, None),
+        ("otlp", 1, None),
+    ]
+    assert len(read["runs"]) == 1

@@ -9,6 +9,8 @@ In: OTLP in JSON, JSON lines or protobuf. Out: `Run`s, graded.
 from runback_gate.capture.otlp.document import Batch as Batch
 from runback_gate.capture.otlp.document import is_otlp as is_otlp
 from runback_gate.capture.otlp.document import looks_like_otlp as looks_like_otlp
+from runback_gate.capture.otlp.exports import Export as Export
+from runback_gate.capture.otlp.exports import read_exports as read_exports
 from runback_gate.capture.otlp.reader import OtlpRuns as OtlpRuns
 from runback_gate.capture.otlp.reader import read_otlp as read_otlp
 from runback_gate.capture.otlp.reader import runs_of as runs_of

@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import Any, Final
 
 from runback_gate.canonical import parse_json
+from runback_gate.capture.otlp.flat import read_span, spans_in
 from runback_gate.capture.otlp.model import Span, SpanEvent
 from runback_gate.errors import DocumentError, InputError, Location
 
@@ -27,6 +29,8 @@ _ERROR = (2, "STATUS_CODE_ERROR")
 _ROOTS = ("resourceSpans", "resourceLogs")
 _TRACE, _SPAN = re.compile("[0-9a-f]{32}"), re.compile("[0-9a-f]{16}")
 _START = re.compile(rb'\s*\{\s*"resource(Spans|Logs)"')
+_FLAT = re.compile(rb'"(context\.)?span_id"')
+_LOOKED_AT: Final = 1 << 16
 
 
 def is_otlp(value: Any) -> bool:
@@ -35,14 +39,27 @@ def is_otlp(value: Any) -> bool:
 
 
 def looks_like_otlp(data: bytes) -> bool:
-    """Whether bytes begin as an export does: its one field in JSON, or field 1 in protobuf."""
-    return _START.match(data) is not None or (data[:1] == b"\n" and data.lstrip()[:1] not in (b"{", b"[", b""))
+    """Whether bytes begin as an export does: its one field in JSON, field 1 in protobuf, or spans as objects."""
+    if _START.match(data) is not None or (data[:1] == b"\n" and data.lstrip()[:1] not in (b"{", b"[", b"")):
+        return True
+    return looks_like_spans(data)
+
+
+def looks_like_spans(data: bytes) -> bool:
+    """Whether bytes are spans as JSON objects: all of the file is one value, or each line."""
+    if not _FLAT.search(data, 0, _LOOKED_AT):
+        return False
+    try:
+        return all(spans_in(value) is not None for _, value in islice(_values(data, "spans"), 3))
+    except InputError:
+        return False
 
 
 class Batch:
     """Spans and log records that were read together."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "") -> None:
+        self._name = name
         self._spans: dict[tuple[str, str], Span] = {}
         self._logs: dict[tuple[str, str], list[tuple[int, SpanEvent]]] = {}
         self._orphans: dict[tuple[str, str], Span] = {}
@@ -57,6 +74,9 @@ class Batch:
             InputError: none of them.
         """
         for line, value in _values(data, path):
+            if (spans := spans_in(value)) is not None:
+                self._add_flat(spans, Location(path, line))
+                continue
             if not is_otlp(value):
                 raise InputError(
                     "no export of traces or logs here",
@@ -71,6 +91,33 @@ class Batch:
             return set(self._add_spans(value)) | set(self._add_records(value))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError("an export that is not formed as OTLP says", location=Location(path)) from error
+
+    def _add_flat(self, spans: Iterable[Mapping[str, Any]], place: Location) -> None:
+        try:
+            found = [read_span(span) for span in spans]
+        except (AttributeError, TypeError, ValueError, OverflowError) as error:
+            raise InputError("a span that is not formed as one", location=place) from error
+        self._spans |= {(span.trace, span.id): span for span in found}
+
+    @property
+    def traces(self) -> frozenset[str]:
+        """The traces that it tells of."""
+        return frozenset(key[0] for known in (self._spans, self._orphans) for key in known)
+
+    @property
+    def has_spans(self) -> bool:
+        """Whether it holds spans, not only records of logs."""
+        return bool(self._spans)
+
+    def take(self, other: Batch) -> None:
+        """Take what another one read."""
+        self._spans |= other._spans
+        for key, records in other._logs.items():
+            known = self._logs.setdefault(key, [])
+            known += [record for record in records if record not in known]
+        for key, span in other._orphans.items():
+            mine = self._orphans.get(key, span)
+            self._orphans[key] = replace(span, start=min(span.start, mine.start), end=max(span.end, mine.end))
 
     def forget(self, traces: Collection[str]) -> None:
         """Leave out what was read of some traces."""
@@ -124,7 +171,7 @@ class Batch:
                 continue
             if not key[1]:  # a record of no span is a call of its own, if it holds all of one
                 self._records += 1
-                key = (key[0], f"record-{self._records}")
+                key = (key[0], f"record-{self._name}{self._records}")
             records = self._logs.setdefault(key, [])
             entry = (at, SpanEvent(name, fields, body))
             if entry not in records:
@@ -136,7 +183,7 @@ class Batch:
 
 def _values(data: bytes, path: str) -> Iterator[tuple[int | None, Any]]:
     start = data[:64].lstrip()
-    if not start.startswith(b"{"):
+    if not start.startswith((b"{", b"[")):
         from runback_gate.capture.otlp.protobuf import read_protobuf  # noqa: PLC0415  an extra
 
         yield None, read_protobuf(data, path)

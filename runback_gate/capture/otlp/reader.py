@@ -150,8 +150,9 @@ def _grouped(
 ) -> list[_Group]:
     stitcher, groups = Stitcher(), dict[str, _Group]()
     known: dict[tuple[str, str], str] = {}
+    clean = _cleaner(redaction)
     for call in calls:
-        name = agent or _agent(call, by_id) or str(call.span.resource.get("service.name") or "agent")
+        name = agent or clean(_agent(call, by_id) or str(call.span.resource.get("service.name") or "agent"))
         step = step_of(call, name, redaction)
         marks = [mark for mark in (("trace", call.span.trace), ("conversation", call.conversation or "")) if mark[1]]
         key = next((known[mark] for mark in marks if mark in known), None) or stitcher.find(step.request)
@@ -174,7 +175,15 @@ def tool_run_of(tool: ToolSpan, clean: Any) -> ToolRun:
     took = max(0, span.end - span.start) // 1_000_000
     error = clean(span.error) if span.error else None
     return ToolRun(
-        -1, 0, tool.name, clean(tool.arguments), tool.id, clean(tool.result), error, rfc3339(span.start), took
+        -1,
+        0,
+        clean(tool.name),
+        clean(tool.arguments),
+        clean(tool.id),
+        clean(tool.result),
+        error,
+        rfc3339(span.start),
+        took,
     )
 
 
