@@ -38,7 +38,14 @@ SENT = {
 IDS = {"trace_id": "6a" * 16, "span_id": "ab" * 8}
 AT = {"start_time": "2026-01-31T12:00:00+00:00", "end_time": "2026-01-31T12:00:01.500000Z"}
 UI = {"context.trace_id": IDS["trace_id"], "context.span_id": IDS["span_id"], "name": "ChatCompletion", **AT}
-CLI: dict[str, Any] = {"context": IDS, "name": "ChatCompletion", "parent_id": None, "status_code": "OK", "events": [], **AT}
+CLI: dict[str, Any] = {
+    "context": IDS,
+    "name": "ChatCompletion",
+    "parent_id": None,
+    "status_code": "OK",
+    "events": [],
+    **AT,
+}
 CONSOLE: dict[str, Any] = {
     "context": {"trace_id": f"0x{IDS['trace_id']}", "span_id": f"0x{IDS['span_id']}", "trace_state": "[]"},
     "kind": "SpanKind.INTERNAL",
