@@ -9,15 +9,23 @@ In: a `ResponseCache`. Out: what lies in it, and what of it can go.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+import datetime
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from runback_gate.errors import InputError, IntegrityError, Location
+from runback_gate.plural import many
 from runback_gate.replay.cache import ResponseCache, Stored, seal_key
 from runback_gate.replay.prune import to_remove
+from runback_gate.report.text import line
 from runback_gate.summary import summarize
+
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+_SIZE = re.compile(r"([0-9]{1,15})([KMG]?)")
 
 State = Literal["ok", "cut or changed", "not sealed with this key"]
 
@@ -68,6 +76,7 @@ class Pruned:
 
     gone: tuple[Stored, ...]
     kept: tuple[Stored, ...]
+    dry_run: bool
 
 
 def open_cache(folder: Path, environ: Mapping[str, str]) -> ResponseCache:
@@ -108,7 +117,7 @@ def prune_answers(cache: ResponseCache, options: PruneOptions, now: float) -> Pr
     for item in () if options.dry_run else gone:
         cache.remove(item)
     paths = {item.path for item in gone}
-    return Pruned(tuple(gone), tuple(item for item in stored if item.path not in paths))
+    return Pruned(tuple(gone), tuple(item for item in stored if item.path not in paths), options.dry_run)
 
 
 def _answer(cache: ResponseCache, item: Stored, trial: int) -> CachedAnswer:
@@ -121,3 +130,70 @@ def _answer(cache: ResponseCache, item: Stored, trial: int) -> CachedAnswer:
         return CachedAnswer(item, trial, "not sealed with this key")
     asked = cache.request(request)
     return CachedAnswer(item, trial, "ok", asked.model if asked else found[0].model, summarize(found[0]))
+
+
+def list_json(found: Sequence[CachedAnswer]) -> list[dict[str, Any]]:
+    """An object for each answer."""
+    return [
+        {
+            "request": f"sha256:{item.file.request}",
+            "trial": item.trial,
+            "used": _time(item.file.used),
+            "bytes": item.file.size,
+            "state": item.state,
+            "model": item.model,
+            "answer": item.answer,
+        }
+        for item in found
+    ]
+
+
+def list_lines(found: Sequence[CachedAnswer]) -> Iterator[str]:
+    """A line for each answer: when it was last used, its request and trial, the model, its text."""
+    for item in found:
+        shown = (item.model or "-", item.answer or "") if item.state == "ok" else (item.state,)
+        name = f"{item.file.request[:12]}.{item.trial}"
+        yield "  ".join([_time(item.file.used)[:10], name, *map(line, shown)])
+    yield many(len(found), "answer")
+
+
+def counts_json(found: CacheCounts) -> dict[str, Any]:
+    """How much lies in a cache, with times in RFC 3339."""
+    oldest, newest = (None if time is None else _time(time) for time in (found.oldest, found.newest))
+    return {**dataclasses.asdict(found), "oldest": oldest, "newest": newest}
+
+
+def counts_lines(found: CacheCounts) -> Iterator[str]:
+    """How much lies in a cache, and when it was used."""
+    requests = many(found.requests, "request")
+    yield f"{many(found.answers, 'answer')} to {requests}, {_size(found.bytes)}"
+    if found.oldest is not None and found.newest is not None:
+        yield f"last used between {_time(found.oldest)[:10]} and {_time(found.newest)[:10]}"
+
+
+def pruned_lines(found: Pruned) -> Iterator[str]:
+    """What went and what stays, or would."""
+    removed, kept = ("would remove", "would keep") if found.dry_run else ("removed", "kept")
+    answers = sum(item.trial is not None for item in found.gone)
+    yield f"{removed} {many(answers, 'answer')}, {_size(sum(item.size for item in found.gone))}"
+    yield f"{kept} {many(len(found.kept), 'file')}, {_size(sum(item.size for item in found.kept))}"
+
+
+def parse_size(text: str) -> int:
+    """Bytes of a size such as `200M`.
+
+    Raises:
+        ValueError: not a size.
+    """
+    found = _SIZE.fullmatch(text.strip().upper())
+    if found is None:
+        raise ValueError("digits, then K, M or G, such as 200M")
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def _time(seconds: float) -> str:
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.1f} kB"

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
@@ -27,6 +27,7 @@ from runback_gate.dataset.document import Case, Dataset, case_step, dataset_from
 from runback_gate.dataset.edit import append_case, new_dataset
 from runback_gate.dataset.recordings import recording
 from runback_gate.documents import Document, expand, parse_document, read_document, suggestion
+from runback_gate.documents.named_files import write_file
 from runback_gate.errors import DocumentError, ExpressionError, InputError
 from runback_gate.gate.checks import compile_checks
 from runback_gate.gate.config import GATE_FILE, load_gate
@@ -98,6 +99,36 @@ def add_case(root: Path, run: Run, index: int, new: NewCase) -> AddedCase:
     broken = _broken(parse_document(text, name), step)
     files = {path: data, name: text.encode()}
     return AddedCase(files, str(case["id"]), tuple(checks), broken)
+
+
+def save_case(root: Path, run: Run, index: int, new: NewCase) -> AddedCase:
+    """`add_case`, and write its files.
+
+    Raises:
+        InputError, PathError: as `add_case`.
+        WriteError: a file cannot be written.
+    """
+    added = add_case(root, run, index, new)
+    for path, data in added.files.items():
+        write_file(below(root, path), data)
+    return added
+
+
+def save_cases(root: Path, runs: Iterable[Run], new: NewCase) -> tuple[int, int]:
+    """Save every step of some runs; how many were added, and how many were there already.
+
+    Raises:
+        InputError, PathError, WriteError: as `save_case`.
+    """
+    added = there = 0
+    for run in runs:
+        for index in range(len(run.steps)):
+            if has_case(root, new.dataset, case_name(run, index)):
+                there += 1
+            else:
+                save_case(root, run, index, new)
+                added += 1
+    return added, there
 
 
 def has_case(root: Path, dataset: str, name: str) -> bool:

@@ -8,17 +8,20 @@ In: policies, the id of a validation, and a step. Out: each expression that has 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from runback_gate.app.policies import with_lint_messages
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.cel.explain import SubValue, deciding, explain
-from runback_gate.documents import suggestion
+from runback_gate.documents import cut, suggestion
 from runback_gate.errors import InputError
 from runback_gate.policy.context import step_data
 from runback_gate.policy.document import Expression, Policy
 from runback_gate.policy.evaluate import compile_policy
+from runback_gate.report.text import line
 from runback_gate.step import Step
 
 
@@ -55,3 +58,41 @@ def explain_step(policies: Sequence[Policy], rule: str, step: Step) -> tuple[Exp
         Explanation(item, explain(item.source, params=owner.params, variables=variables, engine=engine, data=data))
         for item in expressions
     )
+
+
+def explained_json(explained: Sequence[Explanation]) -> list[dict[str, Any]]:
+    """An object for each expression, with the value or the error of each part."""
+    return [
+        {
+            "name": item.expression.name,
+            "place": str(item.expression.location),
+            "values": [_value_json(value) for value in item.values],
+        }
+        for item in explained
+    ]
+
+
+def _value_json(item: SubValue) -> dict[str, Any]:
+    outcome = {"value": item.value} if item.error is None else {"error": item.error}
+    note = {"note": item.note} if item.note else {}
+    return {"expression": item.source, "depth": item.depth, **outcome, **note}
+
+
+def explained_lines(explained: Sequence[Explanation], width: int) -> Iterator[str]:
+    """Each expression, then a line for each part of it: indented by its depth, cut to `width` columns."""
+    for item in explained:
+        yield line(f"{item.expression.name}  {item.expression.location}")
+        last = ""
+        for value in item.values:
+            note, last = "" if value.note == last else f" [{value.note}]" if value.note else "", value.note
+            yield _value_line(value, note, width)
+        if facts := item.facts:
+            yield "  decided by  " + "   ".join(line(f"{source} = {value}") for source, value in facts)
+        yield ""
+
+
+def _value_line(item: SubValue, note: str, width: int) -> str:
+    shown = f"error: {item.error}" if item.error is not None else json.dumps(item.value, ensure_ascii=False)
+    room = max(width - 2 * item.depth - 2, 40)
+    source = cut(" ".join(item.source.split()), room // 2)
+    return "  " + "  " * item.depth + line(cut(f"{source}  =  {shown}", room - len(note)) + note)

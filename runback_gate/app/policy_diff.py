@@ -164,3 +164,11 @@ def _counted(steps: Iterable[RecordedStep], progress: Callable[[int, int, object
     for number, step in enumerate(steps, 1):
         yield step
         progress(number, number, None)
+
+
+def folder_first(name: str) -> str:
+    """A name of a folder that is there, written so that it is one; else as it is."""
+    try:
+        return f"./{name}" if name and not name.startswith(("/", ".")) and Path(name).is_dir() else name
+    except (OSError, ValueError):
+        return name

@@ -8,8 +8,10 @@ In: policies. Out: every finding, with a place that can be opened.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from runback_gate.agent import load_agent
 from runback_gate.analysis.lint import Diagnostic, lint_policy
@@ -17,6 +19,8 @@ from runback_gate.analysis.tool_names import offered_tools, unknown_tools
 from runback_gate.app.policies import PolicyFiles
 from runback_gate.documents import expand
 from runback_gate.gate.config import GATE_FILE, load_gate
+from runback_gate.plural import many
+from runback_gate.report.text import line
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,24 @@ def lint_policies(files: PolicyFiles, *, strict: bool = False) -> LintResult:
             items += [dataclasses.replace(item, level="error") for item in named] if strict else named
         found += [dataclasses.replace(item, location=root.move(item.location)) for item in items]
     return LintResult(len(files.policies), tuple(found))
+
+
+def lint_json(result: LintResult) -> dict[str, Any]:
+    """What was found, with its places."""
+    findings = [
+        {"level": item.level, "place": str(item.location), "message": item.message, "hint": item.hint}
+        for item in result.findings
+    ]
+    return {"policies": result.policies, "findings": findings}
+
+
+def lint_lines(result: LintResult) -> Iterator[str]:
+    """A line for each finding, then how many there are."""
+    for item in result.findings:
+        hint = f" ({item.hint})" if item.hint else ""
+        yield line(f"{item.location}: {item.level}: {item.message}{hint}")
+    counts = (("policy", result.policies), ("error", result.errors), ("warning", len(result.findings) - result.errors))
+    yield ", ".join(many(number, noun) for noun, number in counts)
 
 
 def _offered(folder: Path) -> frozenset[str] | None:

@@ -9,23 +9,95 @@ In: the lines of runs, reports, records and proofs. Out: parts for a record, and
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import chain, islice
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
-from runback_gate.audit.checkpoint import Checkpoint
+from runback_gate.audit.checkpoint import Checkpoint, parse_checkpoint
+from runback_gate.audit.frame import OWN, STATEMENT_LINE, read_statement
 from runback_gate.audit.proof import ProofResult, is_proof, verify_proof
 from runback_gate.audit.record import Part
 from runback_gate.audit.verify import Check, RecordVerification, verify_record
 from runback_gate.canonical import parse_canonical
 from runback_gate.capture.runs import FORMAT, FORMAT_V1
-from runback_gate.chain import is_value_line
-from runback_gate.errors import DocumentError, InputError, Location
-from runback_gate.report.model import read_report
-from runback_gate.store.folder import MAKE_RUNS
+from runback_gate.chain import is_value_line, verify
+from runback_gate.documents.named_files import read_file, read_lines
+from runback_gate.errors import DocumentError, InputError, IntegrityError, Location
+from runback_gate.report.model import MAX_REPORT_BYTES, read_report
+from runback_gate.store.folder import MAKE_RUNS, RUNS
+
+MAX_CHECKPOINT_BYTES = 64 << 10
+MAX_PROOF_BYTES = 256 << 20
+_LINE = re.compile(rb"[^\n]*\n|[^\n]+")
 
 Lines = Callable[[], Iterable[bytes]]
 """Opens a file and gives its lines, each with its line end; called more than once."""
+
+
+def named_part(name: str) -> Part:
+    """A report (by its file) or a run (by its file, or its id in runs/) as a part of a record.
+
+    Raises:
+        InputError: neither, or it cannot be read.
+    """
+    path = Path(name)
+    if path.suffix == ".json":
+        data = read_file(path, MAX_REPORT_BYTES)
+        return report_part(path.as_posix(), data, lambda: _LINE.findall(data))
+    if path.suffix != ".jsonl" and "/" not in name:
+        path = RUNS / f"{name}.jsonl"
+    return run_part(path.as_posix(), partial(read_lines, path, hint=MAKE_RUNS))
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """The checkpoint that a file is, or that the statement of a record holds. Nothing is verified: it was kept.
+
+    Raises:
+        InputError: neither.
+    """
+    first = next(read_lines(path), b"")
+    if not first.startswith(OWN):
+        data = read_file(path, MAX_CHECKPOINT_BYTES)
+        return parse_checkpoint(data.decode("utf-8", "replace"), path.as_posix())
+    for line in read_lines(path):
+        if line.startswith(STATEMENT_LINE):
+            return read_statement(line[len(STATEMENT_LINE) : -2]).checkpoint
+    raise InputError("the record holds no statement", location=Location(path.as_posix()))
+
+
+def read_proof(path: Path) -> bytes | None:
+    """The bytes of a proof; None when its first line is that of something else.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    return read_file(path, MAX_PROOF_BYTES) if is_proof(next(read_lines(path), b"")) else None
+
+
+def parse_event(text: str) -> tuple[str, int]:
+    """The run and the number of an event, from `RUN:N`.
+
+    Raises:
+        InputError: not an event.
+    """
+    run, colon, number = text.rpartition(":")
+    if not colon or not number.isdecimal():
+        raise InputError(f"not an event: {text[:80]!r}", hint="RUN:N, with the number of the event, from 0")
+    return run, int(number)
+
+
+def check_whole(file: Path) -> None:
+    """Refuse a run or a record that does not verify: to erase in it would hide what is wrong with it.
+
+    Raises:
+        IntegrityError: the chain or the record is broken.
+    """
+    if not next(read_lines(file), b"").startswith(OWN):
+        verify(read_lines(file), path=file.as_posix())
+    elif (fault := verify_record(read_lines(file)).fault) is not None:
+        raise IntegrityError(fault.message, hint="restore the file", location=Location(file.as_posix(), fault.line))
 
 
 def report_part(name: str, data: bytes, lines: Lines) -> Part:

@@ -2,22 +2,31 @@
 
 In: names of files with what reads them, and a redactor. Out: what was found, and what could not be read.
 
-    scanned = scan_files([("a.json", lambda: data)], redactor("standard", key=None, chance=os.urandom))
+    scanned = scan_paths([Path("runs")], redactor("standard", key=None, chance=os.urandom))
     scanned.exit_code       # 0 clean, 1 found, 2 could not read
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 from runback_gate import __version__
-from runback_gate.canonical import JsonValue
+from runback_gate.canonical import JsonValue, parse_json
+from runback_gate.documents.folders import files_in
+from runback_gate.documents.named_files import read_file
 from runback_gate.errors import RunbackError
-from runback_gate.redact import Found, Level, Redactor, Rule, parse_key, scan_bytes
+from runback_gate.plural import many
+from runback_gate.redact import Found, Level, Redactor, Rule, parse_key, parse_rules, scan_bytes
+from runback_gate.report.text import line
 
 SCHEMA_URI: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+MAX_FILE: Final = 256 << 20
+"""Bytes of the largest file that is looked through."""
+MAX_RULES: Final = 1 << 20
 MAX_RESULTS: Final = 5_000
 """Results of one SARIF log: what GitHub keeps of one run."""
 
@@ -49,6 +58,27 @@ def redactor(
     """
     own = parse_key(key) if key else None
     return Redactor(level, key=own or chance(32), own_key=own is not None, custom=custom)
+
+
+def read_rules(path: Path) -> tuple[Rule, ...]:
+    """The rules of a file, a JSON list.
+
+    Raises:
+        InputError: the file cannot be read.
+        DocumentError: it holds no rules.
+    """
+    name = path.as_posix()
+    return parse_rules(parse_json(read_file(path, MAX_RULES), path=name), path=name)
+
+
+def scan_paths(paths: Iterable[Path], redactor: Redactor) -> Scanned:
+    """Look through files, and through the files of folders; hidden ones of a folder are left out.
+
+    Raises:
+        InputError: a folder cannot be listed.
+    """
+    files = (file for path in paths for file in (files_in(path) if path.is_dir() else (path,)))
+    return scan_files(((file.as_posix(), partial(read_file, file, MAX_FILE)) for file in files), redactor)
 
 
 def scan_files(files: Iterable[tuple[str, Callable[[], bytes]]], redactor: Redactor) -> Scanned:
@@ -107,6 +137,13 @@ def scan_sarif(scanned: Scanned) -> dict[str, Any]:
         "results": results,
     }
     return {"$schema": SCHEMA_URI, "version": "2.1.0", "runs": [run]}
+
+
+def scan_lines(scanned: Scanned) -> Iterator[str]:
+    """A line for each thing that was found, then how many there are."""
+    for item in scanned.found:
+        yield line(f"{item.location}: {message(item)}")
+    yield f"{many(len(scanned.found), 'finding')} in {many(scanned.files, 'file')}, level {scanned.level}"
 
 
 def message(item: Found) -> str:

@@ -12,10 +12,10 @@ refused.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runback_gate.attest.bundle import bundle_bytes, read_bundle
 from runback_gate.attest.history import statement_digest
@@ -23,9 +23,12 @@ from runback_gate.attest.keys import PrivateKey, sign_payload
 from runback_gate.attest.statement import Origin, Statement, gate_statement, read_statement, statement_bytes, svr_bytes
 from runback_gate.canonical import digest_bytes
 from runback_gate.documents import safe_read
+from runback_gate.documents.named_files import read_file
 from runback_gate.dsse import IN_TOTO, Json, envelope_of
 from runback_gate.errors import InputError, Location
+from runback_gate.gate.config import GATE_FILE
 from runback_gate.report.model import Report, read_report
+from runback_gate.report.text import line
 
 if TYPE_CHECKING:
     from runback_gate.attest.sigstore import Trust
@@ -59,6 +62,15 @@ class File:
 
     name: str
     data: bytes
+
+
+def read_named(path: Path, limit: int, hint: str | None = None) -> File:
+    """A file that a person named.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    return File(path.as_posix(), read_file(path, limit, hint=hint))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +118,45 @@ def sign(report: File, signer: Key | Keyless, origin: Origin, options: SignOptio
         payloads.append(svr_bytes(statement, options.svr_time))
     bundles = [bundle_bytes(bundle) for bundle in _bundles(payloads, signer)]
     return Signed(statement, bundles[0], bundles[1] if len(bundles) > 1 else None)
+
+
+def gate_of(report: Path) -> Path | None:
+    """The folder of the gate whose report lies in its usual place."""
+    root = report.parent.parent
+    return root if report.parent.name == ".runback" and (root / GATE_FILE).is_file() else None
+
+
+def load_trust(path: Path | None, *, offline: bool = False) -> Trust:
+    """The trust of a file, or the public one.
+
+    Raises:
+        InputError: the file is missing or no trust configuration.
+        SigningError: the public one could not be fetched.
+    """
+    from runback_gate.attest.sigstore import MAX_TRUST_BYTES, public_trust, read_trust  # noqa: PLC0415  half a second
+
+    if path is None:
+        return public_trust(offline=offline)
+    return read_trust(read_file(path, MAX_TRUST_BYTES), path.as_posix())
+
+
+def signed_json(statement: Statement, paths: Sequence[Path]) -> dict[str, Any]:
+    """What was signed, and where the bundles are."""
+    facts = statement.facts
+    place = {"number": facts.number, "attempt": facts.attempt, "statement": statement_digest(statement)}
+    return {"result": statement.result, "reason": facts.reason, **place, "bundles": [path.as_posix() for path in paths]}
+
+
+def signed_lines(statement: Statement, paths: Sequence[Path]) -> Iterator[str]:
+    """The same, line by line."""
+    facts = statement.facts
+    reason = f": {facts.reason}" if facts.reason else ""
+    yield f"signed     {statement.result}{line(reason)}   number {facts.number}, attempt {facts.attempt}"
+    yield f"statement  {statement_digest(statement)}"
+    if facts.commit is not None and facts.head is None:
+        yield f"note       the report names no commit: that it is of {facts.commit} is the signer's word"
+    for path in paths:
+        yield f"bundle     {line(path.as_posix())}"
 
 
 def check_commit(judged: str | None, commits: set[str], name: str) -> None:

@@ -10,25 +10,28 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
-from pathlib import PurePosixPath
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 from typing import cast
 
 from runback_gate.agent import AgentDocument
 from runback_gate.app.cases import case_name, propose
-from runback_gate.app.paths import slug
+from runback_gate.app.paths import below, slug
 from runback_gate.app.prompts import Prompt
-from runback_gate.app.samples import AGENT, ANSWERS, ANSWERS_TEST, GATE, POLICY, POLICY_TEST, PROMPT, TOOLS
+from runback_gate.app.samples import AGENT, ANSWERS, ANSWERS_TEST, GATE, IGNORED, POLICY, POLICY_TEST, PROMPT, TOOLS
 from runback_gate.canonical import JsonValue, canonical_bytes
 from runback_gate.dataset.document import dataset_from
 from runback_gate.dataset.edit import append_case, new_dataset
 from runback_gate.dataset.recordings import recording
 from runback_gate.documents import is_text, parse_document
-from runback_gate.errors import DocumentError, InputError
+from runback_gate.documents.named_files import read_file, write_file
+from runback_gate.errors import DocumentError, InputError, Location
+from runback_gate.plural import many
 from runback_gate.schema import schema_id, validate
 from runback_gate.step import Run, Step, to_json
 
 MAX_CASES = 20
+MAX_IGNORED = 1 << 20
 # What JSON lets stand as it is, but YAML wants escaped.
 _STRANGE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
@@ -65,6 +68,44 @@ def start_files(runs: Sequence[Run], *, sample: bool, prompt: Prompt | None = No
     if not sample:
         _hold(files, f"agents/{name}.yaml", f"datasets/{name}.yaml")
     return {**files, "runback.yaml": _with_schema("Gate", GATE.format(name=_word(name)))}
+
+
+def write_start(root: Path, files: Mapping[str, bytes], *, force: bool) -> tuple[list[Path], bool]:
+    """Write the files of a start into a folder, and a .gitignore where there is none: all of them or none.
+
+    Returns:
+        The files that were written, and whether .gitignore leaves out what Runback gate makes.
+
+    Raises:
+        InputError: a file is there already, and `force` does not replace it.
+        WriteError: a file cannot be written.
+    """
+    targets = {below(root, name): data for name, data in files.items()}
+    if not force and (there := next((path for path in targets if path.exists()), None)):
+        hint = "--force replaces it; nothing was written"
+        raise InputError("is there already", hint=hint, location=Location(there.as_posix()))
+    ignored = below(root, ".gitignore")
+    if not ignored.exists():
+        targets = {ignored: IGNORED.encode(), **targets}
+    for path, data in targets.items():
+        write_file(path, data)
+    return list(targets), b".runback" in read_file(ignored, MAX_IGNORED)
+
+
+def start_notes(runs: Sequence[Run], prompt: Prompt | None) -> Iterator[str]:
+    """What to know of a start that was made of recorded runs: where its prompt is from, which steps are no cases."""
+    if prompt is not None and prompt.file:
+        how = "gives" if prompt.template else "holds"
+        yield f"the prompt is read from {prompt.place}, which {how} what was recorded"
+        if prompt.others:
+            yield f"so does {', '.join(prompt.others)}; name in the agent file the one that your application loads"
+    elif prompt is not None:
+        if prompt.template:
+            yield "the prompt varies: a template was written, whose places have what varied"
+        yield "no file of the repository holds the prompt as it was recorded: the gate judges a copy, which was written"
+        yield "a change of the prompt that your application loads goes unseen until the agent file names that file"
+    if missed := left_out(runs, prompt):
+        yield f"{many(missed, 'step')} with another model, other tools or another prompt can be no case"
 
 
 def _hold(files: dict[str, bytes], agent: str, dataset: str) -> None:

@@ -8,18 +8,20 @@ In: a bundle, who must have signed it, and what the reader expects. Out: `Verifi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from runback_gate.app.signing import File
-from runback_gate.attest.bundle import read_bundle
+from runback_gate.app.signing import File, read_named
+from runback_gate.attest.bundle import MAX_BUNDLE_BYTES, read_bundle
 from runback_gate.attest.history import build_history
 from runback_gate.attest.keys import PublicKey, key_digest, verify_payload
 from runback_gate.attest.proof import Proof
 from runback_gate.attest.statement import Statement, read_statement
 from runback_gate.attest.verify import Expectations, Verification, invalid, judge, signer_faults
+from runback_gate.documents.folders import entries
 from runback_gate.dsse import IN_TOTO, Json
-from runback_gate.errors import DocumentError, IntegrityError
+from runback_gate.errors import DocumentError, InputError, IntegrityError, Location
 
 if TYPE_CHECKING:
     from runback_gate.attest.sigstore import Trust
@@ -43,6 +45,21 @@ def verify(bundle: File, prove: Prove, expected: Expectations, others: Iterable[
     earlier, faults = _earlier(others, prove, expected)
     history = build_history(statement, earlier, faults) if earlier or faults else None
     return judge(proof, statement, expected, history)
+
+
+def read_bundles(paths: Iterable[Path]) -> Iterator[File]:
+    """The bundles that a person named, and those of the folders among them.
+
+    Raises:
+        InputError: a file cannot be read, or a folder has no bundle.
+    """
+    for path in paths:
+        files = [path]
+        if path.is_dir():
+            files = [item for item in entries(path) if item.suffix == ".json"]
+            if not files:
+                raise InputError("no bundle in it", hint="bundles end in .json", location=Location(path.as_posix()))
+        yield from (read_named(file, MAX_BUNDLE_BYTES, "`runback-gate attest` writes it") for file in files)
 
 
 def prove_by_key(key: PublicKey) -> Prove:

@@ -22,7 +22,7 @@ import click
 
 from runback_gate.app.paths import slug
 from runback_gate.cli.terminal import progress, say, today, unicode
-from runback_gate.documents.named_files import read_file, write_file, write_lines
+from runback_gate.documents.named_files import read_file
 from runback_gate.errors import InputError, RunbackError, WriteError
 from runback_gate.github.runner import Inputs, Runner, home, open_runner, read_inputs
 from runback_gate.report.text import safe_terminal
@@ -145,15 +145,12 @@ def _outcome(inputs: Inputs, workspace: Path, api: Api | None, state: PublishSta
 
 def _write_report(outcome: Outcome, runner: Runner, state: PublishState) -> bool:
     """The files of the report; whether they are there."""
-    from runback_gate.report import renderer  # noqa: PLC0415  nothing to write without a verdict
-    from runback_gate.report.model import report_parts  # noqa: PLC0415
+    from runback_gate.app.outputs import write_outputs  # noqa: PLC0415  nothing to write without a verdict
 
     if outcome.report is None:
         return False
     try:
-        write_lines(runner.folder / "report.json", report_parts(outcome.report))
-        for form, name in _FORMS.items():
-            write_file(runner.folder / name, renderer(form)(outcome.report).encode())
+        write_outputs(outcome.report, runner.folder, _FORMS)
     except WriteError as error:
         state.notes.append(f"No report files: {safe_terminal(str(error))}")
         return False

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from functools import partial
-from io import BytesIO
 from pathlib import Path
 
 import click
 
-from runback_gate.app.records import report_part, run_part, verify_record_or_proof, withhold
+from runback_gate.app.records import named_part, read_checkpoint, verify_record_or_proof, withhold
 from runback_gate.audit.proof import ProofResult
-from runback_gate.audit.record import Part, export
+from runback_gate.audit.record import export
 from runback_gate.audit.show import contents, record_json
 from runback_gate.audit.verify import verify_record
 from runback_gate.cli import terminal
 from runback_gate.cli.erase import erase
 from runback_gate.cli.groups import Commands
+from runback_gate.cli.options import JSON, path_option
 from runback_gate.cli.proofs import consistency_, prove, show_proof
-from runback_gate.cli.records import checker, now, read_checkpoint, show, signer, tool
-from runback_gate.documents.named_files import read_file, read_lines, write_lines
+from runback_gate.cli.records import checker, now, show, signer, tool
+from runback_gate.documents.named_files import read_lines, write_lines
 from runback_gate.errors import InputError, Location
-from runback_gate.report.model import MAX_REPORT_BYTES
 from runback_gate.report.text import safe_terminal
-from runback_gate.store.folder import MAKE_RUNS, RUNS
 
 ORIGIN = "runback.dev/audit"
 
@@ -34,11 +31,11 @@ def audit() -> None:
 
 @audit.command("export", short_help="Put runs and reports into one record.")
 @click.argument("sources", nargs=-1, required=True, metavar="RUN|REPORT…")
-@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="FILE", help="The record.")
+@path_option("--out", "The record.", metavar="FILE", required=True)
 @click.option("--key", metavar="KEY", help="Private key that signs it: a file, or env:NAME.")
 @click.option("--origin", default=ORIGIN, show_default=True, metavar="NAME", help="Name of the log; keep it the same.")
 @click.option("--disclose", multiple=True, metavar="EVENT", help="Give the values of this event only (RUN:N); repeat.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON: file, checkpoint, counts.")
+@JSON
 def export_(
     sources: tuple[str, ...], out: Path, key: str | None, origin: str, disclose: tuple[str, ...], as_json: bool
 ) -> int:
@@ -48,7 +45,7 @@ def export_(
     record. With --disclose all values are withheld that the named events do not use; the rest of the record is the
     same.
     """
-    parts = withhold([_part(name) for name in sources], disclose)
+    parts = withhold([named_part(name) for name in sources], disclose)
     write_lines(out, export(parts, origin=origin, created=now(), tool=tool(), sign=signer(key)))
     found = verify_record(read_lines(out))
     if found.fault is not None or found.statement is None:
@@ -64,13 +61,10 @@ def export_(
 @audit.command(short_help="Say whether a record is as it was signed, and if not, where.")
 @click.argument("record", type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--key", metavar="KEY", help="Public key of whoever is to have signed it: a file, or env:NAME.")
-@click.option(
-    "--checkpoint",
-    type=click.Path(path_type=Path),
-    metavar="OLD",
-    help="Checkpoint or record that you kept: this one must begin with the same lines.",
+@path_option(
+    "--checkpoint", "Checkpoint or record that you kept: this one must begin with the same lines.", metavar="OLD"
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@JSON
 def verify(record: Path, key: str | None, checkpoint: Path | None, as_json: bool) -> int:
     """Say whether a record is as it was signed, and if not, where it was changed (- is standard input).
 
@@ -110,16 +104,6 @@ def checkpoint(record: Path, key: str | None) -> int:
     click.echo(sign_note(private, at.text, at.origin).encode(), nl=False)
     terminal.say(f"key  {verifier_key(private.public_key(), at.origin)}", err=True)
     return 0
-
-
-def _part(name: str) -> Part:
-    path = Path(name)
-    if path.suffix == ".json":
-        data = read_file(path, MAX_REPORT_BYTES)
-        return report_part(path.as_posix(), data, lambda: BytesIO(data))
-    if path.suffix != ".jsonl" and "/" not in name:
-        path = RUNS / f"{name}.jsonl"
-    return run_part(path.as_posix(), partial(read_lines, path, hint=MAKE_RUNS))
 
 
 audit.add_command(prove)

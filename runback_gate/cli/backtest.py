@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
 
 from runback_gate.app.policies import load_policy_files
 from runback_gate.cli import terminal
+from runback_gate.cli.options import JSON, path_option
 from runback_gate.cli.policy_paths import policy_roots
 from runback_gate.errors import InputError, Location
 from runback_gate.plural import many
@@ -16,10 +18,8 @@ from runback_gate.store.folder import MAKE_RUNS, load_runs
 
 @click.command()
 @click.option("--policies", "paths", required=True, multiple=True, metavar="FILE|FOLDER", help="Policies to judge by.")
-@click.option(
-    "--runs", required=True, type=click.Path(path_type=Path), metavar="FILE|FOLDER", help="A run, or a folder of them."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON: steps, counts for each validation, failures.")
+@path_option("--runs", "A run, or a folder of them.", required=True)
+@JSON
 @click.option(
     "--failures",
     "show",
@@ -35,17 +35,15 @@ def backtest(paths: tuple[str, ...], runs: Path, as_json: bool, show: int) -> in
     Exit codes: 0 every step could be judged (failures are what you asked for), 2 a validation could not be evaluated
     somewhere, or no step was there.
     """
-    from runback_gate.app.backtest import backtest_runs  # noqa: PLC0415  loads the engine
+    from runback_gate.analysis.backtest import Backtest  # noqa: PLC0415  loads the engine
+    from runback_gate.app.backtest import backtest_runs  # noqa: PLC0415
     from runback_gate.report.backtest import backtest_lines  # noqa: PLC0415
 
     files = load_policy_files(policy_roots(paths), with_tests=False)
     found = backtest_runs(files.policies, load_runs(runs, note=terminal.note))
     if not found.steps:
         raise InputError("no recorded step", hint=MAKE_RUNS, location=Location(runs.as_posix()))
-    if as_json:
-        terminal.print_json(found.to_json())
-    else:
-        click.echo("\n".join(backtest_lines(found, show)))
+    terminal.show(found, as_json=as_json, to_json=Backtest.to_json, lines=partial(backtest_lines, show=show))
     errors = [(rule, counts["error"]) for rule, counts in found.counts.items() if counts["error"]]
     if errors:
         where = ", ".join(f"{rule} on {many(number, 'step')}" for rule, number in errors)

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import click
 
-from runback_gate.audit.erase import erased, parse_selector, select
-from runback_gate.audit.frame import OWN
-from runback_gate.audit.verify import verify_record
-from runback_gate.chain import MAX_REASON, verify
+from runback_gate.app.records import check_whole
+from runback_gate.audit.erase import Erasable, erased, parse_selector, select
+from runback_gate.chain import MAX_REASON
 from runback_gate.cli import terminal
+from runback_gate.cli.options import JSON
 from runback_gate.cli.records import now
 from runback_gate.documents.named_files import read_lines, write_lines
-from runback_gate.errors import InputError, IntegrityError, Location
+from runback_gate.errors import InputError, Location
 from runback_gate.plural import many
 
 SHOWN = 5
@@ -27,7 +27,7 @@ SHOWN = 5
 @click.option("--match", "pattern", metavar="PATTERN", help="Every value that this regular expression finds, too.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why; it stands in the tombstone.")
 @click.option("--dry-run", is_flag=True, help="Say what would be erased, and write nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON: the values and who names them.")
+@JSON
 def erase(file: Path, values: tuple[str, ...], pattern: str | None, reason: str, dry_run: bool, as_json: bool) -> int:
     """Put a tombstone with time and reason in the place of values.
 
@@ -43,7 +43,7 @@ def erase(file: Path, values: tuple[str, ...], pattern: str | None, reason: str,
         message = f"one printable line of at most {MAX_REASON} characters"
         raise click.BadParameter(message, param_hint="--reason")
     lines = partial(read_lines, file)
-    _whole(file)
+    check_whole(file)
     found = select(lines, [parse_selector(text) for text in values], pattern=pattern)
     held = [item for item in found if item.state == "held"]
     if not found:
@@ -55,19 +55,14 @@ def erase(file: Path, values: tuple[str, ...], pattern: str | None, reason: str,
         rows = [{"id": item.id, "was": item.state, "run": item.run, "named": item.used} for item in found]
         terminal.print_json({"erased": len(held), "at": at, "reason": reason, "dryRun": dry_run, "values": rows})
         return 0
-    for item in found:
-        more = f" and {len(item.used) - SHOWN:,} more" if len(item.used) > SHOWN else ""
-        shared = f" (all {len(item.used):,} lose it)" if len(item.used) > 1 else ""
-        gone = " was erased before;" if item.state == "erased" else ""
-        terminal.row(item.id[:19], f"{gone}named by {', '.join(item.used[:SHOWN]) or 'no event'}{more}{shared}")
-    done = "would be erased" if dry_run else "erased"
-    click.echo(f"{many(len(held), 'value')} {done}")
+    terminal.say_lines(terminal.row_lines(map(_row, found)))
+    click.echo(f"{many(len(held), 'value')} {'would be erased' if dry_run else 'erased'}")
     return 0
 
 
-def _whole(file: Path) -> None:
-    """Refuse a file that does not verify: to erase in it would hide what is wrong with it."""
-    if not next(read_lines(file), b"").startswith(OWN):
-        verify(read_lines(file), path=file.as_posix())
-    elif (fault := verify_record(read_lines(file)).fault) is not None:
-        raise IntegrityError(fault.message, hint="restore the file", location=Location(file.as_posix(), fault.line))
+def _row(value: Erasable) -> tuple[str, str]:
+    names = value.used
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    shared = f" (all {len(names):,} lose it)" if len(names) > 1 else ""
+    before = " was erased before;" if value.state == "erased" else ""
+    return value.id[:19], f"{before}named by {', '.join(names[:SHOWN]) or 'no event'}{more}{shared}"

@@ -9,7 +9,9 @@ def lint(svr: Path | None, root: Path | None, as_json: bool) -> int: ...
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from dataclasses import field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,18 +22,41 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator = Callable[[Command], Command]
+FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+PATH = click.Path(path_type=Path)
+
+
+def option(flag: str, text: str, **settings: Any) -> Any:
+    """A field of a frozen value that an option fills; its name is that of the field. None, or false, when not given."""
+    return field(metadata={"flag": flag, "settings": {"help": text, **settings}})
+
+
+def options(kind: type, name: str) -> Decorator[Any]:
+    """Give a command the options that are the fields of `kind`; it gets one value of that type as `name`."""
+
+    def decorate(command: Callable[..., int]) -> Callable[..., int]:
+        @functools.wraps(command)
+        def wrapped(**given: Any) -> int:
+            value = kind(**{item.name: given.pop(item.name) for item in fields(kind)})
+            return command(**given, **{name: value})
+
+        for item in reversed(fields(kind)):
+            flags = item.metadata["flag"].split()
+            wrapped = click.option(*flags, item.name, **item.metadata["settings"])(wrapped)
+        return wrapped
+
+    return decorate
 
 
 def path_option(name: str, text: str, *more: str, metavar: str = "FILE|FOLDER", **options: Any) -> Decorator[Any]:
     """An option that names a file or a folder; `more` is the parameter that gets it where its name is another."""
-    kind = click.Path(path_type=Path)
-    return click.option(name, *more, type=kind, metavar=metavar, help=text, **options)
+    return click.option(name, *more, type=PATH, metavar=metavar, help=text, **options)
 
 
 def file_option(name: str, text: str, *more: str, metavar: str = "FILE", **options: Any) -> Decorator[Any]:
     """An option that names a file."""
-    kind = click.Path(path_type=Path, dir_okay=False)
-    return click.option(name, *more, type=kind, metavar=metavar, help=text, **options)
+    return click.option(name, *more, type=FILE, metavar=metavar, help=text, **options)
 
 
 def folder_option(
@@ -40,6 +65,20 @@ def folder_option(
     """An option that names a folder."""
     kind = click.Path(path_type=Path, file_okay=False, exists=exists)
     return click.option(name, *more, type=kind, metavar=metavar, help=text, **options)
+
+
+def parsed(parse: Callable[[str], object]) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """A callback that puts what `parse` makes of a value in its place; its `ValueError` is an error of the option."""
+
+    def callback(_context: click.Context, _parameter: click.Parameter, value: Any) -> Any:
+        try:
+            if isinstance(value, tuple):
+                return tuple(map(parse, value))
+            return None if value is None else parse(value)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from error
+
+    return callback
 
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from runback_gate.app.policies import load_policy_files
-from runback_gate.canonical import JsonValue
 from runback_gate.cli import terminal
 from runback_gate.cli.groups import Commands
-from runback_gate.cli.options import REPORT_FILE, ROOT, gate_root, load_report
+from runback_gate.cli.options import JSON, POLICIES, REPORT_FILE, ROOT, gate_root, load_report, path_option
 from runback_gate.cli.policy_diff import diff
 from runback_gate.cli.policy_paths import PATHS, policy_roots
-from runback_gate.documents import cut
 from runback_gate.errors import InputError, Location
-from runback_gate.plural import many
-from runback_gate.report.text import safe_terminal
 from runback_gate.store.folder import MAKE_RUNS, find_run, load_runs
 
 if TYPE_CHECKING:
     from runback_gate.analysis.mutation import Mutation
-    from runback_gate.app.explain import Explanation
     from runback_gate.app.policies import PolicyFiles
     from runback_gate.step import Step
 
@@ -38,7 +32,7 @@ def policy() -> None:
 @PATHS
 @ROOT
 @click.option("--strict", is_flag=True, help="A tool that no agent of the gate offers is an error.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@JSON
 def lint(paths: tuple[str, ...], root: Path | None, strict: bool, as_json: bool) -> int:
     """Check names, fields, types and patterns of every expression.
 
@@ -46,25 +40,10 @@ def lint(paths: tuple[str, ...], root: Path | None, strict: bool, as_json: bool)
 
     Exit codes: 0 nothing found or warnings only, 2 an expression is wrong.
     """
-    from runback_gate.app.policy_lint import lint_policies  # noqa: PLC0415  loads the type checker
+    from runback_gate.app.policy_lint import lint_json, lint_lines, lint_policies  # noqa: PLC0415  loads the type checker
 
     found = lint_policies(load_policy_files(policy_roots(paths, root)), strict=strict)
-    if as_json:
-        rows = [
-            {"level": item.level, "place": str(item.location), "message": item.message, "hint": item.hint}
-            for item in found.findings
-        ]
-        terminal.print_json({"policies": found.policies, "findings": rows})
-    else:
-        for item in found.findings:
-            hint = f" ({item.hint})" if item.hint else ""
-            click.echo(safe_terminal(f"{item.location}: {item.level}: {item.message}{hint}"))
-        counts = (
-            (found.policies, "policy"),
-            (found.errors, "error"),
-            (len(found.findings) - found.errors, "warning"),
-        )
-        click.echo(", ".join(many(*count) for count in counts))
+    terminal.show(found, as_json=as_json, to_json=lint_json, lines=lint_lines)
     return 2 if found.errors else 0
 
 
@@ -72,16 +51,11 @@ def lint(paths: tuple[str, ...], root: Path | None, strict: bool, as_json: bool)
 @PATHS
 @ROOT
 @click.option("--mutate", is_flag=True, help="Then put small faults into the policies, and name those nobody notices.")
-@click.option(
-    "--runs",
-    type=click.Path(path_type=Path),
-    metavar="FILE|FOLDER",
-    help="Recorded steps that may notice a fault (those of the gate's datasets).",
-)
+@path_option("--runs", "Recorded steps that may notice a fault (those of the gate's datasets).")
 @click.option(
     "--survivors", type=click.IntRange(min=0), default=0, metavar="N", help="Faults that may go unnoticed (0)."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@JSON
 def test_(
     paths: tuple[str, ...], root: Path | None, mutate: bool, runs: Path | None, survivors: int, as_json: bool
 ) -> int:
@@ -134,11 +108,9 @@ def _mutated(files: PolicyFiles, runs: Path | None, gate: Path | None, *, quiet:
 @click.argument("step", type=click.IntRange(min=0), metavar="[STEP]", required=False)
 @click.option("--case", metavar="CASE", help="Explain the answer of this row of the report, a live one as well.")
 @REPORT_FILE
-@click.option(
-    "--policies", multiple=True, metavar="FILE|FOLDER", help="Where the policies are (those of the gate here)."
-)
+@POLICIES
 @ROOT
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@JSON
 def explain(
     rule: str,
     run: str | None,
@@ -152,15 +124,12 @@ def explain(
     """Show every sub-expression of a VALIDATION with its value for one STEP (from 0) of a RUN (a file, or an id in
     runs/), or for the answer that a row of the report was judged by.
     """
-    from runback_gate.app.explain import explain_step  # noqa: PLC0415  loads the engine
+    from runback_gate.app.explain import explain_step, explained_json, explained_lines  # noqa: PLC0415  loads the engine
 
     files = load_policy_files(policy_roots(policies, root), with_tests=False)
     explained = explain_step(files.policies, rule, _step_named(run, step, case, report))
-    if as_json:
-        terminal.print_json([_explanation_json(item) for item in explained])
-    else:
-        for item in explained:
-            click.echo("\n".join(_explanation_lines(item)))
+    lines = partial(explained_lines, width=terminal.width())
+    terminal.show(explained, as_json=as_json, to_json=explained_json, lines=lines)
     return 0
 
 
@@ -175,29 +144,6 @@ def _step_named(run: str | None, step: int | None, case: str | None, report: Pat
         found = load_report(report)
         return Stories(found).step(find_row(found, case))
     return recorded_step(find_run(run or "", note=terminal.note), step or 0)
-
-
-def _explanation_json(explained: Explanation) -> dict[str, JsonValue]:
-    rows: list[JsonValue] = []
-    for item in explained.values:
-        row: dict[str, JsonValue] = {"expression": item.source, "depth": item.depth}
-        row |= {"value": item.value} if item.error is None else {"error": item.error}
-        rows.append(row | ({"note": item.note} if item.note else {}))
-    return {"name": explained.expression.name, "place": str(explained.expression.location), "values": rows}
-
-
-def _explanation_lines(explained: Explanation) -> Iterator[str]:
-    yield safe_terminal(f"{explained.expression.name}  {explained.expression.location}")
-    wide, last = terminal.width(), ""
-    for item in explained.values:
-        said = "error: " + item.error if item.error is not None else json.dumps(item.value, ensure_ascii=False)
-        note, last = "" if item.note == last else f" [{item.note}]" if item.note else "", item.note
-        room = max(wide - 2 * item.depth - 2, 40)
-        source = cut(" ".join(item.source.split()), room // 2)
-        yield "  " + "  " * item.depth + safe_terminal(cut(f"{source}  =  {said}", room - len(note)) + note)
-    if facts := explained.facts:
-        yield "  decided by  " + "   ".join(safe_terminal(f"{source} = {value}") for source, value in facts)
-    yield ""
 
 
 policy.add_command(diff)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from runback_gate.cli import terminal
-from runback_gate.cli.options import HERE
+from runback_gate.cli.options import HERE, PATH, QUIET, option, options
 from runback_gate.errors import InputError
 from runback_gate.store.folder import MAKE_RUNS, load_runs
 
@@ -19,42 +20,44 @@ MAX_LISTED = 10_000
 """Flips of each validation and kind that `--json` lists."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """What is compared, and on which steps."""
+
+    base: str = option("--base", "What to compare with: a folder, or a git revision.", required=True, metavar="DIR|REF")
+    head: str | None = option(
+        "--head", "What to compare (the gate here): a folder of policies, or of a gate.", metavar="DIR"
+    )
+    runs: Path | None = option(
+        "--runs", "Recorded steps to judge (those of the gate's datasets).", type=PATH, metavar="FILE|FOLDER"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """How the comparison is shown."""
+
+    form: str = option(
+        "--format", "The form.", type=click.Choice(("text", "markdown")), default="text", show_default=True
+    )
+    as_json: bool = option("--json", "Print JSON.", is_flag=True)
+    show: int = option(
+        "--flips",
+        "Flips listed of each kind of each policy.",
+        type=click.IntRange(min=0),
+        default=10,
+        show_default=True,
+        metavar="N",
+    )
+
+
 @click.command(short_help="What a change of policies does to recorded steps.")
-@click.option("--base", required=True, metavar="DIR|REF", help="What to compare with: a folder, or a git revision.")
-@click.option("--head", metavar="DIR", help="What to compare (the gate here): a folder of policies, or of a gate.")
-@click.option(
-    "--runs",
-    type=click.Path(path_type=Path),
-    metavar="FILE|FOLDER",
-    help="Recorded steps to judge (those of the gate's datasets).",
-)
+@options(Sides, "sides")
 @HERE
-@click.option(
-    "--format", "form", type=click.Choice(("text", "markdown")), default="text", show_default=True, help="The form."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON: a word for each policy, and every flip.")
-@click.option(
-    "--flips",
-    "show",
-    type=click.IntRange(min=0),
-    default=10,
-    show_default=True,
-    metavar="N",
-    help="Flips listed of each kind of each policy.",
-)
+@options(Listing, "listing")
 @click.option("--exit-code", "strict", is_flag=True, help="Exit 1 when a policy is looser, mixed or removed.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
-def diff(
-    base: str,
-    head: str | None,
-    runs: Path | None,
-    root: Path,
-    form: str,
-    as_json: bool,
-    show: int,
-    strict: bool,
-    quiet: bool,
-) -> int:
+@QUIET
+def diff(sides: Sides, root: Path, listing: Listing, strict: bool, quiet: bool) -> int:
     """Judge the same recorded steps by the policies of BASE and of HEAD, and say which verdicts flip and why.
 
     In a repository a plain name is a revision; write ./NAME for a folder. With --head a folder that is there needs no
@@ -63,32 +66,24 @@ def diff(
     Exit codes: 0 compared, whatever was found; 1 with --exit-code, when a policy is looser, mixed or removed; 2 could
     not judge (also no recorded step though policies changed).
     """
-    from runback_gate.app.policy_diff import diff_policies, gate_side, named_side  # noqa: PLC0415  loads the engine
+    from runback_gate.app.policy_diff import diff_policies, folder_first, gate_side, named_side  # noqa: PLC0415  loads the engine
     from runback_gate.app.recorded import recorded_steps  # noqa: PLC0415
 
-    before = named_side(root, base if head is None else _folder_first(base))
-    if head is None:
+    before = named_side(root, sides.base if sides.head is None else folder_first(sides.base))
+    if sides.head is None:
         after = gate_side(root, "this folder" if root == Path() else root.as_posix())
     else:
-        after = named_side(root, _folder_first(head))
-    steps = recorded_steps(
-        root, day=terminal.today(), runs=None if runs is None else load_runs(runs, note=terminal.note)
-    )
+        after = named_side(root, folder_first(sides.head))
+    runs = None if sides.runs is None else load_runs(sides.runs, note=terminal.note)
+    steps = recorded_steps(root, day=terminal.today(), runs=runs)
+    limit = MAX_LISTED if listing.as_json else listing.show
     with terminal.progress(quiet=quiet, noun="step") as progress:
-        found = diff_policies(before, after, steps, limit=MAX_LISTED if as_json else show, progress=progress)
-    _print(found, form="json" if as_json else form, show=show)
+        found = diff_policies(before, after, steps, limit=limit, progress=progress)
+    _print(found, form="json" if listing.as_json else listing.form, show=listing.show)
     if found.effects and not found.steps:
-        hint = MAKE_RUNS if runs else "name some with --runs, or add cases to a dataset"
+        hint = MAKE_RUNS if sides.runs else "name some with --runs, or add cases to a dataset"
         raise InputError("no recorded step: policies changed, and nothing says what that does", hint=hint)
     return 1 if strict and found.loosens else 0
-
-
-def _folder_first(given: str) -> str:
-    """A name of a folder that is there, written so that it is one; else as it is."""
-    try:
-        return f"./{given}" if given and not given.startswith(("/", ".")) and Path(given).is_dir() else given
-    except (OSError, ValueError):
-        return given
 
 
 def _print(found: PolicyDiff, *, form: str, show: int) -> None:

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import click
 
+from runback_gate.app.records import parse_event, read_checkpoint, read_proof
 from runback_gate.audit.proof import ProofResult, consistency, inclusion, verify_proof
 from runback_gate.audit.show import EXIT, proof_json, proof_rows
 from runback_gate.audit.verify import verify_record
 from runback_gate.cli import terminal
-from runback_gate.cli.records import checker, is_proof_file, read_checkpoint, show
-from runback_gate.documents.named_files import read_file, read_lines, write_file
+from runback_gate.cli.options import JSON
+from runback_gate.cli.records import checker, show
+from runback_gate.documents.named_files import read_lines, write_file
 from runback_gate.errors import InputError, Location
-
-MAX_PROOF_BYTES = 256 << 20
 
 
 @click.command(short_help="Prove that one event is in a record.")
@@ -35,10 +35,8 @@ def prove(record: Path, event: str, out: Path, values: bool, key: str | None) ->
     if found.fault is not None:
         terminal.say(f"error: {record.as_posix()}: {found.reason}", err=True)
         return EXIT[found.status]
-    run, colon, number = event.rpartition(":")
-    if not colon or not number.isdecimal():
-        raise InputError(f"not an event: {event[:80]!r}", hint="RUN:N, with the number of the event, from 0")
-    write_file(out, inclusion(partial(read_lines, record), run, int(number), values=values))
+    run, number = parse_event(event)
+    write_file(out, inclusion(partial(read_lines, record), run, number, values=values))
     terminal.say(f"proof that {event} is in {record.as_posix()}: {out.as_posix()}")
     return 0
 
@@ -48,7 +46,7 @@ def prove(record: Path, event: str, out: Path, values: bool, key: str | None) ->
 @click.argument("new", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write a proof that needs no record.")
 @click.option("--key", metavar="KEY", help="Public key of whoever is to have signed the later record.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@JSON
 def consistency_(old: Path, new: Path, out: Path | None, key: str | None, as_json: bool) -> int:
     """Say whether NEW begins with the lines that OLD stands for.
 
@@ -57,8 +55,8 @@ def consistency_(old: Path, new: Path, out: Path | None, key: str | None, as_jso
     Exit codes: 0 it does, 1 it does not, 2 nobody vouches for NEW (not signed, or no --key).
     """
     earlier, check = read_checkpoint(old), checker(key)
-    if is_proof_file(new):
-        proved = verify_proof(read_file(new, MAX_PROOF_BYTES), check=check)
+    if (proof := read_proof(new)) is not None:
+        proved = verify_proof(proof, check=check)
         if proved.old != earlier:
             raise InputError("the proof is of another state than the old one", location=Location(new.as_posix()))
         return show_proof(proved, as_json=as_json)
@@ -70,9 +68,7 @@ def consistency_(old: Path, new: Path, out: Path | None, key: str | None, as_jso
 
 def show_proof(proved: ProofResult, *, as_json: bool) -> int:
     """Print what a proof says, and give the exit code."""
-    if as_json:
-        terminal.print_json(proof_json(proved))
-    else:
-        for name, text in proof_rows(proved):
-            terminal.row(name, text)
+    terminal.show(
+        proved, as_json=as_json, to_json=proof_json, lines=lambda proved: terminal.row_lines(proof_rows(proved))
+    )
     return EXIT[proved.status]

@@ -9,13 +9,13 @@ from pathlib import Path
 import click
 
 from runback_gate.capture import inject
-from runback_gate.cli.recording import REDACT, RUNS_FOLDER, name_option
+from runback_gate.cli.recording import NAME, REDACT, RUNS_FOLDER
 from runback_gate.errors import InputError, Location
 from runback_gate.step import is_name
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@name_option("--agent", "Name of the agent; else that of the program.")
+@click.option("--agent", metavar="NAME", callback=NAME, help="Name of the agent; else that of the program.")
 @RUNS_FOLDER
 @REDACT
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)

@@ -1,4 +1,4 @@
-"""What the commands on audit records share: keys, checkpoints, the clock, and how a verification is shown.
+"""What the commands on audit records share: keys, the clock, and how a verification is shown.
 
 check = checker("acme.pub")
 verify_record(read_lines(path), check=check, earlier=read_checkpoint(old))
@@ -8,32 +8,13 @@ from __future__ import annotations
 
 import datetime
 from functools import partial
-from pathlib import Path
 
 from runback_gate import __version__
-from runback_gate.audit.checkpoint import Checkpoint, parse_checkpoint
-from runback_gate.audit.frame import OWN, STATEMENT_LINE, read_statement
-from runback_gate.audit.proof import is_proof
+from runback_gate.audit.checkpoint import Checkpoint
 from runback_gate.audit.record import Sign
 from runback_gate.audit.show import EXIT, record_json, record_rows, scope_json
 from runback_gate.audit.verify import Check, RecordVerification
 from runback_gate.cli import terminal
-from runback_gate.documents.named_files import read_file, read_lines
-from runback_gate.errors import InputError, Location
-
-MAX_CHECKPOINT_BYTES = 64 << 10
-
-
-def read_checkpoint(path: Path) -> Checkpoint:
-    """The checkpoint that a file is, or that the statement of a record holds. Nothing is verified: it was kept."""
-    first = next(read_lines(path), b"")
-    if not first.startswith(OWN):
-        data = read_file(path, MAX_CHECKPOINT_BYTES)
-        return parse_checkpoint(data.decode("utf-8", "replace"), path.as_posix())
-    for line in read_lines(path):
-        if line.startswith(STATEMENT_LINE):
-            return read_statement(line[len(STATEMENT_LINE) : -2]).checkpoint
-    raise InputError("the record holds no statement", location=Location(path.as_posix()))
 
 
 def signer(key: str | None) -> Sign | None:
@@ -69,16 +50,12 @@ def tool() -> str:
     return f"runback-gate {__version__}"
 
 
-def is_proof_file(path: Path) -> bool:
-    """Whether a file is a proof, by its first line."""
-    return is_proof(next(read_lines(path), b""))
-
-
 def show(found: RecordVerification, earlier: Checkpoint | None, *, as_json: bool) -> int:
     """Print what verifying a record found, and give the exit code."""
-    if as_json:
-        terminal.print_json({**record_json(found), **scope_json(found, earlier)})
-    else:
-        for name, text in record_rows(found, earlier):
-            terminal.row(name, text)
+    terminal.show(
+        found,
+        as_json=as_json,
+        to_json=lambda found: {**record_json(found), **scope_json(found, earlier)},
+        lines=lambda found: terminal.row_lines(record_rows(found, earlier)),
+    )
     return EXIT[found.status]

@@ -24,13 +24,13 @@ from runback_gate.report.text import command_data, safe_terminal
 
 def sign(inputs: Inputs, report: Path, runner: Runner) -> int:
     """Sign a report as `attest` does; that the store takes the bundle is wished for, not needed."""
-    from runback_gate.cli.attest import Chosen, read_job, show_signed, sign_report  # noqa: PLC0415  heavy
-    from runback_gate.github.job import job_origin  # noqa: PLC0415
+    from runback_gate.cli.attest import Signer, show_signed, sign_report  # noqa: PLC0415  heavy
+    from runback_gate.github.job import job_origin, read_job  # noqa: PLC0415
 
     path, job = runner.folder / BUNDLE, read_job(os.environ)
-    signed = sign_report(report, Chosen(inputs.key, public_log=inputs.public_log), job, job_origin(job))
+    signed = sign_report(report, Signer(inputs.key, public_log=inputs.public_log), job, job_origin(job))
     write_file(path, signed.bundle)
-    show_signed(signed.statement, [path])
+    show_signed(signed, [path])
     runner.output("bundle", f"{inputs.report}/{BUNDLE}")
     if inputs.store:
         _store(inputs, path)
@@ -39,8 +39,8 @@ def sign(inputs: Inputs, report: Path, runner: Runner) -> int:
 
 def _store(inputs: Inputs, path: Path) -> None:
     from runback_gate.attest.bundle import MAX_BUNDLE_BYTES, read_bundle  # noqa: PLC0415  loads PyGithub
-    from runback_gate.cli.attest import read_job  # noqa: PLC0415
-    from runback_gate.github.api import Api, number  # noqa: PLC0415  loads PyGithub
+    from runback_gate.github.api import Api, number  # noqa: PLC0415
+    from runback_gate.github.job import read_job  # noqa: PLC0415
 
     bundle = read_bundle(read_file(path, MAX_BUNDLE_BYTES), path.name)
     api_url, repository = os.environ.get("GITHUB_API_URL", ""), os.environ.get("GITHUB_REPOSITORY", "")

@@ -74,11 +74,12 @@ def note(text: str) -> None:
     say(f"note: {line(text)}", err=True)
 
 
-def row(name: str, text: str) -> None:
-    """Print a row of a table with names at its left; the text may be anybody's."""
-    from runback_gate.report.text import safe_terminal  # noqa: PLC0415  `--help` does without
+def row_lines(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """The lines of a table with names at its left; names and texts may be anybody's."""
+    from runback_gate.report.text import line  # noqa: PLC0415  `--help` does without
 
-    click.echo(f"{safe_terminal(name):<13} {safe_terminal(text)}")
+    for name, text in rows:
+        yield f"{line(name):<13} {line(text)}"
 
 
 def print_json(value: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,9 @@ from runback_gate.app.import_runs import OTLP, ImportOptions, file_json, redacti
 from runback_gate.app.policies import load_policy_files
 from runback_gate.capture.formats import formats
 from runback_gate.cli import terminal
-from runback_gate.cli.options import JSON
+from runback_gate.cli.options import JSON, option, options
 from runback_gate.cli.policy_paths import policy_roots
-from runback_gate.cli.recording import REDACT, RUNS_FOLDER, name_option
+from runback_gate.cli.recording import NAME, REDACT, RUNS_FOLDER
 from runback_gate.gate.config import GATE_FILE
 from runback_gate.plural import many
 from runback_gate.redact import KEY_VARIABLE, Level
@@ -34,31 +35,34 @@ ALIAS = "transcript"
 """The first word of a command of version 1, which reads one file."""
 
 
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """What the files do not say."""
+
+    agent: str | None = option(
+        "--agent", "Agent whose runs these are; else the one that a file names.", metavar="NAME", callback=NAME
+    )
+    tools: Path | None = option(
+        "--tools",
+        "Its tools, as JSON in OpenAI function format; else those that the transcript names.",
+        type=click.Path(path_type=Path, allow_dash=True),
+        metavar="FILE",
+    )
+    model: str | None = option(
+        "--model", "Model to note in place of what the transcript says.", metavar="PROVIDER/MODEL", callback=NAME
+    )
+    format: str | None = option("--format", "Format of the files; else it is found by their keys.", metavar="FORMAT")
+
+
 @click.command("import", short_help="Turn transcripts into runs.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@name_option("--agent", "Agent whose runs these are; else the one that a file names.")
-@click.option(
-    "--tools",
-    type=click.Path(path_type=Path, allow_dash=True),
-    metavar="FILE",
-    help="Its tools, as JSON in OpenAI function format; else those that the transcript names.",
-)
-@name_option("--model", "Model to note in place of what the transcript says.", "PROVIDER/MODEL")
-@click.option("--format", "form", metavar="FORMAT", help="Format of the files; else it is found by their keys.")
+@options(Untold, "untold")
 @RUNS_FOLDER
 @REDACT
 @click.option("--check", multiple=True, metavar="FILE|FOLDER", help="Policies to judge what was imported by.")
 @JSON
 def import_(
-    paths: tuple[str, ...],
-    agent: str | None,
-    tools: Path | None,
-    model: str | None,
-    form: str | None,
-    out: Path,
-    redact: Level,
-    check: tuple[str, ...],
-    as_json: bool,
+    paths: tuple[str, ...], untold: Untold, out: Path, redact: Level, check: tuple[str, ...], as_json: bool
 ) -> int:
     """Read transcripts, logs and dumps: files, folders or patterns ('logs/*.json'); - is standard input.
 
@@ -68,7 +72,7 @@ def import_(
     Exit codes: 0 everything was read, 2 something was not. With --check: 1 a step fails a policy, 2 also when a policy
     could not be evaluated or judged no step.
     """
-    options = _options(agent, tools, model, form, redact)
+    options = _options(untold, redact)
     if paths[0] == ALIAS and len(paths) == 2:
         if check:
             raise click.UsageError("--check goes with `import PATH…`, not with `import transcript`")
@@ -89,20 +93,19 @@ def import_(
 
             terminal.say_lines(("", *backtest_lines(judged, SHOWN, "--json")))
         else:
-            if len(imported) > 1 or agent is None:
+            if len(imported) > 1 or untold.agent is None:
                 terminal.say_lines(kept_lines(imported, out))
-            terminal.say_lines(next_lines(imported, out, agent, gate=Path(GATE_FILE).exists()))
+            terminal.say_lines(next_lines(imported, out, untold.agent, gate=Path(GATE_FILE).exists()))
     return code or (2 if any(file.faults for file in imported) else 0)
 
 
-def _options(agent: str | None, tools: Path | None, model: str | None, form: str | None, level: Level) -> ImportOptions:
-    """What the files do not say, checked."""
+def _options(untold: Untold, level: Level) -> ImportOptions:
     names = (*formats(), OTLP)
-    if form is not None and form not in names:
+    if untold.format is not None and untold.format not in names:
         raise click.BadParameter(f"none of {', '.join(names)}", param_hint="--format")
-    known = None if tools is None else read_tools(tools)
+    tools = None if untold.tools is None else read_tools(untold.tools)
     redactor = redaction(level, os.environ.get(KEY_VARIABLE), secrets.token_bytes)
-    return ImportOptions(agent, known, model, form, redactor)
+    return ImportOptions(untold.agent, tools, untold.model, untold.format, redactor)
 
 
 def _judged(policies: Sequence[Policy], imported: Sequence[ImportedFile]) -> tuple[Backtest | None, int]:

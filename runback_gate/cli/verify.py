@@ -2,179 +2,144 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from runback_gate.cli import terminal
-from runback_gate.cli.attest import trust_of
 from runback_gate.cli.keys import public_key
+from runback_gate.cli.options import FILE, JSON, PATH, option, options, parsed
 from runback_gate.documents.named_files import read_file
-from runback_gate.errors import InputError, Location
 from runback_gate.github.job import repository_url
 
 if TYPE_CHECKING:
-    from runback_gate.app.signing import File
     from runback_gate.app.verifying import Prove
     from runback_gate.attest.commands import VerifyOptions
-    from runback_gate.attest.verify import Verification
+    from runback_gate.attest.verify import Expectations, Verification
 
 GITHUB = "https://github.com/"
 GITHUB_ISSUER = "https://token.actions.githubusercontent.com"
 MAX_FILE_BYTES = 64 << 20
-MAX_BUNDLE_BYTES = 16 << 20
+
+
+def _whole_commit(commit: str) -> str:
+    from runback_gate.canonical import is_git_id  # noqa: PLC0415  `--help` does without
+
+    if not is_git_id(commit):
+        raise ValueError("not a full commit id: 40 or 64 hexadecimal digits, lower case")
+    return commit
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Who must have signed, and what the result must be of."""
+
+    report: Path | None = option("--report", "The report it is of.", type=FILE, metavar="FILE")
+    agents: tuple[Path, ...] = option(
+        "--agent", "An agent file it is of; may repeat.", type=FILE, metavar="FILE", multiple=True
+    )
+    identity: str | None = option(
+        "--identity", "Who must have signed: the whole name in the certificate.", metavar="NAME"
+    )
+    issuer: str | None = option(
+        "--issuer", "Who must have vouched for it (for github.com: its Actions).", metavar="URL"
+    )
+    key: str | None = option("--key", "Public key that must have signed: a file, or env:NAME.", metavar="KEY")
+    trust_config: Path | None = option(
+        "--trust-config", "Sigstore to trust (the public one).", type=FILE, metavar="FILE"
+    )
+    offline: bool = option("--offline", "Trust what was fetched of the public Sigstore before.", is_flag=True)
+    repository: str | None = option("--repository", "Repository it must be of.", metavar="O/R|URL")
+    ref: str | None = option("--ref", "Ref it must be of.", metavar="REF")
+    commit: str | None = option("--commit", "Commit it must be of.", metavar="SHA", callback=parsed(_whole_commit))
+    trigger: str | None = option(
+        "--trigger", "Event that must have started the workflow, such as push.", metavar="EVENT"
+    )
+    pull_requests: bool = option("--allow-pull-request", "A workflow of a pull request may have signed.", is_flag=True)
+    history: tuple[Path, ...] = option(
+        "--history", "Other results of the branch; may repeat.", type=PATH, metavar="FILE|FOLDER", multiple=True
+    )
 
 
 @click.command()
 @click.argument("bundle", type=click.Path(path_type=Path, allow_dash=True))
-@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="The report it is of.")
-@click.option(
-    "--agent",
-    "agents",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    multiple=True,
-    help="An agent file it is of; may repeat.",
-)
-@click.option("--identity", metavar="NAME", help="Who must have signed: the whole name in the certificate.")
-@click.option("--issuer", metavar="URL", help="Who must have vouched for it (for github.com: its Actions).")
-@click.option("--key", metavar="KEY", help="Public key that must have signed: a file, or env:NAME.")
-@click.option(
-    "--trust-config",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Sigstore to trust (the public one).",
-)
-@click.option("--offline", is_flag=True, help="Trust what was fetched of the public Sigstore before.")
-@click.option("--repository", metavar="O/R|URL", help="Repository it must be of.")
-@click.option("--ref", metavar="REF", help="Ref it must be of.")
-@click.option("--commit", metavar="SHA", help="Commit it must be of.")
-@click.option("--trigger", metavar="EVENT", help="Event that must have started the workflow, such as push.")
-@click.option("--allow-pull-request", is_flag=True, help="A workflow of a pull request may have signed.")
-@click.option(
-    "--history",
-    type=click.Path(path_type=Path),
-    metavar="FILE|FOLDER",
-    multiple=True,
-    help="Other results of the branch; may repeat.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def verify(
-    bundle: Path,
-    report: Path | None,
-    agents: tuple[Path, ...],
-    identity: str | None,
-    issuer: str | None,
-    key: str | None,
-    trust_config: Path | None,
-    offline: bool,
-    repository: str | None,
-    ref: str | None,
-    commit: str | None,
-    trigger: str | None,
-    allow_pull_request: bool,
-    history: tuple[Path, ...],
-    as_json: bool,
-) -> int:
+@options(Expected, "expected")
+@JSON
+def verify(bundle: Path, expected: Expected, as_json: bool) -> int:
     """Say whether a signed result is to be believed, and whether it passed.
 
     Who must have signed is given by --identity, or by --key. Names are compared whole.
 
     Exit codes: 0 signed and passed, 1 invalid, 2 could not be verified, 3 signed but not passed.
     """
-    from runback_gate.app.signing import File  # noqa: PLC0415  `--help` does without
+    from runback_gate.app.signing import read_named  # noqa: PLC0415  `--help` does without
+    from runback_gate.app.verifying import read_bundles  # noqa: PLC0415
     from runback_gate.app.verifying import verify as verified  # noqa: PLC0415
+    from runback_gate.attest.bundle import MAX_BUNDLE_BYTES  # noqa: PLC0415
     from runback_gate.attest.commands import VerifyOptions  # noqa: PLC0415
-    from runback_gate.attest.verify import Expectations  # noqa: PLC0415
 
-    needless = key is not None and (trigger or issuer or trust_config or offline or allow_pull_request)
-    issuer = _issuer(key, identity, issuer, needless=bool(needless))
-    _whole_commit(commit)
-    expected = Expectations(
-        identity=identity,
+    issuer = _issuer(expected)
+    prove, is_config = _prover(expected)
+    signed = read_named(bundle, MAX_BUNDLE_BYTES, "`runback-gate attest` writes it")
+    found = verified(signed, prove, _expectations(expected, issuer), read_bundles(expected.history))
+    names = tuple(path.as_posix() for path in expected.agents)
+    report, trust = (path.as_posix() if path else None for path in (expected.report, expected.trust_config))
+    given = VerifyOptions(bundle.as_posix(), report, names, expected.identity, issuer, expected.key, trust, is_config)
+    return _show(found, given, as_json=as_json)
+
+
+def _expectations(expected: Expected, issuer: str | None) -> Expectations:
+    from runback_gate.attest.verify import Expectations  # noqa: PLC0415  `--help` does without
+
+    return Expectations(
+        identity=expected.identity,
         issuer=issuer,
-        repository=repository_url(repository) if repository else None,
-        ref=ref,
-        commit=commit,
-        trigger=trigger,
-        pull_requests=allow_pull_request,
-        report=read_file(report, MAX_FILE_BYTES) if report else None,
-        files=tuple((path.as_posix(), read_file(path, MAX_FILE_BYTES)) for path in agents),
+        repository=repository_url(expected.repository) if expected.repository else None,
+        ref=expected.ref,
+        commit=expected.commit,
+        trigger=expected.trigger,
+        pull_requests=expected.pull_requests,
+        report=read_file(expected.report, MAX_FILE_BYTES) if expected.report else None,
+        files=tuple((path.as_posix(), read_file(path, MAX_FILE_BYTES)) for path in expected.agents),
     )
-    prove, is_config = _prover(key, trust_config, offline=offline)
-    data = read_file(bundle, MAX_BUNDLE_BYTES, hint="`runback-gate attest` writes it")
-    found = verified(File(bundle.as_posix(), data), prove, expected, _others(history))
-    names = tuple(path.as_posix() for path in agents)
-    trust = trust_config.as_posix() if trust_config else None
-    shown = report.as_posix() if report else None
-    options = VerifyOptions(bundle.as_posix(), shown, names, identity, issuer, key, trust, is_config)
-    return _say(found, options, as_json=as_json)
 
 
-def _whole_commit(commit: str | None) -> None:
-    from runback_gate.canonical import is_git_id  # noqa: PLC0415  `--help` does without
-
-    if commit is not None and not is_git_id(commit):
-        message = f"--commit {commit[:80]}: not a full commit id: 40 or 64 hexadecimal digits, lower case"
-        raise click.UsageError(message, click.get_current_context())
-
-
-def _issuer(key: str | None, identity: str | None, issuer: str | None, *, needless: bool) -> str | None:
+def _issuer(expected: Expected) -> str | None:
     """Who must have vouched for the identity; refuses what says too little or too much."""
     context = click.get_current_context()
-    if (key is None) == (identity is None):
+    if (expected.key is None) == (expected.identity is None):
         raise click.UsageError("say who must have signed: --identity or --key", context)
-    if needless:
-        raise click.UsageError("a key has no issuer, no trust root and no trigger", context)
-    if identity is None or issuer is not None:
-        return issuer
-    if not identity.startswith(GITHUB):
+    if expected.identity is None:
+        trust = expected.trust_config or expected.offline
+        if trust or expected.trigger or expected.issuer or expected.pull_requests:
+            raise click.UsageError("a key has no issuer, no trust root and no trigger", context)
+        return None
+    if expected.issuer is None and not expected.identity.startswith(GITHUB):
         raise click.UsageError("--identity needs --issuer", context)
-    return GITHUB_ISSUER
+    return expected.issuer or GITHUB_ISSUER
 
 
-def _say(found: Verification, options: VerifyOptions, *, as_json: bool) -> int:
+def _prover(expected: Expected) -> tuple[Prove, bool]:
+    """How a signature is verified, and whether the trust came as a whole client configuration."""
+    from runback_gate.app.signing import load_trust  # noqa: PLC0415  40 ms
+    from runback_gate.app.verifying import prove_by_key, prove_by_trust  # noqa: PLC0415
+
+    if expected.key is not None:
+        return prove_by_key(public_key(expected.key)), False
+    trust = load_trust(expected.trust_config, offline=expected.offline)
+    return prove_by_trust(trust), trust.config is not None
+
+
+def _show(found: Verification, options: VerifyOptions, *, as_json: bool) -> int:
     from runback_gate.attest.commands import commands  # noqa: PLC0415  `--help` does without
-    from runback_gate.attest.show import as_json as value  # noqa: PLC0415
+    from runback_gate.attest.show import as_json as to_json  # noqa: PLC0415
     from runback_gate.attest.show import lines  # noqa: PLC0415
 
     others = commands(options, found)
     if as_json:
-        terminal.print_json(value(found, others))
+        terminal.print_json(to_json(found, others))
     else:
         click.echo(lines(found, others), nl=False)
     return found.exit_code
-
-
-def _prover(key: str | None, trust_config: Path | None, *, offline: bool) -> tuple[Prove, bool]:
-    """How a signature is verified, and whether the trust came as a whole client configuration."""
-    from runback_gate.app.verifying import prove_by_key, prove_by_trust  # noqa: PLC0415  40 ms
-
-    if key is not None:
-        return prove_by_key(public_key(key)), False
-    trust = trust_of(trust_config, offline=offline)
-    return prove_by_trust(trust), trust.config is not None
-
-
-def _others(paths: Iterable[Path]) -> Iterator[File]:
-    """The bundles that were named, and those of the folders among them."""
-    from runback_gate.app.signing import File  # noqa: PLC0415  `--help` does without
-
-    for path in _files(paths):
-        yield File(path.as_posix(), read_file(path, MAX_BUNDLE_BYTES, hint="`runback-gate attest` writes it"))
-
-
-def _files(paths: Iterable[Path]) -> Iterator[Path]:
-    for path in paths:
-        if not path.is_dir():
-            yield path
-            continue
-        try:
-            files = sorted(item for item in path.iterdir() if item.suffix == ".json")
-        except OSError as error:
-            raise InputError(f"cannot be listed: {error.strerror}", location=Location(path.as_posix())) from error
-        if not files:
-            raise InputError("no bundle in it", hint="bundles end in .json", location=Location(path.as_posix()))
-        yield from files

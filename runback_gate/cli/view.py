@@ -8,6 +8,7 @@ import click
 
 from runback_gate.app.policies import load_policy_files
 from runback_gate.cli import terminal
+from runback_gate.cli.options import file_option
 from runback_gate.cli.policy_paths import policy_roots
 from runback_gate.documents.named_files import write_file
 from runback_gate.plural import many
@@ -19,14 +20,7 @@ from runback_gate.store.folder import find_run, read_run_as_far
 @click.argument("run")
 @click.argument("other", required=False)
 @click.option("--policies", multiple=True, metavar="FILE|FOLDER", help="Judge each step by these policies.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=Path(".runback/run.html"),
-    show_default=True,
-    metavar="FILE",
-    help="Where the page is written.",
-)
+@file_option("--out", "Where the page is written.", default=Path(".runback/run.html"), show_default=True)
 def view(run: str, other: str | None, policies: tuple[str, ...], out: Path) -> int:
     """Write RUN (a file, or an id in runs/) as one HTML file that loads nothing and opens on the first step that broke.
 

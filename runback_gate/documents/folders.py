@@ -3,7 +3,7 @@
 In: paths as they were typed. Out: the files, each once, in the order of their names; hidden ones are left out.
 
     named_files(("logs/*.json", "chats"))
-    list(files_below(Path("chats")))
+    list(files_in(Path("chats")))
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def named_files(paths: Sequence[str]) -> dict[Path, bool]:
     for name in paths:
         path = Path(name)
         if path.is_dir():
-            found = dict.fromkeys(files_below(path), True)
+            found = dict.fromkeys(files_in(path), True)
         elif path != STDIN and not path.exists() and glob.has_magic(name):
             matches = sorted(Path(path.anchor).glob(name.removeprefix(path.anchor)))
             found = dict.fromkeys((item for item in matches if item.is_file()), False)
@@ -38,23 +38,31 @@ def named_files(paths: Sequence[str]) -> dict[Path, bool]:
     return files
 
 
-def files_below(folder: Path) -> Iterator[Path]:
+def files_in(folder: Path) -> Iterator[Path]:
     """The files of a folder and of those in it, save through links to folders.
 
     Raises:
         InputError: a folder cannot be listed.
     """
-    try:
-        entries = sorted(folder.iterdir())
-    except OSError as error:
-        raise InputError(f"cannot be listed: {error.strerror}", location=Location(folder.as_posix())) from error
-    for entry in entries:
+    for entry in entries(folder):
         if entry.name.startswith(".") or (entry.is_symlink() and entry.is_dir()):
             continue
         if entry.is_dir():
-            yield from files_below(entry)
+            yield from files_in(entry)
         else:
             yield entry
+
+
+def entries(folder: Path) -> list[Path]:
+    """What lies in a folder, by name.
+
+    Raises:
+        InputError: it cannot be listed.
+    """
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise InputError(f"cannot be listed: {error.strerror}", location=Location(folder.as_posix())) from error
 
 
 def begins_as_json(file: Path) -> bool:

@@ -131,6 +131,20 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> None:
     write_parts(path, lines)
 
 
+def remove_files(paths: Iterable[Path], failure: str) -> None:
+    """Remove files and links; what is neither, or is not there, stays as it is. `failure` says what cannot be done.
+
+    Raises:
+        WriteError: one cannot be removed.
+    """
+    for path in paths:
+        if path.is_file() or path.is_symlink():
+            try:
+                path.unlink()
+            except OSError as error:
+                raise WriteError(f"{failure}: {error.strerror}", location=Location(path.as_posix())) from error
+
+
 def create_files(files: Mapping[Path, tuple[bytes, int]]) -> None:
     """Make new files, each with its bytes and its mode: all of them or none, and never over one that is there.
 

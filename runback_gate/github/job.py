@@ -12,10 +12,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from runback_gate.attest.statement import Origin
 from runback_gate.canonical import is_git_id, parse_json
+from runback_gate.documents.named_files import read_file
 from runback_gate.errors import DocumentError, InputError
 from runback_gate.github.event import MAX_EVENT_BYTES
 
@@ -39,6 +41,16 @@ class Job:
 def in_job(environment: Mapping[str, str]) -> bool:
     """Whether this is a job of GitHub Actions."""
     return environment.get("GITHUB_ACTIONS") == "true"
+
+
+def read_job(environment: Mapping[str, str]) -> Job:
+    """The CI job that an environment names, with the event that started it.
+
+    Raises:
+        InputError: the event cannot be read.
+    """
+    path = environment.get("GITHUB_EVENT_PATH") if in_job(environment) else None
+    return job_of(environment, read_file(Path(path), MAX_EVENT_BYTES) if path else None)
 
 
 def job_of(environment: Mapping[str, str], data: bytes | None) -> Job:

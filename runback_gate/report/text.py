@@ -100,6 +100,16 @@ def log(text: str) -> str:
     return _COMMAND_START.sub(r"\1\\\2", _COMMAND.sub(r"\1\\[", visible(text)))
 
 
+def in_log(form: str, text: str) -> str:
+    """A report in a form of `report.FORMATS` for the log of a job: the same, in which no service finds a command.
+
+    The table of the console is made inert by its renderer, and annotations are commands.
+    """
+    return {"markdown": log, "html": markup_log, "junit": markup_log, "sarif": json_log, "json": json_log}.get(
+        form, str
+    )(text)
+
+
 def json_log(text: str) -> str:
     """JSON for the log of a job: the same value, in which no service finds a command."""
     return _COMMAND_MARK.sub(r"#\\u0023", text)

@@ -12,10 +12,9 @@ from sigstore.models import ClientTrustConfig
 from runback_gate.attest.bundle import read_bundle
 from runback_gate.attest.history import statement_digest
 from runback_gate.attest.statement import SVR, Statement, read_statement
-from runback_gate.cli.attest import read_job
 from runback_gate.dsse import envelope_of
 from runback_gate.errors import InputError
-from runback_gate.github.job import Job
+from runback_gate.github.job import Job, read_job
 from tests.cli.conftest import Command, change, write
 from tests.sigstack.stack import COMMIT, IDENTITY, REF, SECRET, STAMPS, Stack
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runback_gate.documents.folders import begins_as_json, files_below, named_files
+from runback_gate.documents.folders import begins_as_json, files_in, named_files
 from runback_gate.errors import InputError
 
 
@@ -19,9 +19,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_files_below(folder: Path) -> None:
+def test_files_in(folder: Path) -> None:
     """Files come in the order of their paths; hidden ones and links to folders are left out."""
-    assert [file.relative_to(folder).as_posix() for file in files_below(folder)] == ["a/z.json", "a.json", "b.json"]
+    assert [file.relative_to(folder).as_posix() for file in files_in(folder)] == ["a/z.json", "a.json", "b.json"]
 
 
 def test_named_files(folder: Path) -> None:
