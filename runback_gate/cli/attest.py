@@ -28,7 +28,7 @@ MAX_TOKEN_BYTES = 64 << 10
 
 
 @dataclass(frozen=True, slots=True)
-class Signer:
+class SignFlags:
     """How to sign: with a key, or with an identity token (None: that of the job)."""
 
     key: str | None = option("--key", "Sign with this private key: a file, or env:NAME.", metavar="KEY")
@@ -43,7 +43,7 @@ class Signer:
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
+class FileFlags:
     """What is written, and the result that this one follows."""
 
     out: Path | None = option("--out", "The bundle (attestation.json beside the report).", type=FILE, metavar="FILE")
@@ -56,7 +56,7 @@ class Files:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class OriginFlags:
     """Where the report was made, as far as somebody says so."""
 
     repository: str | None = option(
@@ -70,11 +70,11 @@ class Place:
 
 @click.command()
 @click.argument("report", type=click.Path(path_type=Path, allow_dash=True), default=".runback/report.json")
-@options(Signer, "signer")
-@options(Files, "files")
-@options(Place, "place")
+@options(SignFlags, "signer")
+@options(FileFlags, "files")
+@options(OriginFlags, "place")
 @JSON
-def attest(report: Path, signer: Signer, files: Files, place: Place, as_json: bool) -> int:
+def attest(report: Path, signer: SignFlags, files: FileFlags, place: OriginFlags, as_json: bool) -> int:
     """Sign what a REPORT (.runback/report.json) says, whether it passed or not.
 
     Signed is an in-toto test result: PASSED, WARNED or FAILED, with every case, over the report and the agent files.
@@ -97,7 +97,7 @@ def attest(report: Path, signer: Signer, files: Files, place: Place, as_json: bo
 
 
 def sign_report(
-    path: Path, signer: Signer, job: Job, origin: Origin, *, previous: Path | None = None, svr: str | None = None
+    path: Path, signer: SignFlags, job: Job, origin: Origin, *, previous: Path | None = None, svr: str | None = None
 ) -> Signed:
     """Sign the report of a file as somebody chose to; `svr` is the time of a Simple Verification Result.
 
@@ -114,7 +114,7 @@ def sign_report(
     return sign(report, _key(signer, job), origin, SignOptions(earlier, svr, job.commits, gate_of(path)))
 
 
-def _key(signer: Signer, job: Job) -> Key | Keyless:
+def _key(signer: SignFlags, job: Job) -> Key | Keyless:
     from runback_gate.app.signing import Key, Keyless, load_trust  # noqa: PLC0415  40 ms
 
     if signer.key is not None:

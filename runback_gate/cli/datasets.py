@@ -26,7 +26,7 @@ def dataset() -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class CaseFlags:
     """What a step is kept as."""
 
     dataset: str = option("--dataset", "Dataset file; made when it is not there.", required=True, metavar="FILE")
@@ -45,9 +45,9 @@ class Wanted:
 @click.argument("run")
 @click.argument("step", type=click.IntRange(min=0), metavar="[STEP]", required=False)
 @click.option("--all", "every", is_flag=True, help="Save every step of RUN, or of a folder of runs.")
-@options(Wanted, "wanted")
+@options(CaseFlags, "flags")
 @ROOT
-def add(run: str, step: int | None, every: bool, wanted: Wanted, root: Path | None) -> int:
+def add(run: str, step: int | None, every: bool, flags: CaseFlags, root: Path | None) -> int:
     """Save STEP (from 0) of RUN (a file, or an id in runs/) as a case, with the checks that it must keep.
 
     Comments and order of the dataset file stay as they are. With --all each step becomes a case; those that are there
@@ -55,16 +55,16 @@ def add(run: str, step: int | None, every: bool, wanted: Wanted, root: Path | No
     """
     if every == (step is not None):
         raise click.UsageError("say which STEP, or --all" if step is None else "--all takes no STEP")
-    if every and wanted.id is not None:
+    if every and flags.id is not None:
         raise click.UsageError("--id names one case, --all makes many")
     from runback_gate.app.case_lines import added_lines  # noqa: PLC0415  loads the engine
     from runback_gate.app.cases import NewCase, parse_check, save_case, why_not_judged  # noqa: PLC0415
 
     root = gate_root(root)
-    below(root, wanted.dataset)
-    file = PurePosixPath(wanted.dataset).as_posix()
-    checks = tuple(parse_check(text) for text in wanted.checks) or None
-    new = NewCase(wanted.dataset, checks, wanted.id, wanted.why, wanted.tags)
+    below(root, flags.dataset)
+    file = PurePosixPath(flags.dataset).as_posix()
+    checks = tuple(parse_check(text) for text in flags.checks) or None
+    new = NewCase(flags.dataset, checks, flags.id, flags.why, flags.tags)
     if step is None:
         return _add_all(run, root, new)
     recorded = find_run(run, note=terminal.note)

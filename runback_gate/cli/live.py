@@ -1,9 +1,9 @@
 """`run --live`: the options of asking models, and what a signal does.
 
-In: what the command line says. Out: `Asking`, which gives `LiveOptions`; and a stop that a signal sets.
+In: what the command line says. Out: `LiveFlags`, which gives `LiveOptions`; and a stop that a signal sets.
 
     with interruptible() as stop:
-        judged = judge(root, JudgeOptions(day, live=asking.options()), world=world, stop=stop)
+        judged = judge(root, JudgeOptions(day, live=flags.options()), world=world, stop=stop)
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _more_trials(text: str) -> MoreTrials:
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class LiveFlags:
     """Whether models are asked, and how much."""
 
     live: bool = option("--live", "Ask models for what is neither recorded nor in the cache.", is_flag=True)

@@ -21,7 +21,7 @@ MAX_LISTED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Sides:
+class SideFlags:
     """What is compared, and on which steps."""
 
     base: str = option("--base", "What to compare with: a folder, or a git revision.", required=True, metavar="DIR|REF")
@@ -34,7 +34,7 @@ class Sides:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class ListFlags:
     """How the comparison is shown."""
 
     form: str = option(
@@ -52,12 +52,12 @@ class Listing:
 
 
 @click.command(short_help="What a change of policies does to recorded steps.")
-@options(Sides, "sides")
+@options(SideFlags, "sides")
 @HERE
-@options(Listing, "listing")
+@options(ListFlags, "listing")
 @click.option("--exit-code", "strict", is_flag=True, help="Exit 1 when a policy is looser, mixed or removed.")
 @QUIET
-def diff(sides: Sides, root: Path, listing: Listing, strict: bool, quiet: bool) -> int:
+def diff(sides: SideFlags, root: Path, listing: ListFlags, strict: bool, quiet: bool) -> int:
     """Judge the same recorded steps by the policies of BASE and of HEAD, and say which verdicts flip and why.
 
     In a repository a plain name is a revision; write ./NAME for a folder. With --head a folder that is there needs no

@@ -13,7 +13,7 @@ import click
 from runback_gate.app.outputs import remove_outputs
 from runback_gate.app.paths import below
 from runback_gate.cli import terminal
-from runback_gate.cli.live import Asking, interruptible
+from runback_gate.cli.live import LiveFlags, interruptible
 from runback_gate.cli.options import FOLDER, QUIET, ROOT, gate_root, option, options, parsed
 from runback_gate.cli.output import Output, publish
 from runback_gate.errors import InputError
@@ -33,7 +33,7 @@ def _date(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class RunFlags:
     """What is judged, and against what."""
 
     agent: str | None = option(
@@ -65,11 +65,11 @@ class Scope:
 
 @click.command()
 @ROOT
-@options(Scope, "scope")
-@options(Asking, "asking")
+@options(RunFlags, "flags")
+@options(LiveFlags, "live_flags")
 @options(Output, "output")
 @QUIET
-def run(root: Path | None, scope: Scope, asking: Asking, output: Output, quiet: bool) -> int:
+def run(root: Path | None, flags: RunFlags, live_flags: LiveFlags, output: Output, quiet: bool) -> int:
     """Judge every case and say pass, fail or could not judge.
 
     Answers are recorded, or come from the cache, or with --live from the models that spec.providers of runback.yaml
@@ -82,9 +82,9 @@ def run(root: Path | None, scope: Scope, asking: Asking, output: Output, quiet: 
     from runback_gate.app.sides import open_sides  # noqa: PLC0415
     from runback_gate.replay.providers import real_world  # noqa: PLC0415
 
-    live = asking.options()
+    live = live_flags.options()
     # With a base nothing is searched: where the two sides lie is not for a change to decide.
-    root = gate_root(root) if scope.base is None else root or Path()
+    root = gate_root(root) if flags.base is None else root or Path()
     # Only the folder that a person names may lie outside, not one that the repository links.
     folder = output.folder or below(root, ".runback")
     if not live.plan:
@@ -92,11 +92,11 @@ def run(root: Path | None, scope: Scope, asking: Asking, output: Output, quiet: 
     begun = time.monotonic()
     with (
         interruptible() as stop,
-        open_sides(root, base=scope.base, head=scope.head, approve=scope.approve, also=scope.agent) as sides,
+        open_sides(root, base=flags.base, head=flags.head, approve=flags.approve, also=flags.agent) as sides,
         terminal.progress(quiet=quiet) as progress,
     ):
         options = JudgeOptions(
-            scope.date or terminal.today(), scope.agent, scope.dataset, scope.cache, scope.shard, live
+            flags.date or terminal.today(), flags.agent, flags.dataset, flags.cache, flags.shard, live
         )
         judged = judge_sides(sides, options, world=World(os.environ, real_world()), stop=stop, progress=progress)
     if live.plan:

@@ -24,11 +24,11 @@ from runback_gate.report.text import command_data, safe_terminal
 
 def sign(inputs: Inputs, report: Path, runner: Runner) -> int:
     """Sign a report as `attest` does; that the store takes the bundle is wished for, not needed."""
-    from runback_gate.cli.attest import Signer, show_signed, sign_report  # noqa: PLC0415  heavy
+    from runback_gate.cli.attest import SignFlags, show_signed, sign_report  # noqa: PLC0415  heavy
     from runback_gate.github.job import job_origin, read_job  # noqa: PLC0415
 
     path, job = runner.folder / BUNDLE, read_job(os.environ)
-    signed = sign_report(report, Signer(inputs.key, public_log=inputs.public_log), job, job_origin(job))
+    signed = sign_report(report, SignFlags(inputs.key, public_log=inputs.public_log), job, job_origin(job))
     write_file(path, signed.bundle)
     show_signed(signed, [path])
     runner.output("bundle", f"{inputs.report}/{BUNDLE}")

@@ -36,7 +36,7 @@ ALIAS = "transcript"
 
 
 @dataclass(frozen=True, slots=True)
-class Untold:
+class ImportFlags:
     """What the files do not say."""
 
     agent: str | None = option(
@@ -56,13 +56,13 @@ class Untold:
 
 @click.command("import", short_help="Turn transcripts into runs.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@options(Untold, "untold")
+@options(ImportFlags, "flags")
 @RUNS_FOLDER
 @REDACT
 @click.option("--check", multiple=True, metavar="FILE|FOLDER", help="Policies to judge what was imported by.")
 @JSON
 def import_(
-    paths: tuple[str, ...], untold: Untold, out: Path, redact: Level, check: tuple[str, ...], as_json: bool
+    paths: tuple[str, ...], flags: ImportFlags, out: Path, redact: Level, check: tuple[str, ...], as_json: bool
 ) -> int:
     """Read transcripts, logs and dumps: files, folders or patterns ('logs/*.json'); - is standard input.
 
@@ -72,7 +72,7 @@ def import_(
     Exit codes: 0 everything was read, 2 something was not. With --check: 1 a step fails a policy, 2 also when a policy
     could not be evaluated or judged no step.
     """
-    options = _options(untold, redact)
+    options = _options(flags, redact)
     if paths[0] == ALIAS and len(paths) == 2:
         if check:
             raise click.UsageError("--check goes with `import PATH…`, not with `import transcript`")
@@ -93,19 +93,19 @@ def import_(
 
             terminal.say_lines(("", *backtest_lines(judged, SHOWN, "--json")))
         else:
-            if len(imported) > 1 or untold.agent is None:
+            if len(imported) > 1 or flags.agent is None:
                 terminal.say_lines(kept_lines(imported, out))
-            terminal.say_lines(next_lines(imported, out, untold.agent, gate=Path(GATE_FILE).exists()))
+            terminal.say_lines(next_lines(imported, out, flags.agent, gate=Path(GATE_FILE).exists()))
     return code or (2 if any(file.faults for file in imported) else 0)
 
 
-def _options(untold: Untold, level: Level) -> ImportOptions:
+def _options(flags: ImportFlags, level: Level) -> ImportOptions:
     names = (*formats(), OTLP)
-    if untold.format is not None and untold.format not in names:
+    if flags.format is not None and flags.format not in names:
         raise click.BadParameter(f"none of {', '.join(names)}", param_hint="--format")
-    tools = None if untold.tools is None else read_tools(untold.tools)
+    tools = None if flags.tools is None else read_tools(flags.tools)
     redactor = redaction(level, os.environ.get(KEY_VARIABLE), secrets.token_bytes)
-    return ImportOptions(untold.agent, tools, untold.model, untold.format, redactor)
+    return ImportOptions(flags.agent, tools, flags.model, flags.format, redactor)
 
 
 def _judged(policies: Sequence[Policy], imported: Sequence[ImportedFile]) -> tuple[Backtest | None, int]:

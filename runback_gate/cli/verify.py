@@ -33,7 +33,7 @@ def _whole_commit(commit: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class VerifyFlags:
     """Who must have signed, and what the result must be of."""
 
     report: Path | None = option("--report", "The report it is of.", type=FILE, metavar="FILE")
@@ -65,9 +65,9 @@ class Expected:
 
 @click.command()
 @click.argument("bundle", type=click.Path(path_type=Path, allow_dash=True))
-@options(Expected, "expected")
+@options(VerifyFlags, "expected")
 @JSON
-def verify(bundle: Path, expected: Expected, as_json: bool) -> int:
+def verify(bundle: Path, expected: VerifyFlags, as_json: bool) -> int:
     """Say whether a signed result is to be believed, and whether it passed.
 
     Who must have signed is given by --identity, or by --key. Names are compared whole.
@@ -90,7 +90,7 @@ def verify(bundle: Path, expected: Expected, as_json: bool) -> int:
     return _show(found, given, as_json=as_json)
 
 
-def _expectations(expected: Expected, issuer: str | None) -> Expectations:
+def _expectations(expected: VerifyFlags, issuer: str | None) -> Expectations:
     from runback_gate.attest.verify import Expectations  # noqa: PLC0415  `--help` does without
 
     return Expectations(
@@ -106,7 +106,7 @@ def _expectations(expected: Expected, issuer: str | None) -> Expectations:
     )
 
 
-def _issuer(expected: Expected) -> str | None:
+def _issuer(expected: VerifyFlags) -> str | None:
     """Who must have vouched for the identity; refuses what says too little or too much."""
     context = click.get_current_context()
     if (expected.key is None) == (expected.identity is None):
@@ -121,7 +121,7 @@ def _issuer(expected: Expected) -> str | None:
     return expected.issuer or GITHUB_ISSUER
 
 
-def _prover(expected: Expected) -> tuple[Prove, bool]:
+def _prover(expected: VerifyFlags) -> tuple[Prove, bool]:
     """How a signature is verified, and whether the trust came as a whole client configuration."""
     from runback_gate.app.signing import load_trust  # noqa: PLC0415  40 ms
     from runback_gate.app.verifying import prove_by_key, prove_by_trust  # noqa: PLC0415
