@@ -187,7 +187,7 @@ def parse_size(text: str) -> int:
     """
     found = _SIZE.fullmatch(text.strip().upper())
     if found is None:
-        raise ValueError("digits, then K, M or G, such as 200M")
+        raise ValueError(f"{text[:40]!r} is not a size (digits, then K, M or G: 200M)")
     return int(found[1]) * _UNITS[found[2]]
 
 

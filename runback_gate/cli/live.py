@@ -42,7 +42,7 @@ def _more_trials(text: str) -> MoreTrials:
     try:
         return parse_trials(text)
     except ValueError as error:
-        raise ValueError(f"{text}: not a number of trials: auto, auto:20, or 2/3 for two of three") from error
+        raise ValueError(f"{text[:40]!r} is not a number of trials (auto, auto:20, or 2/3 for two of three)") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ def _date(text: str) -> str:
     try:
         return datetime.date.fromisoformat(text).isoformat()
     except ValueError as error:
-        raise ValueError("not a day: YYYY-MM-DD") from error
+        raise ValueError(f"{text[:40]!r} is not a day (YYYY-MM-DD)") from error
 
 
 @dataclass(frozen=True, slots=True)

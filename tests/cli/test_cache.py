@@ -107,5 +107,5 @@ def test_bad_sizes(command: Command, filled: ResponseCache, size: str) -> None:
     """Nothing is removed on a guess."""
     result = command("cache", "prune", "--max-size", size)
     assert result.code == 2
-    assert "not a size (digits, then K, M or G: 200M)" in result.error
+    assert "is not a size (digits, then K, M or G: 200M)" in result.error
     assert len(list(filled.stored())) == 5

@@ -303,7 +303,7 @@ def test_a_case_is_shown(command: Command, here: Path) -> None:
     assert (result.code, result.err) == (0, "")
     assert result.out.splitlines() == [
         "case       support/r1-0 datasets/support.yaml:11:7",
-        "why        \\::stop",
+        "why        ::stop",
         "tags       vip",
         f"recorded   {step}",
         "asked      openai/m, system prompt of 8 characters, 1 tool",

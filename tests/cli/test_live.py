@@ -158,7 +158,7 @@ def test_a_plan_where_all_is_free(command: Command) -> None:
         (["--live", "--budget-usd", "1e3"], "a decimal, such as 0.50"),
         (["--live", "--budget-seconds", "0"], "0.0 is not in the range"),
         (["--live", "--in-flight", "0"], "0 is not in the range"),
-        (["--live", "--trials", "many"], "--trials many: not a number of trials (auto, auto:20, or 2/3"),
+        (["--live", "--trials", "many"], "'many' is not a number of trials (auto, auto:20, or 2/3"),
         (["--live", "--trials", "0/3"], "not a number of trials"),
         (["--live", "--trials", "auto:x"], "not a number of trials"),
     ],
