@@ -29,6 +29,7 @@ from runback_gate.app.paths import slug
 from runback_gate.canonical import parse_json
 from runback_gate.capture.formats import MAX_TRANSCRIPT_BYTES
 from runback_gate.capture.runs import MAX_RUN_BYTES
+from runback_gate.capture.runs.turns import turns_of
 from runback_gate.documents.folders import begins_as_json, named_files
 from runback_gate.documents.named_files import STDIN, read_file, read_if_there, write_file
 from runback_gate.errors import InputError
@@ -158,11 +159,20 @@ def next_lines(imported: Sequence[ImportedFile], out: Path, agent: str | None, *
     runs = _runs(imported)
     if agent is None and any(run.agent == UNNAMED for run in runs):
         yield "note: no file names its agent, so it is called `agent`; --agent NAME names it"
+    if bare := _without_provider(runs):
+        yield line(f"note: the provider of {bare} is not known; --provider NAME writes it, as in provider/model")
     if runs:
         place = shlex.quote((out / f"{runs[0].id}.jsonl").as_posix())
         # A word that begins the file name, so that no agent name needs quotes here.
         add = f"dataset add {place} 0 --dataset datasets/{slug(runs[0].agent)}.yaml"
         yield f"next: runback-gate {add if gate else f'init --from {place}'}"
+
+
+def _without_provider(runs: Sequence[Run]) -> str:
+    """The first few models that are named without their provider."""
+    names = (turn.step.request.model for run in runs for turn in turns_of(run.steps))
+    bare = dict.fromkeys(name for name in names if name and "/" not in name)
+    return ", ".join(list(bare)[:SHOWN])
 
 
 def _runs(imported: Sequence[ImportedFile]) -> list[Run]:

@@ -20,6 +20,7 @@ from runback_gate.capture.formats import Defaults, Transcripts, read_transcripts
 from runback_gate.capture.formats.build import PSEUDONYM
 from runback_gate.capture.log import Redaction
 from runback_gate.capture.otlp import Export, looks_like_otlp, read_exports
+from runback_gate.capture.provider import with_providers
 from runback_gate.capture.runs import read_run, write_run
 from runback_gate.capture.runs.turns import turns_of
 from runback_gate.errors import InputError, IntegrityError, Location, RunbackError
@@ -46,6 +47,8 @@ class ImportOptions:
     """Name of the format; None to find it."""
     redaction: Redaction | None = None
     """What is applied to each value of a file before anything else; None for nothing."""
+    provider: str | None = None
+    """Provider of each model that is named without one; None to infer it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,8 @@ def import_file(
     Raises:
         InputError: a name that cannot be one. What is wrong with the file is no exception: it is in the result.
     """
-    for name, value in (("agent", options.agent), ("model", options.model)):
+    for name in ("agent", "model", "provider"):
+        value = getattr(options, name)
         if value is not None and not is_name(value):
             raise InputError(f"the {name} is not a printable name of at most {MAX_NAME} characters")
     if is_export(data, options):
@@ -104,6 +108,7 @@ def import_file(
         found = read_transcripts(data, path, defaults, options.format)
     except RunbackError as error:
         return ImportedFile(path, "", faults=(error,))
+    found.runs = [with_providers(run, options.provider) for run in found.runs]
     return _written(found, path, random, there)
 
 
@@ -120,11 +125,16 @@ def import_exports(
 ) -> list[ImportedFile]:
     """As `import_file`, for exports of OpenTelemetry: the logs of a process go into the runs of its traces."""
     exports = read_exports(files, agent=options.agent, redaction=options.redaction)
-    return [_of_export(export, path, random, there) for (path, _), export in zip(files, exports, strict=True)]
+    provider = options.provider
+    return [_of_export(export, path, provider, random, there) for (path, _), export in zip(files, exports, strict=True)]
 
 
 def _of_export(
-    export: Export, path: str, random: Callable[[int], bytes], there: Callable[[str], bytes | None]
+    export: Export,
+    path: str,
+    provider: str | None,
+    random: Callable[[int], bytes],
+    there: Callable[[str], bytes | None],
 ) -> ImportedFile:
     """What came of an export; a call without content is a fault that says how to get it."""
     if export.fault is not None:
@@ -134,7 +144,8 @@ def _of_export(
     ignored = Counter({"spans of nothing that is judged": export.other_spans} if export.other_spans else {})
     if not export.runs and not faults and not export.joined:
         faults.append(InputError("no call of a model", location=Location(path)))
-    return _written(Transcripts(OTLP, export.runs, ignored, faults), path, random, there)
+    runs = [with_providers(run, provider) for run in export.runs]
+    return _written(Transcripts(OTLP, runs, ignored, faults), path, random, there)
 
 
 def _written(

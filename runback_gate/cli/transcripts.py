@@ -51,6 +51,12 @@ class ImportFlags:
     model: str | None = option(
         "--model", "Model to note in place of what the transcript says.", metavar="PROVIDER/MODEL", callback=NAME
     )
+    provider: str | None = option(
+        "--provider",
+        "Provider of models that are named without one; else it is inferred from name and API.",
+        metavar="NAME",
+        callback=NAME,
+    )
     format: str | None = option("--format", "Format of the files; else it is found by their keys.", metavar="FORMAT")
 
 
@@ -105,7 +111,7 @@ def _options(flags: ImportFlags, level: Level) -> ImportOptions:
         raise click.BadParameter(f"none of {', '.join(names)}", param_hint="--format")
     tools = None if flags.tools is None else read_tools(flags.tools)
     redactor = redaction(level, os.environ.get(KEY_VARIABLE), secrets.token_bytes)
-    return ImportOptions(flags.agent, tools, flags.model, flags.format, redactor)
+    return ImportOptions(flags.agent, tools, flags.model, flags.format, redactor, flags.provider)
 
 
 def _judged(policies: Sequence[Policy], imported: Sequence[ImportedFile]) -> tuple[Backtest | None, int]:
