@@ -1,16 +1,30 @@
-"""How property tests run: as long as they need. How fast something is, benchmarks say."""
+"""How property tests run, which lane a test is of, what a session costs. How fast the product is, benchmarks say."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
-
-from tests.browser import browser as browser
 
 SHARED_DATA = Path(os.environ.get("RUNBACK_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 """Files of other people's tools, beside the checkout; tests that read them are skipped where they are not."""
 
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+settings.register_profile("thorough", deadline=None, max_examples=100)
+settings.register_profile("quick", deadline=None, max_examples=10)
+settings.load_profile("quick")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that opens a browser belongs to the lane of what others make."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "browser" in item.fixturenames:
+            item.add_marker("contract")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what the session cost: its workers and all other processes that it waited for are counted."""
+    limit = os.environ.get("RUNBACK_CPU_LIMIT")
+    seconds = sum(os.times()[:4])
+    terminalreporter.write_line(f"CPU {seconds:.0f} s" + (f" of {limit}" if limit else ""))

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runback_gate.masking import MASK, PART, masked, secrets_of
+from tests.examples import examples
 
 TOKENS = st.text(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+=%&\"'<>\\", min_size=16, max_size=60
@@ -36,7 +37,7 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(token=TOKENS, before=WORDS, after=WORDS)
 def test_no_encoding_hides_a_secret(encoding: str, token: str, before: str, after: str) -> None:
     """Of what gives it away no twelve characters are left in a row (72 where each takes six); the rest stays."""

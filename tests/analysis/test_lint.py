@@ -22,6 +22,7 @@ from runback_gate.cel.py_engine import PyEngine
 from runback_gate.documents import parse_document
 from runback_gate.errors import ExpressionError
 from runback_gate.policy.document import load_policies
+from tests.examples import examples
 
 PARAMS: dict[str, JsonValue] = {
     "limit": 100,
@@ -285,7 +286,7 @@ def test_positions_in_every_yaml_style() -> None:
     assert parse_document(POLICY, "refunds.yaml").expression(("spec", "validations", 0, "expression")).startswith("var")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(st.one_of(st.text(max_size=40), st.sampled_from(["size()", "matches()", "string()", "has(a)", "''.matches()"])))
 def test_any_text_is_checked_or_refused(source: str) -> None:
     """Whatever is written, checking gives a type or one ExpressionError with a place."""

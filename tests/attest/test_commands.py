@@ -143,6 +143,7 @@ def signed_in(folder: Path, stack: Stack, rekor: int, item: Statement | None = N
     return Folder(folder, options, believed(statement()))
 
 
+@pytest.mark.contract
 @with_cosign
 @pytest.mark.parametrize("rekor", [1, 2])
 def test_cosign_takes_what_a_workflow_signed(stack: Stack, tmp_path: Path, rekor: int) -> None:
@@ -171,6 +172,7 @@ CHANGES: dict[str, Callable[[Path, Stack], object]] = {
 }
 
 
+@pytest.mark.contract
 @with_cosign
 @pytest.mark.parametrize("change", CHANGES)
 def test_cosign_refuses_what_is_refused_here(stack: Stack, tmp_path: Path, change: str) -> None:
@@ -180,6 +182,7 @@ def test_cosign_refuses_what_is_refused_here(stack: Stack, tmp_path: Path, chang
     assert 0 not in folder.run()
 
 
+@pytest.mark.contract
 @with_cosign
 @pytest.mark.parametrize("name", ODD)
 @pytest.mark.parametrize("variable", [False, True])

@@ -25,7 +25,10 @@ FOLDER = os.environ.get("RUNBACK_INTEROP", "")
 SCRIPT = Path(__file__).parents[1] / "interop" / "verify.mjs"
 DETAILS = {"p256": "PKIX_ECDSA_P256_SHA_256", "ed25519": "PKIX_ED25519"}
 
-pytestmark = pytest.mark.skipif(not FOLDER, reason="RUNBACK_INTEROP names no folder with sigstore-js")
+pytestmark = [
+    pytest.mark.contract,
+    pytest.mark.skipif(not FOLDER, reason="RUNBACK_INTEROP names no folder with sigstore-js"),
+]
 
 
 def verified(stack: Stack, bundle: Json, **asked: Any) -> tuple[int, str]:

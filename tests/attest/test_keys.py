@@ -31,6 +31,7 @@ from runback_gate.attest.keys import (
 from runback_gate.canonical import digest_bytes
 from runback_gate.dsse import IN_TOTO, Json, decoded, encoded, pre_authentication
 from runback_gate.errors import DocumentError, InputError, IntegrityError, RunbackError
+from tests.examples import examples
 
 KEYS = {kind: new_key(kind) for kind in get_args(KeyType)}
 PAYLOAD = b'{"result":"PASSED"}'
@@ -65,7 +66,7 @@ def test_pre_authentication() -> None:
 
 
 @given(payload=st.binary(max_size=300))
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 def test_what_is_signed_verifies(payload: bytes) -> None:
     """A payload comes back byte for byte, through the file too."""
     for key in KEYS.values():
@@ -75,7 +76,7 @@ def test_what_is_signed_verifies(payload: bytes) -> None:
 
 
 @given(payload=st.binary(max_size=40))
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_ecdsa_signatures_have_the_lower_s(payload: bytes) -> None:
     """Of two signatures that verify alike the strict readers' one is made; what an earlier version signed is read."""
     order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551

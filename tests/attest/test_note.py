@@ -80,6 +80,7 @@ def test_what_signs_no_note() -> None:
             sign_note(KEY, CHECKPOINT.text, name)
 
 
+@pytest.mark.contract
 @with_tlog
 def test_others_open_the_note() -> None:
     """With its key; not with another, and not when a byte of it was changed."""
@@ -89,6 +90,7 @@ def test_others_open_the_note() -> None:
     assert opened(note.replace("\n41\n", "\n42\n"), key) != "ok"
 
 
+@pytest.mark.contract
 @with_tlog
 def test_others_follow_the_proofs() -> None:
     """Every event of a record is in its tree, and each record begins with the shorter one; nothing else is."""

@@ -18,6 +18,7 @@ from runback_gate.chain import append
 from runback_gate.errors import InputError, IntegrityError, RunbackError
 from tests.audit.conftest import NOW, ORIGIN, REPORT, record, report_part, run_lines, run_part, split, verified
 from tests.audit.test_tree import naive_root
+from tests.examples import examples
 
 
 def carried(lines: list[bytes]) -> list[bytes]:
@@ -145,7 +146,7 @@ def test_nothing_is_no_record() -> None:
         list(export([report_part()], origin="a\nb", created=NOW, tool="t"))
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(
     st.lists(st.tuples(st.integers(2, 70), st.sets(st.integers(0, 9))), min_size=1, max_size=3),
     st.lists(st.binary(max_size=20).filter(lambda text: b"\n" not in text), max_size=70),

@@ -17,6 +17,7 @@ from runback_gate.capture.runs import read_run, write_run
 from runback_gate.chain import append, tombstone, withheld
 from runback_gate.errors import InputError, IntegrityError, RunbackError
 from runback_gate.step import Message, Request, Response, Run, Source, Step, Tool, ToolCall, Usage
+from tests.examples import examples
 
 
 def salt(size: int) -> bytes:
@@ -67,7 +68,7 @@ def test_what_is_said_once_is_stored_once() -> None:
     assert [data.count(b'"message 3"'), data.count(b"long prompt"), data.count(b'"ok"')] == [1, 1, 1]
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.data())
 def test_one_changed_byte_is_found(data: st.DataObject) -> None:
     """Whatever byte is changed, the file is refused and the error names the file."""

@@ -14,6 +14,7 @@ from runback_gate.cel.engine import Engine, Outcome
 from runback_gate.cel.limits import check_limits
 from runback_gate.cel.py_engine import PyEngine
 from runback_gate.errors import ExpressionError
+from tests.examples import examples
 
 CPP = CppEngine()
 ENGINES: tuple[Engine, ...] = (CPP, PyEngine())
@@ -326,7 +327,7 @@ CONDITIONS: st.SearchStrategy[str] = st.deferred(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(judged())
 def test_engines_agree_on_generated_expressions(example: tuple[str, dict[str, JsonValue]]) -> None:
     """Whatever the portable profile can say, of whatever data, both engines give one verdict and one value."""

@@ -14,6 +14,7 @@ from runback_gate.cel.engine import Engine
 from runback_gate.cel.explain import MAX_FACTS, MAX_SHOWN, SubValue, deciding, explain
 from runback_gate.cel.py_engine import PyEngine
 from runback_gate.errors import ExpressionError
+from tests.examples import examples
 
 CPP, PY = CppEngine(), PyEngine()
 PARAMS: dict[str, JsonValue] = {"limit": 100, "tools": ["escalate"]}
@@ -247,7 +248,7 @@ BOOLEANS = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(BOOLEANS)
 def test_a_false_expression_has_a_reason(source: str) -> None:
     """Whatever is false has at least one fact, unless it is a literal; each fact is a listed sub-expression."""

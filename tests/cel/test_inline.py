@@ -13,6 +13,7 @@ from runback_gate.cel.inline import MAX_LITERAL_DEPTH, inline, literal, resolved
 from runback_gate.cel.limits import parse
 from runback_gate.cel.py_engine import PyEngine
 from runback_gate.errors import ExpressionError
+from tests.examples import examples
 
 ENGINES: tuple[Engine, ...] = (CppEngine(), PyEngine())
 
@@ -215,7 +216,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(JSON)
 def test_literals_mean_the_value(value: JsonValue) -> None:
     """The literal of any JSON value is that value in both engines, and so is a param that is used as a whole."""

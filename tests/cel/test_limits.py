@@ -14,6 +14,7 @@ from runback_gate.cel import limits as syntax
 from runback_gate.cel.limits import Node, check_limits, growth, identifiers, parse, walk
 from runback_gate.cel.parser import LOOPS
 from runback_gate.errors import ExpressionError
+from tests.examples import examples
 
 CPP = cel.NewEnv()
 PY = CELParser()
@@ -228,7 +229,7 @@ def damaged(draw: st.DrawFn) -> str:
     return source
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(st.one_of(damaged(), st.lists(PIECES, max_size=9).map("".join)))
 def test_all_three_parsers_agree(source: str) -> None:
     """Our parser takes what both engines take, and nothing else, save for the refusals that are made on purpose."""
@@ -385,7 +386,7 @@ def test_growth_is_limited() -> None:
     assert growth(check_limits(f"a in [{', '.join(str(n) for n in range(600))}]")) == 1
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(st.one_of(st.text(st.characters(), max_size=80), damaged(), st.lists(PIECES, max_size=40).map("".join)))
 def test_limits_hold_for_any_text(source: str) -> None:
     """Any text is a tree within all limits, or one ExpressionError with line and column."""

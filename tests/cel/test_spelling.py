@@ -12,6 +12,7 @@ from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.cel.engine import Engine
 from runback_gate.cel.py_engine import PyEngine
 from runback_gate.cel.spelling import SPELLINGS, position, takes
+from tests.examples import examples
 
 ENGINES: tuple[Engine, ...] = (CppEngine(), PyEngine())
 
@@ -54,7 +55,7 @@ def nearly(draw: st.DrawFn) -> tuple[str, str]:
 
 
 @given(nearly())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 def test_engines_convert_the_same_texts(case: tuple[str, str]) -> None:
     """Literal or data, both engines convert a text or none does; what is spelled otherwise is an error."""
     function, text = case

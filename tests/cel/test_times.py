@@ -11,6 +11,7 @@ from runback_gate.cel.engine import Engine, Outcome
 from runback_gate.cel.py_engine import PyEngine
 from runback_gate.cel.spelling import FIELDS
 from runback_gate.cel.times import duration, field, timestamp
+from tests.examples import examples
 
 ENGINES: tuple[Engine, ...] = (CppEngine(), PyEngine())
 
@@ -33,7 +34,7 @@ def agreed(source: str) -> object:
 
 
 @given(SECONDS, LENGTHS, LENGTHS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 def test_sums_and_texts_agree(seconds: int, one: int, two: int) -> None:
     """Adding, subtracting, comparing and printing agree to the nanosecond, and err beyond the same bounds."""
     at, first, second = f"timestamp({seconds})", f'duration("{one}ns")', f'duration("{two}ns")'
@@ -51,14 +52,14 @@ def test_sums_and_texts_agree(seconds: int, one: int, two: int) -> None:
 
 
 @given(SECONDS, st.integers(0, 10**9 - 1), ZONES, st.sampled_from(FIELDS))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_fields_agree_in_every_zone(seconds: int, nanoseconds: int, zone: str, name: str) -> None:
     """Each field of a timestamp is the same in both engines, in any zone, also where it leads out of the calendar."""
     assert agreed(f'(timestamp({seconds}) + duration("{nanoseconds}ns")).get{name}("{zone}")') is not False
 
 
 @given(LENGTHS, st.sampled_from(["Hours", "Minutes", "Seconds", "Milliseconds"]))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20))
 def test_fields_of_durations_agree(nanoseconds: int, name: str) -> None:
     """A duration gives its whole hours, minutes and seconds, and the part below a second, rounded towards zero."""
     agreed(f'duration("{nanoseconds}ns").get{name}()')

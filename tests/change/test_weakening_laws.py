@@ -25,6 +25,7 @@ from runback_gate.gate.config import load_gate
 from runback_gate.gate.plan import Plan, load_plan
 from runback_gate.name_pattern import covers
 from runback_gate.testing import REFUNDS, sample_case, sample_step, write_document, write_gate
+from tests.examples import examples
 
 ROOT = Path(__file__).parents[2]
 DAY = "2026-06-01"
@@ -95,7 +96,7 @@ def expected(gone: frozenset[Thing]) -> Counter[tuple[str, str]]:
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(gone=st.frozensets(st.sampled_from(THINGS), min_size=1, max_size=12))
 def test_whatever_is_taken_away_is_found_and_whatever_is_added_is_not(
     tmp_path_factory: pytest.TempPathFactory, gone: frozenset[Thing]
@@ -323,6 +324,7 @@ def test_a_waiver_of_very_much_is_compared_at_once(tmp_path: Path) -> None:
     assert (found.kind, found.location.path) == ("waiver-broadened", "waivers/w.yaml")
     assert found.message.startswith("more breaches are accepted: refunds.limit in c1, refunds.limit in c2, ")
     assert found.message.endswith(", more")
+    assert find_weakenings(head, base) == find_weakenings(head, head) == ()
 
 
 def test_waivers_count_together(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from runback_gate.dataset.recordings import load_recording, recording, recording
 from tests.cli.conftest import Command, change, tree, write
 from tests.cli.test_backtest import pays, recorded
 from tests.cli.test_run import REFUND, answered
+from tests.examples import examples
 
 Refused = Callable[..., str]
 
@@ -324,7 +325,7 @@ def test_a_recording_that_can_only_be_read(command: Command, gate: Path, grade: 
     assert "the recording is view-only: it can be read, not judged" in " ".join(result.out.split())
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     name=st.sampled_from([GATE, AGENT, DATASET, POLICY, "agents/tools.json"]),
     start=st.floats(0, 1),

@@ -21,6 +21,7 @@ from runback_gate.gate.plan import load_plan
 from runback_gate.replay.evidence import compare_requests
 from runback_gate.step import Message, Request, Response, Run, Source, Step, Tool, ToolCall
 from tests.cli.conftest import Command, Git, change, commit, git, tree, write
+from tests.examples import examples
 
 __all__ = ["git"]
 
@@ -216,7 +217,7 @@ KEYS = TEXTS.filter(lambda text: text != "$decimal")
 VALUES = st.dictionaries(KEYS, st.none() | st.booleans() | st.integers(-9, 9) | st.floats(-9, 9) | TEXTS, max_size=3)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     agent=NAMES, run=TEXTS, model=st.none() | NAMES, system=st.none() | TEXTS, parameters=VALUES, tool=NAMES, text=TEXTS
 )

@@ -28,7 +28,7 @@ APIS: list[ProviderApi] = ["openai", "litellm"] if importlib.util.find_spec("lit
 if not PROGRAM.exists() and not os.environ.get("RUNBACK_REQUIRE_LIVE"):
     pytest.skip("needs `npm ci` in tests/contract/aimock", allow_module_level=True)
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.contract, pytest.mark.filterwarnings("ignore")]
 
 
 @pytest.fixture(scope="module")

@@ -37,6 +37,8 @@ CHECKS: dict[str, list[dict[str, Any]]] = {
 if importlib.util.find_spec("litellm") is None and not os.environ.get("RUNBACK_REQUIRE_LIVE"):
     pytest.skip("needs requirements/providers.lock", allow_module_level=True)
 
+pytestmark = pytest.mark.contract
+
 
 def behave(body: dict[str, Any], _number: int) -> Act:
     """Answer by the last word of the customer; one question is never answered."""

@@ -14,6 +14,7 @@ from runback_gate.documents import write_atomic
 from runback_gate.errors import DocumentError, InputError, IntegrityError, PathError
 from runback_gate.step import Request, Response, Source, Step
 from runback_gate.testing import sample_call, sample_step
+from tests.examples import examples
 
 STEP = sample_step(sample_call("issue_refund", amount=40.5), text="One moment.")
 DATASET = "datasets/refunds.yaml"
@@ -48,7 +49,7 @@ def _store(root: Path, step: Step, dataset: str) -> str:
     return name
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.data())
 def test_one_changed_byte_is_found(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     """Whatever byte is changed, cut or added: an integrity error that names the file and what to do."""

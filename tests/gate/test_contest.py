@@ -31,6 +31,7 @@ from runback_gate.testing import (
     write_document,
     write_gate,
 )
+from tests.examples import examples
 
 CPP = CppEngine()
 DAY = "2026-06-01"
@@ -261,7 +262,7 @@ def test_the_base_is_asked_today_before_a_change_is_blamed(tmp_path: Path) -> No
     assert cases(held(tmp_path, said)) == {"c": ("FAIL", "already failing")}
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(st.sampled_from([0, 1, 1.0, False, True, None, "0", [], [0], {}, {"a": 0}, {"a": False}]), st.data())
 def test_two_configs_are_one_when_their_bytes_are(value: object, data: st.DataObject) -> None:
     """A parameter that is another value asks anew, whatever Python's == says of the two."""
@@ -414,7 +415,7 @@ def folders() -> Iterator[Path]:
         yield Path(name)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(POLICIES, POLICIES, st.sampled_from(STEPS), st.sampled_from(["Deny", "Warn", "Audit"]))
 def test_whatever_the_head_holds_a_failing_rule_of_the_base_fails(
     base: dict[str, str], head: dict[str, str], step: Step, action: str
@@ -431,7 +432,7 @@ def test_whatever_the_head_holds_a_failing_rule_of_the_base_fails(
         assert failing <= {item.rule for item in row.findings if item.outcome == "fail"}
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(POLICIES, st.sampled_from(EXPRESSIONS), st.sampled_from(STEPS))
 def test_adding_a_rule_never_turns_a_red_gate_green(rules: dict[str, str], more: str, step: Step) -> None:
     """What failed or was undecided before does not pass with one rule more."""

@@ -33,6 +33,7 @@ from runback_gate.testing import (
     write_document,
     write_gate,
 )
+from tests.examples import examples
 
 CPP = CppEngine()
 DAY = "2026-06-01"
@@ -275,7 +276,7 @@ def judged(root: Path, kinds: list[str], *, waived: bool) -> Verdict:
     return gate_verdict(run(root).rows)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(CASES, st.sampled_from(["bad", "odd", "silent", "view"]), st.integers(0, 5))
 def test_one_more_red_case_never_helps(
     tmp_path_factory: pytest.TempPathFactory, kinds: list[str], red: str, place: int
@@ -289,7 +290,7 @@ def test_one_more_red_case_never_helps(
     assert after is not Verdict.PASS
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(CASES)
 def test_a_waiver_helps_against_breaches_only(tmp_path_factory: pytest.TempPathFactory, kinds: list[str]) -> None:
     """With everything waived a gate passes if and only if each case was judged and at least one breach was waived."""

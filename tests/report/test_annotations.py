@@ -16,6 +16,7 @@ from runback_gate.errors import Location
 from runback_gate.gate.verdict import Verdict
 from runback_gate.report.annotations import remarks, render
 from runback_gate.report.model import Notice, Report, Revision
+from tests.examples import examples
 
 COMMAND = re.compile(r"::(error|warning|notice) (?:file=[^,:]+,)?(?:line=\d+,)?(?:col=\d+,)?title=[^,:]*::.+")
 
@@ -89,7 +90,7 @@ def test_message(make: SimpleNamespace) -> None:
 
 
 @given(st.lists(st.one_of(st.text(), st.text(":,%\r\n=\x85\u2028\x1b#[] a")), min_size=1, max_size=5))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.too_slow])
 def test_any_text(make: SimpleNamespace, texts: list[str]) -> None:
     """Any text stays inside its own command."""
     found = levels(render(make.hostile(texts)))

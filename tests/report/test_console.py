@@ -13,6 +13,7 @@ from rich.cells import cell_len
 from runback_gate.gate.verdict import Verdict
 from runback_gate.report.console import render
 from runback_gate.report.model import Notice, Report
+from tests.examples import examples
 
 Golden = Callable[[str, str], None]
 
@@ -118,7 +119,7 @@ def test_no_workflow_command(width: int, make: SimpleNamespace) -> None:
 
 
 @given(st.lists(st.text(), min_size=1, max_size=5), st.integers(60, 200), st.booleans())
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.too_slow])
 def test_any_text(make: SimpleNamespace, texts: list[str], width: int, unicode: bool) -> None:
     """Any text gives a page of printable lines that fit."""
     page = render(make.hostile(texts), width=width, colour=False, show_all=True, unicode=unicode)

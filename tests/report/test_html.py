@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from runback_gate.gate.verdict import Verdict
 from runback_gate.report.html import MAX_BYTES, render
 from runback_gate.report.model import GatedAgent, Input, Notice, Report
+from tests.examples import examples
 
 VOID = {"meta", "rect"}
 
@@ -165,7 +166,7 @@ def test_one_row_left_out(make: SimpleNamespace) -> None:
 
 
 @given(st.one_of(st.text(min_size=1), st.text("<>&\"'`{}%/=;-!\n\x00\x1b a", min_size=1)))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.too_slow])
 def test_any_text(make: SimpleNamespace, text: str) -> None:
     """A parser finds the same elements whatever the texts say, and nothing invisible in them."""
     page, plain = render(make.hostile([text])), render(make.hostile(["a"]))

@@ -14,6 +14,7 @@ from runback_gate.errors import Location
 from runback_gate.gate.verdict import Verdict
 from runback_gate.report.junit import render
 from runback_gate.report.model import Report
+from tests.examples import examples
 
 COUNTS = ("tests", "failures", "errors", "skipped")
 
@@ -83,7 +84,7 @@ def test_5000_rows(many: Report) -> None:
 
 
 @given(st.lists(st.one_of(st.text(), st.text("<>&\"']\n\x00\x1b\ufffe:#[ a")), min_size=1, max_size=5))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.too_slow])
 def test_any_text(make: SimpleNamespace, texts: list[str]) -> None:
     """Any text gives XML that parses, with the same cases."""
     text = render(make.hostile(texts))

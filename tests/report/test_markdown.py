@@ -15,6 +15,7 @@ from markdown_it.token import Token
 from runback_gate.gate.verdict import Verdict
 from runback_gate.report.markdown import MAX_BYTES, render
 from runback_gate.report.model import GatedAgent, Input, Notice, Report, Revision
+from tests.examples import examples
 
 GFM = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 OWN = {"<br>", "<code>", "</code>", "<span>", "</span>"}
@@ -139,7 +140,7 @@ def test_much_of_everything(make: SimpleNamespace) -> None:
 
 
 @given(st.lists(st.one_of(st.text(), st.text("|`\\*_<>[]()@#:&$!-\n\t\x1b ")), min_size=1, max_size=5))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.too_slow])
 def test_any_text(make: SimpleNamespace, texts: list[str]) -> None:
     """Any text in any field leaves the structure as it is, and no raw control in the page."""
     text = render(make.hostile(texts))

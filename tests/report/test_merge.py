@@ -22,6 +22,7 @@ from runback_gate.report.build import Context, build_report
 from runback_gate.report.merge import merge
 from runback_gate.report.model import Report, Revision, read_report, write_report
 from runback_gate.testing import REFUNDS, Answers, in_turn, sample_call, sample_case, sample_step, write_gate
+from tests.examples import examples
 
 ENGINE = CppEngine()
 DAY = "2026-06-01"
@@ -73,7 +74,7 @@ def gate(root: Path, kinds: list[str], **options: Any) -> Path:
     return root
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(
     st.lists(st.sampled_from(sorted(KINDS)), min_size=1, max_size=7),
     st.integers(1, 9),

@@ -18,6 +18,7 @@ from runback_gate.errors import Location
 from runback_gate.gate.verdict import Verdict
 from runback_gate.report.model import Report
 from runback_gate.report.sarif import MAX_RESULTS, render
+from tests.examples import examples
 
 
 @cache
@@ -170,7 +171,7 @@ def test_result_limit(make: SimpleNamespace) -> None:
 
 
 @given(st.lists(st.text(), min_size=1, max_size=5))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.too_slow])
 def test_any_text(make: SimpleNamespace, texts: list[str]) -> None:
     """Any text gives a valid log without a hidden character."""
     text = render(make.hostile(texts))

@@ -18,6 +18,7 @@ from runback_gate.documents import expand, safe_read
 from runback_gate.errors import InputError, PathError
 from runback_gate.revision.repository import GitTree, find_repository
 from tests.cli.conftest import write
+from tests.examples import examples
 from tests.github.repository import Repository
 
 GATE = "spec: {agents: ['agents/*.yaml'], datasets: ['datasets/*.yaml'], policies: ['policies/*.yaml']}\n"
@@ -193,7 +194,7 @@ def objects(repository: Repository, commit: str) -> dict[str, bytes]:
     return found
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(15), suppress_health_check=[HealthCheck.too_slow])
 @given(CHANGES)
 def test_base_and_head_are_as_the_commits_say(change: Change) -> None:
     """Attributes, configuration, index flags, edits, links, files beside: none of it is in what is judged."""

@@ -34,7 +34,7 @@ if importlib.util.find_spec("litellm") is None and not os.environ.get("RUNBACK_R
     pytest.skip("needs requirements/providers.lock", allow_module_level=True)
 
 # What litellm and its clients leave open or deprecate is theirs.
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.contract, pytest.mark.filterwarnings("ignore")]
 
 
 @pytest.fixture(autouse=True)
