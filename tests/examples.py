@@ -10,4 +10,6 @@ from hypothesis import settings
 
 def examples(count: int) -> int:
     """The part of `count`, the examples of `make properties`, that the profile of this session runs."""
-    return max(1, count * settings.default.max_examples // 100)
+    chosen = settings.default
+    assert chosen is not None
+    return max(1, count * chosen.max_examples // 100)
