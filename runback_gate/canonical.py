@@ -19,6 +19,7 @@ import hmac
 import json
 import math
 import re
+from collections.abc import Callable
 from typing import Any, TypeAlias, cast
 
 from runback_gate.errors import DocumentError, Location
@@ -127,10 +128,11 @@ def parse_json(data: bytes | str, *, path: str, max_bytes: int = MAX_JSON_BYTES)
     text = data if isinstance(data, str) else _decoded(data, path)
     try:
         # The strict reader first: the lenient one below would let NaN, overflow and lone surrogates pass.
-        _strict_loads(text)
+        value = _strict_loads(text, _unique)
         if isinstance(data, str) and len(text.encode()) > max_bytes:
             raise _too_large(path, max_bytes)
-        value = _DECODER.decode(text)
+        if orjson is not None:
+            value = _DECODER.decode(text)
         _survey(value)
     except json.JSONDecodeError as error:
         place = Location(path, error.lineno, error.colno)
@@ -211,10 +213,12 @@ def _survey(value: object, limit: int = MAX_DEPTH) -> tuple[set[type], set[objec
 
 
 def _sorted_bytes(value: JsonValue) -> bytes | None:
-    """Let orjson do it all where its order and its forms are those of RFC 8785, else give None."""
+    """Let a writer in C do it all where its order and its forms are those of RFC 8785, else give None."""
     kinds, keys = _survey(value)
-    if orjson is None or not kinds <= _PLAIN or not keys.isdisjoint(_MARKS):
+    if not kinds <= _PLAIN or not keys.isdisjoint(_MARKS):
         return None
+    if orjson is None:
+        return _encoded(value, kinds, keys)
     try:
         # orjson sorts by code point; UTF-16 order is the same for ASCII.
         if all(map(str.isascii, cast("set[str]", keys))):
@@ -226,8 +230,25 @@ def _sorted_bytes(value: JsonValue) -> bytes | None:
     return None
 
 
-def _strict_loads(data: bytes | str) -> Any:
-    """What orjson reads, also where it is not installed.
+def _encoded(value: JsonValue, kinds: set[type], keys: set[object]) -> bytes | None:
+    """The same by the standard library, for values without floats, of keys that are ASCII, of texts that have bytes."""
+    if float in kinds or not all(type(key) is str and key.isascii() for key in keys):
+        return None
+    text = _ENCODER.encode(value)
+    if _LONG_NUMBER.search(text):  # which may be beyond the integers that are written as they are
+        return None
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return None
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+_LONG_NUMBER = re.compile(r"[0-9]{16}")
+
+
+def _strict_loads(data: bytes | str, pairs: Callable[[list[tuple[str, Any]]], dict[str, Any]] | None = None) -> Any:
+    """What orjson reads, also where it is not installed; there `pairs` makes the mappings.
 
     Raises:
         JSONDecodeError: not RFC 8259 JSON, a number beyond a double, or text with a lone surrogate.
@@ -236,7 +257,9 @@ def _strict_loads(data: bytes | str) -> Any:
         return orjson.loads(data)
     try:
         text = data if isinstance(data, str) else data.decode()
-        value = json.loads(text, parse_constant=_out_of_range, parse_float=_in_range, parse_int=_in_range)
+        value = json.loads(
+            text, parse_constant=_out_of_range, parse_float=_in_range, parse_int=_in_range, object_pairs_hook=pairs
+        )
         if not text.isascii() or "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeError as error:

@@ -16,7 +16,7 @@ Nothing here raises but what the client itself raised.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Final
 
@@ -27,6 +27,10 @@ Take = Callable[[Seen], None]
 """Takes a call that is over."""
 CLOSED: Final = "closed by the application before its end"
 
+RUN_ENDED: Final = "the run ended before its answer did"
+
+_open: dict[int, Call] = {}
+"""Calls that go on: an application may leave a stream and never close it."""
 _inside: ContextVar[bool] = ContextVar("runback_gate_inside", default=False)
 """A client that sends through another one is seen once."""
 
@@ -70,11 +74,40 @@ class Call:
             self._kept += len(chunk)
             self._chunks.append(chunk)
 
+    def watched(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """The bytes of the answer as they come, each kept; the last one is its end, and so is what is raised."""
+        try:
+            for chunk in chunks:
+                self.data(chunk)
+                yield chunk
+        except GeneratorExit:  # left, and collected
+            self.end(CLOSED)
+            raise
+        except Exception as error:
+            self.end(f"{type(error).__name__}: {error}")
+            raise
+        self.end()
+
+    async def watched_async(self, chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+        """As `watched`."""
+        try:
+            async for chunk in chunks:
+                self.data(chunk)
+                yield chunk
+        except GeneratorExit:
+            self.end(CLOSED)
+            raise
+        except Exception as error:
+            self.end(f"{type(error).__name__}: {error}")
+            raise
+        self.end()
+
     def end(self, fault: str | None = None) -> None:
         """The answer is over, or the call is; only the first word counts."""
         if self._ended:
             return
         self._ended = True
+        _open.pop(id(self), None)
         took = int((monotonic() - self._start) * 1000)
         chunks = tuple(self._chunks)
         whole = self._size == self._kept
@@ -93,7 +126,21 @@ def begin(take: Callable[[], Take | None], method: str, url: str, body: Callable
             return None
         content = body()
         data = content.encode() if isinstance(content, str) else bytes(content) if content else b""  # type: ignore[call-overload]
-        return Call(taker, url, data)
+        call = Call(taker, url, data)
+        _open[id(call)] = call
+        return call
     except Exception as error:  # noqa: BLE001  the agent's request goes out whatever a hook does
         complain(f"a model call is not recorded: {type(error).__name__}")
         return None
+
+
+def end_open(take: Take) -> None:
+    """End the calls of a run that ends itself."""
+    for call in list(_open.values()):
+        if call._take == take:
+            call.end(RUN_ENDED)
+
+
+def forget_open() -> None:
+    """In a forked child: what goes on belongs to the parent."""
+    _open.clear()

@@ -31,6 +31,7 @@ from typing import Any, Literal, TypeVar, cast, overload
 
 from runback_gate.canonical import JsonValue
 from runback_gate.capture import hooks
+from runback_gate.capture.call import end_open, forget_open
 from runback_gate.capture.exchange import Redact, Seen, load
 from runback_gate.capture.log import Event, Prompt, Redaction, RunLog, off
 from runback_gate.capture.outside import aside, before_leaving, chosen, complain, new_id, now, random_bytes, redact_key
@@ -186,6 +187,8 @@ class Recording:
         if token is not None:
             with contextlib.suppress(ValueError):  # ended in another task than it began in
                 _current.reset(token)
+        if self._log is not None:
+            end_open(self._see)
         log, self._log = self._log, None
         if self in _active:
             _active.remove(self)
@@ -231,9 +234,11 @@ def record(agent: str = "agent", **options: Any) -> Recording:
     return Recording(agent, **options)
 
 
-def record_process(agent: str, *, out: str, redact: str, parent: str | None) -> Recording:
+def record_process(
+    agent: str, *, out: str, redact: str, parent: str | None, labels: dict[str, JsonValue] | None = None
+) -> Recording:
     """Record this process from now to its end; `parent` is the run of the process that started it, if there is one."""
-    recording = Recording(agent, out=out, redact=cast("Any", redact))
+    recording = Recording(agent, out=out, redact=cast("Any", redact), labels=labels)
     recording._options["parent"] = parent
     recording.__enter__()
     before = sys.excepthook
@@ -304,6 +309,7 @@ def _harmless(error: BaseException) -> bool:
 
 def _children() -> None:
     _ends.clear()
+    forget_open()
     for recording in _active:
         recording._forked()
 

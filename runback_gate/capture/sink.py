@@ -31,7 +31,8 @@ class Sink:
 
     def __init__(self, limit: int = MAX_WAITING) -> None:
         self._queue: SimpleQueue[_Job] = SimpleQueue()
-        self._lock = threading.Lock()
+        # A stream that is collected ends its call, wherever the collector runs: also while this thread holds the lock.
+        self._lock = threading.RLock()
         self._limit = limit
         self._waiting = 0
         self._thread: threading.Thread | None = None

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from runback_gate.capture import inject
+from runback_gate.capture.outside import chosen
 from runback_gate.cli.recording import NAME, REDACT, RUNS_FOLDER
 from runback_gate.errors import InputError, Location
 from runback_gate.step import is_name
@@ -18,8 +19,18 @@ from runback_gate.step import is_name
 @click.option("--agent", metavar="NAME", callback=NAME, help="Name of the agent; else that of the program.")
 @RUNS_FOLDER
 @REDACT
+@click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="What to say about the runs; repeatable.")
+@click.option(
+    "--sample",
+    type=click.FloatRange(0, 1),
+    default=1.0,
+    metavar="SHARE",
+    help="Share of the programs that is recorded, 0 to 1; the others run as they would without this command.",
+)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def record(agent: str | None, out: Path, redact: str, command: tuple[str, ...]) -> int:
+def record(
+    agent: str | None, out: Path, redact: str, labels: tuple[str, ...], sample: float, command: tuple[str, ...]
+) -> int:
     """Run COMMAND, a Python program, and record every call of a model that it makes.
 
     The program and its environment stay as they are. Processes that it starts are recorded as well, as runs of their
@@ -27,13 +38,24 @@ def record(agent: str | None, out: Path, redact: str, command: tuple[str, ...]) 
     """
     name = agent or _name(command)
     options = {"agent": name, "out": str(out.absolute()), "redact": redact, "parent": None}
-    path = os.pathsep.join((*inject.__path__, *filter(None, (os.environ.get("PYTHONPATH"),))))
-    environment = {**os.environ, "PYTHONPATH": path, "RUNBACK_GATE_RECORD": json.dumps(options)}
+    given = {**options, "labels": dict(map(_label, labels))}
+    environment = dict(os.environ)
+    # Drawn once: the processes that a program starts are recorded with it, or not at all.
+    if chosen(sample):
+        path = os.pathsep.join((*inject.__path__, *filter(None, (os.environ.get("PYTHONPATH"),))))
+        environment |= {"PYTHONPATH": path, "RUNBACK_GATE_RECORD": json.dumps(given)}
     try:
         # The program takes the place of this process: signals, terminal and exit code are its own.
         os.execvpe(command[0], command, environment)  # noqa: S606  to run it is what was asked for
     except OSError as error:
         raise InputError(f"cannot be run: {error.strerror}", location=Location(command[0])) from error
+
+
+def _label(text: str) -> tuple[str, str]:
+    name, found, value = text.partition("=")
+    if not (found and name.strip() and name.isprintable()):
+        raise click.BadParameter("NAME=VALUE was expected, such as team=billing", param_hint="--label")
+    return name, value
 
 
 def _name(command: tuple[str, ...]) -> str:

@@ -85,6 +85,7 @@ def serve(
         idle,
         dict(providers),
         served,
+        dict(os.environ),
     )
 
     def ready(address: str) -> None:

@@ -28,6 +28,7 @@ from runback_gate.capture.decoding import decoder
 from runback_gate.capture.exchange import MAX_BODY, Seen, api_of, is_model_call
 from runback_gate.capture.proxy import Claim
 from runback_gate.errors import DocumentError, RunbackError
+from runback_gate.replay.providers.models import proxy_for
 from runback_gate.replay.served_run import Differs, ServedRun
 from runback_gate.step import is_name
 from runback_gate.web.guard import TOKEN_HEADER, read_body, refused
@@ -70,8 +71,14 @@ class Target:
 class Proxy:
     """The handler of all requests below the prefix."""
 
-    def __init__(self, providers: Mapping[str, str], take: Take, served: ServedRun | None = None) -> None:
-        self._providers, self._take, self._served = providers, take, served
+    def __init__(
+        self,
+        providers: Mapping[str, str],
+        take: Take,
+        served: ServedRun | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self._providers, self._take, self._served, self._environ = providers, take, served, environ or {}
         self._session: aiohttp.ClientSession | None = None
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -110,7 +117,12 @@ class Proxy:
         headers = _through(request.headers, _OURS | {"content-encoding"})
         try:
             upstream = await self._client().request(
-                request.method, URL(url, encoded=True), headers=headers, data=body or None, allow_redirects=False
+                request.method,
+                URL(url, encoded=True),
+                headers=headers,
+                data=body or None,
+                allow_redirects=False,
+                proxy=proxy_for(url, self._environ),
             )
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             if call is not None:

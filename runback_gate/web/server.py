@@ -55,6 +55,8 @@ class ServeOptions:
     """Base URLs by name, beside those that are known."""
     served: ServedRun | None = None
     """A run that answers in place of the providers; nothing is recorded then."""
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Where `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` name the proxy that leads to the providers."""
 
     def check(self) -> None:
         """Refuse to listen where anybody could ask.
@@ -83,7 +85,7 @@ def make_app(options: ServeOptions, runs: ProxyRuns, received: OtlpReceived) -> 
 
     app = web.Application(middlewares=[guarded(Guard(options.host, options.token))])
     app[HELD], app[FOLDER] = {"bytes": 0}, options.folder
-    proxy = Proxy({**PROVIDERS, **options.providers}, take, options.served)
+    proxy = Proxy({**PROVIDERS, **options.providers}, take, options.served, options.environ)
 
     async def close(_app: web.Application) -> None:
         await proxy.close()

@@ -14,6 +14,7 @@ library is enough for all of it, since a recorder runs in the environment of som
 
 from __future__ import annotations
 
+import marshal
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any, Protocol, cast, get_args
@@ -71,8 +72,16 @@ def grade(body: Any, written: Any) -> tuple[Grade, tuple[str, ...]]:
         body: as it was recorded.
         written: what `write_request` makes of its request.
     """
+    # Most bodies are written as they were, which needs no walk.
+    if isinstance(body, dict) and isinstance(written, dict) and _in_bytes(body) == _in_bytes(written):
+        return "exact", ()
     lost = tuple(_differences(body, written, "$"))
     return ("semantic", lost) if lost else ("exact", ())
+
+
+def _in_bytes(body: dict[str, Any]) -> dict[str, bytes]:
+    """Each field so that equal bytes are equal JSON, of the same types; version 2 of the format has no references."""
+    return {name: marshal.dumps(value, 2) for name, value in body.items()}
 
 
 def _differences(one: Any, other: Any, place: str) -> Iterator[str]:

@@ -29,6 +29,7 @@ from runback_gate.wire.fields import (
     sequence,
     string,
 )
+from runback_gate.wire.remembered import remembered
 from runback_gate.wire.turns import (
     MESSAGE,
     arguments_value,
@@ -46,12 +47,12 @@ API: Final = "anthropic.messages"
 PARAMETERS = frozenset(("max_tokens", "stop_sequences", "temperature", "thinking", "top_k", "top_p"))
 """Fields of a body that an agent config states as parameters; all others are kept in `extra`."""
 
-_CALLS = frozenset(("tool_use", "server_tool_use", "mcp_tool_use"))
+_CALLS = ("tool_use", "server_tool_use", "mcp_tool_use")
 _RESULTS = (
     "web_search_tool_result web_fetch_tool_result code_execution_tool_result bash_code_execution_tool_result "
     "text_editor_code_execution_tool_result tool_search_tool_result mcp_tool_result container_upload"
 )
-_OF_ANSWERS = frozenset(_RESULTS.split())
+_OF_ANSWERS = tuple(_RESULTS.split())
 """Parts of an answer that are no words and no call."""
 _STOP = {
     "end_turn": "stop",
@@ -98,6 +99,7 @@ def _system(value: JsonValue) -> Message | None:
     return Message("system", parts=tuple(_parts(value, "$.system")))
 
 
+@remembered
 def _message(wire: dict[str, Any], place: str) -> list[Message]:
     role, content = wire.get("role"), wire.get("content")
     if role not in ("user", "assistant", "system"):

@@ -113,7 +113,7 @@ class AnthropicMessagesStream:
             block = self._blocks[index]
             block["citations"] = [*(block.get("citations") or []), delta.get("citation")]
             return
-        if kind not in _PIECES:
+        if not isinstance(kind, str) or kind not in _PIECES:
             raise NotUnderstoodError(f"{place}.type", "a piece that is not known")
         name = _PIECES[kind]
         self._texts.setdefault((index, name), []).append(string(delta.get(name), f"{place}.{name}"))

@@ -30,6 +30,7 @@ from runback_gate.wire.fields import (
     sequence,
     string,
 )
+from runback_gate.wire.remembered import remembered
 from runback_gate.wire.turns import (
     MESSAGE,
     arguments_value,
@@ -96,6 +97,7 @@ def read_request(body: JsonValue) -> Request:
     return replace(request, extra=left(top, write_request(request, None)))
 
 
+@remembered
 def _message(wire: dict[str, Any], place: str) -> list[Message]:
     role, at = wire.get("role"), f"{place}.content"
     if role not in ("user", "assistant"):

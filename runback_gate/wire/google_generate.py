@@ -31,6 +31,7 @@ from runback_gate.wire.fields import (
     string,
 )
 from runback_gate.wire.google_generate_stream import GoogleGenerateStream
+from runback_gate.wire.remembered import remembered
 from runback_gate.wire.turns import (
     MESSAGE,
     arguments_value,
@@ -120,6 +121,7 @@ def _write_system(message: Message) -> dict[str, Any]:
     return overlay({"parts": parts}, message.extra.get(MESSAGE, {}))
 
 
+@remembered
 def _message(wire: dict[str, Any], place: str) -> list[Message]:
     role, at = wire.get("role", "user"), f"{place}.parts"
     if role not in ("user", "model", "function"):

@@ -41,6 +41,7 @@ from runback_gate.wire.openai_chat_parts import (
     write_part,
 )
 from runback_gate.wire.openai_chat_stream import OpenaiChatStream
+from runback_gate.wire.remembered import remembered
 from runback_gate.wire.turns import instructions, named
 
 API: Final = "openai.chat"
@@ -109,10 +110,16 @@ def read_request(body: JsonValue) -> Request:
         system_message=None if first is None or first == Message("system", first.content) else first,
         api=API,
     )
-    written = write_request(request, request.model)
-    return replace(request, extra={name: value for name, value in top.items() if name not in written})
+    return replace(request, extra={name: value for name, value in top.items() if name not in _written(request)})
 
 
+def _written(request: Request) -> set[str]:
+    """The fields of a body that `write_request` makes, whatever stands in `extra`."""
+    stated = {"messages": True, "model": request.model is not None, "tools": bool(request.tools)}
+    return request.parameters.keys() | {name for name, has in stated.items() if has}
+
+
+@remembered
 def _message(value: JsonValue, place: str) -> Message:
     wire = mapping(value, place)
     role = _ROLES.get(string(wire.get("role"), f"{place}.role"))
@@ -208,6 +215,8 @@ def _write_message(message: Message, ids: Sequence[str]) -> dict[str, Any]:
 
 
 def _content(message: Message) -> str | list[dict[str, Any]]:
+    if not message.parts:
+        return message.content
     parts = [part for part in message.parts if FIELD not in part.extra and part.kind != "call"]
     beside = len(parts) < len(message.parts)
     if not parts or (beside and len(parts) == 1 and parts[0] == Part("text", parts[0].text)):

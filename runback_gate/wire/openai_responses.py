@@ -40,6 +40,7 @@ from runback_gate.wire.openai_responses_parts import (
     write_reasoning,
 )
 from runback_gate.wire.openai_responses_stream import OpenaiResponsesStream
+from runback_gate.wire.remembered import remembered
 from runback_gate.wire.turns import instructions, items_of, named
 
 API: Final = "openai.responses"
@@ -95,6 +96,7 @@ def read_request(body: JsonValue) -> Request:
     return replace(request, extra=extra)
 
 
+@remembered
 def _message(wire: dict[str, Any], place: str) -> Message:
     kind = wire.get("type", "message")
     if kind == "message" and wire.get("role") in _ROLES:
@@ -267,7 +269,7 @@ def _answered(wire: dict[str, Any], place: str) -> Iterator[Part | ToolCall]:
         action = wire.get("arguments", wire.get("action", wire.get("operation", {})))
         identity = optional_string(wire.get("call_id") or wire.get("id"), f"{place}.id") or ""
         yield ToolCall(identity, name, argument_text(action, place), wire)
-    elif kind in _OF_ANSWERS or (isinstance(kind, str) and kind.endswith("_call_output")):
+    elif isinstance(kind, str) and (kind in _OF_ANSWERS or kind.endswith("_call_output")):
         yield Part("other", extra={ITEM: True, **wire})
     else:
         raise NotUnderstoodError(f"{place}.type", "a part of an answer that is not known")

@@ -69,6 +69,17 @@ def test_processes_that_it_starts_are_runs_of_their_own(tmp_path: Path) -> None:
     assert (parent.parent, child.parent, child.agent) == (None, parent.id, "a")
 
 
+@pytest.mark.parametrize(("share", "number"), [("1", 1), ("0", 0)])
+def test_labels_and_a_share(tmp_path: Path, share: str, number: int) -> None:
+    """Labels are those of the run; a program outside of the share runs and leaves none."""
+    options = ("--label", "team=billing", "--label", "task=a=b", "--sample", share)
+    with ModelServer(lambda *_: Act(completion("Hi"))) as server:
+        code = f"{AGENT}print(ask('hello'))"
+        out, _ = record(tmp_path, sys.executable, "-c", code, model=server.url, options=options).communicate(timeout=60)
+    assert out == "Hi\n"
+    assert [run.labels for run in runs(tmp_path)] == [{"team": "billing", "task": "a=b"}] * number
+
+
 def test_the_program_keeps_its_environment(tmp_path: Path) -> None:
     """Its own sitecustomize runs, its path has nothing of ours, and no package of ours is loaded but one."""
     (tmp_path / "sitecustomize.py").write_text("MINE = 5\n")

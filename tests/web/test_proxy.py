@@ -38,6 +38,18 @@ def test_plain_call_is_recorded_exactly(served: Serve) -> None:
     assert b"sk-1" not in written
 
 
+def test_a_proxy_leads_to_the_provider(served: Serve) -> None:
+    """What the environment names as a proxy is asked, and NO_PROXY leaves it out."""
+    options = {"providers": {"local": "http://models.invalid/v1"}}
+    with ModelServer(lambda _body, _number: Act(completion("Hello"))) as server:
+        environ = {"HTTP_PROXY": server.url.removesuffix("/v1").removeprefix("http://")}
+        with served(environ=environ, **options) as proxy:
+            assert proxy.post(PATH, BODY)[0] == 200
+        with served(environ={**environ, "NO_PROXY": ".invalid"}, **options) as proxy:
+            assert proxy.post(PATH, BODY)[0] == 502
+        assert [item.headers["host"] for item in server.asked] == ["models.invalid"]
+
+
 def test_stream_comes_as_it_is_sent(served: Serve) -> None:
     """A byte reaches the client before the answer is over; the run has the whole answer."""
     with (

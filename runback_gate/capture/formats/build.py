@@ -48,7 +48,7 @@ def build_run(said: Conversation, name: str, defaults: Defaults) -> Run:
     """
     last: list[Message] = []
     if said.calls:
-        conversations = Conversations(remember=True)
+        conversations = Conversations()
         turns = Turns(conversations.turn(step) for step in _steps(said, name, defaults))
     else:
         turns = Turns(_turns(said, name, defaults, last))

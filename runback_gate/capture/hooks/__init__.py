@@ -30,6 +30,10 @@ HOOKS: Final = {
     "aiohttp": "aiohttp",
     "requests": "requests",
     "botocore.httpsession": "botocore",
+    "dspy._vendor.lm15.transports._sync": "lm15",
+    "dspy._vendor.lm15.transports._async": "lm15",
+    "lm15.transports._sync": "lm15",
+    "lm15.transports._async": "lm15",
 }
 """The module of a library, and the hook that knows it."""
 

@@ -45,14 +45,7 @@ class _Raw:
 
     def stream(self, *args: Any, **kwargs: Any) -> Iterator[bytes]:
         """Pieces as they come."""
-        try:
-            for chunk in self._inner.stream(*args, **kwargs):
-                self._call.data(chunk)
-                yield chunk
-        except Exception as error:
-            self._call.end(f"{type(error).__name__}: {error}")
-            raise
-        self._call.end()
+        return self._call.watched(self._inner.stream(*args, **kwargs))
 
     def read(self, amount: int | None = None, *args: Any, **kwargs: Any) -> bytes:
         """So many bytes, or all."""

@@ -66,14 +66,7 @@ def _streams(module: ModuleType) -> tuple[Callable[[Any, Call], Any], Callable[[
             self._inner, self._call = inner, call
 
         def __iter__(self) -> Iterator[bytes]:
-            try:
-                for chunk in self._inner:
-                    self._call.data(chunk)
-                    yield chunk
-            except Exception as error:
-                self._call.end(f"{type(error).__name__}: {error}")
-                raise
-            self._call.end()
+            return self._call.watched(self._inner)
 
         def close(self) -> None:
             try:
@@ -85,15 +78,8 @@ def _streams(module: ModuleType) -> tuple[Callable[[Any, Call], Any], Callable[[
         def __init__(self, inner: Any, call: Call) -> None:
             self._inner, self._call = inner, call
 
-        async def __aiter__(self) -> AsyncIterator[bytes]:
-            try:
-                async for chunk in self._inner:
-                    self._call.data(chunk)
-                    yield chunk
-            except Exception as error:
-                self._call.end(f"{type(error).__name__}: {error}")
-                raise
-            self._call.end()
+        def __aiter__(self) -> AsyncIterator[bytes]:
+            return self._call.watched_async(self._inner)
 
         async def aclose(self) -> None:
             try:

@@ -44,7 +44,7 @@ def _watch(response: Any, call: Call) -> None:
     def iter_content(*args: Any, **kwargs: Any) -> Iterator[Any]:
         # Text is asked for by decode_unicode; the bytes are those that it was made of.
         decoded = kwargs.pop("decode_unicode", args[1] if len(args) > 1 else False)
-        chunks = _seen(iterate(*args[:1], **kwargs), call)
+        chunks = call.watched(iterate(*args[:1], **kwargs))
         return _texts(chunks, response.encoding) if decoded and response.encoding else chunks
 
     def closed() -> None:
@@ -54,17 +54,6 @@ def _watch(response: Any, call: Call) -> None:
             call.end(CLOSED)
 
     response.iter_content, response.close = iter_content, closed
-
-
-def _seen(chunks: Iterator[bytes], call: Call) -> Iterator[bytes]:
-    try:
-        for chunk in chunks:
-            call.data(chunk)
-            yield chunk
-    except Exception as error:
-        call.end(f"{type(error).__name__}: {error}")
-        raise
-    call.end()
 
 
 def _texts(chunks: Iterator[bytes], encoding: str) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Begins a recorded run when a Python process starts with this folder on its path (`runback-gate record`).
 
-In: the variable RUNBACK_GATE_RECORD, JSON of `agent`, `out`, `redact`, `parent`. Out: a run that ends with the process.
+In: the variable RUNBACK_GATE_RECORD, JSON of `agent`, `out`, `redact`, `parent`, `labels`. Out: a run that ends with
+the process.
 
 The program's own packages stay as they are: of this installation it sees `runback_gate` alone. Whatever fails here is
 one line on standard error, and the program goes on.

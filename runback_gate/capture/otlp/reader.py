@@ -124,7 +124,7 @@ class _Group:
         self.steps: list[Step] = []
 
     def run(self, tools: list[ToolSpan], by_id: dict[tuple[str, str], Span], redaction: Redaction | None) -> Run:
-        conversations, calls = Conversations(remember=True), OpenCalls(None)
+        conversations, calls = Conversations(), OpenCalls(None)
         turns = Turns(conversations.turn(step) for step in self.steps)
         for number, step in enumerate(self.steps):
             calls.answered(number, step.response)

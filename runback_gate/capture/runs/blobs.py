@@ -70,6 +70,8 @@ def bounded(step: Step) -> Step:
     lost: list[str] = []
 
     def message(value: Message, place: str) -> Message:
+        if not value.parts:
+            return value
         parts = tuple(_bounded(part, f"{place}.parts[{at}]", lost) for at, part in enumerate(value.parts))
         return value if parts == value.parts else replace(value, parts=parts)
 

@@ -20,6 +20,8 @@ from runback_gate.errors import InputError
 from runback_gate.step import Message, Step
 
 _RECENT = 8
+_REMEMBERED = 4096
+"""Messages whose digest is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +107,15 @@ class Turns(Sequence[Step]):
 class Conversations:
     """Finds the conversation that a step continues: of all before it, one that shares the longest beginning.
 
-    `remember` keeps the messages, so that a message that several steps hold as one object is looked at once. `first` is
-    the number of the first step that is given.
+    A message that several steps hold as one object is looked at once, while it is among the last. `first` is the number
+    of the first step that is given.
     """
 
-    def __init__(self, *, remember: bool = False, first: int = 0) -> None:
+    def __init__(self, *, first: int = 0) -> None:
         # A trie: a node stands for a beginning of a conversation, and knows the step that was the first to have it.
         self._nodes: dict[tuple[int, bytes], int] = {}
         self._steps: list[int] = [-1]
-        self._known: dict[int, tuple[Message, bytes]] | None = {} if remember else None
+        self._known: dict[int, tuple[Message, bytes]] = {}
         self._count = first
 
     def turn(self, step: Step) -> Turn:
@@ -133,11 +135,12 @@ class Conversations:
         return Turn(replace(step, request=replace(step.request, messages=messages[keep:])), before, keep)
 
     def _key(self, message: Message) -> bytes:
-        if self._known is None:
-            return _digest(message)
-        # The message stays referred to: another object must not get its id.
-        known = self._known.get(id(message)) or (message, _digest(message))
-        self._known[id(message)] = known
+        known = self._known.get(id(message))
+        if known is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            # The message stays referred to: another object must not get its id.
+            known = self._known[id(message)] = message, _digest(message)
         return known[1]
 
 
@@ -145,7 +148,7 @@ def turns_of(steps: Sequence[Step]) -> tuple[Turn, ...]:
     """The turns of steps in order."""
     if isinstance(steps, Turns):
         return steps.turns
-    conversations = Conversations(remember=True)
+    conversations = Conversations()
     return tuple(conversations.turn(step) for step in steps)
 
 

@@ -193,4 +193,4 @@ def proxy_for(url: str, environ: Mapping[str, str]) -> str | None:
         name = entry.strip().lstrip(".").lower()
         if name == "*" or (name and f".{bare.lower()}".endswith(f".{name}")):
             return None
-    return proxy
+    return proxy if "://" in proxy else f"http://{proxy}"

@@ -13,6 +13,7 @@ import pytest
 
 import runback_gate
 from runback_gate.capture import hooks
+from runback_gate.capture.call import CLOSED, RUN_ENDED
 from runback_gate.capture.runs import read_run
 from runback_gate.capture.sink import sink
 from runback_gate.step import Run, Step, ToolCall
@@ -185,6 +186,25 @@ def test_an_early_close(tmp_path: Path, send: Send) -> None:
     step, read, _ = recorded(tmp_path, send, Act(completion("Good morning " * 400_000)), {**BODY, "stream": True}, 2)
     assert len(read) == 32
     assert step.response.error == "closed by the application before its end"
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_stream_that_nobody_closes(tmp_path: Path, kept: bool) -> None:
+    """It ends when it is collected, and with its run at the latest; it is a step that says so."""
+    httpx: Any = importlib.import_module("httpx")
+    held: list[Any] = []
+    with ModelServer(lambda *_: Act(completion("Good morning " * 400_000))) as server, httpx.Client() as client:
+        with runback_gate.record("a", out=tmp_path, redact="off"):
+            request = client.build_request("POST", f"{server.url}/chat/completions", json={**BODY, "stream": True})
+            response = client.send(request, stream=True)
+            pieces = response.iter_raw()
+            assert next(pieces)
+            if kept:
+                held.append(pieces)
+            del pieces
+        (step,) = only_run(tmp_path).steps
+        response.close()
+    assert step.response.error == (RUN_ENDED if kept else CLOSED)
 
 
 def test_other_requests_are_not_recorded(tmp_path: Path, send: Send) -> None:

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parent.parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
 from runback_gate.canonical import canonical_bytes  # noqa: E402
+from runback_gate.capture.call import CLOSED, RUN_ENDED  # noqa: E402
 from runback_gate.capture.runs import read_run  # noqa: E402
 from runback_gate.step import Step  # noqa: E402
 from tests.contract.clients.server import Server  # noqa: E402
@@ -31,11 +32,26 @@ CLIENTS = {
     "anthropic": ("anthropic", ("anthropic",)),
     "google-genai": ("google-genai", ("google-genai",)),
     "litellm": ("litellm", ("litellm",)),
+    "mistral": ("mistral", ("mistralai",)),
+    "groq": ("groq", ("groq",)),
+    "boto3": ("boto3", ("boto3",)),
     "langgraph": ("langgraph", ("langgraph", "langchain-openai")),
     "pydantic-ai": ("pydantic-ai", ("pydantic-ai-slim[openai]",)),
+    "openai-agents": ("openai-agents", ("openai-agents",)),
+    "google-adk": ("google-adk", ("google-adk",)),
+    "crewai": ("crewai", ("crewai",)),
+    "dspy": ("dspy", ("dspy",)),
+    "llama-index": ("llama-index", ("llama-index-core", "llama-index-llms-openai")),
+    "strands": ("strands", ("strands-agents[openai]",)),
+    "smolagents": ("smolagents", ("smolagents[openai]",)),
 }
 """Each client: its environment, and the packages of it."""
+SDKS = ("openai", "openai-responses", "anthropic", "google-genai", "litellm", "mistral", "groq", "boto3")
+"""Those that ask a model by themselves; the others are frameworks."""
+ENVIRONMENTS = Path(os.environ.get("RUNBACK_CLIENTS", ROOT / ".clients"))
 SCENARIOS = ("plain", "stream", "tool", "error", "close")
+LONGEST = 120
+"""Seconds that one agent may take."""
 PAGE = ROOT / "docs" / "reference" / "clients.md"
 HEAD = """# Clients
 
@@ -49,12 +65,18 @@ the answer is the one that it sent; in the columns *error* and *early close*, th
 def cell(client: str, scenario: str, server: Server) -> str:
     """`exact`, or what is wrong."""
     server.asked.clear()
-    python = ROOT / ".clients" / CLIENTS[client][0] / "bin" / "python"
+    python = ENVIRONMENTS / CLIENTS[client][0] / "bin" / "python"
     with tempfile.TemporaryDirectory() as folder:
         words = [sys.executable, "-m", "runback_gate", "record", "--redact", "off", "--out", f"{folder}/runs", "--"]
-        words += [str(python), str(Path(__file__).parent / "agents.py"), client, scenario, f"{server.url}/{scenario}"]
+        agents = Path(__file__).with_name("sdks.py" if client in SDKS else "frameworks.py")
+        words += [str(python), str(agents), client, scenario, f"{server.url}/{scenario}"]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
-        done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        try:
+            done = subprocess.run(
+                words, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=LONGEST
+            )
+        except subprocess.TimeoutExpired:
+            return f"failed: no end after {LONGEST} s"
         paths = list(Path(folder, "runs").glob("*.jsonl"))
         data = b"".join(path.read_bytes() for path in paths)
         steps = [step for path in paths for step in read_run(path.read_bytes(), path.name).steps]
@@ -77,7 +99,8 @@ def compared(steps: list[Step], asked: list[dict[str, Any]], scenario: str) -> s
             wire.write_request(step.request, step.request.model)
         ) != canonical_bytes(body):
             return f"{step.source.grade}: {' '.join(step.source.lost[:3])}"
-    wanted = {"error": "HTTP 400", "close": "closed by the application"}.get(scenario)
+    # A framework that leaves its stream open has it ended with its run.
+    wanted = {"error": ("HTTP 400",), "close": (CLOSED, RUN_ENDED)}.get(scenario)
     last = steps[-1].response
     if (
         (last.text, last.error) != ("Good morning", None)
@@ -95,13 +118,13 @@ def version(client: str) -> str:
     environment, packages = CLIENTS[client]
     names = [name.partition("[")[0] for name in packages]
     code = f"import importlib.metadata as m; print(', '.join(f'{{n}} {{m.version(n)}}' for n in {names!r}))"
-    python = ROOT / ".clients" / environment / "bin" / "python"
+    python = ENVIRONMENTS / environment / "bin" / "python"
     return subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 
 
 def set_up(environment: str, packages: tuple[str, ...]) -> None:
     """Make an environment with the newest versions, where there is none."""
-    folder = ROOT / ".clients" / environment
+    folder = ENVIRONMENTS / environment
     if not folder.exists():
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         subprocess.run([folder / "bin" / "pip", "install", "-q", "--disable-pip-version-check", *packages], check=True)

@@ -1,4 +1,4 @@
-"""A server on loopback that knows the wire formats of OpenAI, Anthropic and Google, plain and streamed.
+"""A server on loopback that knows the wire formats of OpenAI, Anthropic, Google and Bedrock, plain and streamed.
 
 In: requests to `/SCENARIO/…`. Out: an answer of the API that the path names; `asked` holds the body of each request.
 
@@ -13,15 +13,17 @@ from __future__ import annotations
 
 import contextlib
 import json
+import struct
 import threading
+import zlib
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
 LONG = 50_000
-RESULTS = ("tool_result", "functionResponse", '"tool"', "function_call_output")
-"""What a body with the result of a call holds, whatever its API."""
+RESULT = "is on its way"
+"""What `lookup` gives; a body that has it brings the result of the call, in whatever form."""
 ARGUMENTS = {"order": "A-1"}
 
 
@@ -111,7 +113,31 @@ def google(_body: dict[str, Any], text: str | None) -> tuple[dict[str, Any], lis
     return plain, [("", first), ("", last)]
 
 
-APIS = {"/chat/completions": openai_chat, "/responses": openai_responses, "/messages": anthropic}
+def bedrock(_body: dict[str, Any], text: str | None) -> tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]:
+    """An answer of Converse, and its events."""
+    call = {"toolUseId": "tooluse_1", "name": "lookup"}
+    part = {"text": text} if text is not None else {"toolUse": {**call, "input": ARGUMENTS}}
+    usage = {"inputTokens": 5, "outputTokens": 2, "totalTokens": 7}
+    ended = {"stopReason": "end_turn" if text is not None else "tool_use"}
+    counted = {"usage": usage, "metrics": {"latencyMs": 1}}
+    plain = {"output": {"message": {"role": "assistant", "content": [part]}}, **ended, **counted}
+    place = {"contentBlockIndex": 0}
+    events: list[tuple[str, dict[str, Any]]] = [("messageStart", {"role": "assistant"})]
+    delta: dict[str, Any] = {"text": text}
+    if text is None:
+        events.append(("contentBlockStart", {**place, "start": {"toolUse": call}}))
+        delta = {"toolUse": {"input": json.dumps(ARGUMENTS)}}
+    events += [("contentBlockDelta", {**place, "delta": delta}), ("contentBlockStop", place)]
+    return plain, [*events, ("messageStop", ended), ("metadata", counted)]
+
+
+APIS = {
+    "/chat/completions": openai_chat,
+    "/responses": openai_responses,
+    "/messages": anthropic,
+    "/converse": bedrock,
+    "/converse-stream": bedrock,
+}
 
 
 class Server:
@@ -168,15 +194,16 @@ class Server:
             _send(handler, 400, "application/json", json.dumps({"type": "error", "error": error}).encode())
             return
         text: str | None = "Good morning"
-        if scenario == "tool" and not any(
-            word in json.dumps(body) for word in ("tool_result", "functionResponse", '"tool"', "_output")
-        ):
+        if scenario == "tool" and RESULT not in json.dumps(body):
             text = None
         plain, events = make(body, text)
         if scenario == "close":
             first = next(place for place, (_, data) in enumerate(events) if "Good morning" in json.dumps(data))
             events = [*events[:first], *[events[first]] * LONG, *events[first + 1 :]]
-        if body.get("stream") or ":stream" in path:
+        if path.endswith("/converse-stream"):
+            data = b"".join(aws_message(name, event) for name, event in events)
+            _send(handler, 200, "application/vnd.amazon.eventstream", data)
+        elif body.get("stream") or ":stream" in path:
             _send(handler, 200, "text/event-stream", b"".join(_events(events, done=make is openai_chat)))
         else:
             _send(handler, 200, "application/json", json.dumps(plain).encode())
@@ -187,6 +214,19 @@ def _events(events: list[tuple[str, dict[str, Any]]], *, done: bool) -> Iterator
         yield f"{f'event: {name}' + chr(10) if name else ''}data: {json.dumps(data)}\n\n".encode()
     if done:
         yield b"data: [DONE]\n\n"
+
+
+def aws_message(name: str, event: dict[str, Any]) -> bytes:
+    """One message of an AWS event stream: lengths, their CRC, headers, payload, CRC of all."""
+    named = {":event-type": name, ":content-type": "application/json", ":message-type": "event"}
+    headers = b"".join(
+        struct.pack(">B", len(key)) + key.encode() + struct.pack(">BH", 7, len(value)) + value.encode()
+        for key, value in named.items()
+    )
+    payload = json.dumps(event).encode()
+    head = struct.pack(">II", 16 + len(headers) + len(payload), len(headers))
+    message = head + struct.pack(">I", zlib.crc32(head)) + headers + payload
+    return message + struct.pack(">I", zlib.crc32(message))
 
 
 def _send(handler: BaseHTTPRequestHandler, status: int, kind: str, data: bytes) -> None:

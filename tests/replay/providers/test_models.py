@@ -190,6 +190,7 @@ def test_what_is_left_is_an_error_with_its_kind() -> None:
     [
         ("https://a.com/v1", {}, None),
         ("https://a.com/v1", {"HTTPS_PROXY": "http://p:1"}, "http://p:1"),
+        ("https://a.com/v1", {"HTTPS_PROXY": "p:1"}, "http://p:1"),
         ("https://a.com/v1", {"https_proxy": "http://q:1", "HTTPS_PROXY": "http://p:1"}, "http://q:1"),
         ("https://a.com/v1", {"HTTP_PROXY": "http://p:1"}, None),
         ("http://a.com:80/v1", {"HTTP_PROXY": "http://p:1", "NO_PROXY": "b.com, .com"}, None),

@@ -1,6 +1,6 @@
-"""Small agents, one a client package, as somebody would write them; nothing in them knows that they are recorded.
+"""Small agents, one a client of a model API, as somebody would write them; none knows that it is recorded.
 
-In: `python agents.py CLIENT SCENARIO URL`, in an environment that has the package. Out: whatever it prints.
+In: `python sdks.py CLIENT SCENARIO URL`, in an environment that has the package. Out: whatever it prints.
 
 It imports the package that it is for alone, so each runs in an environment of its own.
 """
@@ -128,41 +128,67 @@ def litellm(scenario: str, url: str) -> None:
         litellm.completion(messages=messages, tools=tools, **asked)
 
 
-def langgraph(scenario: str, url: str) -> None:
-    from langchain_core.tools import tool
-    from langchain_openai import ChatOpenAI
-    from langgraph.prebuilt import create_react_agent
+def mistral(scenario: str, url: str) -> None:
+    from mistralai.client import Mistral
 
-    model = ChatOpenAI(model="gpt-test", base_url=f"{url}/v1", api_key="secret-key", max_retries=0)
+    client = Mistral(api_key="secret-key", server_url=url)
+    tools: Any = [{"type": "function", "function": {"name": "lookup", "description": "Find", "parameters": SCHEMA}}]
+    messages: list[Any] = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": QUESTION}]
     if scenario in ("stream", "close"):
-        for _ in model.stream(QUESTION):
-            if scenario == "close":
-                break
-        return
-    agent = create_react_agent(model, [tool(lookup)], prompt="Be kind.")
-    agent.invoke({"messages": [("user", QUESTION)]})
-
-
-def pydantic_ai(scenario: str, url: str) -> None:
-    import asyncio
-
-    from pydantic_ai import Agent
-    from pydantic_ai.models.openai import OpenAIChatModel
-    from pydantic_ai.providers.openai import OpenAIProvider
-
-    model = OpenAIChatModel("gpt-test", provider=OpenAIProvider(base_url=f"{url}/v1", api_key="secret-key"))
-    agent = Agent(model, system_prompt="Be kind.", tools=[lookup])
-
-    async def stream() -> None:
-        async with agent.run_stream(QUESTION) as result:
-            async for _ in result.stream_text(delta=True):
+        with client.chat.stream(model="mistral-test", messages=messages) as stream:
+            for _ in stream:
                 if scenario == "close":
                     break
+        return
+    answer = client.chat.complete(model="mistral-test", messages=messages, tools=tools)
+    for call in answer.choices[0].message.tool_calls or ():
+        result = lookup(**json.loads(call.function.arguments))
+        messages += [answer.choices[0].message, {"role": "tool", "tool_call_id": call.id, "content": result}]
+        client.chat.complete(model="mistral-test", messages=messages, tools=tools)
 
+
+def groq(scenario: str, url: str) -> None:
+    import groq
+
+    client = groq.Groq(base_url=url, api_key="secret-key", max_retries=0)
+    tools: Any = [{"type": "function", "function": {"name": "lookup", "description": "Find", "parameters": SCHEMA}}]
+    messages: list[Any] = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": QUESTION}]
     if scenario in ("stream", "close"):
-        asyncio.run(stream())
-    else:
-        agent.run_sync(QUESTION)
+        with client.chat.completions.create(model="groq-test", messages=messages, stream=True) as stream:
+            for _ in stream:
+                if scenario == "close":
+                    break
+        return
+    answer = client.chat.completions.create(model="groq-test", messages=messages, tools=tools, temperature=0.5)
+    for call in answer.choices[0].message.tool_calls or ():
+        result = lookup(**json.loads(call.function.arguments))
+        messages += [answer.choices[0].message, {"role": "tool", "tool_call_id": call.id, "content": result}]
+        client.chat.completions.create(model="groq-test", messages=messages, tools=tools, temperature=0.5)
+
+
+def boto3(scenario: str, url: str) -> None:
+    import boto3
+    from botocore.config import Config
+
+    keys = {"aws_access_key_id": "secret-key", "aws_secret_access_key": "secret-key", "region_name": "eu-central-1"}
+    config = Config(retries={"max_attempts": 0})
+    client = boto3.client("bedrock-runtime", endpoint_url=url, config=config, **keys)
+    tool = {"name": "lookup", "description": "Find", "inputSchema": {"json": SCHEMA}}
+    messages: list[Any] = [{"role": "user", "content": [{"text": QUESTION}]}]
+    asked: dict[str, Any] = {"modelId": "anthropic.test-v1:0", "system": [{"text": "Be kind."}], "messages": messages}
+    if scenario in ("stream", "close"):
+        stream = client.converse_stream(**asked)["stream"]
+        for _ in stream:
+            if scenario == "close":
+                stream.close()
+                break
+        return
+    answer = client.converse(**asked, toolConfig={"tools": [{"toolSpec": tool}]})
+    for part in answer["output"]["message"]["content"]:
+        if call := part.get("toolUse"):
+            result = {"toolUseId": call["toolUseId"], "content": [{"text": lookup(**call["input"])}]}
+            messages += [answer["output"]["message"], {"role": "user", "content": [{"toolResult": result}]}]
+            client.converse(**asked, toolConfig={"tools": [{"toolSpec": tool}]})
 
 
 if __name__ == "__main__":
