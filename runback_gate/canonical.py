@@ -19,10 +19,11 @@ import hmac
 import json
 import math
 import re
-from collections.abc import Callable
 from typing import Any, TypeAlias, cast
 
+from runback_gate import standard_json
 from runback_gate.errors import DocumentError, Location
+from runback_gate.standard_json import Pairs
 
 orjson: Any
 try:
@@ -218,7 +219,7 @@ def _sorted_bytes(value: JsonValue) -> bytes | None:
     if not kinds <= _PLAIN or not keys.isdisjoint(_MARKS):
         return None
     if orjson is None:
-        return _encoded(value, kinds, keys)
+        return standard_json.sorted_bytes(value, kinds, keys)
     try:
         # orjson sorts by code point; UTF-16 order is the same for ASCII.
         if all(map(str.isascii, cast("set[str]", keys))):
@@ -230,54 +231,9 @@ def _sorted_bytes(value: JsonValue) -> bytes | None:
     return None
 
 
-def _encoded(value: JsonValue, kinds: set[type], keys: set[object]) -> bytes | None:
-    """The same by the standard library, for values without floats, of keys that are ASCII, of texts that have bytes."""
-    if float in kinds or not all(type(key) is str and key.isascii() for key in keys):
-        return None
-    text = _ENCODER.encode(value)
-    if _LONG_NUMBER.search(text):  # which may be beyond the integers that are written as they are
-        return None
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        return None
-
-
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-_LONG_NUMBER = re.compile(r"[0-9]{16}")
-
-
-def _strict_loads(data: bytes | str, pairs: Callable[[list[tuple[str, Any]]], dict[str, Any]] | None = None) -> Any:
-    """What orjson reads, also where it is not installed; there `pairs` makes the mappings.
-
-    Raises:
-        JSONDecodeError: not RFC 8259 JSON, a number beyond a double, or text with a lone surrogate.
-    """
-    if orjson is not None:
-        return orjson.loads(data)
-    try:
-        text = data if isinstance(data, str) else data.decode()
-        value = json.loads(
-            text, parse_constant=_out_of_range, parse_float=_in_range, parse_int=_in_range, object_pairs_hook=pairs
-        )
-        if not text.isascii() or "\\u" in text:
-            json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeError as error:
-        raise json.JSONDecodeError("text that is no UTF-8", "", 0) from error
-    except RecursionError as error:
-        raise json.JSONDecodeError("recursion limit reached", "", 0) from error
-    return value
-
-
-def _in_range(digits: str) -> int | float:
-    value = float(digits)
-    if not math.isfinite(value):
-        _out_of_range(digits)
-    return int(digits) if digits.lstrip("-").isdigit() else value
-
-
-def _out_of_range(digits: str) -> float:
-    raise json.JSONDecodeError("number out of range", digits, 0)
+def _strict_loads(data: bytes | str, pairs: Pairs | None = None) -> Any:
+    """What orjson reads, also where it is not installed; there `pairs` makes the mappings. Raises JSONDecodeError."""
+    return standard_json.loads(data, pairs) if orjson is None else orjson.loads(data)
 
 
 def _tagged(value: Any) -> Any:
