@@ -26,15 +26,8 @@ def patches(module: ModuleType, taker: Callable[[], Take | None]) -> Iterator[tu
             with call.sending():
                 response = send(self, request)
             _answered(call, response)
-            response._chunks, release = call.watched(response._chunks), response._release
-
-            def released(consumed: bool) -> None:
-                try:
-                    release(consumed)
-                finally:
-                    call.end(CLOSED)
-
-            response._release = released
+            response._chunks = call.watched(response._chunks)
+            response._release = _released(response._release, call)
             return response
 
         return recorded
@@ -48,15 +41,8 @@ def patches(module: ModuleType, taker: Callable[[], Take | None]) -> Iterator[tu
             with call.sending():
                 response = await send(self, request)
             _answered(call, response)
-            response._chunks, release = call.watched_async(response._chunks), response._release
-
-            async def released(consumed: bool) -> None:
-                try:
-                    await release(consumed)
-                finally:
-                    call.end(CLOSED)
-
-            response._release = released
+            response._chunks = call.watched_async(response._chunks)
+            response._release = _released(response._release, call)
             return response
 
         return recorded
@@ -70,3 +56,13 @@ def patches(module: ModuleType, taker: Callable[[], Take | None]) -> Iterator[tu
 def _answered(call: Call, response: Any) -> None:
     headers = {name.lower(): value for name, value in response.headers}
     call.answered(response.status, headers, decoder(headers.get("content-encoding", "")))
+
+
+def _released(release: Callable[[bool], Any], call: Call) -> Callable[[bool], Any]:
+    """What lets go of the connection, sync or async; the answer is over then, early or not."""
+
+    def released(consumed: bool) -> Any:
+        call.end(CLOSED)
+        return release(consumed)
+
+    return released
