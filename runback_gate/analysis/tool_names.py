@@ -1,77 +1,76 @@
-"""Names of tools in rules, held against the tools that the agents of the gate offer.
+"""Names of tools and arguments in rules, held against what the agents of the gate offer.
 
-In: policies and datasets, and the tools that are known. Out: a `Diagnostic` for each name
-that no agent offers: a rule about a misspelled tool holds for ever.
+In: policies, datasets and agents. Out: a `Diagnostic` for each name that no agent offers which the rule is about: a
+rule about a misspelled tool holds for ever, and so does one about a misspelled argument behind `has()`.
 
-    unknown_tools(policies, datasets, {"issue_refund"})
+    unknown_names(policies, datasets, agents)
     # policies/refunds.yaml:9:19: refunds.limit: no agent of the gate offers a tool 'isue_refund' (did you mean …)
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from runback_gate.agent import Agent
 from runback_gate.analysis.lint import Diagnostic
-from runback_gate.cel.limits import Node, line_column, parse, walk
+from runback_gate.analysis.tool_use import ANY, Use, uses
+from runback_gate.canonical import JsonValue
+from runback_gate.cel.inline import inline
+from runback_gate.cel.limits import line_column
 from runback_gate.dataset.document import Dataset
 from runback_gate.documents import quoted, suggestion
 from runback_gate.errors import ExpressionError, Location
+from runback_gate.name_pattern import matches_name
 from runback_gate.policy.document import Expression, Policy
+from runback_gate.step import Tool
+
+MAX_TOOLS = 1000
+"""Of more than so many names none is suggested, and arguments are held against tools that are named alone."""
+_OPEN = ("$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "if", "patternProperties", "dependentSchemas")
+"""Words of JSON Schema beside which more properties than the stated ones may be allowed."""
 
 
-def offered_tools(agents: Sequence[Agent]) -> frozenset[str] | None:
-    """The tools that the agents offer; None when one of them keeps whatever was recorded, so that nobody knows."""
+def unknown_names(policies: Iterable[Policy], datasets: Iterable[Dataset], agents: Sequence[Agent]) -> list[Diagnostic]:
+    """A warning for each tool or argument that a policy or a check names and no agent offers that it is about.
+
+    An agent that states no tools keeps those that were recorded: what is about it is not held against anything.
+    """
+    found = []
+    for policy in policies:
+        about = [
+            agent for agent in agents if not policy.agents or any(matches_name(p, agent.name) for p in policy.agents)
+        ]
+        if (tools := _offered(about)) is None:
+            continue
+        variables: dict[str, str] = {}
+        for expression in _expressions(policy):
+            for use, at in _uses(expression.source, policy.params, variables):
+                place = expression.document.expression_location(expression.pointer, *at)
+                found += _unknown(expression.name, use, place, tools)
+            if expression in policy.variables:
+                variables[expression.name] = expression.source
+    for dataset in datasets:
+        tools = _offered([agent for agent in agents if agent.name == dataset.agent])
+        for case in dataset.cases if tools is not None else ():
+            for check in case.checks:
+                for use, _ in _uses(check.expression or "true", {}, {}):
+                    found += _unknown(f"case {case.id}", use, check.location, tools or {})
+    return list(dict.fromkeys(found))
+
+
+_Offer = dict[str, list[Tool]]
+"""Tools by name; agents may have one of the same name."""
+
+
+def _offered(agents: Sequence[Agent]) -> _Offer | None:
+    """The tools of some agents; None where there is no agent, or one keeps whatever was recorded."""
     if not agents or any(agent.tools is None for agent in agents):
         return None
-    return frozenset(tool.name for agent in agents for tool in agent.tools or ())
-
-
-def unknown_tools(policies: Iterable[Policy], datasets: Iterable[Dataset], tools: Collection[str]) -> list[Diagnostic]:
-    """A warning for each tool that a policy or a check names and no agent offers."""
-    found = [
-        _finding(expression.name, tool, expression.document.expression_location(expression.pointer, *at), tools)
-        for policy in policies
-        for expression in _expressions(policy)
-        for tool, at in tools_of(expression.source)
-        if tool not in tools
-    ]
-    for dataset in datasets:
-        for case in dataset.cases:
-            for check in case.checks:
-                named = {tool for tool, _ in tools_of(check.expression or "")} - set(tools)
-                found += [_finding(f"case {case.id}", tool, check.location, tools) for tool in sorted(named)]
-    return found
-
-
-def tools_of(source: str) -> Iterator[tuple[str, tuple[int, int]]]:
-    """The tools that an expression names, each with line and column: in `calls(response, NAME)`, and what is compared
-    with the `name` of a call. Nothing for an expression that cannot be read: lint says what is wrong with it."""
-    try:
-        tree = parse(source)
-    except ExpressionError:
-        return
-    for node, _ in walk(tree):
-        for literal in _names(node):
-            if isinstance(literal.value, str) and literal.name == "string":
-                yield literal.value, line_column(source, literal.start)
-
-
-def _names(node: Node) -> tuple[Node, ...]:
-    """The literals of a node that stand for tools."""
-    if node.kind == "call" and node.name == "calls" and len(node.children) > 1:
-        return node.children[1:2]
-    if node.kind != "binary" or node.name not in ("==", "!=", "in"):
-        return ()
-    left, right = node.children[:2]
-    if _is_name(left):
-        return right.children if right.kind == "list" else (right,)
-    return (left,) if _is_name(right) else ()
-
-
-def _is_name(node: Node) -> bool:
-    """Whether this is the name of a call: `call.name`, not that of the agent."""
-    return node.kind == "select" and node.name == "name" and node.children[0].name != "agent"
+    tools: _Offer = {}
+    for tool in (tool for agent in agents for tool in agent.tools or ()):
+        tools.setdefault(tool.name, []).append(tool)
+    return tools
 
 
 def _expressions(policy: Policy) -> Iterator[Expression]:
@@ -80,6 +79,50 @@ def _expressions(policy: Policy) -> Iterator[Expression]:
     yield from (rule.expression for rule in policy.validations)
 
 
-def _finding(name: str, tool: str, location: Location, tools: Collection[str]) -> Diagnostic:
-    message = f"{name}: no agent of the gate offers a tool {quoted(tool)}"
-    return Diagnostic("warning", location, message, suggestion(tool, tools))
+def _uses(
+    source: str, params: Mapping[str, JsonValue], variables: Mapping[str, str]
+) -> Iterator[tuple[Use, tuple[int, int]]]:
+    """What an expression names, each with line and column; nothing for one that cannot be read, which lint says."""
+    try:
+        tree = inline(source, params, variables, flat=True).tree
+    except ExpressionError:
+        return
+    for use in uses(tree):
+        yield use, line_column(source, min(use.at, len(source)))
+
+
+def _unknown(name: str, use: Use, location: Location, tools: _Offer) -> list[Diagnostic]:
+    """What is wrong with one name; nothing where it is offered, or nobody can say."""
+    if use.kind == "tool":
+        if use.name in tools:
+            return []
+        message, near = f"no agent of the gate offers a tool {quoted(use.name)}", [*tools]
+    else:
+        if use.tools is None and len(tools) > MAX_TOOLS:
+            return []
+        called = [tool for tool_name in (use.tools or tools) for tool in tools.get(tool_name, ())]
+        known = [_properties(tool.parameters, use.path) for tool in called]
+        near = sorted({key for names in known for key in names or ()})
+        if not known or None in known or use.name in near:
+            return []
+        who = " and ".join(sorted(use.tools)) if use.tools else "no tool"
+        verb = "take" if use.tools and len(use.tools) > 1 else "takes"
+        message = f"{who} {verb} {'no' if use.tools else 'an'} argument {quoted('.'.join(use.path))}"
+    hint = suggestion(use.name, near) if len(near) <= MAX_TOOLS else None
+    return [Diagnostic("warning", location, f"{name}: {message}", hint)]
+
+
+def _properties(schema: Any, path: Sequence[str]) -> frozenset[str] | None:
+    """The names that a schema states where the last of a path stands; None where it may be any, or nobody knows."""
+    for key in path[:-1]:
+        if not isinstance(schema, dict) or not _is_closed(schema):
+            return None
+        schema = schema.get("items") if key == ANY else schema.get("properties", {}).get(key)
+    if not isinstance(schema, dict) or not _is_closed(schema) or not isinstance(schema.get("properties"), dict):
+        return None
+    return frozenset(schema["properties"])
+
+
+def _is_closed(schema: Mapping[str, Any]) -> bool:
+    more = schema.get("additionalProperties", False)
+    return more is False and not any(word in schema for word in _OPEN)

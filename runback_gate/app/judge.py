@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import cast
 
 from runback_gate import __version__
-from runback_gate.analysis.tool_names import offered_tools, unknown_tools
+from runback_gate.analysis.tool_names import unknown_names
 from runback_gate.app.against import Against, held_against
 from runback_gate.app.live import LiveOptions, World, open_live
 from runback_gate.app.policies import with_lint_messages
@@ -93,7 +93,7 @@ def judge(
     plan = dataclasses.replace(plan, more=more)
     # A filter leaves part of the head out, which weakens nothing: the base is held against all of it.
     filtered = options.agent is not None or options.dataset is not None
-    whole = load_plan(root, day=options.day, redact_key=key) if filtered and against.base else plan
+    whole = load_plan(root, day=options.day, redact_key=key) if filtered else plan
     engine = CppEngine()
     with held_against(against, whole) as (base, context):
         theirs = context.base_plan.policies if context.base_plan else ()
@@ -106,7 +106,7 @@ def judge(
         context = dataclasses.replace(
             context,
             shard=options.shard,
-            notices=(*context.notices, *(() if filtered else _unknown_tools(plan)), *map(Notice, sorted(live.notes))),
+            notices=(*context.notices, *_unknown_names(plan, whole), *map(Notice, sorted(live.notes))),
             spend=live.spend(),
             incomplete=cast("Incomplete", live.stop_signal.reason),
         )
@@ -124,10 +124,13 @@ def _redact_key(world: World) -> bytes | None:
     return parse_key(given)
 
 
-def _unknown_tools(plan: Plan) -> Iterator[Notice]:
-    """Rules that name a tool which no agent offers: they hold for ever."""
-    tools = offered_tools(plan.agents)
-    for item in unknown_tools(plan.policies, plan.datasets, tools) if tools is not None else ():
+def _unknown_names(plan: Plan, whole: Plan) -> Iterator[Notice]:
+    """Rules that name a tool or an argument which no agent offers: they hold for ever.
+
+    All agents of the gate count, with a filter too: its policies are about all of them.
+    """
+    agents = {agent.name: agent for agent in (*whole.agents, *plan.agents)}
+    for item in unknown_names(plan.policies, plan.datasets, tuple(agents.values())):
         yield Notice(f"{item.message} ({item.hint})" if item.hint else item.message, item.location)
 
 

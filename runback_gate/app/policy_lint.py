@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runback_gate.agent import load_agent
+from runback_gate.agent import Agent, load_agent
 from runback_gate.analysis.lint import Diagnostic, lint_policy
-from runback_gate.analysis.tool_names import offered_tools, unknown_tools
+from runback_gate.analysis.tool_names import unknown_names
 from runback_gate.app.policies import PolicyFiles
+from runback_gate.dataset.document import Dataset, load_dataset
 from runback_gate.documents import expand
 from runback_gate.gate.config import GATE_FILE, load_gate
 from runback_gate.plural import many
@@ -37,20 +38,19 @@ class LintResult:
 
 
 def lint_policies(files: PolicyFiles, *, strict: bool = False) -> LintResult:
-    """Check names, fields, types and patterns of every expression, and beside a gate the tools that it names.
+    """Check names, fields, types and patterns of every expression, and beside a gate the tools and arguments that its
+    policies and datasets name.
 
-    `strict` makes an error of a tool that no agent of the gate offers.
+    `strict` makes an error of a tool or an argument that no agent of the gate offers.
 
     Raises:
-        InputError: a gate beside the policies, or an agent of it, cannot be read.
+        InputError: a gate beside the policies, an agent or a dataset of it, cannot be read.
     """
     found: list[Diagnostic] = []
     for root, policies, _ in files.parts:
         items = [item for policy in policies for item in lint_policy(policy)]
-        tools = _offered(root.folder)
-        if tools is not None:
-            named = unknown_tools(policies, (), tools)
-            items += [dataclasses.replace(item, level="error") for item in named] if strict else named
+        named = unknown_names(policies, *_beside(root.folder))
+        items += [dataclasses.replace(item, level="error") for item in named] if strict else named
         found += [dataclasses.replace(item, location=root.move(item.location)) for item in items]
     return LintResult(len(files.policies), tuple(found))
 
@@ -73,8 +73,10 @@ def lint_lines(result: LintResult) -> Iterator[str]:
     yield ", ".join(many(number, noun) for noun, number in counts)
 
 
-def _offered(folder: Path) -> frozenset[str] | None:
-    """The tools of the gate in a folder; None where there is no gate, or an agent keeps what was recorded."""
+def _beside(folder: Path) -> tuple[list[Dataset], list[Agent]]:
+    """The datasets and agents of the gate in a folder; none where there is no gate."""
     if not (folder / GATE_FILE).is_file():
-        return None
-    return offered_tools([load_agent(folder, name) for name in expand(folder, load_gate(folder).agents)])
+        return [], []
+    gate = load_gate(folder)
+    datasets = [load_dataset(folder, name) for name in expand(folder, gate.datasets)]
+    return datasets, [load_agent(folder, name) for name in expand(folder, gate.agents)]

@@ -31,7 +31,7 @@ def policy() -> None:
 @policy.command()
 @PATHS
 @ROOT
-@click.option("--strict", is_flag=True, help="A tool that no agent of the gate offers is an error.")
+@click.option("--strict", is_flag=True, help="A tool or an argument that no agent of the gate offers is an error.")
 @JSON
 def lint(paths: tuple[str, ...], root: Path | None, strict: bool, as_json: bool) -> int:
     """Check names, fields, types and patterns of every expression.
