@@ -16,11 +16,16 @@ settings.register_profile("quick", deadline=None, max_examples=10)
 settings.load_profile("quick")
 
 
+LANES = {"browser": "contract", "services": "integration", "git": "integration"}
+"""The lane of a test that takes this fixture: a browser, a Sigstore of this machine, a repository that git makes."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that opens a browser belongs to the lane of what others make."""
+    """Mark each test with the lanes of what it takes."""
     for item in items:
-        if isinstance(item, pytest.Function) and "browser" in item.fixturenames:
-            item.add_marker("contract")
+        if isinstance(item, pytest.Function):
+            for lane in {LANES[name] for name in item.fixturenames if name in LANES}:
+                item.add_marker(lane)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -10,6 +10,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+from tests.sources import parsed
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "runback_gate"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -58,10 +60,10 @@ def loaded_after(code: str) -> list[str]:
     return loaded
 
 
-def file_calls(source: str) -> list[str]:
-    """The calls in `source` that touch a file by their name, as `line: name`."""
+def file_calls(tree: ast.Module) -> list[str]:
+    """The calls in `tree` that touch a file by their name, as `line: name`."""
     found = []
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             if name in FILE_CALLS:
@@ -91,27 +93,23 @@ except SystemExit as stop:
 def test_files_are_touched_at_the_edges() -> None:
     """Only documents, the store, the response cache, commits and the command line touch files."""
     names = {module.relative_to(PACKAGE).as_posix(): module for module in MODULES}
-    calls = {
-        name: file_calls(module.read_text(encoding="utf-8"))
-        for name, module in names.items()
-        if not name.startswith(TOUCHES_FILES)
-    }
+    calls = {name: file_calls(parsed(module)) for name, module in names.items() if not name.startswith(TOUCHES_FILES)}
     assert {name: found for name, found in calls.items() if found} == {}
 
 
 def test_file_calls_are_found() -> None:
     """The search above sees methods and the builtin, and leaves other names alone."""
-    assert file_calls("path.read_bytes()\nopen(name)\nread(name)\n") == ["1: read_bytes", "2: open"]
+    assert file_calls(ast.parse("path.read_bytes()\nopen(name)\nread(name)\n")) == ["1: read_bytes", "2: open"]
 
 
-def unexplained_imports(source: str) -> list[str]:
+def unexplained_imports(source: str, tree: ast.Module) -> list[str]:
     """The imports inside of functions that give no reason, as `line: statement`.
 
     Imports that follow one another share the reason of the first: behind its `noqa`, or in a comment above it.
     """
     lines = source.splitlines()
     found = []
-    for function in ast.walk(ast.parse(source)):
+    for function in ast.walk(tree):
         if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
             continue
         for block in (getattr(node, "body", []) for node in ast.walk(function)):
@@ -131,8 +129,10 @@ def unexplained_imports(source: str) -> list[str]:
 
 def test_function_level_imports_have_a_reason() -> None:
     """An import inside of a function says what it saves the start, or why it cannot stand above."""
-    modules = {module.relative_to(PACKAGE).as_posix(): module.read_text(encoding="utf-8") for module in MODULES}
-    silent = {name: unexplained_imports(source) for name, source in modules.items()}
+    silent = {
+        module.relative_to(PACKAGE).as_posix(): unexplained_imports(module.read_text(encoding="utf-8"), parsed(module))
+        for module in MODULES
+    }
     assert {name: found for name, found in silent.items() if found} == {}
 
 
@@ -147,7 +147,7 @@ def f():
     # The group imports this module.
     import d  # noqa: PLC0415
 """
-    assert unexplained_imports(source) == ["6: import c  # noqa: PLC0415"]
+    assert unexplained_imports(source, ast.parse(source)) == ["6: import c  # noqa: PLC0415"]
 
 
 def test_the_table_of_layers_is_that_of_the_linter() -> None:

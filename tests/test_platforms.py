@@ -81,6 +81,7 @@ def test_the_command_refuses_any_other(
     )
 
 
+@pytest.mark.integration
 def test_set_up_refuses_any_other(tmp_path: Path) -> None:
     """`make` with an interpreter that will not do prints what is supported, and makes no environment."""
     for name in ("Makefile", "runback_gate/__init__.py", "runback_gate/platforms.py"):

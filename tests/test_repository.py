@@ -13,6 +13,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from tests.sources import parsed
+
 ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "runback_gate").rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
@@ -56,7 +58,7 @@ def project() -> dict[str, list[Requirement]]:
 
 def functions(path: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
     """The functions and methods of a file."""
-    return [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, FUNCTIONS)]
+    return [node for node in ast.walk(parsed(path)) if isinstance(node, FUNCTIONS)]
 
 
 def test_modules_are_short() -> None:
@@ -82,6 +84,7 @@ def test_tests_state_facts() -> None:
     assert silent == set()
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("trace", [MACHINE, REGISTRY], ids=["machine path", "registry host"])
 def test_no_trace_of_a_machine(trace: re.Pattern[bytes]) -> None:
     """No tracked file names a folder of somebody's machine, or the host of a package registry."""

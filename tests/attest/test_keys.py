@@ -88,6 +88,7 @@ def test_ecdsa_signatures_have_the_lower_s(payload: bytes) -> None:
     assert verify_payload(KEYS["p256"].public_key(), bundle, IN_TOTO) == payload
 
 
+@pytest.mark.integration
 def test_openssl_agrees(tmp_path: Path) -> None:
     """openssl verifies the signature with the public key file, over what DSSE says is signed."""
     key = KEYS["p256"]
@@ -101,6 +102,7 @@ def test_openssl_agrees(tmp_path: Path) -> None:
     assert subprocess.run(words, cwd=tmp_path, capture_output=True, check=False).stdout == b"Verified OK\n"
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("options", [("-scrypt",), ("-v2", "aes-256-cbc", "-iter", "600000")])
 def test_stronger_protection_is_read(key: PrivateKey, options: tuple[str, ...]) -> None:
     """A key that openssl protected anew, so that its password is harder to guess, is read."""

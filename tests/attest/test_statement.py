@@ -89,6 +89,7 @@ def test_what_the_result_depends_on() -> None:
     assert all(item.get("uri") or item.get("digest") for item in found)
 
 
+@pytest.mark.integration
 def test_recordings_are_listed_as_sha256sum_does(tmp_path: Path) -> None:
     """The list of recordings is one that sha256sum checks, whatever the order in the report."""
     files = {"datasets/b.json": b"b", "datasets/a.json": b"a"}

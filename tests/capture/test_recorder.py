@@ -406,6 +406,7 @@ def python(folder: Path, code: str, *options: str) -> int:
     return done.returncode
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("code", "status", "steps", "ended"),
     [
@@ -426,6 +427,7 @@ def test_however_a_process_ends(tmp_path: Path, code: str, status: int, steps: i
     assert (len(found.steps), found.status) == (steps, ended)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_workers_have_runs_of_their_own(tmp_path: Path, method: str) -> None:
     """A forked worker writes a run whose parent is the run that forked it, and the parent's file stays whole."""
@@ -452,6 +454,7 @@ if __name__ == "__main__":
     assert len(found) == 1 + len(children)
 
 
+@pytest.mark.integration
 def test_the_standard_library_is_enough(tmp_path: Path) -> None:
     """Without site-packages: no orjson, no pydantic, no re2; the run is the same."""
     code = "with runback_gate.record(redact='off') as r:\n ask(r, '1'); r.note('x')\n"
@@ -516,6 +519,7 @@ with runback_gate.record("parent", out=sys.argv[1], redact="off") as run:
 """
 
 
+@pytest.mark.integration
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
 def test_a_forked_child_that_leaves_at_once(tmp_path: Path) -> None:
     """`os._exit` right after the last call loses none of the calls."""

@@ -242,6 +242,7 @@ def test_programs_are_remembered(engine: Engine) -> None:
     assert engine.compile("1 == 1") is engine.compile("1 == 1")
 
 
+@pytest.mark.integration
 def test_importing_the_contract_is_light() -> None:
     """The protocol loads no engine, no protobuf and no RE2; the judging engine is loaded when it is made."""
     script = "import sys, runback_gate.cel.engine, runback_gate.cel.inline\n"

@@ -54,6 +54,7 @@ def test_loops_over_what_is_no_map_stay(engine: Engine) -> None:
     assert engine.compile("{'a': 1, 2: 1, true: 1, 1: 1}.map(k, k)").evaluate(bound).value == [True, 1, 2, "a"]
 
 
+@pytest.mark.integration
 def test_every_process_says_the_same() -> None:
     """Values and the texts of errors of the judging engine are the same in each process."""
     script = (

@@ -23,6 +23,8 @@ from tests.github.fake import BOT, READER, FakeGitHub, Fault
 from tests.github.repository import Repository
 from tests.github.test_event import ENVIRON, pull_request
 
+pytestmark = pytest.mark.integration
+
 Job = Callable[..., Result]
 
 

@@ -13,6 +13,8 @@ import pytest
 from runback_gate.report.model import Report, read_report
 from tests.cli.conftest import Command, change, write
 
+pytestmark = pytest.mark.integration
+
 Refused = Callable[..., str]
 
 ROOT = Path(__file__).parents[2]

@@ -106,6 +106,7 @@ def test_ways_to_name_policies(command: Command, runs: Path, path: str) -> None:
     assert (result.code, list(json.loads(result.out)["validations"])) == (0, ["refunds.limit"])
 
 
+@pytest.mark.integration
 def test_policies_of_another_folder(runs: Path) -> None:
     """Policies and runs may lie above or beside the current folder."""
     (runs / "work").mkdir()

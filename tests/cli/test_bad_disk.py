@@ -12,6 +12,8 @@ import pytest
 from tests.cli.conftest import Command, environment, process, tree, write
 from tests.cli.test_backtest import pays, recorded
 
+pytestmark = pytest.mark.integration
+
 Refused = Callable[..., str]
 
 DATASET = "datasets/support.yaml"

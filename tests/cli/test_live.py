@@ -21,6 +21,8 @@ from runback_gate.testing import sample_call, sample_case, sample_step, write_ga
 from runback_gate.testing.server import Act, ModelServer, completion
 from tests.cli.conftest import Command, environment, process
 
+pytestmark = pytest.mark.integration
+
 GOOD = completion("", [sample_call("issue_refund", amount=40)])
 BAD = completion("", [sample_call("issue_refund", amount=250)])
 KEY = "sk-not-in-any-file-1234"

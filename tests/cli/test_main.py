@@ -158,6 +158,7 @@ def test_a_command_that_says_nothing_is_no_pass(command: Command, monkeypatch: p
     assert command("schema").code == 2
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [(["schema", "report"], 2), (["run", "--json"], 2), (["--help"], 2), (["nonsense"], 2)],
@@ -175,6 +176,7 @@ def test_a_reader_that_left_is_no_verdict(gate: Path, arguments: list[str], code
     assert "Exception" not in result.err
 
 
+@pytest.mark.integration
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 @pytest.mark.parametrize("arguments", [["run"], ["--help"], ["nonsense"], ["policy"]])
@@ -189,6 +191,7 @@ def test_output_that_cannot_be_written_is_no_verdict(gate: Path, arguments: list
         assert result.code == (0 if arguments in (["run"], ["--help"]) else 2)
 
 
+@pytest.mark.integration
 def test_closed_output_changes_no_verdict(gate: Path) -> None:
     """Without standard output the verdict is still the exit code, and the report is written."""
     shell = f"exec {sys.executable} -m runback_gate.cli run >&-"
@@ -196,6 +199,7 @@ def test_closed_output_changes_no_verdict(gate: Path) -> None:
     assert (gate / ".runback/report.json").is_file()
 
 
+@pytest.mark.integration
 def test_interruption_is_no_verdict(here: Path) -> None:
     """Ctrl-C exits 2 with one line and leaves nothing behind."""
     words = [sys.executable, "-m", "runback_gate.cli", "import", "transcript", "-", "--agent", "a"]
@@ -237,6 +241,7 @@ def terminal(*arguments: str, cwd: Path, **more: str) -> tuple[int, str]:
     return code, data.decode()
 
 
+@pytest.mark.integration
 def test_a_terminal_gets_colour_and_a_bar(gate: Path) -> None:
     """On a terminal the table is coloured and progress is a bar that takes itself away."""
     code, shown = terminal("run", cwd=gate)
@@ -248,6 +253,7 @@ def test_a_terminal_gets_colour_and_a_bar(gate: Path) -> None:
     assert "judging" not in shown
 
 
+@pytest.mark.integration
 def test_a_terminal_may_ask_for_no_colour(gate: Path) -> None:
     """With NO_COLOR, and on a dumb terminal, nothing is coloured; the signs carry the verdict."""
     for more in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
@@ -257,6 +263,7 @@ def test_a_terminal_may_ask_for_no_colour(gate: Path) -> None:
         assert "\x1b[" not in shown
 
 
+@pytest.mark.integration
 def test_no_terminal_gets_no_colour(gate: Path) -> None:
     """In a CI log there is neither colour nor a bar."""
     result = process("run", cwd=gate, env=environment(FORCE_COLOR="1"))
@@ -264,6 +271,7 @@ def test_no_terminal_gets_no_colour(gate: Path) -> None:
     assert "\x1b" not in result.out
 
 
+@pytest.mark.integration
 def test_a_terminal_gets_no_character_that_steers_it(gate: Path) -> None:
     """`--json` on a terminal spells out what is not ASCII; to a program it is the file, byte for byte."""
     change(gate / "datasets/support.yaml", "    - id: sample-0", '    - id: sample-0\n      why: "\\u009b2J é"')
@@ -276,6 +284,7 @@ def test_a_terminal_gets_no_character_that_steers_it(gate: Path) -> None:
     assert json.loads(shown) == json.loads(data)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_a_stream_that_is_no_utf8(gate: Path, encoding: str) -> None:
     """What the stream cannot show is spelled out, and JSON stays JSON."""
@@ -290,6 +299,7 @@ def test_a_stream_that_is_no_utf8(gate: Path, encoding: str) -> None:
     assert process("nö", cwd=gate, env=env).error.startswith("no command is named 'n")
 
 
+@pytest.mark.integration
 def test_a_name_that_is_no_utf8(here: Path) -> None:
     """Bytes that are no text are spelled out in the message."""
     words = [sys.executable.encode(), b"-m", b"runback_gate.cli", b"render", b"\xff.json"]
@@ -298,6 +308,7 @@ def test_a_name_that_is_no_utf8(here: Path) -> None:
     assert done.stderr == b"error: \\udcff.json: no such file (`runback-gate run` writes it)\n"
 
 
+@pytest.mark.integration
 def test_completion_of_commands(here: Path) -> None:
     """The shell is told the commands, also of a group; an unknown question is no pass."""
     env = environment(_RUNBACK_GATE_COMPLETE="bash_complete", COMP_WORDS="runback-gate re", COMP_CWORD="1")

@@ -17,6 +17,8 @@ from runback_gate.step import ToolCall
 from runback_gate.testing.server import Act, ModelServer, completion
 from tests.cli.conftest import ROOT, Command, Git, change, commit, write
 
+pytestmark = pytest.mark.integration
+
 ASK = """
 import os, sys
 import httpx

@@ -61,6 +61,7 @@ def test_lint_names_every_fault(command: Command) -> None:
     }
 
 
+@pytest.mark.integration
 def test_lint_of_another_folder(gate: Path) -> None:
     """Places are paths that open from where the command was typed."""
     write(gate / "policies/two.yaml", TWO)

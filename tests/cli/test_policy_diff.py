@@ -278,6 +278,7 @@ def test_hostile_text(command: Command) -> None:
     assert max(map(len, out.splitlines())) < 700
 
 
+@pytest.mark.integration
 def test_a_terminal_without_unicode(two: Path) -> None:
     """Signs that it cannot show are written in ASCII."""
     sides = ("--base", "base", "--head", "head", "--runs", "runs")

@@ -16,6 +16,8 @@ from runback_gate.capture.runs import read_run
 from runback_gate.step import Run
 from runback_gate.testing.server import Act, ModelServer, completion
 
+pytestmark = pytest.mark.integration
+
 ROOT = Path(__file__).parent.parent.parent
 AGENT = """
 import http.client, json, os, subprocess, sys, urllib.request

@@ -212,6 +212,7 @@ def test_the_clock_gives_the_day(command: Command) -> None:
     assert "expired on 2000-01-01" in command("run").out
 
 
+@pytest.mark.integration
 def test_quiet_and_slow_runs(gate: Path) -> None:
     """Off a terminal a quick run says nothing on standard error, quiet or not."""
     for arguments in ([], ["--quiet"]):

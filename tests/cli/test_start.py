@@ -266,6 +266,7 @@ def test_completion_scripts(command: Command, shell: str) -> None:
     assert "runback-gate" in script
 
 
+@pytest.mark.integration
 def test_the_script_for_bash_is_bash(command: Command) -> None:
     """bash can read what it is given."""
     script = command("completion", "bash").out

@@ -36,6 +36,7 @@ def code_of(*arguments: str) -> int:
     return stop.value.code
 
 
+@pytest.mark.integration
 def test_terminals(screen: tuple[int, TextIO], monkeypatch: pytest.MonkeyPatch) -> None:
     """A terminal is one that can move its cursor; no stream at all is none."""
     monkeypatch.setenv("TERM", "xterm")
@@ -46,6 +47,7 @@ def test_terminals(screen: tuple[int, TextIO], monkeypatch: pytest.MonkeyPatch) 
     assert not terminal.is_terminal(screen[1])
 
 
+@pytest.mark.integration
 def test_colour(screen: tuple[int, TextIO], monkeypatch: pytest.MonkeyPatch) -> None:
     """Colour on a terminal that did not ask for none."""
     monkeypatch.setenv("TERM", "xterm")
@@ -72,6 +74,7 @@ def test_signs(monkeypatch: pytest.MonkeyPatch, encoding: str, able: bool) -> No
     assert not terminal.unicode()
 
 
+@pytest.mark.integration
 def test_a_bar_on_a_terminal(screen: tuple[int, TextIO], monkeypatch: pytest.MonkeyPatch) -> None:
     """On a terminal progress is a bar with the cases done."""
     monkeypatch.setenv("TERM", "xterm")

@@ -57,6 +57,7 @@ def test_standard_input(command: Command, here: Path, text: str, runs: int) -> N
     assert len(list(here.glob("runs/stdin-*.jsonl"))) == runs
 
 
+@pytest.mark.integration
 def test_standard_input_of_a_process(here: Path) -> None:
     """The same through a real pipe."""
     result = process("import", "transcript", "-", "--agent", "a", cwd=here, input=LINE.encode())

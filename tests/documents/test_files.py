@@ -251,6 +251,7 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_bytes() == b"old"
 
 
+@pytest.mark.integration
 def test_a_full_disk_is_a_write_error(tmp_path: Path) -> None:
     """A write past the size that the system allows fails whole, as on a full disk."""
     code = (

@@ -15,6 +15,8 @@ from runback_gate.gate.verdict import Row, Verdict, gate_verdict
 from runback_gate.testing import Answers, in_turn
 from tests.change.test_weakening import ROOT, WAYS, Way, line_of, pair
 
+pytestmark = pytest.mark.integration
+
 ENGINE = CppEngine()
 COMMIT = "9" * 40
 

@@ -135,6 +135,7 @@ def test_the_folder_is_given_away(tmp_path: Path) -> None:
     assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (os.geteuid(), workspace.st_gid, 0o775)
 
 
+@pytest.mark.integration
 @ROOT_ONLY
 def test_root_becomes_another_user(tmp_path: Path) -> None:
     """After the files are open the process can write there, and nowhere else; the group of the workspace stays."""

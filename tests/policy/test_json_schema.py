@@ -180,6 +180,7 @@ def test_many_faults_are_one_line() -> None:
     assert len(reason) <= 300
 
 
+@pytest.mark.integration
 def test_the_reason_is_the_same_in_every_run() -> None:
     """It does not depend on the seed of Python's hashes."""
     code = (

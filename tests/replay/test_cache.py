@@ -219,6 +219,7 @@ def put_many(folder: Path, text: str) -> None:
             assert found[0].text in ("a" * 1000, "b" * 1000)
 
 
+@pytest.mark.integration
 def test_several_processes_write_the_same(cache: ResponseCache) -> None:
     """No reader ever meets half an entry, and nothing is left over."""
     context = multiprocessing.get_context("spawn")

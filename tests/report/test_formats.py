@@ -43,6 +43,7 @@ def test_unknown_format() -> None:
         renderer("pdf")
 
 
+@pytest.mark.integration
 def test_import_is_light() -> None:
     """Importing the package loads no renderer and no library of one."""
     code = (

@@ -194,6 +194,7 @@ def objects(repository: Repository, commit: str) -> dict[str, bytes]:
     return found
 
 
+@pytest.mark.integration
 @settings(max_examples=examples(15), suppress_health_check=[HealthCheck.too_slow])
 @given(CHANGES)
 def test_base_and_head_are_as_the_commits_say(change: Change) -> None:
@@ -296,6 +297,7 @@ def test_a_root_that_is_no_folder_is_refused_on_either_side(services: Repository
         GitTree(services.path, "services/support", commit).entries()
 
 
+@pytest.mark.integration
 def test_a_bare_repository_that_a_change_brings(services: Repository, tmp_path: Path) -> None:
     """Files that look like a repository do not answer for the one that holds them, wherever they lie."""
     own = Repository(tmp_path / "own")

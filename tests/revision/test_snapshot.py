@@ -334,6 +334,7 @@ def test_a_large_file_is_not_read(here: Path, git: Git, monkeypatch: pytest.Monk
         assert (base.path / "a.yaml").read_bytes() == bytes((1 << 20) + 1)
 
 
+@pytest.mark.integration
 def test_a_large_revision(here: Path, git: Git, monkeypatch: pytest.MonkeyPatch) -> None:
     """Too many files, and too many bytes, are refused."""
     commit(git, {"a": "1", "b": "2", "c": "3"})
@@ -346,6 +347,7 @@ def test_a_large_revision(here: Path, git: Git, monkeypatch: pytest.MonkeyPatch)
     assert "more than 0 MiB" in refused(here, "HEAD")
 
 
+@pytest.mark.integration
 def test_a_slow_git(here: Path, git: Git, monkeypatch: pytest.MonkeyPatch) -> None:
     """A git that does not end is ended."""
     commit(git, {"a": "1"})

@@ -73,6 +73,7 @@ def command(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_ends_cleanly(number: signal.Signals, tmp_path: Path) -> None:
     """An interrupted server writes what is there, and exits 0."""

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 MODULES = sorted(path.stem for path in (ROOT / "runback_gate/wire").glob("*.py") if path.stem != "__init__")
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("module", ["wire", *(f"wire.{name}" for name in MODULES), "step", "chain", "canonical"])
 def test_the_standard_library_is_enough(module: str) -> None:
     """A recorder is put into the environment of an agent, which may lack every package that the gate needs."""
