@@ -30,7 +30,7 @@ COVER :=
 test: .venv/.dev ## the unit lane in random order on all cores; it says what it cost of 120 CPU seconds
 	@RUNBACK_CPU_LIMIT=120 $(PYTEST) -m "not (slow or docs or e2e or integration or contract)" $(COVER)
 
-lanes: .venv/.dev ## the tests of the docs, of whole pull requests, of whole gates and processes
+lanes: .venv/.dev ## the tests of the docs, of whole pull requests, of processes, git and the whole source
 	@$(PYTEST) -m "docs or e2e or integration" $(COVER)
 
 properties: .venv/.dev ## every property with all of its examples; the unit lane tries a tenth of them
@@ -39,8 +39,8 @@ properties: .venv/.dev ## every property with all of its examples; the unit lane
 contract: .venv/.dev ## the tests against software of others, as far as it is installed: models, cosign, a browser
 	@$(PY) -m pytest -m contract $(COVER)
 
-slow: .venv/.dev ## the tests that take tens of CPU seconds
-	@$(PY) -m pytest -m slow $(COVER)
+slow: .venv/.dev ## the tests that take a CPU second or more: real runs, inputs as large as their limits
+	@$(PYTEST) -m slow $(COVER)
 
 check: .venv/.dev ## style, types, layers, generated docs
 	@echo "check: style (ruff)"

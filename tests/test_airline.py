@@ -332,6 +332,7 @@ VALIDATIONS = sorted(f"airline.{name}" for name in ("one_action", "one_call", *R
 needs_runs = pytest.mark.skipif(not AIRLINE.is_dir(), reason="the recorded airline runs are not here")
 
 
+@pytest.mark.slow
 def test_both_engines_say_what_the_examples_expect() -> None:
     """Every policy test of the airline holds on both CEL engines."""
     assert run_tests(*_policies(), (CppEngine(), PyEngine())).deviations == ()
@@ -348,6 +349,7 @@ def test_the_policies_are_clean() -> None:
     assert [finding for policy in _policies()[0] for finding in lint_policy(policy)] == []
 
 
+@pytest.mark.slow
 @needs_runs
 def test_all_turns_are_judged() -> None:
     """The runs hold 1,229 assistant turns, and no rule ends in an error on one of them."""
@@ -372,6 +374,7 @@ def test_policy_and_second_reading_agree(validation: str) -> None:
     assert found.counts[validation]["skip"] == found.steps - len(expected)
 
 
+@pytest.mark.slow
 @needs_runs
 @pytest.mark.parametrize(
     ("param", "was", "now", "count", "kind"),

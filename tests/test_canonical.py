@@ -321,6 +321,7 @@ def test_foreign_json_is_read_strictly(data: bytes | str, expected: str) -> None
     assert str(caught.value).startswith(expected), str(caught.value)
 
 
+@pytest.mark.slow
 def test_foreign_json_that_is_very_wide_is_refused_as_such() -> None:
     """A list of millions is named as too large, not as too deep."""
     with pytest.raises(DocumentError, match=r"in\.json: more than 4,194,304 values on one level \(split it\)"):

@@ -10,6 +10,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from tests.sources import parsed
 
 ROOT = Path(__file__).parent.parent
@@ -90,6 +92,7 @@ except SystemExit as stop:
     assert loaded_after(code) == []
 
 
+@pytest.mark.integration
 def test_files_are_touched_at_the_edges() -> None:
     """Only documents, the store, the response cache, commits and the command line touch files."""
     names = {module.relative_to(PACKAGE).as_posix(): module for module in MODULES}
@@ -127,6 +130,7 @@ def unexplained_imports(source: str, tree: ast.Module) -> list[str]:
     return sorted(set(found))
 
 
+@pytest.mark.integration
 def test_function_level_imports_have_a_reason() -> None:
     """An import inside of a function says what it saves the start, or why it cannot stand above."""
     silent = {

@@ -61,6 +61,7 @@ def functions(path: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
     return [node for node in ast.walk(parsed(path)) if isinstance(node, FUNCTIONS)]
 
 
+@pytest.mark.integration
 def test_modules_are_short() -> None:
     """No module of the package has 400 lines or more, and none of its functions more than 50."""
     sizes = {path.relative_to(ROOT).as_posix(): len(path.read_bytes().splitlines()) for path in MODULES}
@@ -73,6 +74,7 @@ def test_modules_are_short() -> None:
     assert {name: length for name, length in lengths.items() if length > 50} == {}
 
 
+@pytest.mark.integration
 def test_tests_state_facts() -> None:
     """Every test says in its docstring what it holds."""
     silent = {

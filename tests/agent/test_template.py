@@ -144,6 +144,7 @@ def test_malformed_templates(template: str) -> None:
     assert refused("\n" + template).startswith("agents/support.md:2: ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("template", "reason"),
     [

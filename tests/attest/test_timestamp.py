@@ -134,6 +134,7 @@ EDITS: dict[str, Callable[[cms.SignedData], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
 def test_what_no_signature_covers_is_pinned(edit: Callable[[cms.SignedData], object]) -> None:
     """Versions, the name of the algorithm and attributes outside of the signature cannot be changed either."""

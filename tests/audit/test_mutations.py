@@ -129,6 +129,7 @@ def test_the_record_is_valid() -> None:
     assert len(LINES) > 70
 
 
+@pytest.mark.slow
 def test_a_sample_of_changes() -> None:
     """Some changes of every kind: each is found, and 99 of 100 on the right line."""
     chance = Random(1)

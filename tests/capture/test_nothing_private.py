@@ -121,6 +121,7 @@ def otlp(folder: Path) -> None:
         (folder / f"{number}.jsonl").write_bytes(write_run(run, lambda size: bytes(size)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", [hook, proxy, otlp])
 def test_nothing_private_is_written(tmp_path: Path, entry: Callable[[Path], None]) -> None:
     """Each rule's own example, in each place that the entry has: no byte of any file shows it."""

@@ -107,6 +107,7 @@ def deviations(engine: Engine) -> Iterator[tuple[str, object]]:
             yield name, said
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not TESTS.exists(), reason="the tests of the specification are not here")
 @pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: str(engine.name))
 def test_what_an_engine_takes_it_answers_as_the_specification(engine: Engine) -> None:

@@ -62,6 +62,7 @@ def test_values_are_json(engine: Engine) -> None:
     ]
 
 
+@pytest.mark.slow
 @each_engine
 def test_budget_of_one_loop(engine: Engine) -> None:
     """9,999 iterations pass, 10,001 are an error, which `|| true` does not absorb."""
@@ -79,6 +80,7 @@ def test_budget_of_other_loops(loop: str) -> None:
     assert program.evaluate(CPP.bind({"history": [0] * 10_001})).error == BUDGET_MESSAGE
 
 
+@pytest.mark.slow
 @each_engine
 def test_budget_of_nested_loops(engine: Engine) -> None:
     """Three nested loops over 120 elements end with an error; the budget is that of the whole evaluation."""

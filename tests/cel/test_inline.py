@@ -141,6 +141,7 @@ def test_variables_come_in_order() -> None:
         inline("variables.a", {}, {"a": "variables.a"})
 
 
+@pytest.mark.slow
 def test_size_limit() -> None:
     """Variables that double each other end at 64 KiB, long before they take memory."""
     variables = {"v0": f'"{"x" * 100}"'} | {f"v{n}": f"variables.v{n - 1} + variables.v{n - 1}" for n in range(1, 40)}

@@ -180,6 +180,7 @@ def test_one_validation_in_two_folders(refused: Refused, tmp_path_factory: pytes
     assert f"and in {other}/copy.yaml:1" in message
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (ROOT / "../shared/data/airline").exists(), reason="no real runs here")
 def test_real_runs_through_the_command(command: Command, here: Path) -> None:
     """Import and backtest of the real runs give the counts that are known, through the command alone."""

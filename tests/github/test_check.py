@@ -85,6 +85,7 @@ def test_an_error_is_a_failure(api: Api, hub: FakeGitHub) -> None:
     assert not_judged(RunbackError("x")).markdown(30) == "### ? Runback gate: no verd…"
 
 
+@pytest.mark.slow
 def test_limits(api: Api, hub: FakeGitHub, many: Report) -> None:
     """2,000 red rows fit: the summary is cut with words, annotations go in batches, and the rest is counted."""
     finish_check(api, start(api), judged(many), "\nfoot\n")

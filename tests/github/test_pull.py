@@ -99,6 +99,7 @@ def test_the_default_branch_speaks_for_itself(api: Api, commits: Commits) -> Non
 OTHER = ["refs/tags/main", "refs/heads/main2", "refs/heads/Main", "refs/pull/7/head", "main", ""]
 
 
+@pytest.mark.slow
 def test_any_other_ref_has_a_base(api: Api, hub: FakeGitHub, commits: Commits) -> None:
     """A check there would stand on the head of a pull request: it is held against the default branch."""
     assert hub.git is not None

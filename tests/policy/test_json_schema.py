@@ -151,6 +151,7 @@ def test_what_cannot_be_applied_is_an_error(schema: dict[str, Any], reason: str)
     assert outcome.reason.startswith(f"the schema cannot be applied: {reason}")
 
 
+@pytest.mark.slow
 def test_references_that_double_stop() -> None:
     """Forty lines of schema would ask 2^40 questions."""
     steps = {f"s{n}": {"allOf": [{"$ref": f"#/$defs/s{n + 1}"}] * 2} for n in range(40)}
@@ -158,6 +159,7 @@ def test_references_that_double_stop() -> None:
     assert outcome.reason == "the schema cannot be applied: the schema asks too much of one answer"
 
 
+@pytest.mark.slow
 def test_the_budget_is_that_of_one_answer() -> None:
     """A program can be asked again and again."""
     program = JsonSchemaProgram({"items": {"type": "integer"}})

@@ -133,6 +133,7 @@ def test_everything_is_there(red: Report) -> None:
         assert needle in text
 
 
+@pytest.mark.slow
 def test_5000_rows(many: Report) -> None:
     """A large report fits; rows beyond the limit are counted."""
     assert len(render(many).encode()) <= MAX_BYTES
@@ -143,6 +144,7 @@ def test_5000_rows(many: Report) -> None:
     assert f"{5000 - shown} rows are not shown here" in text
 
 
+@pytest.mark.slow
 def test_much_of_everything(make: SimpleNamespace) -> None:
     """What a row or a list holds beyond its limit is counted."""
     findings = tuple(make.finding(f"rule-{number}") for number in range(25))

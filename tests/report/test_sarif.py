@@ -159,6 +159,7 @@ def test_links(make: SimpleNamespace) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_result_limit(make: SimpleNamespace) -> None:
     """At most 5,000 results; the rest is counted."""
     findings = (make.finding("a"), make.finding("b"))
