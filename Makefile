@@ -40,7 +40,7 @@ contract: .venv/.dev ## the tests against software of others, as far as it is in
 	@$(PY) -m pytest -m contract $(COVER)
 
 slow: .venv/.dev ## the tests that take a CPU second or more: real runs, inputs as large as their limits
-	@$(PYTEST) -m slow $(COVER)
+	@$(PYTEST) -m slow --hypothesis-profile=thorough $(COVER)
 
 check: .venv/.dev ## style, types, layers, generated docs
 	@echo "check: style (ruff)"
