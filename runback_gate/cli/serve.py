@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +17,9 @@ from runback_gate.cli.recording import NAME, REDACT, RUNS_FOLDER
 from runback_gate.report.text import safe_terminal
 from runback_gate.store.folder import find_run
 from runback_gate.web.addresses import parse_listen, parse_provider
+
+if TYPE_CHECKING:
+    from runback_gate.replay.served_run import ServedRun
 
 TOKEN = "RUNBACK_SERVE_TOKEN"
 
@@ -51,6 +55,12 @@ TOKEN = "RUNBACK_SERVE_TOKEN"
     help="Base URL of one more provider.",
 )
 @click.option("--replay", metavar="RUN", help="Answer from this run in place of the providers.")
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Known answers for steps that are replayed on the pages; answers of models are kept there.",
+)
 def serve(
     listen: tuple[str, int],
     out: Path,
@@ -59,44 +69,52 @@ def serve(
     idle: float,
     providers: tuple[tuple[str, str], ...],
     replay: str | None,
+    cache: Path | None,
 ) -> int:
-    """Serve a recording proxy for model APIs and a receiver of OpenTelemetry, until it is interrupted.
+    """Serve pages over this folder, a recording proxy for model APIs and a receiver of OpenTelemetry.
 
     An agent whose base URL is http://127.0.0.1:4318/v1/proxy/openai asks OpenAI through it, and each of its calls
     becomes a step of a run. Keys pass through and are never stored. An OTLP exporter whose endpoint is
-    http://127.0.0.1:4318 sends its traces and logs there.
+    http://127.0.0.1:4318 sends its traces and logs there. The pages show runs, reports, datasets and policies; a step
+    can be asked again with another prompt, message, model, tool or parameter, and kept as a case.
     """
-    from runback_gate.app.served import served_run  # noqa: PLC0415  aiohttp is for commands that need it
-    from runback_gate.web import server  # noqa: PLC0415
+    from runback_gate.web import server  # noqa: PLC0415  aiohttp is for commands that need it
+    from runback_gate.web.desk import open_desk  # noqa: PLC0415
 
     host, port = listen
-    served = None
-    if replay is not None:
-        served = served_run(
-            find_run(replay, note=terminal.note), os.environ.get("RUNBACK_REDACT_KEY"), secrets.token_bytes
-        )
+    served = None if replay is None else _replayed(replay)
+    given = os.environ.get(TOKEN) or None
+    token = given or secrets.token_urlsafe(24)
     options = server.ServeOptions(
         out.absolute(),
         host,
         port,
-        os.environ.get(TOKEN) or None,
+        given,
         agent,
         redact,
         idle,
         dict(providers),
         served,
         dict(os.environ),
+        open_desk(Path(), out, token, cache, os.environ),
     )
 
     def ready(address: str) -> None:
         click.echo(f"proxy  {address}/v1/proxy/PROVIDER")
         if served is None:
             click.echo(f"otlp   {address}/v1/traces, /v1/logs")
+        click.echo(f"pages  {address}/?token={token}")
         what = f"answers from {replay}" if replay else f"runs in {out.as_posix()}/"
         click.echo(safe_terminal(f"{what}; ctrl-c ends"))
 
     whole = asyncio.run(server.serve(options, ready, _interrupted))
     return 0 if whole else 2
+
+
+def _replayed(name: str) -> ServedRun:
+    from runback_gate.app.served import served_run  # noqa: PLC0415  as above
+
+    return served_run(find_run(name, note=terminal.note), os.environ.get("RUNBACK_REDACT_KEY"), secrets.token_bytes)
 
 
 async def _interrupted() -> None:

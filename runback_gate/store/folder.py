@@ -8,7 +8,10 @@ In: what a person named. Out: runs that verify. `note` is told of a run that its
 
 from __future__ import annotations
 
+import contextlib
+import stat
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -59,6 +62,26 @@ def find_runs(name: str, *, note: Note) -> tuple[Run, ...]:
     if len(paths) > MAX_RUNS:
         note(f"{folder.as_posix()}: the last {MAX_RUNS} of {many(len(paths), 'run')} are read")
     return tuple(load_run(path, note=note) for path in paths[-MAX_RUNS:])
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A file of a folder, without having been read."""
+
+    path: Path
+    version: tuple[int, int, int]
+    """Time of its last change in ns, size, inode: another file, or another content, has another one."""
+
+
+def newest(folder: Path, pattern: str) -> list[Listed]:
+    """The files below a folder that match, those that were changed last first; no link."""
+    found = []
+    for path in folder.glob(pattern):
+        with contextlib.suppress(FileNotFoundError):
+            state = path.lstat()
+            if stat.S_ISREG(state.st_mode):
+                found.append(Listed(path, (state.st_mtime_ns, state.st_size, state.st_ino)))
+    return sorted(found, key=lambda item: (-item.version[0], item.path.as_posix()))
 
 
 def load_run(path: Path, *, note: Note, hint: str | None = None) -> Run:

@@ -86,7 +86,7 @@ def guarded(rules: Guard) -> Middleware:
         headers = request.headers
         hosts, origins = headers.getall("Host", []), headers.getall("Origin", [])
         why = "more than one Host or Origin" if len(hosts) > 1 or len(origins) > 1 else None
-        why = why or rules.refusal(next(iter(hosts), None), next(iter(origins), None), headers.get(TOKEN_HEADER))
+        why = why or rules.refusal(next(iter(hosts), None), next(iter(origins), None), _token(request))
         if why is not None:
             return refused(403, why)
         try:
@@ -95,6 +95,17 @@ def guarded(rules: Guard) -> Middleware:
             request.app[HELD]["bytes"] -= request.get(_OWN, 0)
 
     return middleware
+
+
+def _token(request: web.Request) -> str | None:
+    """What a client gives as the token; a browser has it in the address that it opens first, then as a cookie."""
+    given = request.headers.get(TOKEN_HEADER) or request.cookies.get(cookie_name(request))
+    return given or (request.query.get("token") if request.method == "GET" else None)
+
+
+def cookie_name(request: web.Request) -> str:
+    """The name of the cookie that holds the token; cookies know no port, and each server of a machine has its own."""
+    return f"runback_{request.url.port or 0}"
 
 
 async def read_body(request: web.Request, limit: int) -> bytes:

@@ -26,8 +26,9 @@ from runback_gate.capture.recorder import redaction_at
 from runback_gate.capture.sink import sink
 from runback_gate.errors import InputError
 from runback_gate.replay.served_run import ServedRun
+from runback_gate.web.desk import Desk
 from runback_gate.web.guard import HELD, MIN_TOKEN, Guard, guarded, is_loopback
-from runback_gate.web.pages import FOLDER, PAGES
+from runback_gate.web.pages import mount
 from runback_gate.web.proxy import PREFIX, PROVIDERS, Proxy
 from runback_gate.web.receiver import Receiver
 
@@ -57,6 +58,8 @@ class ServeOptions:
     """A run that answers in place of the providers; nothing is recorded then."""
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Where `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` name the proxy that leads to the providers."""
+    desk: Desk | None = None
+    """What the pages work on; None for a server without pages."""
 
     def check(self) -> None:
         """Refuse to listen where anybody could ask.
@@ -84,7 +87,7 @@ def make_app(options: ServeOptions, runs: ProxyRuns, received: OtlpReceived) -> 
         return sink().offer(lambda: received.take(value, size), size, lambda: None)
 
     app = web.Application(middlewares=[guarded(Guard(options.host, options.token))])
-    app[HELD], app[FOLDER] = {"bytes": 0}, options.folder
+    app[HELD] = {"bytes": 0}
     proxy = Proxy({**PROVIDERS, **options.providers}, take, options.served, options.environ)
 
     async def close(_app: web.Application) -> None:
@@ -96,8 +99,8 @@ def make_app(options: ServeOptions, runs: ProxyRuns, received: OtlpReceived) -> 
         receiver = Receiver(export)
         app.router.add_post("/v1/traces", receiver.traces)
         app.router.add_post("/v1/logs", receiver.logs)
-    for method, path, handler in PAGES:
-        app.router.add_route(method, path, handler)
+    if options.desk is not None:
+        mount(app, options.desk)
     return app
 
 

@@ -1,0 +1,258 @@
+"""What lies in a folder to be looked at: its runs, its reports, and what its policies say of every recorded step.
+
+In: the folder of a gate and that of the runs. Out: rows to list and filter, runs with what was found in them.
+
+    here = Workspace(Path(), Path("runs"))
+    here.runs(RunFilter(tool="issue_refund", verdict="refused"))
+    here.policy("refunds").failures
+
+A run is read and judged once as long as its file and the policies stay as they are. Names lead to what was listed,
+never to a path. One call at a time: the engine is not shared between threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+from runback_gate.analysis.recorded import recorded
+from runback_gate.app.cases import FoundCase, list_cases
+from runback_gate.app.policies import gate_policies, load_policy_files, with_lint_messages
+from runback_gate.app.runs import RunSummary, summary
+from runback_gate.cel.cpp_engine import CppEngine
+from runback_gate.documents.named_files import read_file
+from runback_gate.errors import InputError, RunbackError
+from runback_gate.gate.config import GATE_FILE, Gate, load_gate
+from runback_gate.policy.document import Policy
+from runback_gate.policy.evaluate import Finding, RuleSet, compile_policy, judge
+from runback_gate.report.model import Report, read_report
+from runback_gate.step import Run
+from runback_gate.store.folder import Listed, load_run, newest
+from runback_gate.view.plain import answer_text, message_text
+
+MAX_RUNS: Final = 500
+"""Runs of a folder that are listed, the newest first."""
+MAX_REPORT: Final = 64 << 20
+_REPORTS: Final = Path(".runback")
+
+Verdict = Literal["refused", "errors", "nothing found", "not judged", "unreadable"]
+VERDICTS: Final[tuple[Verdict, ...]] = ("refused", "errors", "nothing found", "not judged", "unreadable")
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Which runs are listed; an empty field asks for nothing."""
+
+    agent: str = ""
+    verdict: str = ""
+    tool: str = ""
+    text: str = ""
+    """In any message, answer or instruction, whatever the case of its letters."""
+    since: str = ""
+    """RFC 3339 day or time: runs that began then or later."""
+    until: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run in a list."""
+
+    name: str
+    """Its file, without the folder and `.jsonl`."""
+    verdict: Verdict
+    summary: RunSummary | None
+    """None where the run cannot be read; `fault` says why."""
+    fault: str = ""
+    tools: frozenset[str] = frozenset()
+    text: str = field(default="", repr=False)
+    findings: Mapping[int, Sequence[Finding]] = field(default_factory=dict)
+    """What rules refuse, or cannot tell, by step."""
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Id of a rule to how many steps are `pass`, `fail`, `error` and `skip`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """A step that a rule refuses, or of which it cannot tell."""
+
+    run: str
+    step: int
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRecord:
+    """What a policy says of everything that is recorded."""
+
+    policy: Policy
+    runs: int
+    counts: Mapping[str, Mapping[str, int]]
+    failures: tuple[Failing, ...]
+
+
+class Workspace:
+    """A folder that is looked at."""
+
+    def __init__(self, root: Path, folder: Path) -> None:
+        self.root, self.folder = root, folder
+        self._rows: dict[str, tuple[tuple[object, ...], RunRow]] = {}
+        self._rules: tuple[RuleSet, ...] = ()
+        self._policies: tuple[Policy, ...] = ()
+        self.fault = ""
+        """Why nothing is judged; empty where it is."""
+
+    def gate(self) -> Gate | None:
+        """The gate of the folder, or None where there is none.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        return load_gate(self.root) if (self.root / GATE_FILE).exists() else None
+
+    def policies(self) -> tuple[Policy, ...]:
+        """The policies of the gate as they lie there now; none where there is no gate, and `fault` says why."""
+        self.fault = ""
+        try:
+            found = () if self.gate() is None else self._load()
+        except RunbackError as error:
+            found, self.fault = (), str(error)
+        if found != self._policies:
+            engine = CppEngine()
+            try:
+                with with_lint_messages(found):
+                    self._rules = tuple(compile_policy(policy, engine) for policy in found)
+            except RunbackError as error:
+                found, self._rules, self.fault = (), (), str(error)
+            self._policies = found
+            self._rows.clear()
+        return self._policies
+
+    def _load(self) -> tuple[Policy, ...]:
+        return load_policy_files([gate_policies(self.root)], with_tests=False).policies
+
+    def _files(self) -> list[Listed]:
+        return newest(self.folder, "*.jsonl")
+
+    def runs(self, wanted: RunFilter) -> list[RunRow]:
+        """The runs that a filter lets through, the newest first; of very many the newest `MAX_RUNS`."""
+        self.policies()
+        return [row for row in map(self._row, self._files()[:MAX_RUNS]) if _wanted(row, wanted)]
+
+    def run(self, name: str) -> tuple[Run, RunRow]:
+        """A run of the list, and what was found in it.
+
+        Raises:
+            InputError: the list has no such run, or it cannot be read.
+        """
+        listed = next((item for item in self._files() if item.path.stem == name), None)
+        if listed is None:
+            raise InputError(f"no run is named {name[:200]!r}")
+        self.policies()
+        return load_run(listed.path, note=lambda _text: None), self._row(listed)
+
+    def policy(self, name: str) -> PolicyRecord:
+        """What a policy says of every recorded step.
+
+        Raises:
+            InputError: the gate has no such policy.
+        """
+        policy = next((item for item in self.policies() if item.name == name), None)
+        if policy is None:
+            raise InputError(f"no policy is named {name[:200]!r}", hint=self.fault or None)
+        rows = self.runs(RunFilter())
+        ids = [rule.id for rule in policy.validations]
+        words = ("pass", "fail", "error", "skip")
+        counts = {
+            rule: {word: sum(row.counts.get(rule, {}).get(word, 0) for row in rows) for word in words} for rule in ids
+        }
+        failures = (
+            Failing(row.name, step, finding)
+            for row in rows
+            for step, findings in row.findings.items()
+            for finding in findings
+            if finding.rule in ids
+        )
+        return PolicyRecord(policy, sum(row.summary is not None for row in rows), counts, tuple(failures))
+
+    def reports(self) -> list[str]:
+        """The reports below `.runback`, the newest first, by their paths."""
+        found = newest(self.root / _REPORTS, "**/report.json")
+        return [item.path.relative_to(self.root).as_posix() for item in found]
+
+    def report(self, name: str) -> Report:
+        """A report of the list.
+
+        Raises:
+            InputError: the list has no such report, or it cannot be read.
+        """
+        if name not in self.reports():
+            raise InputError(f"no report is named {name[:200]!r}")
+        return read_report(read_file(self.root / name, MAX_REPORT), name)
+
+    def cases(self) -> list[FoundCase]:
+        """The cases of the gate's datasets; none where there is no gate.
+
+        Raises:
+            InputError: a dataset cannot be read.
+        """
+        gate = self.gate()
+        return [] if gate is None or not gate.datasets else list_cases(self.root)
+
+    def _row(self, listed: Listed) -> RunRow:
+        name = listed.path.stem
+        known = self._rows.get(name)
+        if known is None or known[0] != listed.version:
+            known = self._rows[name] = (listed.version, self._read(listed.path))
+        return known[1]
+
+    def _read(self, path: Path) -> RunRow:
+        name = path.stem
+        try:
+            run = load_run(path, note=lambda _text: None)
+            told = summary(run)
+        except RunbackError as error:
+            return RunRow(name, "unreadable", None, str(error))
+        findings: dict[int, Sequence[Finding]] = {}
+        counts: dict[str, dict[str, int]] = {}
+        engine = CppEngine()
+        for index, step in enumerate(recorded(run)) if self._rules else ():
+            under_test = step.under_test(engine)
+            said = judge(self._rules, under_test)
+            if said.findings:
+                findings[index] = said.findings
+            words = [(rule, "pass") for rule in said.passed] + [(rule, "skip") for rule in said.skipped]
+            for rule, word in (*words, *((item.rule, item.outcome) for item in said.findings)):
+                counted = counts.setdefault(rule, {})
+                counted[word] = counted.get(word, 0) + 1
+        failed = any(item.outcome == "fail" for found in findings.values() for item in found)
+        verdict: Verdict = "refused" if failed else "errors" if findings or told.errors else "nothing found"
+        if not self._rules and not told.errors:
+            verdict = "not judged"
+        tools = frozenset(call.name for step in run.steps for call in step.response.tool_calls)
+        return RunRow(name, verdict, told, "", tools, _text(run), findings, counts)
+
+
+def _text(run: Run) -> str:
+    """Every text of a run once, in lower case."""
+    texts: dict[str, None] = {}
+    for step in run.steps:
+        texts |= dict.fromkeys((step.request.system or "", answer_text(step.response)))
+        texts |= dict.fromkeys(map(message_text, step.request.messages[-8:]))
+    return "\n".join(texts).lower()
+
+
+def _wanted(row: RunRow, wanted: RunFilter) -> bool:
+    told = row.summary
+    if told is None:
+        return wanted in (RunFilter(), RunFilter(verdict=row.verdict))
+    at = told.at or ""
+    return (
+        wanted.agent in ("", told.agent)
+        and wanted.verdict in ("", row.verdict)
+        and (not wanted.tool or wanted.tool in row.tools)
+        and (not wanted.text or wanted.text.lower() in row.text)
+        and (not wanted.since or at >= wanted.since)
+        and (not wanted.until or at[: len(wanted.until)] <= wanted.until)
+    )

@@ -1,0 +1,50 @@
+"""What the pages work on: a folder, a token, the outside world, and what was begun.
+
+In: where the folder lies, and the environment. Out: a `Desk`.
+
+    desk = open_desk(Path(), Path("runs"), token, cache=None, environ=os.environ)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runback_gate.app.live import World
+from runback_gate.app.workspace import Workspace
+from runback_gate.redact import parse_key
+from runback_gate.replay.providers import real_world
+from runback_gate.web.jobs import Jobs
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the pages work on."""
+
+    workspace: Workspace
+    token: str = field(repr=False)
+    """Of this start: a browser shows it once, and has it as a cookie then."""
+    world: World
+    """Environment, clock and chance of questions to models."""
+    cache: Path | None = None
+    """Folder of known answers; None for none."""
+    redact_key: bytes | None = field(default=None, repr=False)
+    word: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+    """What the forms of this start hold."""
+    jobs: Jobs = field(default_factory=Jobs)
+    one: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Reading, judging and writing go one by one: two tabs cannot write over each other."""
+
+
+def open_desk(root: Path, folder: Path, token: str, cache: Path | None, environ: Mapping[str, str]) -> Desk:
+    """A desk over the gate in `root` and the runs in `folder`.
+
+    Raises:
+        InputError: the key of the pseudonyms is not one.
+    """
+    key = environ.get("RUNBACK_REDACT_KEY")
+    world = World(environ, real_world())
+    return Desk(Workspace(root, folder), token, world, cache, parse_key(key) if key else None)

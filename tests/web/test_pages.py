@@ -1,0 +1,301 @@
+"""The pages: what they show of a folder, what they write into it, and whom they refuse."""
+
+from __future__ import annotations
+
+import html
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from runback_gate.capture.runs import write_run
+from runback_gate.cli import main
+from runback_gate.step import Message, Request, Response, Run, Source, Step, ToolCall
+from runback_gate.testing.server import Act, ModelServer, completion
+from runback_gate.web import pages as pages_module
+from tests.cli.conftest import tree
+from tests.web.desk import STEP, TOKEN, Browser, pages, write_demo
+
+CAREFUL = "Be careful."
+KEEP = {"why": "a disputed charge was paid", "checks": "toolCalled: escalate"}
+SHOWN = (
+    "/",
+    "/runs/refund",
+    STEP,
+    "/reports",
+    "/datasets",
+    "/datasets/support/refund-0",
+    "/policies",
+    "/policies/refunds",
+)
+ACTIONS = (f"{STEP}/replay", f"{STEP}/keep", "/replays/1/cancel", "/replays/1/keep")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The demo."""
+    write_demo(tmp_path)
+    return tmp_path
+
+
+def test_every_page(folder: Path) -> None:
+    """Each page is there, forbids scripts of others and frames, and is kept in no cache."""
+    with pages(folder) as browser:
+        for path in SHOWN:
+            status, headers, data = browser.get(path)
+            assert status == 200, path
+            assert headers["cache-control"] == "no-store"
+            assert headers["x-frame-options"] == "DENY"
+            policy = headers.get("content-security-policy") or html.unescape(data.decode())
+            assert "default-src 'none'" in policy
+
+
+def test_nobody_without_the_token(folder: Path) -> None:
+    """No page and no action is there for whoever lacks the token; the token in the address becomes a cookie."""
+    before = tree(folder)
+    with pages(folder) as browser:
+        for path in SHOWN:
+            for cookie in ("", browser.cookie[:-1] + "x", f"runback_1={TOKEN}"):
+                assert browser.at.ask("GET", path, None, {"Cookie": cookie})[0] == 403
+            assert browser.at.ask("GET", f"{path}?token=wrong")[0] == 403
+        for path in ACTIONS:
+            assert browser.at.ask("POST", path)[0] == 403
+        status, headers, _ = browser.at.ask("GET", f"/policies?token={TOKEN}")
+        assert (status, headers["location"]) == (303, "/policies")
+        assert "HttpOnly" in headers["set-cookie"]
+        assert "SameSite=Strict" in headers["set-cookie"]
+    assert tree(folder) == before
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "127.0.0.1.evil.example:80"},
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+    ],
+)
+def test_other_sites_are_refused(folder: Path, headers: dict[str, str]) -> None:
+    """A name that was bound anew, and a page of another origin, get nothing, even with cookie and word."""
+    before = tree(folder)
+    with pages(folder) as browser:
+        word = browser.word()
+        assert browser.get("/", **headers)[0] == 403
+        assert browser.post(f"{STEP}/keep", KEEP, word, **headers)[0] == 403
+    assert tree(folder) == before
+
+
+def test_a_form_of_another_page_does_nothing(folder: Path) -> None:
+    """The cookie alone is not enough: the word of our own forms is wanted, in a form's own encoding."""
+    before = tree(folder)
+    with pages(folder) as browser:
+        for word in ("", "guessed"):
+            assert browser.post(f"{STEP}/keep", KEEP, word)[0] == 400
+        good = browser.word()
+        assert browser.post(f"{STEP}/keep", KEEP, good, **{"Content-Type": "text/plain"})[0] == 400
+        body = f"word={good}&word={good}&why=x".encode()
+        twice = {"Cookie": browser.cookie, "Content-Type": "application/x-www-form-urlencoded"}
+        assert browser.at.ask("POST", f"{STEP}/keep", body, twice)[0] == 400
+    assert tree(folder) == before
+
+
+def test_the_actions_are_those() -> None:
+    """The actions that are tried here are all that there are."""
+    assert len(pages_module.ACTIONS) == len(ACTIONS)
+
+
+def test_no_action_by_get(folder: Path) -> None:
+    """A link does nothing: every action is refused as GET and HEAD."""
+    before = tree(folder)
+    with pages(folder) as browser:
+        for path in ACTIONS:
+            assert browser.get(f"{path}?word={browser.word()}&why=x")[0] in (404, 405)
+    assert tree(folder) == before
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "..%2fsecret",
+        "%2e%2e%2fsecret",
+        "..%5csecret",
+        "%2fetc%2fpasswd",
+        "..%252fsecret",
+        "refund%00",
+        "secret.jsonl",
+        "../secret",
+        "....//secret",
+        ".runback/../secret",
+    ],
+)
+def test_names_lead_nowhere_else(tmp_path: Path, name: str) -> None:
+    """Names of runs, reports, cases and policies are looked up in what is listed; no path leads out."""
+    folder = tmp_path / "gate"
+    write_demo(folder)
+    (tmp_path / "secret").write_text("topsecret", "utf-8")
+    (tmp_path / "secret.jsonl").write_text("topsecret", "utf-8")
+    with pages(folder) as browser:
+        for path in ("/runs/", "/reports/", "/datasets/", "/policies/", "/replays/"):
+            status, _, data = browser.get(path + name)
+            assert status in (400, 404), path
+            assert b"topsecret" not in data
+
+
+def test_a_dataset_lies_inside(folder: Path) -> None:
+    """A case is written below the folder of the gate, or nowhere."""
+    before = tree(folder)
+    with pages(folder) as browser:
+        for name in ("../out.yaml", "/tmp/out.yaml", "datasets/../../out.yaml"):
+            assert browser.post(f"{STEP}/keep", {**KEEP, "dataset": name})[0] == 400
+        assert browser.post(f"{STEP}/keep", {**KEEP, "why": " "})[0] == 400
+        assert browser.post(f"{STEP}/keep", {**KEEP, "checks": "toolCaled: x"})[0] == 400
+    assert tree(folder) == before
+
+
+def replayed(browser: Browser, fields: dict[str, str]) -> str:
+    """The page of a replay once it is over."""
+    status, headers, data = browser.post(f"{STEP}/replay", fields)
+    assert status == 303, data
+    for _ in range(600):
+        if '"running"' not in browser.text(headers["location"] + "/state"):
+            return browser.text(headers["location"])
+        time.sleep(0.05)
+    raise AssertionError("the replay does not end")
+
+
+def test_replay_keep_and_judge(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another prompt, then and now, kept as a case, and `run` judges the case."""
+    with pages(folder) as browser:
+        text = replayed(browser, {"system": (folder / "prompts/careful.md").read_text("utf-8").replace("\n", "\r\n")})
+        assert "tool changed" in text
+        status, _, data = browser.post("/replays/1/keep", KEEP)
+        assert (status, b"refund-2-replayed-0" in data) == (200, True)
+    monkeypatch.chdir(folder)
+    (folder / "agents/support.md").write_bytes((folder / "prompts/careful.md").read_bytes())
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "--cache", "answers"])
+    assert ended.value.code == 0
+
+
+def test_every_field_is_asked(tmp_path: Path) -> None:
+    """Model, prompt, message, tools and parameters go out as they were edited, once for each trial."""
+    asked = {
+        "model": "openai/other",
+        "system": CAREFUL,
+        "message-5": "Only 3 dollars.",
+        "parameters": '{"temperature": 1}',
+        "tools": '[{"name": "escalate"}]',
+        "trials": "3",
+    }
+    with ModelServer(lambda _body, _number: Act(completion("Hello"))) as server:
+        write_demo(tmp_path, server.url)
+        with pages(tmp_path, cache=None) as browser:
+            text = replayed(browser, asked)
+        bodies = [item.body for item in server.asked]
+    assert text.count("tool changed") == 3
+    assert len(bodies) == 3
+    assert bodies[0]["model"] == "other"
+    assert bodies[0]["messages"][0]["content"] == CAREFUL
+    assert bodies[0]["messages"][-1]["content"] == "Only 3 dollars."
+    assert bodies[0]["temperature"] == 1
+    assert [tool["function"]["name"] for tool in bodies[0]["tools"]] == ["escalate"]
+
+
+def test_a_replay_is_cancelled(tmp_path: Path) -> None:
+    """A replay that takes long says how far it is, and ends when it is told to."""
+    with ModelServer(lambda _body, _number: Act(completion("Hello"), delay=20)) as server:
+        write_demo(tmp_path, server.url)
+        with pages(tmp_path, cache=None) as browser:
+            status, headers, _ = browser.post(f"{STEP}/replay", {"trials": "2"})
+            place = headers["location"]
+            assert (status, "0 of 2 answers" in browser.text(place)) == (303, True)
+            assert browser.post(f"{place}/cancel", {})[0] == 303
+            for _ in range(200):
+                if '"cancelled"' in browser.text(f"{place}/state"):
+                    break
+                time.sleep(0.05)
+            assert "Cancelled" in browser.text(place)
+
+
+def test_a_server_that_ends_in_the_middle(tmp_path: Path) -> None:
+    """What ran ends with the server, nothing is half written, and the next start knows nothing of it."""
+    with ModelServer(lambda _body, _number: Act(completion("Hello"), delay=60)) as server:
+        write_demo(tmp_path, server.url)
+        before = tree(tmp_path)
+        with pages(tmp_path, cache=None) as browser:
+            browser.post(f"{STEP}/replay", {})
+            old = browser.word()
+        assert tree(tmp_path) == before
+        with pages(tmp_path, cache=None) as browser:
+            assert browser.get("/replays/1")[0] == 400
+            assert browser.post(f"{STEP}/keep", KEEP, old)[0] == 400
+
+
+def test_two_tabs(folder: Path) -> None:
+    """Two tabs that keep at once lose nothing; the second of the same name is refused."""
+    with pages(folder) as browser:
+        word = browser.word()
+        found: list[int] = []
+
+        def keep(name: str) -> None:
+            found.append(browser.post(f"{STEP}/keep", {**KEEP, "case": name}, word)[0])
+
+        tabs = [threading.Thread(target=keep, args=(name,)) for name in ("one", "two", "three", "one")]
+        for tab in tabs:
+            tab.start()
+        for tab in tabs:
+            tab.join()
+        assert sorted(found) == [200, 200, 200, 400]
+        text = browser.text("/datasets")
+    assert all(f"support/{name}<" in text for name in ("one", "two", "three"))
+
+
+def test_runs_are_filtered(folder: Path) -> None:
+    """By agent, verdict, tool, text and time; a run that was changed is listed as what it is."""
+    request = Request("m", "Be kind.", (Message("user", "Where is my Parcel?"),))
+    call = ToolCall("c", "look_up", "{}")
+    step = Step("other", request, Response("", (call,)), Source("r9", 0, "semantic", at="2026-01-02T00:00:00Z"))
+    (folder / "runs/r9.jsonl").write_bytes(write_run(Run("r9", "other", (step,)), os.urandom))
+    changed = (folder / "runs/refund.jsonl").read_bytes().replace(b"Hello", b"Hullo", 1)
+    (folder / "runs/changed.jsonl").write_bytes(changed)
+    with pages(folder) as browser:
+        rows = {
+            query: [name for name in ("refund", "refund-before", "r9", "changed") if f">{name}<" in browser.text(query)]
+            for query in (
+                "/?agent=other",
+                "/?verdict=refused",
+                "/?verdict=unreadable",
+                "/?tool=escalate",
+                "/?text=PARCEL",
+                "/?since=2026-02",
+                "/?until=2026-02",
+                "/?agent=nobody",
+            )
+        }
+    assert rows == {
+        "/?agent=other": ["r9"],
+        "/?verdict=refused": ["refund"],
+        "/?verdict=unreadable": ["changed"],
+        "/?tool=escalate": ["refund-before"],
+        "/?text=PARCEL": ["r9"],
+        "/?since=2026-02": ["refund", "refund-before"],
+        "/?until=2026-02": ["r9"],
+        "/?agent=nobody": [],
+    }
+
+
+def test_hostile_text_is_text(folder: Path) -> None:
+    """What a model or a file says is escaped on every page."""
+    hostile = '<script>alert(1)</script>"><img src=x onerror=alert(1)>'
+    request = Request("m", hostile, (Message("user", hostile),))
+    step = Step(hostile, request, Response(hostile), Source("h", 0, "semantic"))
+    (folder / "runs/h.jsonl").write_bytes(write_run(Run("h", hostile, (step,), error=hostile), os.urandom))
+    with pages(folder) as browser:
+        for path in ("/", f"/?text={'%3Cscript%3E'}", "/runs/h", "/runs/h/steps/0"):
+            text = browser.text(path)
+            assert "<script>alert" not in text
+            assert "<img" not in text
