@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final, Literal
 
+from runback_gate.redact.prefixes import prefixed
 from runback_gate.redact.randomness import is_uuid, mixed, opaque
 from runback_gate.redact.rule import read_data
 
@@ -32,6 +33,8 @@ _MILD: Final = frozenset("public user tool request event message output model ur
 """Words that a name of a secret may hold, only not as its last."""
 _TELLING: Final = frozenset("api secret access auth token client private license app password credential".split())
 """Words beside `key` by which even a UUID is a secret."""
+_NO_VENDORS: Final = frozenset(_DATA["nouns"].split())
+"""Words before `key` or `token` by which a UUID is no secret: `object_key`, `continuation_token`."""
 _PLAIN: Final = frozenset("key token secret password passwd apikey credential credentials bearer auth jwt".split())
 """Words that tell of a secret from some way off."""
 
@@ -122,6 +125,9 @@ def drawn_values(text: str) -> Iterator[tuple[int, int]]:
         if not (mixed(value) or is_uuid(value)):
             continue
         start = match.start()
+        if prefixed(value):
+            yield start, start + len(value)
+            continue
         window = text[max(0, start - _WINDOW) : start]
         named = _ASSIGNED.search(window)
         words = _words(named[1] if named else window[-24:])
@@ -129,7 +135,8 @@ def drawn_values(text: str) -> Iterator[tuple[int, int]]:
             named = None
         if not words or words[-1] in _KEPT or (_KEPT - _MILD).intersection(words[-2:]):
             continue
-        around = frozenset(_words(window))
+        near = _words(window)
+        around = frozenset((*near, *map("".join, itertools.pairwise(near))))
         direct = named is not None and (_weak(words) or not _VENDORS.isdisjoint(around))
         if (direct and _secret(value, window)) or (not _PLAIN.isdisjoint(around) and opaque(value, 20)):
             yield start, start + len(value)
@@ -153,8 +160,11 @@ def _weak(words: tuple[str, ...]) -> bool:
 def _secret(value: str, told: str) -> bool:
     """Whether a value behind a weak name is one that a machine drew; a UUID, if the name tells of a key for an API."""
     if is_uuid(value):
-        words = frozenset(_words(told))
-        return not _TELLING.isdisjoint(words) or not _VENDORS.isdisjoint(words)
+        said = _words(told)
+        words = frozenset((*said, *map("".join, itertools.pairwise(said))))
+        if not _TELLING.isdisjoint(words) or not _VENDORS.isdisjoint(words):
+            return True
+        return said[-1:] in (("key",), ("token",)) and len(said) == 2 and said[0] not in _NO_VENDORS
     return mixed(value) or opaque(value, 12)
 
 
