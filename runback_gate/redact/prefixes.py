@@ -54,7 +54,8 @@ def prefixed(text: str) -> bool:
 
 def _parted(text: str) -> tuple[list[str], str]:
     """The words in front, and what follows them as it stands."""
-    words, place = [], 0
+    words: list[str] = []
+    place = 0
     for separator in _PIECE.finditer(text):
         word = text[place : separator.start()]
         if len(words) == 4 or not _WORD.fullmatch(word):
