@@ -137,3 +137,15 @@ def test_locks_agree() -> None:
         for name, version in locked(lock).items():
             versions.setdefault(name, set()).add(version)
     assert {name: found for name, found in versions.items() if len(found) > 1} == {}
+
+
+def test_each_promise_names_its_tests() -> None:
+    """Every promise of SECURITY.md names at least one test or check, and each of them is there."""
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    section = text.split("## What always holds\n")[1].split("\n## ")[0]
+    promises = re.split(r"^- ", section, flags=re.MULTILINE)[1:]
+    assert len(promises) > 12
+    for promise in promises:
+        named = re.findall(r"`((?:tests|\.ci)/[\w./]+)`", promise)
+        assert named, promise
+        assert [name for name in named if not (ROOT / name).is_file()] == []

@@ -160,9 +160,15 @@ def verify_payload(key: PublicKey, bundle: Json, payload_type: str, *, path: str
     try:
         if isinstance(key, ed25519.Ed25519PublicKey):
             key.verify(envelope.signature, data)
+        elif _low_s(envelope.signature) != envelope.signature:
+            raise IntegrityError(
+                "the signature is the other one of two that verify",
+                hint="sign the report again: the one with the lower s is made, so that a signature has one form",
+                location=Location(path),
+            )
         else:
             key.verify(envelope.signature, data, ec.ECDSA(hashes.SHA256()))
-    except InvalidSignature as error:
+    except (InvalidSignature, ValueError) as error:
         hint = "payload or signature were changed, or another key signed"
         raise IntegrityError("the signature does not match", hint=hint, location=Location(path)) from error
     return envelope.payload

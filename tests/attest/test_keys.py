@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
@@ -78,14 +79,37 @@ def test_what_is_signed_verifies(payload: bytes) -> None:
 @given(payload=st.binary(max_size=40))
 @settings(max_examples=examples(40))
 def test_ecdsa_signatures_have_the_lower_s(payload: bytes) -> None:
-    """Of two signatures that verify alike the strict readers' one is made; what an earlier version signed is read."""
+    """Of two signatures that verify alike the lower one is made, and the other is refused: a signature has one form."""
     order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
     bundle: Any = sign_payload(KEYS["p256"], IN_TOTO, payload)
     [signature] = bundle["dsseEnvelope"]["signatures"]
     r, s = decode_dss_signature(decoded(signature["sig"], "sig", "b"))
     assert 0 < s <= order // 2
     signature["sig"] = encoded(encode_dss_signature(r, order - s))
-    assert verify_payload(KEYS["p256"].public_key(), bundle, IN_TOTO) == payload
+    with pytest.raises(IntegrityError, match="the other one of two that verify"):
+        verify_payload(KEYS["p256"].public_key(), bundle, IN_TOTO)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda der: der + b"\0",
+        lambda der: b"\x30\x81" + der[1:],
+        lambda der: der[:2] + b"\x02" + bytes([der[3] + 1]) + b"\0" + der[4:],
+        lambda _: b"",
+        lambda der: der[:-1],
+        lambda _: encode_dss_signature(0, 1),
+        lambda _: encode_dss_signature(1, 0),
+        lambda _: encode_dss_signature(1 << 256, 1 << 300),
+    ],
+)
+def test_an_ecdsa_signature_has_one_encoding(change: Callable[[bytes], bytes]) -> None:
+    """Longer lengths, more zeros, more or fewer bytes, numbers out of range: refused, with an error of ours."""
+    bundle: Any = sign_payload(KEYS["p256"], IN_TOTO, PAYLOAD)
+    [signature] = bundle["dsseEnvelope"]["signatures"]
+    signature["sig"] = encoded(change(decoded(signature["sig"], "sig", "b")))
+    with pytest.raises(RunbackError):
+        verify_payload(KEYS["p256"].public_key(), bundle, IN_TOTO)
 
 
 @pytest.mark.integration
