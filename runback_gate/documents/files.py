@@ -28,8 +28,17 @@ from runback_gate.errors import DocumentError, InputError, Location, PathError, 
 
 _GLOB = re.compile(r"[*?[]")
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-# https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
-_LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
+# https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md, with the addresses that it had before
+_LFS_POINTERS = tuple(
+    f"version {address}\n".encode()
+    for address in (
+        "https://git-lfs.github.com/spec/v1",
+        "https://hawser.github.com/spec/v1",
+        "http://git-media.io/v/2",
+    )
+)
+# What the file systems of macOS overlook in a name, as git has it (utf8.c, is_hfs_dotgit).
+_OVERLOOKED = dict.fromkeys((*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF))
 _NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 
@@ -66,7 +75,7 @@ def safe_read(root: Path, name: str, max_bytes: int = 1 << 20) -> bytes:
         raise InputError(f"cannot be read: {error.strerror}", hint="check its permissions", location=place) from error
     if len(data) > max_bytes:
         raise DocumentError(f"larger than {max_bytes:,} bytes", hint="split the file", location=_place(name))
-    if data.startswith(_LFS_POINTER):
+    if data.startswith(_LFS_POINTERS):
         hint = "`git lfs pull` fetches it, `lfs: true` in actions/checkout; better keep files of a gate out of LFS"
         raise DocumentError("a pointer of Git LFS, not the file itself", hint=hint, location=_place(name))
     return data
@@ -197,7 +206,7 @@ def _inside(root: Path, name: str) -> Path:
     if path != base and not path.startswith(base.rstrip("/") + "/"):
         raise PathError("leads out of the root through a symbolic link", hint="copy what it points to", location=place)
     # What git keeps there is no file of a commit, and may hold the token of a job.
-    if ".git" in path.removeprefix(base).split("/"):
+    if any(part.translate(_OVERLOOKED).casefold() == ".git" for part in path.removeprefix(base).split("/")):
         raise PathError("leads into .git", hint="name a file that is part of a commit", location=place)
     return Path(path)
 

@@ -26,7 +26,8 @@ _LOOKALIKES = (
         "a number in another notation",
         "write it as in JSON, such as 1000 or -0.5; in quotes if it is text",
         # Signs, leading zeros and separators; a point at either end; bases; base 60; what is no finite number.
-        r"[-+\u2212]?(?:\d[\d_]*(?:,[\d_]+)*(?:\.[\d_]*)?(?:e[-+]?\d*)?|\.\d[\d_]*(?:e[-+]?\d*)?|0x[\da-f_]+|0o[0-7_]+"
+        r"[-+\u2212]?(?:\d[\d_]*(?:[,'\u2019][\d_]+)*(?:\.[\d_]*)?(?:e[-+]?\d*)?|\.\d[\d_]*(?:e[-+]?\d*)?|0o[0-7_]+"
+        r"|0x[\da-f_]+(?:\.[\da-f_]*)?(?:p[-+]?\d*)?"
         r"|0b[01_]+|\d[\d_]*(?::[0-5]?\d)+(?:\.[\d_]*)?|\.?inf(?:inity)?|\.?nan)",
     ),
     ("a boolean in another spelling", "write true or false; in quotes if it is text", "true|false|yes|no|on|off"),

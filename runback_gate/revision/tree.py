@@ -107,7 +107,7 @@ def find_above(tree: Tree, name: str) -> Entry | None:
     here, gone = tree.commit, ""
     for part in from_top(tree.folder, name).split("/"):
         gone = f"{gone}/{part}" if gone else part
-        found = next((entry for entry in tree.listing(here) if entry.path == part), None)
+        found = _only(tree.listing(here), part, gone)
         if found is None:
             return None
         if found.kind != "folder":
@@ -130,7 +130,7 @@ def find_folder(top: str, folder: str, listing: Callable[[str], Iterable[Entry]]
     tree, gone = top, ""
     for part in filter(None, folder.split("/")):
         gone = f"{gone}/{part}" if gone else part
-        found = next((entry for entry in listing(tree) if entry.path == part), None)
+        found = _only(listing(tree), part, gone)
         if found is None:
             return None
         if found.kind != "folder":
@@ -138,3 +138,11 @@ def find_folder(top: str, folder: str, listing: Callable[[str], Iterable[Entry]]
             raise PathError(f"a {found.kind} in this commit, not a folder", hint=hint, location=Location(gone))
         tree = found.object
     return tree
+
+
+def _only(entries: Iterable[Entry], name: str, path: str) -> Entry | None:
+    """The entry of a name. Git writes no name twice into a tree, but it reads what another program wrote."""
+    found = [entry for entry in entries if entry.path == name]
+    if len(found) > 1:
+        raise InputError("twice in this commit", hint="write the commit again with git", location=Location(path))
+    return found[0] if found else None

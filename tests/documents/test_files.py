@@ -113,9 +113,12 @@ def test_a_file_has_a_largest_size(root: Path) -> None:
         safe_read(root, "policies/a.yaml", 21)
 
 
-def test_a_pointer_of_git_lfs_is_named(root: Path) -> None:
-    """Whatever file it stands for, the error says how to get the file."""
-    (root / "p.md").write_text(f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 12\n")
+@pytest.mark.parametrize(
+    "address", ["https://git-lfs.github.com/spec/v1", "https://hawser.github.com/spec/v1", "http://git-media.io/v/2"]
+)
+def test_a_pointer_of_git_lfs_is_named(root: Path, address: str) -> None:
+    """Whatever file it stands for, and whichever version wrote it, the error says how to get the file."""
+    (root / "p.md").write_text(f"version {address}\noid sha256:{'0' * 64}\nsize 12\n")
     with pytest.raises(DocumentError, match=r"^p\.md: a pointer of Git LFS, not the file itself \(`git lfs pull`"):
         safe_read(root, "p.md")
 
@@ -295,3 +298,12 @@ def test_nothing_is_read_from_git(tmp_path: Path) -> None:
     for name in (".git/config", "prompt.md", "folder/config", "sub/.git/config", "sub/prompt.md"):
         with pytest.raises(PathError, match=r"leads into \.git"):
             safe_read(tmp_path, name)
+
+
+@pytest.mark.parametrize("name", [".GIT", ".Git", ".gi\u200ct", "\ufeff.git", ".g\u206eIt", ".git\u202a"])
+def test_nothing_is_read_from_what_macos_takes_for_git(tmp_path: Path, name: str) -> None:
+    """Its file systems overlook case and some characters; a folder of such a name is refused wherever it lies."""
+    (tmp_path / "sub" / name).mkdir(parents=True)
+    (tmp_path / "sub" / name / "config").write_text("secret")
+    with pytest.raises(PathError, match=r"leads into \.git"):
+        safe_read(tmp_path, f"sub/{name}/config")

@@ -36,6 +36,8 @@ NUMBERS = st.one_of(
     st.builds("{}0{}{}".format, SIGNED, st.sampled_from("xX"), st.text("0123456789abcdefABCDEF_", min_size=1)),
     st.builds("{}0{}{}".format, SIGNED, st.sampled_from("oO"), st.text("01234567_", min_size=1)),
     st.builds("{}0{}{}".format, SIGNED, st.sampled_from("bB"), st.text("01_", min_size=1)),
+    st.builds("{}0x{:x}.{:x}p{}".format, SIGNED, st.integers(0, 255), st.integers(0, 255), st.integers(-9, 9)),
+    st.builds("{}{}{}{:03}".format, SIGNED, DIGITS, st.sampled_from(["'", "\u2019"]), st.integers(0, 999)),
     st.builds("{}{}:{:02}".format, SIGNED, DIGITS, st.integers(0, 59)),
     st.builds("{}:{}:{:02}.5".format, DIGITS, st.integers(0, 59), st.integers(0, 59)),
     st.builds(

@@ -145,6 +145,28 @@ def test_what_is_no_file_there_is_refused(repository: Repository, api: Api, read
                 load_agent(root, f"agents/{index}.yaml")
 
 
+def test_a_name_that_stands_twice_in_a_tree(repository: Repository) -> None:
+    """Of two files or folders of one name, which git does not write, none is chosen: on the way down, and above."""
+    write(repository.path / FOLDER / "agents/a.yaml", AGENT % "../../../app/prompt.md")
+    write(repository.path / "app/prompt.md", "Be kind.")
+    repository.commit()
+    top = repository.git("ls-tree", "HEAD").splitlines()
+    for name in ("services", "app"):
+        (line,) = (line for line in top if line.endswith(f"\t{name}"))
+        body = b""
+        for item in sorted([*top, line]):
+            mode, _, identity = item.partition("\t")[0].split()
+            body += f"{mode.lstrip('0')} {item.partition(chr(9))[2]}\0".encode() + bytes.fromhex(identity)
+        (repository.path.parent / "tree").write_bytes(body)
+        made = repository.git("hash-object", "-t", "tree", "-w", "--literally", str(repository.path.parent / "tree"))
+        commit = repository.git("commit-tree", made, "-m", "twice")
+        with (
+            pytest.raises(InputError, match="twice in this commit"),
+            laid_out(GitTree(repository.path, FOLDER, commit)),
+        ):
+            pass
+
+
 def test_an_edit_above_is_a_difference(repository: Repository) -> None:
     """A file above that differs from its commit, or that the commit lacks, is named as any other."""
     write(repository.path / FOLDER / "agents/a.yaml", AGENT % "../../../app/a.md")
