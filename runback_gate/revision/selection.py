@@ -13,6 +13,7 @@ from __future__ import annotations
 import fnmatch
 import os
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
@@ -146,15 +147,22 @@ def _named_by_agents(tree: Tree, entries: Sequence[Entry], patterns: Sequence[st
 
 def _may_name(pattern: str, path: str) -> bool:
     """Whether a pattern may name a file: by its folders before the first wild part, and its last part."""
-    wild, name = PurePosixPath(pattern), PurePosixPath(path)
-    fixed = [part for part in wild.parts[:-1] if _WILD.isdisjoint(part)]
-    fixed = fixed if wild.parts[: len(fixed)] == tuple(fixed) else []
-    if name.parts[: len(fixed)] != tuple(fixed):
+    folder, last, hides = _read_pattern(pattern)
+    # The last part first: of a whole working tree most files have another.
+    if not fnmatch.fnmatchcase(path.rpartition("/")[2], last) or not path.startswith(folder):
         return False
-    below = name.parts[len(fixed) :]
-    hidden = any(part.startswith(".") for part in below)
-    hides = not any(part.startswith(".") for part in wild.parts[len(fixed) :])
-    return not (hidden and hides) and fnmatch.fnmatchcase(name.name, "*" if wild.name == "**" else wild.name)
+    return not (hides and "/." in f"/{path[len(folder) :]}")
+
+
+@lru_cache(maxsize=1024)
+def _read_pattern(pattern: str) -> tuple[str, str, bool]:
+    """The folder that a pattern begins with, its last part, and whether it passes over hidden names."""
+    parts = PurePosixPath(pattern).parts
+    fixed = [part for part in parts[:-1] if _WILD.isdisjoint(part)]
+    fixed = fixed if parts[: len(fixed)] == tuple(fixed) else []
+    hides = not any(part.startswith(".") for part in parts[len(fixed) :])
+    last = parts[-1] if parts and parts[-1] != "**" else "*"
+    return "".join(f"{part}/" for part in fixed), last, hides
 
 
 def _folders(patterns: Sequence[str]) -> list[str] | None:
