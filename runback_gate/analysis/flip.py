@@ -21,6 +21,7 @@ from runback_gate.cel.engine import Activation, Engine, Outcome
 from runback_gate.cel.explain import Part, compact, deciding_element, plan
 from runback_gate.cel.limits import Node
 from runback_gate.cel.parser import LOGICAL, RELATIONS
+from runback_gate.cel.work import Budget
 from runback_gate.documents import cut
 
 MAX_REASON = 400
@@ -84,7 +85,8 @@ class DifferenceFinder:
     def __init__(self, engine: Engine, data: Mapping[str, JsonValue]) -> None:
         self.engine = engine
         self.data = dict(data)
-        self.bound = engine.bind(data)
+        self.budget = Budget()
+        self.bound = engine.bind(data, self.budget)
 
     def between(self, base: Form | None, head: Form | None) -> Reason:
         """Why two forms differ, or why a form alone says what it says.
@@ -204,13 +206,14 @@ class DifferenceFinder:
         elements = list(found) if isinstance(found, (list, dict)) else []
         if not elements:
             return []
-        index = deciding_element(self.engine, at.part, at.scope, self.data, elements, self.said(at))
+        data, local = {**self.data, **at.scope}, tuple(at.scope)
+        index = deciding_element(self.engine, at.part, data, local, elements, self.said(at), self.budget)
         return [(index, self.inside(at, elements[index]))]
 
     def inside(self, at: ScopedPart, element: JsonValue) -> ScopedPart:
         """The body of a loop for one element."""
         scope = {**at.scope, at.node.variable: element}
-        return ScopedPart(at.form, at.part.parts[1], self.engine.bind({**self.data, **scope}), scope)
+        return ScopedPart(at.form, at.part.parts[1], self.engine.bind({**self.data, **scope}, self.budget), scope)
 
 
 def _worded(flip: DifferenceFinder, pair: _Pair, *, alone: bool) -> Reason:

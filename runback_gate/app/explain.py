@@ -16,6 +16,7 @@ from typing import Any
 from runback_gate.app.policies import with_lint_messages
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.cel.explain import SubValue, deciding, explain
+from runback_gate.cel.work import Budget
 from runback_gate.documents import cut, suggestion
 from runback_gate.errors import InputError
 from runback_gate.policy.context import step_data
@@ -54,10 +55,9 @@ def explain_step(policies: Sequence[Policy], rule: str, step: Step) -> tuple[Exp
     data = step_data(step)
     variables = {item.name: item.source for item in owner.variables}
     expressions = [*owner.conditions, next(entry.expression for entry in owner.validations if entry.id == rule)]
-    return tuple(
-        Explanation(item, explain(item.source, params=owner.params, variables=variables, engine=engine, data=data))
-        for item in expressions
-    )
+    known: dict[str, Any] = {"params": owner.params, "variables": variables, "engine": engine, "data": data}
+    budget = Budget()
+    return tuple(Explanation(item, explain(item.source, **known, budget=budget)) for item in expressions)
 
 
 def explained_json(explained: Sequence[Explanation]) -> list[dict[str, Any]]:

@@ -35,7 +35,7 @@ from runback_gate.cel.optimize import SEARCH, optimize, ordered
 from runback_gate.cel.parser import ENGINE_DEPTH, Node, too_deep
 from runback_gate.cel.pattern import search
 from runback_gate.cel.tokens import line_column
-from runback_gate.cel.work import Cost, Work, costs
+from runback_gate.cel.work import Budget, Cost, Work, costs
 from runback_gate.cel.write import write
 from runback_gate.documents import suggestion
 from runback_gate.errors import ExpressionError, Location
@@ -117,10 +117,14 @@ class CppEngine:
         """The version of `cel-expr-python`."""
         return metadata.version("cel-expr-python")
 
-    def bind(self, data: Mapping[str, JsonValue]) -> CppActivation:
+    def bind(self, data: Mapping[str, JsonValue], budget: Budget | None = None) -> CppActivation:
         """See `engine.Engine.bind`."""
         try:
-            return CppActivation(self._environment(ROOTS).Activation(without_nul(data)), Work(data))
+            work = Work(data, budget)
+        except ValueError as error:
+            return CppActivation(None, Work({}), str(error))
+        try:
+            return CppActivation(self._environment(ROOTS).Activation(without_nul(data)), work)
         except RecursionError:
             return CppActivation(None, Work({}), "the data is nested too deep")
 

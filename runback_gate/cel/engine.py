@@ -22,6 +22,7 @@ import orjson
 
 from runback_gate.canonical import JsonValue
 from runback_gate.cel.parser import Node
+from runback_gate.cel.work import Budget
 
 ITERATION_BUDGET = 10_000
 """An evaluation that reaches this number of loop iterations, all loops together, is an error outcome."""
@@ -98,8 +99,11 @@ class Engine(Protocol):
     def version(self) -> str:
         """The version of the package that judges, as recorded in reports."""
 
-    def bind(self, data: Mapping[str, JsonValue]) -> Activation:
-        """Convert the data of a step, once for all programs. Names outside `ROOTS` serve programs with `local`."""
+    def bind(self, data: Mapping[str, JsonValue], budget: Budget | None = None) -> Activation:
+        """Convert the data of a step, once for all programs. Names outside `ROOTS` serve programs with `local`.
+
+        What it costs to bind and to evaluate is taken from `budget`; without one, from a new one.
+        """
 
     def compile(self, expression: str | ParsedExpression, *, local: tuple[str, ...] = ()) -> Program:
         """Compile an expression over `ROOTS` and, for explaining, the names in `local`.

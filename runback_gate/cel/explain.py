@@ -25,6 +25,7 @@ from runback_gate.cel.environment import ROOTS
 from runback_gate.cel.inline import inline, with_children
 from runback_gate.cel.limits import Node, identifiers, parse
 from runback_gate.cel.parser import BIND, LOGICAL
+from runback_gate.cel.work import Budget
 from runback_gate.cel.write import write
 from runback_gate.documents import cut
 from runback_gate.errors import ExpressionError
@@ -66,16 +67,20 @@ def explain(
     variables: Mapping[str, str],
     engine: Engine,
     data: Mapping[str, JsonValue],
+    budget: Budget | None = None,
     limit: int = 200,
 ) -> tuple[SubValue, ...]:
     """The sub-expressions of `source` with their values for `data`, at most `limit`, each before its parts.
 
     Literals and the roots as a whole are left out. In a loop the loop variable stands for the element that decided: the
     first false one of `all`, the first true one of `exists`, else the first error, else the first element; over a map,
-    for a key. Raises ExpressionError when `source` cannot be parsed, or uses params or variables that do not exist.
+    for a key. The work is taken from `budget`, which explanations of one answer share; a part for which too little is
+    left is an error. Raises ExpressionError when `source` cannot be parsed, or uses params or variables that do not
+    exist.
     """
-    explanation = _Explanation(engine, dict(data), limit)
-    explanation.visit(plan(source, params, variables), 0, {}, engine.bind(data), ())
+    budget = budget or Budget()
+    explanation = _Explanation(engine, dict(data), budget, limit)
+    explanation.visit(plan(source, params, variables), 0, {}, engine.bind(data, budget), ())
     return tuple(explanation.found)
 
 
@@ -120,9 +125,10 @@ def _plan(source: str, params: bytes, variables: tuple[tuple[str, str], ...]) ->
 class _Explanation:
     """One call of `explain`."""
 
-    def __init__(self, engine: Engine, data: dict[str, JsonValue], limit: int) -> None:
+    def __init__(self, engine: Engine, data: dict[str, JsonValue], budget: Budget, limit: int) -> None:
         self.engine = engine
         self.data = data
+        self.budget = budget
         self.limit = limit
         self.found: list[SubValue] = []
 
@@ -161,10 +167,12 @@ class _Explanation:
         items: list[JsonValue] | dict[str, JsonValue],
     ) -> None:
         name, elements = part.node.variable, list(items)
-        index = deciding_element(self.engine, part, scope, self.data, elements, outcome)
+        index = deciding_element(
+            self.engine, part, {**self.data, **scope}, tuple(scope), elements, outcome, self.budget
+        )
         inner = {**scope, name: elements[index]}
         note = f"{name} = {'key' if isinstance(items, dict) else 'element'} {index + 1} of {len(elements)}"
-        self.visit(part.parts[1], depth, inner, self.engine.bind({**self.data, **inner}), (*notes, note))
+        self.visit(part.parts[1], depth, inner, self.engine.bind({**self.data, **inner}, self.budget), (*notes, note))
 
     def evaluate(self, part: ParsedExpression, local: tuple[str, ...], activation: Activation) -> Outcome:
         try:
@@ -176,13 +184,15 @@ class _Explanation:
 def deciding_element(
     engine: Engine,
     loop: Part,
-    scope: Mapping[str, JsonValue],
     data: Mapping[str, JsonValue],
+    local: tuple[str, ...],
     elements: Sequence[JsonValue],
     outcome: Outcome,
+    budget: Budget,
 ) -> int:
     """The index of the element that made a loop say what it said; 0 where no single one did.
 
+    `local` names what of `data` is no root: the variables of the loops around it.
     It ends the shortest beginning of `elements` of which the loop says the same, so a few loops find it.
     """
     says = "error" if outcome.error is not None else {"all": "false", "exists": "true"}.get(loop.node.name, "")
@@ -191,8 +201,8 @@ def deciding_element(
     expression = _over_elements(loop.expression)
 
     def same(length: int) -> bool:
-        bound = engine.bind({**data, **scope, _ELEMENTS: list(elements[:length])})
-        found = engine.compile(expression, local=(*scope, _ELEMENTS)).evaluate(bound)
+        bound = engine.bind({**data, _ELEMENTS: list(elements[:length])}, budget)
+        found = engine.compile(expression, local=(*local, _ELEMENTS)).evaluate(bound)
         return (found.error is not None) if says == "error" else found.verdict == says
 
     # Elements that JSON cannot hold as they are, such as times, may say something else.

@@ -60,7 +60,7 @@ from runback_gate.cel.parser import BIND, LOOPS
 from runback_gate.cel.pattern import search
 from runback_gate.cel.spelling import FIELDS
 from runback_gate.cel.tokens import fail
-from runback_gate.cel.work import Cost, Work, costs
+from runback_gate.cel.work import Budget, Cost, Work, costs
 from runback_gate.cel.write import write
 
 NAME = "celpy"
@@ -126,10 +126,14 @@ class PyEngine:
         """The version of `cel-python`."""
         return metadata.version("cel-python")
 
-    def bind(self, data: Mapping[str, JsonValue]) -> PyActivation:
+    def bind(self, data: Mapping[str, JsonValue], budget: Budget | None = None) -> PyActivation:
         """See `engine.Engine.bind`."""
         try:
-            return PyActivation({name: _from_json(item) for name, item in without_nul(data).items()}, Work(data))
+            work = Work(data, budget)
+        except ValueError as error:
+            return PyActivation({}, Work({}), str(error))
+        try:
+            return PyActivation({name: _from_json(item) for name, item in without_nul(data).items()}, work)
         except (ValueError, RecursionError) as error:
             return PyActivation({}, Work({}), error_line(f"the data cannot be used: {error}"))
 

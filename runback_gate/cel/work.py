@@ -74,15 +74,37 @@ class Cost:
     """What it looks for in its places."""
 
 
-class Work:
-    """What is left for one answer. Entered while a program runs."""
+class Budget:
+    """Units that several evaluations share: those that judge an answer, those that explain one."""
 
-    def __init__(self, data: Mapping[str, JsonValue]) -> None:
+    def __init__(self) -> None:
         self.left = MAX_WORK
+
+    def spend(self, units: int) -> None:
+        """Take units. Raises ValueError when there are too few left."""
+        if units > self.left:
+            self.left = 0
+            raise ValueError(_TOO_MUCH)
+        self.left -= units
+
+
+class Work:
+    """What programs may cost on one answer. Entered while a program runs."""
+
+    def __init__(self, data: Mapping[str, JsonValue], budget: Budget | None = None) -> None:
+        """With a budget, binding the data is taken from it. Raises ValueError when there is too little left."""
+        self._budget = budget or Budget()
         self._data = data
         self._sizes: dict[Path, int] = {}
         self._lengths: dict[tuple[Path, bool, tuple[type, ...]], int] = {}
         self._tokens: list[Token[Work | None]] = []
+        if budget is not None:
+            self.spend(self._size(()))
+
+    @property
+    def left(self) -> int:
+        """Units."""
+        return self._budget.left
 
     def __enter__(self) -> None:
         self._tokens.append(_current.set(self))
@@ -91,11 +113,8 @@ class Work:
         _current.reset(self._tokens.pop())
 
     def spend(self, units: int) -> None:
-        """Take units. Raises ValueError when there are too few left."""
-        if units > self.left:
-            self.left = 0
-            raise ValueError(_TOO_MUCH)
-        self.left -= units
+        """Take units; errors as `Budget.spend`."""
+        self._budget.spend(units)
 
     def reserve(self, parts: tuple[Cost, ...]) -> None:
         """Take what a program may cost at most. Raises ValueError when there is too little left."""

@@ -10,13 +10,13 @@ where two of one case have the same.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from runback_gate.canonical import JsonValue
+from runback_gate.canonical import JsonValue, exact_bytes
 from runback_gate.cel.engine import Engine, Outcome
-from runback_gate.dataset.document import CaseCheck
+from runback_gate.dataset.document import Case, CaseCheck
 from runback_gate.errors import ExpressionError
 from runback_gate.policy.evaluate import BoundStep, Decider, ExpressionDecider, Rule, RuleSet, check_patterns
 from runback_gate.policy.rubric import RubricDecider
@@ -42,19 +42,57 @@ class SchemaDecider:
 
     def decide(self, step: BoundStep) -> Outcome:
         """Whether the text is JSON that keeps the schema."""
-        return self.program.decide(step.text)
+        return self.program.decide(step.text, step.budget)
 
     def reason(self, step: BoundStep) -> str:
         """The fault that tells most."""
-        return self.program.reason(step.text)
+        return self.program.reason(step.text, step.explaining)
 
     def values(self, step: BoundStep) -> tuple[tuple[str, str], ...]:  # noqa: ARG002
         """None: the reason says it."""
         return ()
 
 
-def compile_checks(checks: Sequence[CaseCheck], engine: Engine) -> RuleSet:
+class Schemas:
+    """The JSON Schemas of a dataset, each compiled once: what they cost is bounded for all of them together."""
+
+    def __init__(self, checks: int = 1) -> None:
+        """`checks`: how many checks of the dataset share the work."""
+        self._checks = max(checks, 1)
+        self._programs: dict[bytes, JsonSchemaProgram] = {}
+        self._size = 0
+
+    @classmethod
+    def of(cls, cases: Iterable[Case]) -> Schemas:
+        """Those of a dataset with these cases."""
+        return cls(sum(check.schema is not None for case in cases for check in case.checks))
+
+    def program(self, schema: dict[str, Any]) -> JsonSchemaProgram:
+        """A schema, compiled.
+
+        Raises:
+            ExpressionError: it is none, or all schemas of the dataset together are too large.
+        """
+        # Imported here: few datasets use it, and every run would pay for the library.
+        from runback_gate.policy import json_schema  # noqa: PLC0415
+
+        key = exact_bytes(schema)
+        if key not in self._programs:
+            program = json_schema.JsonSchemaProgram(schema, json_schema.MAX_WORK_OF_DATASET // self._checks)
+            self._size += program.size
+            if self._size > json_schema.MAX_SCHEMA_ENTRIES:
+                raise ExpressionError(
+                    f"the schemas of this dataset have more than {json_schema.MAX_SCHEMA_ENTRIES:,} entries",
+                    hint="split the dataset, or let its cases share a schema",
+                )
+            self._programs[key] = program
+        return self._programs[key]
+
+
+def compile_checks(checks: Sequence[CaseCheck], engine: Engine, schemas: Schemas | None = None) -> RuleSet:
     """Compile the checks of a case; a check blocks, and one that cannot be evaluated leaves the row undecided.
+
+    `schemas` are those of its dataset.
 
     Raises:
         ExpressionError: a `cel` check does not compile, a pattern is no RE2 pattern, or a schema is none.
@@ -65,7 +103,7 @@ def compile_checks(checks: Sequence[CaseCheck], engine: Engine) -> RuleSet:
         seen[check.title] += 1
         title = check.title if seen[check.title] == 1 else f"{check.title} #{seen[check.title]}"
         try:
-            decider = _decider(check, engine)
+            decider = _decider(check, engine, schemas or Schemas())
         except ExpressionError as error:
             message = f"{check.title}: {error.message}"
             raise ExpressionError(message, hint=error.hint, location=check.location) from error
@@ -74,14 +112,11 @@ def compile_checks(checks: Sequence[CaseCheck], engine: Engine) -> RuleSet:
     return RuleSet((), (), (), tuple(rules))
 
 
-def _decider(check: CaseCheck, engine: Engine) -> Decider:
+def _decider(check: CaseCheck, engine: Engine, schemas: Schemas) -> Decider:
     if check.rubric is not None:
         return RubricDecider(check.rubric)
     if check.expression is not None:
         check_patterns(check.expression)
         explained = check.expression if check.kind in _EXPLAINED else ""
         return ExpressionDecider(engine.compile(check.expression), check.expression, explained)
-    # Imported here: few datasets use it, and every run would pay for the library.
-    from runback_gate.policy.json_schema import JsonSchemaProgram  # noqa: PLC0415
-
-    return SchemaDecider(check.schema or {}, JsonSchemaProgram(check.schema or {}))
+    return SchemaDecider(check.schema or {}, schemas.program(check.schema or {}))

@@ -25,7 +25,7 @@ from runback_gate.canonical import digest
 from runback_gate.cel.engine import Engine
 from runback_gate.dataset.document import Case, Dataset, Trials, case_step
 from runback_gate.gate.bodies import Bodies
-from runback_gate.gate.checks import compile_checks
+from runback_gate.gate.checks import Schemas, compile_checks
 from runback_gate.gate.plan import Plan
 from runback_gate.gate.trials import Interval, wilson
 from runback_gate.gate.verdict import Row, Trial, Verdict, settle_trials, trial_verdict, unallowed
@@ -113,7 +113,8 @@ class Rules:
         self.engine = engine
         self.policies = [compile_policy(policy, engine) for policy in plan.policies]
         self.refs = [CaseRef(plan.root, dataset, case) for dataset in plan.datasets for case in dataset.cases]
-        self.checks = {ref.key: compile_checks(ref.case.checks, engine) for ref in self.refs}
+        schemas = {dataset.name: Schemas.of(dataset.cases) for dataset in plan.datasets}
+        self.checks = {ref.key: compile_checks(ref.case.checks, engine, schemas[ref.dataset.name]) for ref in self.refs}
         self.waivers = {waiver.name: str(waiver) for waiver in plan.waivers}
         self.used: set[str] = set()
         self._answered: dict[tuple[tuple[str, str], int], RecordedStep] = {}

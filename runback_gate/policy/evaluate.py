@@ -25,6 +25,7 @@ from runback_gate.cel.inline import inline
 from runback_gate.cel.limits import check_limits, line_column, walk
 from runback_gate.cel.pattern import compile_pattern
 from runback_gate.cel.words import words
+from runback_gate.cel.work import Budget
 from runback_gate.errors import ExpressionError, Location
 from runback_gate.name_pattern import matches_name
 from runback_gate.policy.document import Action, Expression, Policy
@@ -89,7 +90,11 @@ class BoundStep:
         self.engine = engine
         self.data = data
         self.grades = grades
-        self.activation: Activation = engine.bind(data)
+        self.budget = Budget()
+        """What all rules of this answer may cost."""
+        self.explaining = Budget()
+        """What it may cost to say why they do not hold."""
+        self.activation: Activation = engine.bind(data, self.budget)
         self._outcomes: dict[Program, Outcome] = {}
 
     def evaluate(self, program: Program) -> Outcome:
@@ -181,8 +186,8 @@ class ExpressionDecider:
         # Imported here: only a failing rule is explained.
         from runback_gate.cel.explain import deciding, explain  # noqa: PLC0415
 
-        found = explain(self.source, params=self.params, variables=self.variables, engine=step.engine, data=step.data)
-        return deciding(found)
+        known: dict[str, Any] = {"params": self.params, "variables": self.variables, "budget": step.explaining}
+        return deciding(explain(self.source, **known, engine=step.engine, data=step.data))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -25,6 +25,8 @@ from referencing import Registry
 from runback_gate.canonical import parse_json
 from runback_gate.cel.engine import Outcome, error_line
 from runback_gate.cel.pattern import compile_pattern
+from runback_gate.cel.work import MAX_WORK as BUDGET
+from runback_gate.cel.work import Budget
 from runback_gate.documents import cut, suggestion
 from runback_gate.errors import ExpressionError, RunbackError
 from runback_gate.policy.json_numbers import FORMATS, exact, is_whole, read_exact
@@ -36,8 +38,11 @@ MAX_TEXT = 256 << 10
 MAX_WORK = 10_000_000
 """Work for one answer, which references can make grow without end: 100 for each keyword that is applied and for each
 fault, 1 for each part that it goes over."""
+MAX_WORK_OF_DATASET = 30_000_000
+"""Work of all checks of a dataset together, in equal shares: some five seconds."""
 MAX_SCHEMA_ENTRIES = 5_000
-"""Mappings, and entries of them, that a schema may hold: the library takes about half a millisecond for each."""
+"""Mappings, and entries of them, that a schema may hold, and all schemas of a dataset: the library takes about half a
+millisecond for each."""
 MAX_FAULTS = 100
 """Faults among which the most telling one is looked for."""
 
@@ -45,6 +50,8 @@ MAX_MESSAGE = 1000
 """Characters of what is said about one fault."""
 
 _STEP = 100
+_UNITS = BUDGET // MAX_WORK
+"""Units of the budget of an answer that a unit of work here is."""
 _SQUARE = ("unevaluatedItems", "unevaluatedProperties")
 _BY_HASH = ("enum", "const")
 _REFERENCES = ("$ref", "$dynamicRef")
@@ -58,9 +65,14 @@ Keyword: TypeAlias = Callable[[Any, Any, Any, Any], Iterator[ValidationError] | 
 class JsonSchemaProgram:
     """A compiled schema."""
 
-    def __init__(self, schema: dict[str, Any]) -> None:
-        """Raises ExpressionError when it is no JSON Schema, or one that is not supported."""
-        self._left = self._size = 0
+    def __init__(self, schema: dict[str, Any], allowance: int = MAX_WORK) -> None:
+        """`allowance`: the work that it may do for one answer, where it is less.
+
+        Raises ExpressionError when it is no JSON Schema, or one that is not supported.
+        """
+        self._left = self.size = 0
+        self._allowance = min(allowance, MAX_WORK)
+        self._budget: Budget | None = None
         self._named = False
         self._enums: dict[int, frozenset[object]] = {}
         if schema.get("$schema", DIALECT) != DIALECT:
@@ -70,11 +82,11 @@ class JsonSchemaProgram:
         try:
             # Without formats: the library would read patterns with its own engine to see whether they are some.
             for mapping in _mappings(own):
-                self._size += 1 + len(mapping)
+                self.size += 1 + len(mapping)
                 self._named = self._named or "$id" in mapping
                 for key, value in mapping.items():
                     _check_entry(key, value)
-                if self._size > MAX_SCHEMA_ENTRIES:
+                if self.size > MAX_SCHEMA_ENTRIES:
                     raise ValueError(f"more than {MAX_SCHEMA_ENTRIES:,} entries")
             library.check_schema(own, format_checker=None)
         except (SchemaError, RecursionError, ValueError) as error:
@@ -87,26 +99,32 @@ class JsonSchemaProgram:
         counted = {name: self._counted(name, each) for name, each in keywords.items()}
         self._validator: Any = extend(library, counted, type_checker=types)(exact(own), registry=Registry())
 
-    def decide(self, text: str) -> Outcome:
-        """True when the text is JSON that keeps the schema; a reference that cannot be resolved is an error."""
+    def decide(self, text: str, budget: Budget | None = None) -> Outcome:
+        """True when the text is JSON that keeps the schema; a reference that cannot be resolved is an error.
+
+        The work is taken from `budget` as well, which all rules of an answer share.
+        """
         try:
-            return Outcome(self._fault(text) is None)
+            return Outcome(self._fault(text, budget) is None)
         # A hostile schema reaches every corner of the library, and whatever it raises means that there is no verdict.
         except Exception as error:  # noqa: BLE001
             return Outcome(error=error_line(f"the schema cannot be applied: {error}"))
 
-    def reason(self, text: str) -> str:
+    def reason(self, text: str, budget: Budget | None = None) -> str:
         """What is wrong with a text for which `decide` gave false, in one line."""
-        return error_line(self._fault(text) or "")
+        try:
+            return error_line(self._fault(text, budget) or "")
+        except ValueError:  # what its rules may cost was used up by saying so of others
+            return ""
 
-    def _fault(self, text: str) -> str | None:
+    def _fault(self, text: str, budget: Budget | None) -> str | None:
         if len(text.encode()) > MAX_TEXT:
             raise ValueError(f"the text is larger than {MAX_TEXT >> 10} KiB")
         try:
             parse_json(text, path="")
         except RunbackError as error:
             return f"the text is not JSON: {error.message}"
-        self._left = MAX_WORK
+        self._left, self._budget = self._allowance, budget
         fault = best_match(islice(self._validator.iter_errors(read_exact(text)), MAX_FAULTS))
         return None if fault is None else f"{fault.json_path}: {fault.message}"
 
@@ -114,6 +132,8 @@ class JsonSchemaProgram:
         self._left -= amount
         if self._left < 0:
             raise ValueError("the schema asks too much of one answer")
+        if self._budget is not None:
+            self._budget.spend(_UNITS * amount)
 
     def _counted(self, name: str, keyword: Keyword) -> Keyword:
         def counted(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
@@ -121,7 +141,7 @@ class JsonSchemaProgram:
             self._spend(_STEP + own + _parts(instance) ** (2 if name in _SQUARE else 1))
             # The library looks through the whole schema for a name.
             if name in _REFERENCES and (self._named or not _POINTER.match(value)):
-                self._spend(_STEP * self._size)
+                self._spend(_STEP * self.size)
             for fault in keyword(validator, value, instance, schema) or ():
                 # Faults hold the text of the answer; thousands of them are kept to find the most telling one.
                 self._spend(_STEP + len(fault.message) // 16)

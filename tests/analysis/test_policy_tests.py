@@ -15,6 +15,7 @@ from runback_gate.canonical import JsonValue
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.cel.engine import Activation, Engine, Outcome, ParsedExpression, Program
 from runback_gate.cel.py_engine import PyEngine
+from runback_gate.cel.work import Budget
 from runback_gate.dataset.recordings import load_recording
 from runback_gate.errors import DocumentError, ExpressionError
 from runback_gate.policy.document import load_policies
@@ -66,9 +67,9 @@ class ContraryEngine:
     def __init__(self) -> None:
         self.engine = CppEngine()
 
-    def bind(self, data: Mapping[str, JsonValue]) -> Activation:
+    def bind(self, data: Mapping[str, JsonValue], budget: Budget | None = None) -> Activation:
         """As the other."""
-        return self.engine.bind(data)
+        return self.engine.bind(data, budget)
 
     def compile(self, expression: str | ParsedExpression, *, local: tuple[str, ...] = ()) -> Program:
         """The other's program, or its opposite."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 from itertools import product
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
 from runback_gate.canonical import JsonValue
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.cel.engine import Engine
+from runback_gate.cel.explain import explain
 from runback_gate.cel.py_engine import PyEngine
-from runback_gate.cel.work import MAX_WORK
+from runback_gate.cel.work import MAX_WORK, Budget
 
 ENGINES: tuple[Engine, ...] = (CppEngine(), PyEngine())
 CPP = CppEngine()
@@ -121,3 +122,33 @@ def test_nothing_takes_long_at_the_limit_of_a_file(part: int) -> None:
     done = subprocess.run([sys.executable, "-c", _BOUNDED, str(part)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) < 300 << 10
+
+
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: str(engine.name))
+def test_evaluations_share_a_budget(engine: Engine) -> None:
+    """Data that is bound again, for an element of a loop, takes from the same units, and none are left in the end."""
+    budget = Budget()
+    program = engine.compile("request.messages.exists(m, m.content == request.system)")
+    found = data(30_000)
+    bound = [engine.bind(found, budget) for _ in range(3)]
+    before = budget.left
+    assert before <= MAX_WORK - 3 * 20_000
+    assert program.evaluate(bound[0]).verdict == "false"
+    assert budget.left < before
+    budget.left = 1
+    assert "too long" in (program.evaluate(bound[1]).reason or "")
+    assert "too long" in (program.evaluate(engine.bind(found, budget)).reason or "")
+
+
+def test_an_explanation_takes_from_one_budget() -> None:
+    """Loops in loops are explained for the elements that decided; what no units are left for is an error, at once."""
+    source = "request.messages.all(m, request.messages.exists(n, n.content == m.content && n.role == 'nobody'))"
+    whole, short = Budget(), Budget()
+    short.left = 100_000
+    known: dict[str, Any] = {"params": {}, "variables": {}, "engine": CPP, "data": data(12_000)}
+    values = explain(source, **known, budget=whole)
+    cut = explain(source, **known, budget=short)
+    assert values[-1].note.startswith("m = element 1 of 100, n = element 1")
+    assert 100_000 < MAX_WORK - whole.left < MAX_WORK // 4
+    assert short.left == 0
+    assert any("too long" in (value.error or "") for value in cut)

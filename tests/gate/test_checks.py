@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from runback_gate.canonical import JsonValue
@@ -9,7 +11,7 @@ from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.dataset.document import dataset_from
 from runback_gate.documents import parse_document
 from runback_gate.errors import ExpressionError
-from runback_gate.gate.checks import compile_checks
+from runback_gate.gate.checks import Schemas, compile_checks
 from runback_gate.policy.context import agent_facts, bindings, case_facts
 from runback_gate.policy.evaluate import BoundStep, Judgement, RuleSet, StepUnderTest, judge
 from runback_gate.step import Request, Response
@@ -117,3 +119,50 @@ def test_other_content_is_another_check(one: str, other: str) -> None:
     """Whatever kind it is, and whatever Python's == says of the values."""
     first, second = (checks(text) for text in (one, other))
     assert first.fingerprint(first.rules[0]) != second.fingerprint(second.rules[0])
+
+
+def dataset(schemas: list[dict[str, JsonValue]]) -> list[RuleSet]:
+    """The rules of a dataset with a case for each schema."""
+    cases = [
+        {"id": f"c{number}", "step": "sha256:" + "0" * 64, "checks": [{"jsonSchema": schema}]}
+        for number, schema in enumerate(schemas)
+    ]
+    document = {"apiVersion": "runback.dev/v1", "kind": "Dataset", "metadata": {"name": "d", "agent": "a"}}
+    text = json.dumps({**document, "spec": {"cases": cases}})
+    found = dataset_from(parse_document(text, "d.yaml")).cases
+    shared = Schemas.of(found)
+    return [compile_checks(case.checks, CPP, shared) for case in found]
+
+
+def test_schemas_of_a_dataset_share_the_work() -> None:
+    """What one schema may ask of an answer is little where many do; the verdict is an error, the same in any order."""
+    schema: dict[str, JsonValue] = {"items": {"allOf": [{"type": "integer"}] * 10}}
+    answer = data(text=json.dumps([1] * 300))
+    (alone,) = dataset([schema])
+    assert said(alone, answer).findings == ()
+    many = dataset([schema] * 300)
+    for rules in (many[0], many[-1]):
+        (finding,) = said(rules, answer).findings
+        assert (
+            finding.message
+            == "cannot be evaluated: the schema cannot be applied: the schema asks too much of one answer"
+        )
+    assert said(many[0], data(text="[1]")).findings == ()
+
+
+def test_checks_of_an_answer_share_the_work() -> None:
+    """Many schemas on one answer are bounded together, as all rules of it are."""
+    rules = checks(*["jsonSchema: {items: {allOf: [{type: integer}, {type: integer}, {minimum: 0}]}}"] * 60)
+    found = said(rules, data(text=json.dumps([1] * 1_200)))
+    assert 0 < len(found.findings) < 60
+    assert all("too long" in finding.message for finding in found.findings)
+
+
+def test_schemas_of_a_dataset_have_a_size() -> None:
+    """Different schemas count together, equal ones once."""
+    schemas: list[dict[str, JsonValue]] = [
+        {"properties": {f"p{number}": True for number in range(start, start + 600)}} for start in range(0, 6000, 600)
+    ]
+    assert len(dataset(schemas[:1] * 10)) == 10
+    with pytest.raises(ExpressionError, match="the schemas of this dataset have more than 5,000 entries"):
+        dataset(schemas)

@@ -15,6 +15,7 @@ from runback_gate.canonical import JsonValue
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.cel.engine import Activation, Engine, Outcome, ParsedExpression, Program
 from runback_gate.cel.py_engine import PyEngine
+from runback_gate.cel.work import Budget
 from runback_gate.policy.context import agent_facts, bindings, case_facts
 from runback_gate.policy.document import Policy, load_policies
 from runback_gate.policy.evaluate import (
@@ -95,7 +96,7 @@ class FixedEngine:
     def __init__(self, outcomes: Mapping[str, Outcome]) -> None:
         self.outcomes = outcomes
 
-    def bind(self, data: Mapping[str, JsonValue]) -> Bound:  # noqa: ARG002
+    def bind(self, data: Mapping[str, JsonValue], budget: Budget | None = None) -> Bound:  # noqa: ARG002
         """Nothing is read."""
         return Bound()
 
