@@ -112,8 +112,7 @@ class PyEngine:
     """celpy behind the `engine.Engine` protocol. It remembers what it parsed."""
 
     def __init__(self) -> None:
-        # Not celpy.Environment: it changes the recursion limit of the process.
-        self._parser = CELParser()
+        self._parser = CELParser()  # celpy.Environment changes the recursion limit of the process
         self._programs = lru_cache(MAX_PROGRAMS)(lambda text, parts: PyProgram(self._parser.parse(text), parts))
 
     @property
@@ -130,9 +129,6 @@ class PyEngine:
         """See `engine.Engine.bind`."""
         try:
             work = Work(data, budget)
-        except ValueError as error:
-            return PyActivation({}, Work({}), str(error))
-        try:
             return PyActivation({name: _from_json(item) for name, item in without_nul(data).items()}, work)
         except (ValueError, RecursionError) as error:
             return PyActivation({}, Work({}), error_line(f"the data cannot be used: {error}"))
