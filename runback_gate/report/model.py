@@ -298,7 +298,11 @@ def read_report(data: bytes, path: str = "report.json") -> Report:
     if not isinstance(value, dict) or value.get("schema") not in SCHEMAS:
         raise InputError(f"{path}: not a {SCHEMA} report", hint="give the report.json that `runback-gate run` wrote")
     report = from_json(Report, cast("dict[str, object]", value), path)  # type: ignore[arg-type]
-    if not _covers(orjson.loads(orjson.dumps(report)), value):
+    try:
+        whole = _covers(orjson.loads(orjson.dumps(report)), value)
+    except TypeError:  # an integer beyond 64 bits, which no report of ours can hold
+        whole = False
+    if not whole:
         hint = "it was written by another version of Runback gate, or changed"
         raise InputError(f"{path}: holds fields or types that {SCHEMA} does not have", hint=hint)
     verdict = gate_verdict(report.rows)

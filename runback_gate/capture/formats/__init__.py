@@ -154,6 +154,12 @@ def _conversations(
             faults.append(_placed(error, where or part, path))
             number += 1
             continue
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+            # A value is of another type than every source writes there.
+            odd = NotUnderstoodError(part.place, "a conversation in a form that is not known")
+            faults.append(_placed(odd, part, path))
+            number += 1
+            continue
         for conversation in read:
             number += 1
             yield number, conversation

@@ -142,15 +142,15 @@ def _answers(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
 def _one(group: Sequence[Entry], messages: Sequence[Message]) -> Response:
     """The answer of several entries; what they say of it beside its words is that of the last which says it."""
     found = answer_of(messages)
-    for response in (entry.response for entry in group if entry.response is not None):
-        found = replace(
-            found,
-            finish_reason=response.finish_reason or found.finish_reason,
-            model=response.model or found.model,
-            usage=response.usage if response.usage.output_tokens is not None else found.usage,
-            error=response.error or found.error,
-        )
-    return found
+    said = [entry.response for entry in reversed(group) if entry.response is not None]
+    # Once for all of them: each answer that is made reads all of its parts.
+    return replace(
+        found,
+        finish_reason=next((item.finish_reason for item in said if item.finish_reason), found.finish_reason),
+        model=next((item.model for item in said if item.model), found.model),
+        usage=next((item.usage for item in said if item.usage.output_tokens is not None), found.usage),
+        error=next((item.error for item in said if item.error), found.error),
+    )
 
 
 def _steps(said: Conversation, name: str, defaults: Defaults) -> Iterator[Step]:

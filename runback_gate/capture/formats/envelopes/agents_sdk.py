@@ -78,15 +78,16 @@ def _state(where: Located, reader: Reader) -> Conversation:
     said = [{"role": "user", "content": given}] if isinstance(given, str) else given
     items = [where.child(f".original_input[{index}]", item) for index, item in enumerate(said or [])]
     entries: list[Entry] = [*form.read(items, reader)]
-    results = [*_results(state, where)]
+    results: dict[Any, list[Located]] = {}
+    for item in _results(state, where):
+        results.setdefault(item.value.get("call_id"), []).append(item)
     for at, answer in optional_list(state["model_responses"], f"{where.place}.model_responses"):
         output = mapping(answer, at).get("output")
         parts = [Located(place, where.line, item) for place, item in optional_list(output, f"{at}.output")]
         answered = [*form.read(parts, reader)]
         entries += answered
-        ids = {call.id for entry in answered for message in entry.messages for call in message.tool_calls}
-        mine = [item for item in results if mapping(item.value, item.place).get("call_id") in ids]
-        entries += form.read(mine, reader)
+        ids = [call.id for entry in answered for message in entry.messages for call in message.tool_calls]
+        entries += form.read([item for name in dict.fromkeys(ids) for item in results.get(name, ())], reader)
     agent = (state.get("current_agent") or {}).get("name")
     labels = {key: state[key] for key in ("conversation_id", "max_turns") if state.get(key) is not None}
     api, name = form.API, agent if isinstance(agent, str) else None
