@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.browser import browser as browser
+
 SHARED_DATA = Path(os.environ.get("RUNBACK_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 """Files of other people's tools, beside the checkout; tests that read them are skipped where they are not."""
 
