@@ -202,8 +202,16 @@ def test_any_bytes_are_a_document_or_a_document_error(data: bytes) -> None:
         ("é" * ((1 << 19) + 1), "a.yaml: larger than 1,048,576 bytes (split the file)"),
         ("[" * 200_000, "a.yaml:1:65: nested deeper than 64 levels (flatten it)"),
         ("- " * 65, "a.yaml:1:129: nested deeper than 64 levels (flatten it)"),
-        ("[" + "1," * 200_000 + "]", "a.yaml:1:399998: more than 200,000 parts (split the file)"),
-        ("[" + "[]," * 100_000 + "]", "a.yaml:1:300000: more than 200,000 parts (split the file)"),
+        pytest.param(
+            "[" + "1," * 200_000 + "]",
+            "a.yaml:1:399998: more than 200,000 parts (split the file)",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "[" + "[]," * 100_000 + "]",
+            "a.yaml:1:300000: more than 200,000 parts (split the file)",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_what_is_refused_is_said_in_one_line(text: str | bytes, expected: str) -> None:
