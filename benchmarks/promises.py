@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.measure import Cost, measure
 
 ROOT = Path(__file__).resolve().parent.parent
-CLIENT = ROOT / ".clients" / "openai" / "bin" / "python"
+CLIENT = Path(os.environ.get("RUNBACK_CLIENTS", ROOT / ".clients")) / "openai" / "bin" / "python"
 """An environment with a client to record."""
 AIRLINE = Path(os.environ.get("RUNBACK_SHARED_DATA", ROOT.parent / "shared" / "data")) / "airline"
 EXAMPLES = ROOT / "examples" / "airline" / "policies"
@@ -193,12 +193,14 @@ def capture(folder: Path) -> list[Figure]:  # noqa: ARG001  as above
     if not CLIENT.exists():
         raise RuntimeError("no client to record: run `make clients`")
     found = json.loads(measure([str(CLIENT), "-m", "benchmarks.capture"], ROOT, runs=0).output)
-    langfuse = (Peer("langfuse 5.0.4 (measured once)", 487.0),)
+    ours, peer = found["recorded"], found.get("openinference")
+    callers, ratios = [Peer("langfuse 5.0.4 (measured once)", 487.0)], [Peer("the bare client", 1.0)]
+    if peer is not None:
+        callers.append(Peer("openinference", peer["caller"]))
+        ratios.append(Peer("openinference", peer["ratio"]))
     return [
-        Figure("recording, added on the caller's thread", "µs", found["caller"], 100.0, langfuse),
-        Figure(
-            "recording, CPU in all beside the bare client", "x", found["ratio"], 1.1, (Peer("the bare client", 1.0),)
-        ),
+        Figure("recording, added on the caller's thread", "µs", ours["caller"], 100.0, tuple(callers)),
+        Figure("recording, CPU in all beside the bare client", "x", ours["ratio"], 1.1, tuple(ratios)),
     ]
 
 

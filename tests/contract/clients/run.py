@@ -49,21 +49,26 @@ CLIENTS = {
 SDKS = ("openai", "openai-responses", "anthropic", "google-genai", "litellm", "mistral", "groq", "boto3")
 """Those that ask a model by themselves; the others are frameworks."""
 ENVIRONMENTS = Path(os.environ.get("RUNBACK_CLIENTS", ROOT / ".clients"))
+READS_ALL = ("crewai",)
+"""Those that offer no way to leave a stream."""
 SCENARIOS = ("plain", "stream", "tool", "error", "close")
-LONGEST = 120
+LONGEST = 300
 """Seconds that one agent may take."""
 PAGE = ROOT / "docs" / "reference" / "clients.md"
 HEAD = """# Clients
 
 Made by `make clients`: each client in an environment of its own, newest version, run by `runback-gate record` against a
 server that knows the wire formats. `exact` says that every recorded request is the body that the server saw, and that
-the answer is the one that it sent; in the columns *error* and *early close*, that the step says why there is none.
+the answer is the one that it sent; in the columns *error* and *early close*, that the step says why there is none. A
+dash stands where a client offers no way to leave a stream.
 
 """
 
 
 def cell(client: str, scenario: str, server: Server) -> str:
-    """`exact`, or what is wrong."""
+    """`exact`, or what is wrong; a dash where a client cannot do it."""
+    if scenario == "close" and client in READS_ALL:
+        return "—"
     server.asked.clear()
     python = ENVIRONMENTS / CLIENTS[client][0] / "bin" / "python"
     with tempfile.TemporaryDirectory() as folder:
@@ -144,7 +149,7 @@ def main() -> int:
     with Server() as server:
         for client in options.clients:
             cells = [cell(client, scenario, server) for scenario in SCENARIOS]
-            right = right and set(cells) == {"exact"}
+            right = right and set(cells) <= {"exact", "—"}
             rows.append(f"| {client} | {version(client)} | {' | '.join(cells)} |")
             print(rows[-1], flush=True)
     head = "| client | version | plain | stream | tool loop | error | early close |\n|---|---|---|---|---|---|---|\n"
