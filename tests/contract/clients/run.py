@@ -49,8 +49,8 @@ CLIENTS = {
 SDKS = ("openai", "openai-responses", "anthropic", "google-genai", "litellm", "mistral", "groq", "boto3")
 """Those that ask a model by themselves; the others are frameworks."""
 ENVIRONMENTS = Path(os.environ.get("RUNBACK_CLIENTS", ROOT / ".clients"))
-READS_ALL = ("crewai",)
-"""Those that offer no way to leave a stream."""
+READS_ALL = ("crewai", "dspy")
+"""Those that offer no way to leave a stream, or may hang by themselves when it is left, as `dspy.streamify` does."""
 SCENARIOS = ("plain", "stream", "tool", "error", "close")
 LONGEST = 300
 """Seconds that one agent may take."""
@@ -60,7 +60,7 @@ HEAD = """# Clients
 Made by `make clients`: each client in an environment of its own, newest version, run by `runback-gate record` against a
 server that knows the wire formats. `exact` says that every recorded request is the body that the server saw, and that
 the answer is the one that it sent; in the columns *error* and *early close*, that the step says why there is none. A
-dash stands where a client offers no way to leave a stream.
+dash stands where a client offers no sound way to leave a stream.
 
 """
 
