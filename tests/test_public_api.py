@@ -44,8 +44,18 @@ def test_console_script() -> None:
 
 def test_commands() -> None:
     """These are the commands, in the order of `--help`."""
-    first = "init demo run merge render show view attest verify backtest record serve runs import scan dataset".split()
-    assert list(COMMANDS) == [*first, "policy", "action", "cache", "keys", "audit", "schema", "completion"]
+    first = "init demo run merge render show view replay attest verify backtest record serve runs import scan"
+    assert list(COMMANDS) == [
+        *first.split(),
+        "dataset",
+        "policy",
+        "action",
+        "cache",
+        "keys",
+        "audit",
+        "schema",
+        "completion",
+    ]
 
 
 def test_verdicts_and_exit_codes() -> None:

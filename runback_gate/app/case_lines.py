@@ -25,6 +25,15 @@ def added_lines(added: AddedCase, step: Step, dataset: str, *, proposed: bool) -
         yield f"  {line(what)}{broken}"
 
 
+def kept_lines(added: AddedCase, dataset: str, unjudged: str | None) -> Iterator[str]:
+    """A case that was kept of a replay, with its checks, and why `run` does not judge it, where it does not."""
+    yield f"saved: {line(dataset)} case {line(added.id)}"
+    for check in added.checks:
+        yield f"  {line(f'proposed check: {json.dumps(check, ensure_ascii=False)}')}"
+    if unjudged:
+        yield f"note: {line(unjudged)}"
+
+
 def list_json(found: Sequence[FoundCase]) -> list[dict[str, Any]]:
     """An object for each case."""
     return [_case_json(item) for item in found]

@@ -108,7 +108,15 @@ def save_case(root: Path, run: Run, index: int, new: NewCase) -> AddedCase:
         InputError, PathError: as `add_case`.
         WriteError: a file cannot be written.
     """
-    added = add_case(root, run, index, new)
+    return write_case(root, add_case(root, run, index, new))
+
+
+def write_case(root: Path, added: AddedCase) -> AddedCase:
+    """Write the files of a case.
+
+    Raises:
+        WriteError: one cannot be written.
+    """
     for path, data in added.files.items():
         write_file(below(root, path), data)
     return added

@@ -17,7 +17,7 @@ from typing import cast
 from runback_gate import __version__
 from runback_gate.analysis.tool_names import unknown_names
 from runback_gate.app.against import Against, held_against
-from runback_gate.app.live import LiveOptions, World, open_live
+from runback_gate.app.live import LiveOptions, World, open_live, redact_key
 from runback_gate.app.policies import with_lint_messages
 from runback_gate.app.progress import SILENT, Progress
 from runback_gate.app.sides import Sides
@@ -88,7 +88,7 @@ def judge(
         InputError: the gate or its base cannot be read, or the approval names no commit.
     """
     more, against = options.live.trials, options.against
-    key = _redact_key(world)
+    key = redact_key(world)
     plan = load_plan(root, day=options.day, agent=options.agent, dataset=options.dataset, redact_key=key)
     plan = dataclasses.replace(plan, more=more)
     # A filter leaves part of the head out, which weakens nothing: the base is held against all of it.
@@ -112,16 +112,6 @@ def judge(
         )
         report = build_report(plan, result, engine, version=__version__, context=context)
     return Judged(report, live.estimate, live.settings.limits, live.stop_signal.reason)
-
-
-def _redact_key(world: World) -> bytes | None:
-    """The project's key of the pseudonyms, where the environment has one."""
-    if not (given := world.environ.get("RUNBACK_REDACT_KEY")):
-        return None
-    # Imported here: a run without a key does not pay for the rules of redaction.
-    from runback_gate.redact import parse_key  # noqa: PLC0415
-
-    return parse_key(given)
 
 
 def _unknown_names(plan: Plan, whole: Plan) -> Iterator[Notice]:

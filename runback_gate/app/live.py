@@ -103,6 +103,16 @@ def open_live(
     return live
 
 
+def redact_key(world: World) -> bytes | None:
+    """The project's key of the pseudonyms, where the environment has one."""
+    if not (given := world.environ.get("RUNBACK_REDACT_KEY")):
+        return None
+    # Imported here: a run without a key does not pay for the rules of redaction.
+    from runback_gate.redact import parse_key  # noqa: PLC0415
+
+    return parse_key(given)
+
+
 def _reason(gate: Gate | None, options: LiveOptions) -> str:
     """Why nothing is asked where no models are given."""
     if options.offline:

@@ -5,7 +5,7 @@ In: a run, the place of a step, what is asked otherwise, and what finds answers.
     live = open_live(gate, LiveOptions(live=True), cache=folder, world=world, progress=SILENT)
     found = replay_step(run, 9, Edit(system="Be kind.", system_path="kind.md"), live, trials=3)
     found.trials[0].divergence.words                        # "tool changed"
-    keep_trial(Path(), run, found, 0, NewCase("datasets/support.yaml", id="asks-first")).files
+    keep_trial(Path(), found, 0, NewCase("datasets/support.yaml", id="asks-first")).files
 
 The caller writes the files of a case. A run that is to be stopped is told so by the `StopSignal` of `live`; progress is
 that which `live` was opened with.
@@ -19,19 +19,31 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from runback_gate.agent import Agent, AgentFile, unstated
+from runback_gate.agent import Agent, AgentFile, load_agent, unstated
+from runback_gate.agent.config import MAX_PROMPT_BYTES
 from runback_gate.app.cases import AddedCase, NewCase, add_case
 from runback_gate.app.progress import SILENT, Progress
 from runback_gate.app.recorded import recorded_step
-from runback_gate.canonical import digest_bytes
-from runback_gate.errors import InputError
+from runback_gate.canonical import digest_bytes, parse_json
+from runback_gate.documents.named_files import read_file
+from runback_gate.errors import InputError, Location
 from runback_gate.gate.config import Gate
 from runback_gate.name_pattern import matches_name
 from runback_gate.replay.evidence import Answer, ReplayRequest
 from runback_gate.replay.live import LiveDriver
 from runback_gate.replay.spend import Spend
-from runback_gate.replay.step import Changes, Divergence, Setting, changed_request, diverge, one_answer, trials_of
-from runback_gate.step import Request, Response, Run, Step, Tool
+from runback_gate.replay.step import (
+    Changes,
+    Divergence,
+    Setting,
+    changed_request,
+    diverge,
+    one_answer,
+    parse_setting,
+    trials_of,
+)
+from runback_gate.replay.whole_run import RunReplay, replay_run, steps_of
+from runback_gate.step import Request, Response, Run, Step, Tool, tools_from_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +82,7 @@ class StepTrial:
 class StepReplay:
     """A step then and now."""
 
+    run: Run
     index: int
     step: Step
     question: ReplayRequest
@@ -85,10 +98,10 @@ class StepReplay:
         return all(trial.divergence is not None for trial in self.trials)
 
     @property
-    def differs(self) -> int:
-        """Trials whose answer differs."""
+    def shown(self) -> bool:
+        """Whether an answer differs."""
         found = (trial.divergence for trial in self.trials)
-        return sum(item is not None and item.words != "equivalent" for item in found)
+        return any(item is not None and item.words != "equivalent" for item in found)
 
 
 def replay_step(
@@ -123,7 +136,52 @@ def replay_step(
         answers[number] = answer
         progress(len(answers), trials, answer)
     held = tuple(StepTrial(answers[number], against(step.response, answers[number])) for number in range(trials))
-    return StepReplay(index, step, queries[0].question, held, live.spend(), live.notes)
+    return StepReplay(run, index, step, queries[0].question, held, live.spend(), live.notes)
+
+
+@dataclass(frozen=True, slots=True)
+class WholeReplay:
+    """A run then and now, once for each trial."""
+
+    run: Run
+    agent: Agent
+    trials: tuple[RunReplay, ...]
+    spend: Spend
+    notes: tuple[str, ...] = ()
+    """What the provider was seen not to honour, such as a seed."""
+
+    @property
+    def told(self) -> bool:
+        """Whether every trial went as far as the record does, or to an answer that it does not know."""
+        return all(trial.end != "no answer" for trial in self.trials)
+
+    @property
+    def shown(self) -> bool:
+        """Whether an answer differs."""
+        return any(trial.differs for trial in self.trials)
+
+
+def replay_whole(
+    run: Run,
+    agent: Agent,
+    live: LiveDriver,
+    *,
+    trials: int = 1,
+    gate: Gate | None = None,
+    progress: Progress = SILENT,
+) -> WholeReplay:
+    """Run the whole run again under an agent config (`replay.whole_run`); arguments as `replay_step`.
+
+    Raises:
+        InputError: the run has no step of this agent, or its prompt does not fit one.
+    """
+    recorded = steps_of(run, agent)[0][1].request.model
+    agent = dataclasses.replace(agent, model=with_provider(agent.model or recorded, gate))
+    found: dict[int, RunReplay] = {}
+    for number, item in live([partial(replay_run, run, agent, trial) for trial in range(trials)]):
+        found[number] = item
+        progress(len(found), trials, item)
+    return WholeReplay(run, agent, tuple(found[number] for number in range(trials)), live.spend(), live.notes)
 
 
 def edited(step: Step, edit: Edit, gate: Gate | None = None) -> Request:
@@ -140,6 +198,66 @@ def edited(step: Step, edit: Edit, gate: Gate | None = None) -> Request:
         )
     request = changed_request(step, Changes(agent, edit.settings))
     return dataclasses.replace(request, model=with_provider(request.model, gate))
+
+
+def read_edit(
+    root: Path,
+    *,
+    agent: str | None = None,
+    system: Path | None = None,
+    model: str | None = None,
+    settings: Sequence[str] = (),
+    tools: Sequence[Path] = (),
+    without_tools: Sequence[str] = (),
+    redact_key: bytes | None = None,
+) -> Edit:
+    """An edit with the files that a person named.
+
+    Args:
+        root: the folder of the gate, from which `agent` is named.
+        agent: agent config.
+        system: prompt.
+        model: `provider/model`.
+        settings: as `parse_setting` reads them.
+        tools: JSON files of tools in OpenAI function format, or of lists of them.
+        without_tools: names.
+        redact_key: the project's key of the pseudonyms.
+
+    Raises:
+        InputError: a file cannot be read, or a setting is none.
+    """
+    return Edit(
+        agent=None if agent is None else load_agent(root, agent, redact_key),
+        model=model,
+        system=None if system is None else read_prompt(system),
+        system_path="the prompt" if system is None else system.as_posix(),
+        tools=tuple(tool for path in tools for tool in read_tools(path)),
+        without_tools=tuple(without_tools),
+        settings=tuple(map(parse_setting, settings)),
+        redact_key=redact_key,
+    )
+
+
+def read_prompt(path: Path) -> str:
+    """The prompt that a person named.
+
+    Raises:
+        InputError: not there, too large, or no UTF-8.
+    """
+    try:
+        return read_file(path, MAX_PROMPT_BYTES).decode()
+    except UnicodeDecodeError as error:
+        raise InputError("not UTF-8", location=Location(path.as_posix())) from error
+
+
+def read_tools(path: Path) -> tuple[Tool, ...]:
+    """The tool, or the list of tools, in a JSON file that a person named: OpenAI function format.
+
+    Raises:
+        InputError: not there, or no tools.
+    """
+    value = parse_json(read_file(path, MAX_PROMPT_BYTES), path=path.as_posix())
+    return tools_from_json(value if isinstance(value, list) else [value], path.as_posix())
 
 
 def _tools(tools: Sequence[Tool], edit: Edit) -> tuple[Tool, ...]:
@@ -172,7 +290,7 @@ def against(then: Response, answer: Answer) -> Divergence | None:
     return None if now is None or now.error is not None or then.error is not None else diverge(then, now)
 
 
-def keep_trial(root: Path, run: Run, found: StepReplay, trial: int, new: NewCase) -> AddedCase:
+def keep_trial(root: Path, found: StepReplay, trial: int, new: NewCase) -> AddedCase:
     """Make a case of an answer of today, and of what was asked for it; the caller writes its files.
 
     Raises:
@@ -181,7 +299,7 @@ def keep_trial(root: Path, run: Run, found: StepReplay, trial: int, new: NewCase
     response = found.trials[trial].answer.response
     if response is None:
         raise InputError(f"trial {trial + 1} has no answer that could be kept", hint=found.trials[trial].answer.note)
-    return keep_answer(root, run, found.index, Asked(found.question.request, response), new)
+    return keep_answer(root, found.run, found.index, Asked(found.question.request, response), new)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ COMMANDS = {
     "render": ("render:render", "Show a report.json as a table, Markdown, HTML, JUnit, SARIF or annotations."),
     "show": ("show:show", "Show a row of a report whole: what was asked, answered, changed, and what to do."),
     "view": ("view:view", "Write a run as one HTML file that opens on the step that broke."),
+    "replay": ("replay:replay", "Ask a recorded step, or a whole run, again and show then and now."),
     "attest": ("attest:attest", "Sign what a report says."),
     "verify": ("verify:verify", "Say whether a signed result is to be believed, and whether it passed."),
     "backtest": ("backtest:backtest", "Judge every recorded step of a folder of runs."),

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 MAX_IN_FLIGHT = 1000
 
 
-def _dollars(text: str) -> str:
+def dollars(text: str) -> str:
+    """An amount in US dollars; raises ValueError for what is none."""
     import re  # noqa: PLC0415  few runs have a budget
 
     if not re.fullmatch(r"(0|[1-9][0-9]{0,8})(\.[0-9]{1,9})?", text):
@@ -66,7 +67,7 @@ class LiveFlags:
         "--budget-usd",
         "With --live: spend less than the gate's budget allows.",
         metavar="USD",
-        callback=parsed(_dollars),
+        callback=parsed(dollars),
     )
     budget_seconds: float | None = option(
         "--budget-seconds", "The same for seconds.", type=click.FloatRange(min=0, min_open=True), metavar="S"

@@ -90,6 +90,7 @@ HERE = folder_option(
     "--root", "Folder of runback.yaml (this one); with a base none is searched.", exists=True, default="."
 )
 POLICIES = click.option("--policies", multiple=True, metavar="FILE|FOLDER", help="Policies (those of the gate here).")
+CACHE = folder_option("--cache", "Earlier answers of models, and where new ones are kept; without it none counts.")
 REPORT_FILE = path_option(
     "--report",
     "The report, or the folder of its report.json.",

@@ -6,7 +6,6 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -16,11 +15,7 @@ from runback_gate.cli import terminal
 from runback_gate.cli.live import LiveFlags, interruptible
 from runback_gate.cli.options import FOLDER, QUIET, ROOT, gate_root, option, options, parsed
 from runback_gate.cli.output import Output, publish
-from runback_gate.errors import InputError
 from runback_gate.gate.shard import parse_shard
-
-if TYPE_CHECKING:
-    from runback_gate.app.judge import Judged
 
 
 def _date(text: str) -> str:
@@ -100,18 +95,5 @@ def run(root: Path | None, flags: RunFlags, live_flags: LiveFlags, output: Outpu
         )
         judged = judge_sides(sides, options, world=World(os.environ, real_world()), stop=stop, progress=progress)
     if live.plan:
-        return _show_plan(judged, as_json=output.as_json)
+        return terminal.show_plan(None if judged.stopped else judged.estimate, judged.limits, as_json=output.as_json)
     return publish(judged.report, folder, output, seconds=time.monotonic() - begun)
-
-
-def _show_plan(judged: Judged, *, as_json: bool) -> int:
-    """Print the estimate; no verdict is near, so nothing is written."""
-    from runback_gate.report.plan import plan_json, plan_table  # noqa: PLC0415  most runs ask nobody
-
-    if judged.estimate is None or judged.stopped:
-        raise InputError("interrupted before the estimate was made")
-    if as_json:
-        terminal.print_json(plan_json(judged.estimate, judged.limits))
-    else:
-        click.echo(plan_table(judged.estimate, judged.limits), nl=False)
-    return 0

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TextIO, TypeVar
 
 import click
 
+from runback_gate.errors import InputError
 from runback_gate.plural import many
 
 if TYPE_CHECKING:
@@ -101,6 +102,23 @@ def say_lines(lines: Iterable[str]) -> None:
     """Print the lines of a table, where there are any."""
     if text := "\n".join(lines):
         say(text)
+
+
+def show_plan(estimate: Estimate | None, limits: Limits, *, as_json: bool) -> int:
+    """Print an estimate; no verdict is near, so the exit code is 0.
+
+    Raises:
+        InputError: it was not made.
+    """
+    from runback_gate.report.plan import plan_json, plan_table  # noqa: PLC0415  most runs ask nobody
+
+    if estimate is None:
+        raise InputError("interrupted before the estimate was made")
+    if as_json:
+        print_json(plan_json(estimate, limits))
+    else:
+        click.echo(plan_table(estimate, limits), nl=False)
+    return 0
 
 
 class Shown:

@@ -54,11 +54,15 @@ def answer_events(api: Api, response: Response, model: str | None) -> bytes:
     return "".join(f"{name}data: {json.dumps(event) if event else '[DONE]'}\n\n" for name, event in events).encode()
 
 
+def answer_messages(api: Api | None, response: Response) -> tuple[Message, ...]:
+    """The answer as the conversation after it has it."""
+    message = Message("assistant", "" if response.parts else response.text, response.tool_calls, parts=response.parts)
+    return tuple(_items(message)) if api == "openai.responses" else (message,)
+
+
 def _said(api: Api, response: Response) -> dict[str, Any]:
     """The body of a request in which the assistant said this: the form of its words and calls is that of an answer."""
-    message = Message("assistant", "" if response.parts else response.text, response.tool_calls, parts=response.parts)
-    messages = tuple(_items(message)) if api == "openai.responses" else (message,)
-    return format_of(api).write_request(Request(messages=messages, api=api), None)
+    return format_of(api).write_request(Request(messages=answer_messages(api, response), api=api), None)
 
 
 def _items(message: Message) -> Iterator[Message]:

@@ -7,19 +7,18 @@ In: a `Report` and a row of it. Out: lines for a terminal of a width; every text
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 from runback_gate.gate.verdict import Row, Verdict
 from runback_gate.policy.evaluate import Finding
 from runback_gate.report import wording
+from runback_gate.report.columns import field, field_lines, labelled, wrapped
 from runback_gate.report.model import Report
 from runback_gate.report.story import Stories, Story, loosened
-from runback_gate.report.text import log, safe_terminal, visible
+from runback_gate.report.text import safe_terminal
 from runback_gate.view.difference import Segment
 
-_LABEL: Final = 12
 _SIGNS: Final = {
     Verdict.PASS: "✓ pass",
     Verdict.FAIL: "✗ FAIL",
@@ -38,8 +37,8 @@ def show(report: Report, row: Row, *, width: int = 100, colour: bool = False, ta
     paint = _COLOURS if colour else {}
     parts = [
         _head(row),
-        _field("why kept", wording.purpose(row), width),
-        _field("note", row.note if row.findings else "", width),
+        field("why kept", wording.purpose(row), width),
+        field("note", row.note if row.findings else "", width),
         *_asked(told, talk, width),
         *_answers(told, width),
         *(line for item in row.findings for line in _rule(report, item, width)),
@@ -47,7 +46,7 @@ def show(report: Report, row: Row, *, width: int = 100, colour: bool = False, ta
         *_advice(told, width),
     ]
     if row.verdict is not Verdict.PASS and not row.findings:
-        parts.insert(1, _field("why", wording.explanation(row), width))
+        parts.insert(1, field("why", wording.explanation(row), width))
     return "\n".join(part for part in parts if part) + "\n"
 
 
@@ -64,45 +63,45 @@ def _head(row: Row) -> str:
 
 
 def _asked(told: Story, talk: bool, width: int) -> Iterator[str]:
-    yield _field("customer", told.customer, width)
+    yield field("customer", told.customer, width)
     if talk:
         for entry in told.conversation:
-            yield _field(entry.who, entry.text, width)
+            yield field(entry.who, entry.text, width)
     elif len(told.conversation) > 1:
-        yield _field("", f"({len(told.conversation)} messages in all: --conversation)", width)
+        yield field("", f"({len(told.conversation)} messages in all: --conversation)", width)
 
 
 def _answers(told: Story, width: int) -> Iterator[str]:
     same = told.then == told.now
     if told.then and not same:
-        yield _field("then" if told.now else "recorded", told.then, width)
+        yield field("then" if told.now else "recorded", told.then, width)
     if told.now:
-        yield _field("answer" if same or not told.then else "now", told.now, width)
-    yield _field("", told.missing, width)
+        yield field("answer" if same or not told.then else "now", told.now, width)
+    yield field("", told.missing, width)
 
 
 def _rule(report: Report, item: Finding, width: int) -> Iterator[str]:
     side = wording.whose(report, item) or ("by the head's rule" if report.base and item.policy else "")
     waived = f"waived by {item.waiver}" if item.waiver else ""
     facts = (wording.said(item), "" if item.outcome == "fail" else "could not be evaluated", side, waived)
-    yield _field("rule", f"{item.rule}   {' · '.join(filter(None, facts))}   {item.location}", width)
-    yield _field("", "\n".join(f"  {source} = {value}" for source, value in item.values), width)
+    yield field("rule", f"{item.rule}   {' · '.join(filter(None, facts))}   {item.location}", width)
+    yield field("", "\n".join(f"  {source} = {value}" for source, value in item.values), width)
     for change in loosened(report, item):
-        yield _field("", f"this change: {change}", width)
+        yield field("", f"this change: {change}", width)
 
 
 def _advice(told: Story, width: int) -> Iterator[str]:
     for number, item in enumerate(told.next):
-        yield _field("" if number else "next", item.text, width)
+        yield field("" if number else "next", item.text, width)
         # A command stays on one line: it is there to be copied.
-        yield from _labelled("", [f"  {safe_terminal(item.command)}"] if item.command else [])
+        yield from labelled("", [f"  {safe_terminal(item.command)}"] if item.command else [])
 
 
 def _changes(told: Story, paint: dict[str, str], width: int) -> Iterator[str]:
     shown = [line for part in told.prompt for line in _diff_lines(part, paint, width)]
-    yield from _labelled("prompt", shown)
+    yield from labelled("prompt", shown)
     fields = (f"{field.path}: {field.before or 'nothing'} → {field.after or 'nothing'}" for field in told.fields)
-    yield from _field_lines("changed", fields, width)
+    yield from field_lines("changed", fields, width)
 
 
 def _diff_lines(part: Segment | int, paint: dict[str, str], width: int) -> Iterator[str]:
@@ -111,31 +110,5 @@ def _diff_lines(part: Segment | int, paint: dict[str, str], width: int) -> Itera
         return
     begin = paint.get(part.kind, "")
     for line in part.text.splitlines():
-        for number, piece in enumerate(_wrapped(line, width - 2)):
+        for number, piece in enumerate(wrapped(line, width - 2)):
             yield f"{begin}{_MARKS[part.kind] if number == 0 else '  '}{piece}{_END if begin else ''}"
-
-
-def _field(label: str, text: str, width: int) -> str:
-    """A labelled text; empty where there is none."""
-    return "\n".join(_labelled(label, [piece for line in text.splitlines() for piece in _wrapped(line, width)]))
-
-
-def _field_lines(label: str, texts: Iterable[str], width: int) -> Iterator[str]:
-    for number, text in enumerate(texts):
-        yield _field("" if number else label, text, width)
-
-
-def _labelled(label: str, lines: Sequence[str]) -> Iterator[str]:
-    name = safe_terminal(label)
-    wide = len(name) > _LABEL - 1
-    if lines and wide:
-        yield f"  {name}"
-    for number, line in enumerate(lines):
-        yield f"  {'' if number or wide else name:<{_LABEL}}{line}"
-
-
-def _wrapped(line: str, width: int) -> list[str]:
-    """A line of a text in lines of the terminal, inert; spaces at its beginning stay."""
-    plain = log(visible(line)).replace("\t", "    ")
-    room = max(width - _LABEL - 2, 30)
-    return textwrap.wrap(plain, room, break_on_hyphens=False, replace_whitespace=False) or [""]

@@ -14,6 +14,7 @@ from typing import Final
 
 from runback_gate.gate.verdict import Row
 from runback_gate.plural import many
+from runback_gate.replay.spend import Spend
 from runback_gate.report.model import Report
 
 _AMOUNT: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,18})?")
@@ -21,9 +22,11 @@ _AMOUNT: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,18})?")
 
 def spending(report: Report) -> tuple[str, ...]:
     """What was spent: calls, money, and what the cache saved; nothing where no model was asked."""
-    spend = report.spend
-    if not spend.calls:
-        return ()
+    return amounts(report.spend) if report.spend.calls else ()
+
+
+def amounts(spend: Spend) -> tuple[str, ...]:
+    """Calls, money, and what the cache saved."""
     limit = f" of {spend.limit_calls:,}" if spend.limit_calls is not None else ""
     parts = [f"{spend.calls:,}{limit} {'call' if spend.calls == 1 and not limit else 'calls'}"]
     if spend.retries:

@@ -47,7 +47,7 @@ def test_an_unchanged_step_is_asked_anew() -> None:
     found = replay_step(RUN, 1, Edit(), models.live(), trials=3)
     assert answers(found) == ["equivalent"] * 3
     assert models.asked == [RUN.steps[1].request] * 3
-    assert (found.told, found.differs, found.spend.calls, found.question.note) == (True, 0, 3, "")
+    assert (found.told, found.shown, found.spend.calls, found.question.note) == (True, False, 3, "")
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_changed_prompt_shows_then_and_now() -> None:
     """The difference is named in words, and what was asked says how it differs from the recording."""
     found = replay_step(RUN, 1, Edit(system="Always escalate."), ScriptedModels(obeys).live(), trials=2)
     assert answers(found) == ["tool changed"] * 2
-    assert (found.differs, found.question.note) == (2, "request.system differs from the recording")
+    assert (found.shown, found.question.note) == (True, "request.system differs from the recording")
 
 
 def test_an_agent_file_states_what_it_states(tmp_path: Path) -> None:
@@ -184,10 +184,10 @@ def test_a_bare_name_is_completed_by_the_gate(tmp_path: Path) -> None:
 
 def test_an_answer_becomes_a_case_that_the_gate_judges(tmp_path: Path) -> None:
     """What was asked now and answered now is kept, as a run of its own, with proposed checks; the gate passes on it."""
-    write_gate(tmp_path, [sample_case("a", sample_step(ESCALATE))])
+    write_gate(tmp_path, [sample_case("a", sample_step(ESCALATE), {"toolCalled": "escalate"})])
     edit = Edit(settings=(parse_setting("messages[0].content=I never bought this."),))
     found = replay_step(RUN, 1, edit, ScriptedModels(lambda _: Response("", (ESCALATE,))).live())
-    added = keep_trial(tmp_path, RUN, found, 0, NewCase("datasets/more.yaml", id="never-bought", why="A dispute"))
+    added = keep_trial(tmp_path, found, 0, NewCase("datasets/more.yaml", id="never-bought", why="A dispute"))
     assert added.checks == ({"toolCalled": {"name": "escalate", "arguments": {"reason": "dispute"}}},)
     assert not added.broken
     for path, data in added.files.items():
@@ -205,7 +205,7 @@ def test_an_answer_becomes_a_case_that_the_gate_judges(tmp_path: Path) -> None:
 
 def test_what_was_not_answered_is_not_kept(tmp_path: Path) -> None:
     """There is nothing to keep, and the reason is said."""
-    write_gate(tmp_path, [sample_case("a", sample_step(ESCALATE))])
+    write_gate(tmp_path, [sample_case("a", sample_step(ESCALATE), {"toolCalled": "escalate"})])
     found = replay_step(RUN, 1, Edit(), ScriptedModels(obeys).live(settings=Settings(Limits(calls=0))))
     with pytest.raises(InputError, match="over budget"):
-        keep_trial(tmp_path, RUN, found, 0, NewCase("datasets/cases.yaml"))
+        keep_trial(tmp_path, found, 0, NewCase("datasets/cases.yaml"))

@@ -312,7 +312,7 @@ def test_a_name_that_is_no_utf8(here: Path) -> None:
 def test_completion_of_commands(here: Path) -> None:
     """The shell is told the commands, also of a group; an unknown question is no pass."""
     env = environment(_RUNBACK_GATE_COMPLETE="bash_complete", COMP_WORDS="runback-gate re", COMP_CWORD="1")
-    assert process(cwd=here, env=env).out == "plain,render\nplain,record\n"
+    assert process(cwd=here, env=env).out == "plain,render\nplain,replay\nplain,record\n"
     env |= {"COMP_WORDS": "runback-gate policy ", "COMP_CWORD": "2"}
     assert process(cwd=here, env=env).out == "plain,lint\nplain,test\nplain,explain\nplain,diff\n"
     env |= {"_RUNBACK_GATE_COMPLETE": "nonsense"}

@@ -1,0 +1,159 @@
+"""Commands that ask models by themselves: their options, the budget of the gate, and a case kept of what was found.
+
+@options(AskFlags, "flags")
+def replay(flags: AskFlags) -> int:
+    with flags.open(quiet=False) as asking:
+        replay_step(run, 3, edit, asking.live, gate=asking.gate)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import click
+
+from runback_gate.app.paths import slug
+from runback_gate.cli import terminal
+from runback_gate.cli.live import MAX_IN_FLIGHT, dollars, interruptible
+from runback_gate.cli.options import FOLDER, gate_root, option, parsed
+
+if TYPE_CHECKING:
+    from runback_gate.app.cases import AddedCase, NewCase
+    from runback_gate.gate.config import Gate
+    from runback_gate.replay.live import LiveDriver
+
+
+class Found(Protocol):
+    """What a command found."""
+
+    @property
+    def shown(self) -> bool:
+        """Whether what was looked for is there."""
+
+    @property
+    def told(self) -> bool:
+        """Whether it could be told."""
+
+
+F = TypeVar("F", bound=Found)
+EXIT_CODE = click.option("--exit-code", is_flag=True, help="Exit 1 where what was looked for is found.")
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """The gate that a command stands in, and what finds answers within its budget."""
+
+    root: Path
+    gate: Gate | None
+    live: LiveDriver
+    progress: terminal.Shown
+    redact_key: bytes | None
+
+    def show(
+        self,
+        found: F,
+        flags: AskFlags,
+        *,
+        as_json: bool,
+        to_json: Callable[[F], object],
+        lines: Callable[[F, int], Iterable[str]],
+        wanted: bool,
+    ) -> int:
+        """Print what was found, or with --plan what would be asked; the exit code.
+
+        Args:
+            found: what was found.
+            flags: with `plan`.
+            as_json: whether a program reads it.
+            to_json: what a program reads.
+            lines: what people read, in so many columns.
+            wanted: whether 1 says that what was looked for is there.
+        """
+        if flags.plan:
+            return terminal.show_plan(self.live.estimate, self.live.settings.limits, as_json=as_json)
+        terminal.show(found, as_json=as_json, to_json=to_json, lines=lambda value: lines(value, terminal.width()))
+        return 1 if wanted and found.shown else 0 if found.told else 2
+
+
+@dataclass(frozen=True, slots=True)
+class AskFlags:
+    """Whether models are asked, and how much."""
+
+    root: Path | None = option(
+        "--root",
+        "Folder of runback.yaml (this one, or the nearest above it in the repository).",
+        type=FOLDER,
+        metavar="FOLDER",
+    )
+    cache: Path | None = option(
+        "--cache", "Earlier answers of models, and where new ones are kept.", type=FOLDER, metavar="FOLDER"
+    )
+    offline: bool = option("--offline", "Ask nobody: only what the cache knows counts.", is_flag=True)
+    refresh: bool = option("--refresh", "Ask again what the cache knows.", is_flag=True)
+    plan: bool = option("--plan", "Say what would be asked and what it costs, ask nothing, exit 0.", is_flag=True)
+    in_flight: int | None = option(
+        "--in-flight", "Questions at a time (16).", type=click.IntRange(1, MAX_IN_FLIGHT), metavar="N"
+    )
+    budget_usd: str | None = option(
+        "--budget-usd", "Spend less than the gate's budget allows.", metavar="USD", callback=parsed(dollars)
+    )
+    budget_seconds: float | None = option(
+        "--budget-seconds", "The same for seconds.", type=click.FloatRange(min=0, min_open=True), metavar="S"
+    )
+    budget_calls: int | None = option("--budget-calls", "The same for calls.", type=click.IntRange(min=0), metavar="N")
+
+    @contextlib.contextmanager
+    def open(self, *, quiet: bool, noun: str = "trial") -> Iterator[Asking]:
+        """What a command asks models with; a signal ends it early.
+
+        Raises:
+            InputError: there is no gate that names providers, and somebody may be asked.
+        """
+        from runback_gate.app.live import LiveOptions, World, open_live, redact_key  # noqa: PLC0415  `--help` does without
+        from runback_gate.gate.config import load_gate  # noqa: PLC0415
+        from runback_gate.replay.providers import real_world  # noqa: PLC0415
+        from runback_gate.revision.selection import check_gate_file  # noqa: PLC0415
+
+        given = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in ("root", "cache")}
+        root = gate_root(self.root)
+        gate = None if self.offline and not check_gate_file(root) else load_gate(root)
+        world = World(os.environ, real_world())
+        with interruptible() as stop, terminal.progress(quiet=quiet or self.plan, noun=noun) as progress:
+            options = LiveOptions(live=True, **given)
+            live = open_live(gate, options, cache=self.cache, world=world, progress=progress, stop=stop)
+            yield Asking(root, gate, live, progress, redact_key(world))
+
+
+@dataclass(frozen=True, slots=True)
+class SaveFlags:
+    """As which case something is kept."""
+
+    save: str | None = option("--save", "Keep what was asked and answered as this case.", metavar="CASE")
+    dataset: str | None = option("--dataset", "Dataset file of --save (datasets/AGENT.yaml).", metavar="FILE")
+    why: str = option("--why", "Why the case is here: the incident, the promise.", default="", metavar="TEXT")
+
+    def check(self) -> None:
+        """Refuse what says nothing without --save.
+
+        Raises:
+            UsageError: it was given alone.
+        """
+        if self.save is None and (self.dataset is not None or self.why):
+            raise click.UsageError("--dataset and --why say how --save keeps a case", click.get_current_context())
+
+    def keep(self, asking: Asking, agent: str, make: Callable[[NewCase], AddedCase], *, quiet: bool = False) -> None:
+        """Write the case, where one is wanted, and say so."""
+        if self.save is None:
+            return
+        from runback_gate.app.case_lines import kept_lines  # noqa: PLC0415  loads the engine
+        from runback_gate.app.cases import NewCase, why_not_judged, write_case  # noqa: PLC0415
+
+        name = PurePosixPath(self.dataset or f"datasets/{slug(agent)}.yaml").as_posix()
+        added = write_case(asking.root, make(NewCase(name, id=self.save, why=self.why)))
+        if not quiet:
+            terminal.say_lines(kept_lines(added, name, why_not_judged(asking.root, name)))

@@ -1,0 +1,105 @@
+"""`replay`: a recorded step, or a whole run, asked again: then and now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from runback_gate.cli import terminal
+from runback_gate.cli.asking import EXIT_CODE, AskFlags, Asking, SaveFlags
+from runback_gate.cli.options import FILE, JSON, option, options
+from runback_gate.store.folder import find_run
+
+if TYPE_CHECKING:
+    from runback_gate.app.replay import Edit
+
+
+@dataclass(frozen=True, slots=True)
+class EditFlags:
+    """What is asked otherwise than it was."""
+
+    agent: str | None = option(
+        "--agent", "Ask under this agent config of the gate; without STEP the whole run.", metavar="FILE"
+    )
+    system: Path | None = option("--system", "With another prompt.", type=FILE, metavar="FILE")
+    model: str | None = option("--model", "Ask another model.", metavar="PROVIDER/MODEL")
+    settings: tuple[str, ...] = option(
+        "--set", "Such as parameters.temperature=0; may repeat.", multiple=True, metavar="PATH=VALUE"
+    )
+    tools: tuple[Path, ...] = option(
+        "--tool",
+        "A tool in OpenAI function format: replaces the one of its name, or is added; may repeat.",
+        type=FILE,
+        multiple=True,
+        metavar="FILE",
+    )
+    without_tools: tuple[str, ...] = option(
+        "--without-tool", "Take a tool away; may repeat.", multiple=True, metavar="NAME"
+    )
+
+    def edit(self, asking: Asking) -> Edit:
+        """The same as the stages below take it, with the files that it names."""
+        from runback_gate.app.replay import read_edit  # noqa: PLC0415  `--help` does without
+
+        return read_edit(
+            asking.root,
+            agent=self.agent,
+            system=self.system,
+            model=self.model,
+            settings=self.settings,
+            tools=self.tools,
+            without_tools=self.without_tools,
+            redact_key=asking.redact_key,
+        )
+
+
+@click.command()
+@click.argument("run")
+@click.argument("step", type=click.IntRange(min=0), metavar="[STEP]", required=False)
+@options(EditFlags, "edits")
+@click.option(
+    "-n", "--trials", type=click.IntRange(1, 100), default=1, show_default=True, help="How often it is asked."
+)
+@options(SaveFlags, "save")
+@EXIT_CODE
+@options(AskFlags, "flags")
+@JSON
+def replay(
+    run: str,
+    step: int | None,
+    edits: EditFlags,
+    trials: int,
+    save: SaveFlags,
+    exit_code: bool,
+    flags: AskFlags,
+    as_json: bool,
+) -> int:
+    """Ask STEP (from 0) of RUN (a file, or an id in runs/) again, as it was or changed, and show then and now.
+
+    Without STEP the whole run is asked again under --agent: recorded results are served while the calls stay the same,
+    up to the first call that nobody recorded.
+
+    Exit codes: 0 it was shown, 1 with --exit-code an answer differs, 2 an answer is missing, or the input is wrong.
+    """
+    from runback_gate.app.replay import keep_trial, replay_step, replay_whole  # noqa: PLC0415  loads the engine
+    from runback_gate.app.replay_lines import step_json, step_lines, whole_json, whole_lines  # noqa: PLC0415
+
+    save.check()
+    if step is None and (edits.agent is None or edits != EditFlags(edits.agent, None, None, (), (), ())):
+        raise click.UsageError("say which STEP, or --agent FILE alone for the whole run")
+    if step is None and save.save:
+        raise click.UsageError("--save keeps one step: say which STEP")
+    recorded = find_run(run, note=terminal.note)
+    with flags.open(quiet=as_json) as asking:
+        live, gate, edit = asking.live, asking.gate, edits.edit(asking)
+        if step is None and edit.agent is not None:
+            whole = replay_whole(recorded, edit.agent, live, trials=trials, gate=gate, progress=asking.progress)
+            return asking.show(whole, flags, as_json=as_json, to_json=whole_json, lines=whole_lines, wanted=exit_code)
+        found = replay_step(recorded, step or 0, edit, live, trials=trials, gate=gate, progress=asking.progress)
+        code = asking.show(found, flags, as_json=as_json, to_json=step_json, lines=step_lines, wanted=exit_code)
+    if not flags.plan:
+        save.keep(asking, recorded.agent, lambda new: keep_trial(asking.root, found, 0, new), quiet=as_json)
+    return code
