@@ -44,9 +44,10 @@ def test_console_script() -> None:
 
 def test_commands() -> None:
     """These are the commands, in the order of `--help`."""
-    first = "init demo run merge render show view replay attest verify backtest record serve runs import scan"
+    first = "init demo run merge render show view replay bisect cause attest verify backtest record serve runs import"
     assert list(COMMANDS) == [
         *first.split(),
+        "scan",
         "dataset",
         "policy",
         "action",

@@ -33,6 +33,8 @@ COMMANDS = {
     "show": ("show:show", "Show a row of a report whole: what was asked, answered, changed, and what to do."),
     "view": ("view:view", "Write a run as one HTML file that opens on the step that broke."),
     "replay": ("replay:replay", "Ask a recorded step, or a whole run, again and show then and now."),
+    "bisect": ("investigate:bisect", "Find the first prompt, revision or model under which a step goes wrong."),
+    "cause": ("investigate:cause", "Find the part of its context that makes a step go wrong."),
     "attest": ("attest:attest", "Sign what a report says."),
     "verify": ("verify:verify", "Say whether a signed result is to be believed, and whether it passed."),
     "backtest": ("backtest:backtest", "Judge every recorded step of a folder of runs."),

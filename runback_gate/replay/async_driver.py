@@ -154,7 +154,7 @@ class AsyncDriver(Generic[T]):
         except ProviderError as error:
             if error.kind in _BILLED:
                 cost = None
-            return missing(ask, self._failed(name, error), not_understood=error.place)
+            return missing(ask, self._failed(name, error), not_understood=error.place, error=error.kind)
         except asyncio.CancelledError:
             cost = None
             raise

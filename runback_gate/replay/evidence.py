@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from runback_gate.canonical import JsonValue, canonical_bytes, digest, plain_bytes
+from runback_gate.errors import ErrorKind
 from runback_gate.step import REQUEST_FIELDS, Request, RequestField, Response, Step, to_json
 from runback_gate.summary import first_difference
 
@@ -63,6 +64,8 @@ class Answer:
     """Digest of the cache entry, when there is one."""
     not_understood: str | None = None
     """JSON path of the part of the provider's answer that was not understood; None where nothing was."""
+    error: ErrorKind | None = None
+    """Why the model that was asked gave no answer; None where it gave one, or was not asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from runback_gate.errors import ErrorKind
 from runback_gate.replay.estimate import Estimate
 from runback_gate.replay.evidence import Answer, Answers, Evidence, Query, replay
 from runback_gate.replay.providers.question import unsent_note
@@ -137,10 +138,10 @@ def _note(ask: Query, response: Response) -> str:
     return "; ".join(part for part in (ask.question.note, unsent_note(response)) if part)
 
 
-def missing(ask: Query, why: str, *, not_understood: str | None = None) -> Answer:
-    """No answer, and why; `not_understood` as in `Answer`."""
+def missing(ask: Query, why: str, *, not_understood: str | None = None, error: ErrorKind | None = None) -> Answer:
+    """No answer, and why; the rest as in `Answer`."""
     note = "; ".join(part for part in (ask.question.note, why) if part)
-    return Answer(Evidence.MISSING, None, note, not_understood=not_understood)
+    return Answer(Evidence.MISSING, None, note, not_understood=not_understood, error=error)
 
 
 class _NoStore:

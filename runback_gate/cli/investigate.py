@@ -1,0 +1,175 @@
+"""`bisect` and `cause`: which version, and which part of its context, makes an agent do what it should not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from runback_gate.cli import terminal
+from runback_gate.cli.asking import EXIT_CODE, AskFlags, Asking, SaveFlags
+from runback_gate.cli.options import FILE, JSON, option, options
+from runback_gate.store.folder import find_run
+
+if TYPE_CHECKING:
+    from runback_gate.app.investigate import Subject
+    from runback_gate.replay.bisect import Breaks
+
+
+@dataclass(frozen=True, slots=True)
+class BreachFlags:
+    """What the answer does that is looked for."""
+
+    rule: str | None = option("--rule", "It breaks this validation.", metavar="ID")
+    checks: tuple[str, ...] = option(
+        "--check", "It does not keep this check: 'toolCalled: escalate'; may repeat.", multiple=True, metavar="CHECK"
+    )
+    policies: tuple[str, ...] = option(
+        "--policies", "Policies of --rule (those of the gate here).", multiple=True, metavar="FILE|FOLDER"
+    )
+
+    def breaks(self, asking: Asking, subject: Subject) -> Breaks | None:
+        """Whether an answer does it; None where nothing was named.
+
+        Raises:
+            UsageError: a rule and checks were named.
+            InputError: no validation has that id, or a check is none.
+        """
+        from runback_gate.app.investigate import check_breach, parse_checks, rule_breach  # noqa: PLC0415  the engine
+        from runback_gate.app.policies import load_policy_files  # noqa: PLC0415
+        from runback_gate.cli.policy_paths import policy_roots  # noqa: PLC0415
+
+        if self.rule is not None and self.checks:
+            raise click.UsageError("name --rule or --check, not both", click.get_current_context())
+        if self.rule is not None:
+            roots = policy_roots(self.policies, None if self.policies else asking.root)
+            return rule_breach(load_policy_files(roots, with_tests=False).policies, self.rule, subject)
+        return check_breach(parse_checks(self.checks), subject) if self.checks else None
+
+
+@dataclass(frozen=True, slots=True)
+class VersionFlags:
+    """The versions, the oldest first."""
+
+    systems: tuple[Path, ...] = option(
+        "--system",
+        "A prompt; may repeat. With --revisions the one whose history is walked.",
+        type=FILE,
+        multiple=True,
+        metavar="FILE",
+    )
+    revisions: str | None = option(
+        "--revisions", "The commits of A..B that changed the prompt, in git.", metavar="A..B"
+    )
+    models: tuple[str, ...] = option("--model", "A model; may repeat.", multiple=True, metavar="PROVIDER/MODEL")
+
+
+@click.command()
+@click.argument("run")
+@click.argument("step", type=click.IntRange(min=0))
+@options(VersionFlags, "versions")
+@options(BreachFlags, "breach")
+@click.option(
+    "-n",
+    "--trials",
+    type=click.IntRange(1, 100),
+    default=3,
+    show_default=True,
+    help="How often a version is asked at the most: most of its answers decide, and it ends once that is clear.",
+)
+@EXIT_CODE
+@options(AskFlags, "flags")
+@JSON
+def bisect(
+    run: str,
+    step: int,
+    versions: VersionFlags,
+    breach: BreachFlags,
+    trials: int,
+    exit_code: bool,
+    flags: AskFlags,
+    as_json: bool,
+) -> int:
+    """Find the first prompt, revision of a prompt, or model under which STEP (from 0) of RUN goes wrong.
+
+    Wrong is what --rule or --check says; without them an answer whose calls or arguments differ from the recorded ones.
+    Of ten versions four are asked at the most.
+
+    Exit codes: 0 it could be told, 1 with --exit-code a first such version was found, 2 an answer is missing, or the
+    input is wrong.
+    """
+    from runback_gate.app.investigate import bisect_versions, call_change, run_subject  # noqa: PLC0415  the engine
+    from runback_gate.app.investigate_lines import bisect_json, bisect_lines  # noqa: PLC0415
+    from runback_gate.app.replay import Edit  # noqa: PLC0415
+    from runback_gate.app.versions import find_versions  # noqa: PLC0415
+
+    recorded = find_run(run, note=terminal.note)
+    with flags.open(quiet=as_json) as asking:
+        subject = run_subject(recorded, step, Edit(), asking.gate)
+        edit = Edit(redact_key=asking.redact_key)
+        found_versions = find_versions(versions.systems, versions.revisions, versions.models, edit)
+        breaks = breach.breaks(asking, subject) or call_change(subject)
+        found = bisect_versions(subject, found_versions, breaks, asking.live, trials=trials, gate=asking.gate)
+        return asking.show(found, flags, as_json=as_json, to_json=bisect_json, lines=bisect_lines, wanted=exit_code)
+
+
+@click.command()
+@click.argument("run", required=False)
+@click.argument("step", type=click.IntRange(min=0), required=False)
+@click.option("--case", metavar="[DATASET/]CASE", help="A case of the gate, in place of RUN and STEP.")
+@options(BreachFlags, "breach")
+@click.option("--model", metavar="PROVIDER/MODEL", help="Ask another model.")
+@click.option(
+    "-n", "--trials", type=click.IntRange(5, 100), default=10, show_default=True, help="Of each confirmation."
+)
+@options(SaveFlags, "save")
+@EXIT_CODE
+@options(AskFlags, "flags")
+@JSON
+def cause(
+    run: str | None,
+    step: int | None,
+    case: str | None,
+    breach: BreachFlags,
+    model: str | None,
+    trials: int,
+    save: SaveFlags,
+    exit_code: bool,
+    flags: AskFlags,
+    as_json: bool,
+) -> int:
+    """Find the part of its context that makes the answer of STEP (from 0) of RUN go wrong: paragraphs of the prompt,
+    messages, results of tools.
+
+    Wrong is what --rule or --check says; of a --case also what makes its row red. What is found is asked anew, alone
+    and left out, and is claimed only where chance does not explain the difference.
+
+    Exit codes: 0 it could be told, 1 with --exit-code a cause was found, 2 an answer is missing, or the input is wrong.
+    """
+    from runback_gate.app.investigate import case_breach, case_subject, find, keep_smallest, run_subject  # noqa: PLC0415
+    from runback_gate.app.investigate_lines import cause_json, cause_lines  # noqa: PLC0415
+    from runback_gate.app.replay import Edit  # noqa: PLC0415
+
+    save.check()
+    if (case is None) == (run is None or step is None):
+        raise click.UsageError("say RUN and STEP, or --case CASE")
+    recorded = None if run is None else find_run(run, note=terminal.note)
+    day = terminal.today()
+    with flags.open(quiet=as_json) as asking:
+        edit = Edit(model=model, redact_key=asking.redact_key)
+        subject = (
+            case_subject(asking.root, case or "", day=day, model=model, key=asking.redact_key)
+            if recorded is None or step is None
+            else run_subject(recorded, step, edit, asking.gate)
+        )
+        breaks = breach.breaks(asking, subject)
+        if breaks is None and case is None:
+            raise click.UsageError("say what is wrong with the answer: --rule ID or --check CHECK")
+        wrong = breaks or case_breach(asking.root, subject, day=day)
+        found = find(subject, wrong, asking.live, trials=trials)
+        code = asking.show(found, flags, as_json=as_json, to_json=cause_json, lines=cause_lines, wanted=exit_code)
+    if found.shown and not flags.plan:
+        save.keep(asking, subject.run.agent, lambda new: keep_smallest(asking.root, found, new), quiet=as_json)
+    return code
