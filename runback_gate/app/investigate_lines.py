@@ -86,7 +86,7 @@ def _seen(cause: Cause) -> str:
 
 
 def _counted(parts: Sequence[ContextPart]) -> str:
-    kinds = Counter(part.kind for part in parts)
+    kinds: Counter[str] = Counter(part.kind for part in parts)
     named = (("paragraph", "paragraph"), ("message", "message"), ("result", "tool result"))
     counts = ", ".join(many(kinds[kind], noun) for kind, noun in named if kinds[kind])
     return f"{many(len(parts), 'part')}: {counts}" if counts else "no part"

@@ -19,9 +19,9 @@ from runback_gate.testing.models import ScriptedModels
 STEP = sample_step(text="good")
 
 
-def history(versions: int, models: ScriptedModels, trials: int = 1, **limits: int) -> Bisection:
+def history(versions: int, models: ScriptedModels, trials: int = 1, calls: int | None = None) -> Bisection:
     requests = [replace(STEP.request, system=f"{number}") for number in range(versions)]
-    live = models.live(settings=Settings(Limits(**limits)))  # type: ignore[arg-type]  calls alone
+    live = models.live(settings=Settings(Limits(calls=calls)))
     ((_, found),) = live([partial(bisect, STEP, requests, lambda _, response: response.text == "bad", trials)])
     return found
 

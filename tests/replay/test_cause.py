@@ -51,8 +51,8 @@ def bad(_request: Request, response: Response) -> bool:
     return response.text == "bad"
 
 
-def find(step: Step, models: ScriptedModels, **limits: int) -> Cause:
-    live = models.live(settings=Settings(Limits(**limits)))  # type: ignore[arg-type]  calls alone
+def find(step: Step, models: ScriptedModels, calls: int | None = None) -> Cause:
+    live = models.live(settings=Settings(Limits(calls=calls)))
     ((_, found),) = live([partial(find_cause, step, bad)])
     assert found.asked >= len(models.asked)
     return found

@@ -15,7 +15,9 @@ from runback_gate.replay.delta import Noise, minimal_set
 CLEAN = Noise(0.94, 0.017)
 
 
-def search(parts: int, noise: Noise, shows: Callable[[frozenset[int]], bool], most: int = 10_000) -> tuple[object, int]:
+def search(
+    parts: int, noise: Noise, shows: Callable[[frozenset[int]], bool], most: int = 10_000
+) -> tuple[frozenset[int] | None, int]:
     """What is found, and by how many tests."""
     asked, tests = minimal_set(parts, noise, most), 0
     try:
@@ -24,7 +26,8 @@ def search(parts: int, noise: Noise, shows: Callable[[frozenset[int]], bool], mo
             tests += 1
             keep = asked.send(shows(keep))
     except StopIteration as end:
-        return end.value, tests
+        found: frozenset[int] | None = end.value
+        return found, tests
 
 
 def needs(cause: frozenset[int]) -> Callable[[frozenset[int]], bool]:
