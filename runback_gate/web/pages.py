@@ -232,7 +232,7 @@ async def _keep_trial(desk: Desk, request: web.Request) -> web.StreamResponse:
     if found is None or not trial.isascii() or not trial.isdigit() or not 1 <= int(trial[:5]) <= len(found.trials):
         raise InputError("no such trial was made")
     new = case_from(form, run.agent)
-    return await _work(desk, _kept_case, desk, new, lambda root: keep_trial(root, run, found, int(trial) - 1, new))
+    return await _work(desk, _kept_case, desk, new, lambda root: keep_trial(root, found, int(trial) - 1, new))
 
 
 def _kept_case(desk: Desk, new: NewCase, make: Callable[[Path], Any]) -> web.Response:
