@@ -148,6 +148,7 @@ def cause(
 
     Exit codes: 0 it could be told, 1 with --exit-code a cause was found, 2 an answer is missing, or the input is wrong.
     """
+    # `--help` does without the engine.
     from runback_gate.app.investigate import case_breach, case_subject, find, keep_smallest, run_subject  # noqa: PLC0415
     from runback_gate.app.investigate_lines import cause_json, cause_lines  # noqa: PLC0415
     from runback_gate.app.replay import Edit  # noqa: PLC0415
