@@ -264,7 +264,10 @@ def read_answer(value: JsonValue) -> Response:
     if "output" not in top and ("message" in top or "__type" in top):
         raise ErrorAnswerError("$", top)
     refuse_unknown(top, _TOP, "$")
-    message = mapping(mapping(top.get("output"), "$.output").get("message"), "$.output.message")
+    output = mapping(top.get("output"), "$.output")
+    refuse_unknown(output, ("message",), "$.output")
+    message = mapping(output.get("message"), "$.output.message")
+    refuse_unknown(message, ("role", "content"), "$.output.message")
     at = "$.output.message.content"
     items = []
     for index, block in enumerate(sequence(message.get("content"), at)):

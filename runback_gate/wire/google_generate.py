@@ -335,6 +335,7 @@ def _answered(candidate: dict[str, Any]) -> Iterator[Part | ToolCall]:
     """Parts and calls; texts in a row are one, as they are cut where a stream was."""
     last: Part | None = None
     content = mapping(candidate.get("content") or {}, "$.candidates[0].content")
+    refuse_unknown(content, ("parts", "role"), "$.candidates[0].content")
     for index, wire in enumerate(sequence(content.get("parts") or [], "$.candidates[0].content.parts")):
         place = f"$.candidates[0].content.parts[{index}]"
         item = _item(mapping(wire, place), place)

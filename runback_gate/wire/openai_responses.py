@@ -59,6 +59,10 @@ _OF_ANSWERS = frozenset(("mcp_list_tools", "compaction", "item_reference"))
 _INCOMPLETE = {"max_output_tokens": "length", "content_filter": "content_filter"}
 
 
+_CALL = frozenset("type id call_id name arguments input status namespace created_by caller".split())
+"""Fields of an item that is a call of a function."""
+
+
 def read_request(body: JsonValue) -> Request:
     """The request of a body.
 
@@ -260,6 +264,7 @@ def _answered(wire: dict[str, Any], place: str) -> Iterator[Part | ToolCall]:
     elif kind == "reasoning":
         yield reasoning(wire, place)
     elif kind in ("function_call", "custom_tool_call"):
+        refuse_unknown(wire, _CALL, place)
         call = read_call(wire, place)
         if not call.name:
             raise NotUnderstoodError(f"{place}.name", "a call without a name")

@@ -373,3 +373,25 @@ def test_counts_that_agree(api: Api, usage: dict[str, int], expected: Usage) -> 
     value: Any = FORMATS[api][0](("", "x", []))
     value["usageMetadata" if api == "google.generate" else "usage"] = usage
     assert wire.format_of(api).read_answer(value).usage == expected
+
+
+@pytest.mark.parametrize(
+    ("api", "path"),
+    [
+        ("bedrock.converse", ("output",)),
+        ("bedrock.converse", ("output", "message")),
+        ("google.generate", ("candidates", 0, "content")),
+        ("openai.responses", ("output", 1)),
+    ],
+)
+@pytest.mark.parametrize("field", ["tool_results", "function_call", "error", "refusal", "mystery"])
+def test_an_unknown_member_is_refused(api: Api, path: tuple[str | int, ...], field: str) -> None:
+    """Around the parts of an answer nothing is passed over that says something."""
+    answer: Any = FORMATS[api][0](("", "Yes.", [("c1", "refund", {})]))
+    holder = answer
+    for step in path:
+        holder = holder[step]
+    holder[field] = "something else"
+    with pytest.raises(NotUnderstoodError) as error:
+        wire.format_of(api).read_answer(answer)
+    assert error.value.place.endswith(f".{field}")
