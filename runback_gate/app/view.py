@@ -1,20 +1,29 @@
-"""`view`: a run as a page, with what policies say of its steps.
+"""`view`: a run, a case, a report or an audit record as a page.
 
-In: a run, policies, perhaps a second run. Out: the text of the page.
+In: a run, with policies and perhaps a second run; the folder of a gate and the name of a case; or the bytes of a file.
+Out: the text of the page.
 
     view_run(run, files.policies)
+    view_case(Path(), "refunds/disputed")
+    view_file(data, "record.jsonl")
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from runback_gate.analysis.recorded import recorded
-from runback_gate.app.policies import with_lint_messages
+from runback_gate.app.cases import find_case
+from runback_gate.app.policies import gate_policies, load_policy_files, with_lint_messages
+from runback_gate.audit.frame import OWN
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.policy.document import Policy
 from runback_gate.policy.evaluate import Finding, compile_policy, judge
+from runback_gate.report.html import render
+from runback_gate.report.model import read_report
 from runback_gate.step import Run
+from runback_gate.view.record_page import record_page
 from runback_gate.view.run_page import Around as Around
 from runback_gate.view.run_page import run_page
 
@@ -35,3 +44,25 @@ def view_run(run: Run, policies: Sequence[Policy] = (), other: Run | None = None
             if findings:
                 found[index] = findings
     return run_page(run, found, judged=bool(policies), other=other, around=around)
+
+
+def view_case(root: Path, name: str) -> str:
+    """The page of the step that a case of the gate in `root` keeps, judged by the gate's policies.
+
+    Raises:
+        InputError: no case, or more than one, is named like this; a policy does not compile.
+    """
+    found = find_case(root, name)
+    policies = load_policy_files([gate_policies(root)], with_tests=False).policies
+    return view_run(Run(found.title, found.dataset.agent, (found.step,)), policies)
+
+
+def view_file(data: bytes, name: str) -> str | None:
+    """The page of an audit record or a report; None for a file that is none of these, such as a run.
+
+    Raises:
+        InputError: a report that cannot be read, or a record that is too large for a page.
+    """
+    if data.startswith(OWN):
+        return record_page(data, name)
+    return render(read_report(data, name)) if data.lstrip()[:1] == b"{" and name.endswith(".json") else None

@@ -1,4 +1,4 @@
-"""`view`: a run as one HTML file that opens on the step that broke."""
+"""`view`: a run, a case, a report or an audit record as one HTML file."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from pathlib import Path
 import click
 
 from runback_gate.app.policies import load_policy_files
+from runback_gate.capture.runs import MAX_RUN_BYTES
 from runback_gate.cli import terminal
 from runback_gate.cli.options import file_option
 from runback_gate.cli.policy_paths import policy_roots
-from runback_gate.documents.named_files import write_file
+from runback_gate.documents.named_files import read_file, write_file
+from runback_gate.gate.config import GATE_FILE
 from runback_gate.plural import many
 from runback_gate.report.text import safe_terminal
-from runback_gate.store.folder import find_run, read_run_as_far
+from runback_gate.store.folder import RUNS, find_run, read_run_as_far
 
 
 @click.command()
@@ -24,21 +26,38 @@ from runback_gate.store.folder import find_run, read_run_as_far
 def view(run: str, other: str | None, policies: tuple[str, ...], out: Path) -> int:
     """Write RUN (a file, or an id in runs/) as one HTML file that loads nothing and opens on the first step that broke.
 
-    With an OTHER run the two stand side by side, and the page opens where their answers part.
+    With an OTHER run the two stand side by side, and the page opens where their answers part. RUN may also be a case of
+    the gate here (CASE or DATASET/CASE), a report.json, or an audit record, whose page checks itself in the browser.
 
     Of a run that was changed, the page shows what stands before the changed line, judges nothing, and names the line.
 
-    Exit codes: 0 the page was written, 2 a run or a policy cannot be read, or the run was changed.
+    Exit codes: 0 the page was written, 2 something cannot be read, or the run was changed.
     """
     from runback_gate.app.view import Around, view_run  # noqa: PLC0415  loads the engine
 
+    place = f"open {safe_terminal(out.as_posix())} in a browser"
+    if other is None and not policies and (page := _other_page(run)) is not None:
+        write_file(out, page.encode())
+        click.echo(place)
+        return 0
     found, fault = read_run_as_far(run, note=terminal.note)
     beside = None if other is None else find_run(other, note=terminal.note)
     judged_by = load_policy_files(policy_roots(policies), with_tests=False).policies if policies else ()
     around = Around(tampered=fault.location.line if fault and fault.location else None)
     write_file(out, view_run(found, () if fault else judged_by, beside, around).encode())
     if fault is not None:
-        click.echo(f"what stands before the fault: open {safe_terminal(out.as_posix())} in a browser")
+        click.echo(f"what stands before the fault: {place}")
         raise fault
-    click.echo(f"{many(len(found.steps), 'step')}: open {safe_terminal(out.as_posix())} in a browser")
+    click.echo(f"{many(len(found.steps), 'step')}: {place}")
     return 0
+
+
+def _other_page(name: str) -> str | None:
+    """The page of a report, a record or a case; None for what is to be a run."""
+    from runback_gate.app.view import view_case, view_file  # noqa: PLC0415  loads the engine
+
+    path = Path(name)
+    if path.is_file():
+        return view_file(read_file(path, MAX_RUN_BYTES), path.name)
+    is_run = name.endswith(".jsonl") or (RUNS / f"{name}.jsonl").exists() or not Path(GATE_FILE).exists()
+    return None if is_run else view_case(Path(), name)

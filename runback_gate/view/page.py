@@ -2,7 +2,7 @@
 
 In: texts of a page. Out: the page.
 
-    page("record.html", style="record.css", script="record.js", title="record.jsonl", data={"lines": 11})
+    page("record.html", style="record.css", scripts=["record.js"], title="record.jsonl", data={"lines": 11})
 
 A page loads nothing: its style and its script stand in it, and its Content Security Policy allows them by their hashes.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import pkgutil
 from base64 import b64encode
+from collections.abc import Sequence
 from functools import cache
 from html import escape
 from typing import Any
@@ -19,9 +20,9 @@ from typing import Any
 from runback_gate.canonical import digest_bytes
 
 
-def page(template: str, *, style: str, script: str, title: str, data: dict[str, Any]) -> str:
+def page(template: str, *, style: str, scripts: Sequence[str], title: str, data: dict[str, Any]) -> str:
     """A page of this package's templates, with data for its script."""
-    css, code = theme() + _file(style), _file(script)
+    css, code = theme() + _file(style), "\n".join(map(_file, scripts))
     policy = (
         f"default-src 'none'; script-src {source(code)}; style-src {source(css)}; base-uri 'none'; form-action 'none'"
     )

@@ -43,4 +43,4 @@ def run_page(run: Run, found: Findings, *, judged: bool, other: Run | None = Non
         "step": beside.step,
     }
     title = f"{run.id} · Runback gate"
-    return page("run.html", style="run.css", script="run.js", title=title, data=data)
+    return page("run.html", style="run.css", scripts=["run.js"], title=title, data=data)
