@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.cause import cause
+from benchmarks.importing import imports
 from benchmarks.live import direct, through_litellm
 from benchmarks.live_run import large_run, whole_run
 from benchmarks.measure import speed
@@ -23,7 +24,7 @@ from benchmarks.redaction import redaction, secrets
 from benchmarks.viewer import viewer
 
 PROMISES |= {"live": direct, "litellm": through_litellm, "run": whole_run, "large": large_run}
-PROMISES |= {"redaction": redaction, "secrets": secrets, "viewer": viewer, "cause": cause}
+PROMISES |= {"import": imports, "redaction": redaction, "secrets": secrets, "viewer": viewer, "cause": cause}
 
 
 def line(figure: Figure) -> str:

@@ -24,7 +24,7 @@ from runback_gate.capture.provider import with_providers
 from runback_gate.capture.runs import read_run, write_run
 from runback_gate.capture.runs.turns import turns_of
 from runback_gate.errors import InputError, IntegrityError, Location, RunbackError
-from runback_gate.redact import Level, Redactor, parse_key
+from runback_gate.redact import Level, Redactor, Rule, parse_key
 from runback_gate.step import MAX_NAME, Run, Tool, is_name, to_json
 
 OTLP = "otlp"
@@ -193,15 +193,17 @@ def _without_key(run: Run) -> bytes:
     return PSEUDONYM.sub(rb"<\1>", canonical_bytes(to_json(run)))
 
 
-def redaction(level: Level, key: str | None, random: Callable[[int], bytes]) -> Redaction | None:
-    """What redacts at a level; without the key of a project the pseudonyms hold for this import alone.
+def redaction(
+    level: Level, key: str | None, random: Callable[[int], bytes], rules: tuple[Rule, ...] = ()
+) -> Redaction | None:
+    """What redacts at a level, also by the project's `rules`; without its key the pseudonyms hold for this import.
 
     Raises:
         InputError: the key is too short.
     """
     if level == "off":
         return None
-    redactor = Redactor(level, key=parse_key(key) if key else random(32), own_key=bool(key))
+    redactor = Redactor(level, key=parse_key(key) if key else random(32), own_key=bool(key), custom=rules)
     return Redaction(redactor.level, redactor.redact, redactor.ruleset, redactor.key_id)
 
 

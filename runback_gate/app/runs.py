@@ -11,11 +11,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from runback_gate.canonical import JsonValue
+from runback_gate.plural import many
 from runback_gate.report.text import line, short
 from runback_gate.step import Message, Run, Step, ToolCall, to_json
+from runback_gate.store.prune import StoredRun, remove, stored_runs, to_remove
 
 WIDTH = 100
 """Bytes of a text that a line shows."""
@@ -210,3 +213,25 @@ def step_lines(step: Step, index: int) -> Iterator[str]:
 
 def _call(call: Execution | ToolCall) -> str:
     return f"{short(call.name, WIDTH)}({short(call.arguments, WIDTH)})"
+
+
+def prune_runs(
+    folder: Path, now: float, *, older: float | None, max_bytes: int | None, dry_run: bool
+) -> tuple[tuple[StoredRun, ...], tuple[StoredRun, ...]]:
+    """Remove runs by age and size; those that went, or would, and those that stay.
+
+    Raises:
+        InputError: a file cannot be read, or removed.
+    """
+    runs = stored_runs(folder)
+    gone = to_remove(runs, now, older=older, max_bytes=max_bytes)
+    for run in () if dry_run else gone:
+        remove(run)
+    return tuple(gone), tuple(run for run in runs if run not in gone)
+
+
+def pruned_run_lines(found: tuple[tuple[StoredRun, ...], tuple[StoredRun, ...]], *, dry_run: bool) -> Iterator[str]:
+    """What went and what stays, or would."""
+    words = ("would remove", "would keep") if dry_run else ("removed", "kept")
+    for word, runs in zip(words, found, strict=True):
+        yield f"{word} {many(len(runs), 'run')}, {sum(run.size for run in runs) / 1e6:,.1f} MB"

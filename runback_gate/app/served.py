@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from runback_gate.errors import InputError
-from runback_gate.redact import Redactor, parse_key
+from runback_gate.redact import Redactor, Rule, parse_key
 from runback_gate.replay.served_run import ServedRun
 from runback_gate.step import Run
 
 
-def served_run(run: Run, key: str | None, random: Callable[[int], bytes]) -> ServedRun:
+def served_run(run: Run, key: str | None, random: Callable[[int], bytes], rules: tuple[Rule, ...] = ()) -> ServedRun:
     """The run, with what redacts a body as the run was.
 
     Raises:
@@ -24,7 +24,7 @@ def served_run(run: Run, key: str | None, random: Callable[[int], bytes]) -> Ser
     level = run.redaction.get("level", "off")
     if level == "off":
         return ServedRun(run, lambda value: value)
-    redactor = Redactor(level, key=parse_key(key) if key else random(32), own_key=bool(key))
+    redactor = Redactor(level, key=parse_key(key) if key else random(32), own_key=bool(key), custom=rules)
     if run.redaction.get("counts") and (redactor.key_id is None or redactor.key_id != run.redaction.get("key")):
         raise InputError(
             f"values of run {run.id} were replaced with a key that is not here",

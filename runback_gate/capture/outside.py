@@ -18,7 +18,9 @@ from functools import wraps
 from pathlib import Path
 from typing import NoReturn
 
-from runback_gate.redact import KEY_VARIABLE
+from runback_gate.canonical import parse_json
+from runback_gate.errors import InputError, Location
+from runback_gate.redact import KEY_VARIABLE, MAX_RULES, RULES_VARIABLE, Rule, parse_rules
 
 random_bytes = os.urandom
 monotonic = time.monotonic
@@ -33,6 +35,23 @@ def now() -> str:
 def redact_key() -> str | None:
     """The project's key of the pseudonyms, where the environment has one."""
     return os.environ.get(KEY_VARIABLE)
+
+
+def redact_rules() -> tuple[Rule, ...]:
+    """The project's own rules of redaction, where the environment names their file.
+
+    Raises:
+        RunbackError: the file cannot be read, or holds no rules.
+    """
+    name = os.environ.get(RULES_VARIABLE)
+    if not name:
+        return ()
+    try:
+        with Path(name).open("rb") as file:
+            data = file.read(MAX_RULES + 1)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror} ({RULES_VARIABLE})", location=Location(name)) from error
+    return parse_rules(parse_json(data, path=name, max_bytes=MAX_RULES), path=name)
 
 
 def new_id(agent: str) -> str:

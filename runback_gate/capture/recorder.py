@@ -27,17 +27,28 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, TypeVar, cast, overload
+from typing import Any, Literal, NoReturn, TypeVar, cast, overload
 
 from runback_gate.canonical import JsonValue
 from runback_gate.capture import hooks
 from runback_gate.capture.call import end_open, forget_open
 from runback_gate.capture.exchange import Redact, Seen, load
 from runback_gate.capture.log import Event, Prompt, Redaction, RunLog, off
-from runback_gate.capture.outside import aside, before_leaving, chosen, complain, new_id, now, random_bytes, redact_key
+from runback_gate.capture.outside import (
+    aside,
+    before_leaving,
+    chosen,
+    complain,
+    new_id,
+    now,
+    random_bytes,
+    redact_key,
+    redact_rules,
+)
 from runback_gate.capture.sink import after_fork, sink
 from runback_gate.capture.tool_runs import json_text, plain_json, recorded_tool
-from runback_gate.redact import Level, Redactor, parse_key
+from runback_gate.errors import RunbackError
+from runback_gate.redact import Level, Redactor, Rule, parse_key
 from runback_gate.step import Note, Run, ToolRun
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -292,15 +303,24 @@ def redaction_at(level: str | Redact) -> Redaction:
         return Redaction("standard", level)
     if level == "off":
         return Redaction("off", off)
-    redactor = _redactor(level)
+    try:
+        rules = redact_rules()
+    except RunbackError as error:
+        complain(f"content is withheld: {error}")
+        return Redaction(level, _withhold)
+    redactor = _redactor(level, rules)
     return Redaction(redactor.level, redactor.redact, redactor.ruleset, redactor.key_id)
 
 
+def _withhold(_value: Any) -> NoReturn:
+    raise RunbackError("the rules of redaction cannot be read")
+
+
 @functools.cache
-def _redactor(level: Any) -> Redactor:
+def _redactor(level: Any, rules: tuple[Rule, ...]) -> Redactor:
     """One for all runs of the process, so that what was seen once is known; only the writer thread uses it."""
     own = redact_key()
-    return Redactor(level, key=parse_key(own) if own else random_bytes(32), own_key=bool(own))
+    return Redactor(level, key=parse_key(own) if own else random_bytes(32), own_key=bool(own), custom=rules)
 
 
 def _harmless(error: BaseException) -> bool:

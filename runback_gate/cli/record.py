@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from runback_gate.capture import inject
-from runback_gate.capture.outside import chosen
+from runback_gate.capture.outside import chosen, redact_rules
 from runback_gate.cli.recording import NAME, REDACT, RUNS_FOLDER
 from runback_gate.errors import InputError, Location
 from runback_gate.step import is_name
@@ -36,6 +36,7 @@ def record(
     The program and its environment stay as they are. Processes that it starts are recorded as well, as runs of their
     own. The exit code is that of COMMAND.
     """
+    redact_rules()  # what is wrong with them is said before the program runs
     name = agent or _name(command)
     options = {"agent": name, "out": str(out.absolute()), "redact": redact, "parent": None}
     given = {**options, "labels": dict(map(_label, labels))}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from pathlib import Path
 
 import click
 
+from runback_gate.app.answers import parse_size
 from runback_gate.app.recorded import recorded_step
 from runback_gate.app.runs import (
+    prune_runs,
+    pruned_run_lines,
     run_json,
     run_lines,
     step_lines,
@@ -19,10 +23,11 @@ from runback_gate.app.runs import (
 )
 from runback_gate.cli import terminal
 from runback_gate.cli.groups import Commands
-from runback_gate.cli.options import JSON
+from runback_gate.cli.options import JSON, parsed
 from runback_gate.plural import many
 from runback_gate.report.text import line
 from runback_gate.store.folder import RUNS, find_run, load_runs
+from runback_gate.store.prune import DAY
 
 
 @click.group(cls=Commands)
@@ -54,4 +59,31 @@ def show(run: str, step: int | None, as_json: bool) -> int:
     else:
         to_json, lines = partial(step_request_json, index=step), partial(step_lines, index=step)
         terminal.show(recorded_step(found, step), as_json=as_json, to_json=to_json, lines=lines)
+    return 0
+
+
+@runs.command(short_help="Remove runs by age and size.")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=RUNS)
+@click.option(
+    "--older-than", type=click.IntRange(min=0), metavar="DAYS", help="Remove what is older than so many days."
+)
+@click.option(
+    "--max-size",
+    metavar="SIZE",
+    callback=parsed(parse_size),
+    help="Then remove the oldest runs until SIZE (200M, 1G) is kept.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would go, and remove nothing.")
+def prune(folder: Path, older_than: int | None, max_size: int | None, dry_run: bool) -> int:
+    """Remove runs of FOLDER (runs/ when none is named); recordings of datasets and other files stay.
+
+    A run that was written to within the last hour stays as well: its recorder may not be done.
+
+    Exit codes: 0 removed, or nothing to remove; 2 the folder or a file cannot be read or removed.
+    """
+    if older_than is None and max_size is None:
+        raise click.UsageError("--older-than or --max-size says what goes", click.get_current_context())
+    older = None if older_than is None else older_than * DAY
+    found = prune_runs(folder, time.time(), older=older, max_bytes=max_size, dry_run=dry_run)
+    terminal.say_lines(pruned_run_lines(found, dry_run=dry_run))
     return 0

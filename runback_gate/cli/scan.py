@@ -10,6 +10,7 @@ from typing import cast
 import click
 
 from runback_gate.app.scan import read_rules, redactor, scan_json, scan_lines, scan_paths, scan_sarif
+from runback_gate.capture.outside import redact_rules
 from runback_gate.cli import terminal
 from runback_gate.cli.options import path_option
 from runback_gate.redact import KEY_VARIABLE, Level
@@ -31,11 +32,11 @@ def scan(paths: tuple[Path, ...], level: str, rules: Path | None, form: str | No
     """Look for secrets and personal data in files and folders; hidden files of a folder are left out.
 
     Values are never printed: a pseudonym stands for each, equal for equal values. With RUNBACK_REDACT_KEY they are
-    those of recorded runs.
+    those of recorded runs. Without --rules the rules of RUNBACK_REDACT_RULES are used, as when runs are recorded.
 
     Exit codes: 0 nothing found, 1 something found, 2 a file could not be read.
     """
-    custom = read_rules(rules) if rules else ()
+    custom = read_rules(rules) if rules else redact_rules()
     using = redactor(cast("Level", level), key=os.environ.get(KEY_VARIABLE), chance=secrets.token_bytes, custom=custom)
     scanned = scan_paths(paths, using)
     if form == "sarif":

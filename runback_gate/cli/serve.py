@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from runback_gate.capture.outside import redact_rules
 from runback_gate.cli import terminal
 from runback_gate.cli.options import parsed
 from runback_gate.cli.recording import NAME, REDACT, RUNS_FOLDER
+from runback_gate.redact import Rule
 from runback_gate.report.text import safe_terminal
 from runback_gate.store.folder import find_run
 from runback_gate.web.addresses import parse_listen, parse_provider
@@ -82,7 +84,8 @@ def serve(
     from runback_gate.web.desk import open_desk  # noqa: PLC0415
 
     host, port = listen
-    served = None if replay is None else _replayed(replay)
+    rules = redact_rules()  # what is wrong with them is said before anything is served
+    served = None if replay is None else _replayed(replay, rules)
     given = os.environ.get(TOKEN) or None
     token = given or secrets.token_urlsafe(24)
     options = server.ServeOptions(
@@ -111,10 +114,11 @@ def serve(
     return 0 if whole else 2
 
 
-def _replayed(name: str) -> ServedRun:
+def _replayed(name: str, rules: tuple[Rule, ...]) -> ServedRun:
     from runback_gate.app.served import served_run  # noqa: PLC0415  as above
 
-    return served_run(find_run(name, note=terminal.note), os.environ.get("RUNBACK_REDACT_KEY"), secrets.token_bytes)
+    run = find_run(name, note=terminal.note)
+    return served_run(run, os.environ.get("RUNBACK_REDACT_KEY"), secrets.token_bytes, rules)
 
 
 async def _interrupted() -> None:

@@ -15,6 +15,7 @@ from runback_gate.app.import_files import choose, import_lines, import_paths, ke
 from runback_gate.app.import_runs import OTLP, ImportOptions, file_json, redaction
 from runback_gate.app.policies import load_policy_files
 from runback_gate.capture.formats import formats
+from runback_gate.capture.outside import redact_rules
 from runback_gate.cli import terminal
 from runback_gate.cli.options import JSON, option, options
 from runback_gate.cli.policy_paths import policy_roots
@@ -110,7 +111,7 @@ def _options(flags: ImportFlags, level: Level) -> ImportOptions:
     if flags.format is not None and flags.format not in names:
         raise click.BadParameter(f"none of {', '.join(names)}", param_hint="--format")
     tools = None if flags.tools is None else read_tools(flags.tools)
-    redactor = redaction(level, os.environ.get(KEY_VARIABLE), secrets.token_bytes)
+    redactor = redaction(level, os.environ.get(KEY_VARIABLE), secrets.token_bytes, redact_rules())
     return ImportOptions(flags.agent, tools, flags.model, flags.format, redactor, flags.provider)
 
 

@@ -11,12 +11,14 @@ telephone numbers as well. Rules are data (`redact/rules`). The standard library
 
 from runback_gate.redact.pseudonym import KEY_VARIABLE, parse_key
 from runback_gate.redact.redactor import Redactor
-from runback_gate.redact.rule import LEVELS, Level, Rule, load_rules, parse_rules
+from runback_gate.redact.rule import LEVELS, MAX_RULES, RULES_VARIABLE, Level, Rule, load_rules, parse_rules
 from runback_gate.redact.scan import Found, scan_bytes
 
 __all__ = [
     "KEY_VARIABLE",
     "LEVELS",
+    "MAX_RULES",
+    "RULES_VARIABLE",
     "Found",
     "Level",
     "Redactor",

@@ -29,6 +29,10 @@ Level = Literal["off", "standard", "strict"]
 LEVELS: Final[tuple[Level, ...]] = ("off", "standard", "strict")
 """From the weakest; each finds what the one before it finds."""
 
+RULES_VARIABLE: Final = "RUNBACK_REDACT_RULES"
+"""Environment variable that names a file with rules of a project's own."""
+MAX_RULES: Final = 1 << 20
+"""Bytes of such a file."""
 _FILES: Final = ("tokens", "context", "personal")
 _AROUND: Final = 96
 """Characters before and after a match that a check may see."""
