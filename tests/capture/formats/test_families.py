@@ -217,13 +217,14 @@ def test_an_error_of_the_api_is_no_answer() -> None:
             "type": "assistant",
             "uuid": "2",
             "isApiErrorMessage": True,
+            "error": "overloaded",
             "message": {**MESSAGE, "model": "<synthetic>", "content": [{"type": "text", "text": "API Error: 529"}]},
         },
         {"type": "assistant", "uuid": "3", "message": {**MESSAGE, "id": "m2"}},
     ]
     (run,) = read(events).runs
     assert [(step.response.error, step.response.text) for step in run.steps] == [
-        ("API Error: 529", ""),
+        ("API Error: 529\noverloaded", ""),
         (None, "Hello"),
     ]
     assert {step.request.model for step in run.steps} == {"claude"}

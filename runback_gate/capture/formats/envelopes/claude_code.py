@@ -130,15 +130,17 @@ def _answers(
             last |= {key: message[key] for key in ("usage", "stop_reason") if key in message}
             continue
         items.append(Located(f"{line.place}.message", line.line, message))
-        failed = Response(error=_words(message)) if event.get("isApiErrorMessage") is True else None
+        failed = Response(error=_failure(event, message)) if event.get("isApiErrorMessage") is True else None
         about.append((event["timestamp"] if isinstance(event.get("timestamp"), str) else None, failed))
     return items, about
 
 
-def _words(message: dict[str, Any]) -> str:
-    """What an error of the API says, which Claude Code shows as a message."""
+def _failure(event: dict[str, Any], message: dict[str, Any]) -> str:
+    """What an error of the API says, which Claude Code shows as a message, and its kind where the line names it."""
     texts = (part.get("text") for part in _parts(message) if isinstance(part, dict))
-    return " ".join(text for text in texts if isinstance(text, str)) or "the API answered with an error"
+    words = " ".join(text for text in texts if isinstance(text, str)) or "the API answered with an error"
+    kind = event.get("error")
+    return f"{words}\n{kind}" if isinstance(kind, str) and kind else words
 
 
 def _readable(message: dict[str, Any]) -> bool:
