@@ -369,7 +369,7 @@ def test_known_counts(validation: str, count: int) -> None:
 def test_policy_and_second_reading_agree(validation: str) -> None:
     """The policy refuses the same turns as the rule written in Python, and concerns as many."""
     expected, found = _reference()[validation], _backtest()
-    refused = {(int(item.run.split("-")[1]) - 1, item.step) for item in found.failures if item.validation == validation}
+    refused = {(int(item.run.split("-")[1]) - 1, item.step) for item in found.failures if item.rule == validation}
     assert refused == {turn for turn, verdict in expected.items() if verdict == "fail"}
     assert found.counts[validation]["skip"] == found.steps - len(expected)
 

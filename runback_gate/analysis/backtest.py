@@ -1,6 +1,6 @@
 """Judge every recorded step of many runs: what would these policies have said?
 
-In: policies, an engine, recorded runs. Out: `Backtest`: counts for each validation, and each failure by run and step.
+In: policies, an engine, recorded runs. Out: `Backtest`: counts for each rule, and each failure by run and step.
 
     backtest(policies, CppEngine(), runs).counts["airline.one_action"].failed
 """
@@ -23,9 +23,9 @@ WORDS: tuple[RuleOutcome, ...] = ("pass", "fail", "error", "skip")
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A step that breaks a validation, or on which it cannot be evaluated."""
+    """A step that breaks a rule, or on which it cannot be evaluated."""
 
-    validation: str
+    rule: str
     run: str
     step: int
     """Index of the step in its run, from 0."""
@@ -41,7 +41,7 @@ class Backtest:
     runs: int
     steps: int
     counts: dict[str, dict[str, int]]
-    """Validation id to `pass`, `fail`, `error` and `skip`; the four add up to `steps`."""
+    """Rule id to `pass`, `fail`, `error` and `skip`; the four add up to `steps`."""
     failures: tuple[Failure, ...]
 
     def to_json(self) -> dict[str, JsonValue]:
@@ -50,7 +50,7 @@ class Backtest:
             "steps": self.steps,
             "validations": {rule: dict(counts) for rule, counts in self.counts.items()},
             "failures": [
-                {"validation": item.validation, "run": item.run, "step": item.step, "message": item.message}
+                {"validation": item.rule, "run": item.run, "step": item.step, "message": item.message}
                 for item in self.failures
                 if item.outcome == "fail"
             ],
@@ -72,6 +72,6 @@ def backtest(policies: Sequence[Policy], engine: Engine, runs: Iterable[Run]) ->
                 if result.outcome in ("fail", "error"):
                     failures.append(Failure(rule, run.id, index, result.outcome, result.message))
     order = {rule: place for place, rule in enumerate(counts)}
-    failures.sort(key=lambda item: order[item.validation])
+    failures.sort(key=lambda item: order[item.rule])
     totals: dict[str, dict[str, int]] = {rule: {word: count[word] for word in WORDS} for rule, count in counts.items()}
     return Backtest(seen, steps, totals, tuple(failures))

@@ -7,7 +7,7 @@ another: one word for it, what was changed and where, and each step whose verdic
     effects[0].word             # "looser"
     effects[0].flips[0].why     # "amount <= limit: 250 <= 100 false → 250 <= 500 true"
 
-A validation is known by its id, wherever it lies. A policy whose file has the same bytes is not looked at, and of the
+A rule is known by its id, wherever it lies. A policy whose file has the same bytes is not looked at, and of the
 others no rule is evaluated twice that compiles to the same program. "Same" is what the record says, never a proof.
 """
 
@@ -42,7 +42,7 @@ KINDS: tuple[Kind, ...] = (
 """Ways in which a verdict flips, those first that a reviewer must see."""
 
 MAX_FLIPS = 100
-"""Flips that are kept for each validation and kind; all are counted."""
+"""Flips that are kept for each rule and kind; all are counted."""
 
 _ABSENT = NOT_CONCERNED
 # What a rule says on the side that does not have it.
@@ -50,7 +50,7 @@ _ABSENT = NOT_CONCERNED
 
 @dataclass(frozen=True, slots=True)
 class Flip:
-    """A recorded step on which a validation says something else."""
+    """A recorded step on which a rule says something else."""
 
     validation: str
     run: str
@@ -59,7 +59,7 @@ class Flip:
     """As `RecordedStep.step`."""
     kind: Kind
     base: RuleOutcome
-    """`skip` also where there is no such validation."""
+    """`skip` also where there is no such rule."""
     head: RuleOutcome
     expression: str
     """The sub-expression that flipped, as written."""
@@ -70,8 +70,8 @@ class Flip:
 
 
 @dataclass(frozen=True, slots=True)
-class ValidationEffect:
-    """What became of one validation on the record."""
+class RuleEffect:
+    """What became of one rule on the record."""
 
     id: str
     state: Literal["kept", "new", "removed"]
@@ -93,7 +93,7 @@ class FieldChange:
     """A field of a policy that says something else: a `Change`, as the report writes it."""
 
     what: str
-    """`params.limit`, `validationActions`, `refunds.limit expression`."""
+    """`params.limit`, `ruleActions`, `refunds.limit expression`."""
     base: str
     """Its value on base, at most 60 characters; empty where it is new."""
     head: str
@@ -114,11 +114,11 @@ class PolicyEffect:
     """Its name on head; on base when head has none."""
     word: Word
     changes: tuple[FieldChange, ...]
-    validations: tuple[ValidationEffect, ...]
+    validations: tuple[RuleEffect, ...]
     steps: int
     """Recorded steps that were judged on both sides."""
     same: int
-    """Those of them on which no validation of the policy flipped."""
+    """Those of them on which no rule of the policy flipped."""
     matched: int
     """Those of them that the policy on head concerns; for a removed one, the policy on base."""
     path: str
@@ -137,7 +137,7 @@ class PolicyEffect:
 
     @property
     def flips(self) -> tuple[Flip, ...]:
-        """The flips of all its validations, those first that a reviewer must see."""
+        """The flips of all its rules, those first that a reviewer must see."""
         found = (flip for item in self.validations for flip in item.flips)
         return tuple(sorted(found, key=lambda flip: KINDS.index(flip.kind)))
 
@@ -187,7 +187,7 @@ def add_effects(effects: Iterable[PolicyEffect], order: Callable[[Flip], int], *
     )
 
 
-def _added(parts: Sequence[ValidationEffect], order: Callable[[Flip], int], limit: int) -> ValidationEffect:
+def _added(parts: Sequence[RuleEffect], order: Callable[[Flip], int], limit: int) -> RuleEffect:
     counts: Counter[Kind] = Counter()
     for item in parts:
         counts.update(dict(item.counts))
@@ -249,7 +249,7 @@ class _Comparison:
         return rule in {match.id for match in self.policy_match.rules} and rule not in self.shared
 
     def _same(self, match: RuleMatch) -> bool:
-        """Whether a validation is the same program with the same words on both sides, so that one answer is enough."""
+        """Whether a rule is the same program with the same words on both sides, so that one answer is enough."""
         if match.base is None or match.head is None or self.head is None:
             return False
         old, new = (
@@ -308,7 +308,7 @@ class _Comparison:
             policy=policy.name,
             word=self._word(changes),
             changes=changes,
-            validations=tuple(self._validation(match) for match in self.policy_match.rules),
+            validations=tuple(self._rule(match) for match in self.policy_match.rules),
             steps=self.steps,
             same=self.same,
             matched=self.matched,
@@ -316,13 +316,13 @@ class _Comparison:
             line=policy.location.line or 1,
         )
 
-    def _validation(self, match: RuleMatch) -> ValidationEffect:
+    def _rule(self, match: RuleMatch) -> RuleEffect:
         state: Literal["kept", "new", "removed"] = "kept"
         if match.base is None or match.head is None:
             state = "new" if match.base is None else "removed"
         counts = self.counts[match.id]
         numbers = tuple((kind, counts[kind]) for kind in KINDS if counts[kind])
-        return ValidationEffect(match.id, state, numbers, self.messages[match.id], tuple(self.flips[match.id]))
+        return RuleEffect(match.id, state, numbers, self.messages[match.id], tuple(self.flips[match.id]))
 
     def _word(self, changes: Sequence[FieldChange]) -> Word:
         if self.policy_match.removed or self.policy_match.new:

@@ -113,7 +113,7 @@ def lint_policy(policy: Policy) -> tuple[Diagnostic, ...]:
         sources[variable.name] = variable.source if checked else "dyn(null)"
     for condition in policy.conditions:
         _lint(condition, policy.params, types, sources, "bool", found)
-    for rule in policy.validations:
+    for rule in policy.rules:
         _lint(rule.expression, policy.params, types, sources, "bool", found)
         if rule.message_expression is not None:
             _lint(rule.message_expression, policy.params, types, sources, "string", found)

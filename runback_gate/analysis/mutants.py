@@ -6,7 +6,7 @@ changed, and where.
     for mutant in mutants(policy):
         mutant.location, mutant.original, mutant.mutated    # …:19:68, "amount <= params.limit", "amount < params.limit"
 
-What decides is changed: conditions, variables, validations, params; no messages.
+What decides is changed: conditions, variables, rules, params; no messages.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Mutant:
 
 
 def mutants(policy: Policy) -> Iterator[Mutant]:
-    """Every fault of a policy, in the order of its file: params, conditions, variables, validations."""
+    """Every fault of a policy, in the order of its file: params, conditions, variables, rules."""
     yield from _param_mutants(policy)
     for index, expression in enumerate(policy.conditions):
         for new, mutant in _expression_mutants(policy, expression):
@@ -65,10 +65,10 @@ def mutants(policy: Policy) -> Iterator[Mutant]:
         for new, mutant in _expression_mutants(policy, expression):
             variables = (*policy.variables[:index], new, *policy.variables[index + 1 :])
             yield replace(mutant, policy=replace(policy, variables=variables))
-    for index, rule in enumerate(policy.validations):
+    for index, rule in enumerate(policy.rules):
         for new, mutant in _expression_mutants(policy, rule.expression):
-            rules = (*policy.validations[:index], replace(rule, expression=new), *policy.validations[index + 1 :])
-            yield replace(mutant, policy=replace(policy, validations=rules))
+            rules = (*policy.rules[:index], replace(rule, expression=new), *policy.rules[index + 1 :])
+            yield replace(mutant, policy=replace(policy, rules=rules))
 
 
 def _expression_mutants(policy: Policy, expression: Expression) -> Iterator[tuple[Expression, Mutant]]:
@@ -132,7 +132,7 @@ def _others(value: Any) -> tuple[JsonValue, ...]:
 
 
 def _param_mutants(policy: Policy) -> Iterator[Mutant]:
-    document = policy.validations[0].expression.document
+    document = policy.rules[0].expression.document
     for pointer, value in _leaves(policy.params, ()):
         for other in _others(value):
             name = ".".join(map(str, ("params", *pointer)))

@@ -7,7 +7,7 @@ noticed them, and those that nobody did.
     mutation.survivors[0].original      # "c.arguments.amount <= params.limit"
     mutation.survivors[0].mutated       # "c.arguments.amount < params.limit"
 
-A test notices a fault when a validation no longer says what the test expects; the record notices it when any validation
+A test notices a fault when a rule no longer says what the test expects; the record notices it when any rule
 says something else of a step. Some faults change nothing that an expression could ever say: no tool can tell, a reader
 can.
 """

@@ -1,7 +1,7 @@
 """Run policy tests: does each policy say what its examples expect, and do both engines say the same?
 
 In: policies, their tests, the engines. Out: `Conformance`: one `Deviation` for each wrong answer, and what each
-validation was seen to say.
+rule was seen to say.
 
     conformance = run_tests(policies, tests, (CppEngine(), PyEngine()))
     conformance.deviations      # () when all is well
@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from runback_gate.cel.engine import Engine
 from runback_gate.documents import suggestion
 from runback_gate.errors import DocumentError, Location
-from runback_gate.policy.document import Policy, Validation
+from runback_gate.policy.document import Policy, PolicyRule
 from runback_gate.policy.evaluate import BoundStep, RuleResult, StepUnderTest, compile_policy, results
 from runback_gate.policy.policy_test_document import Example, PolicyTest
 
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """A validation that did not say what its example expects, or that the engines disagree about."""
+    """A rule that did not say what its example expects, or that the engines disagree about."""
 
     rule: str
     example: str
@@ -32,7 +32,7 @@ class Deviation:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What a validation was seen to say by its examples."""
+    """What a rule was seen to say by its examples."""
 
     rule: str
     passed: int
@@ -62,12 +62,12 @@ def run_tests(policies: Sequence[Policy], tests: Sequence[PolicyTest], engines: 
     """Run every example on every engine; the first engine is the one that judges.
 
     Raises:
-        DocumentError: a test names a policy or a validation that is not there.
+        DocumentError: a test names a policy or a rule that is not there.
         ExpressionError: an expression does not compile on one of the engines.
     """
     by_name = {policy.name: policy for policy in policies}
     deviations: list[Deviation] = []
-    seen: dict[str, list[str]] = {rule.id: [] for policy in policies for rule in policy.validations}
+    seen: dict[str, list[str]] = {rule.id: [] for policy in policies for rule in policy.rules}
     expectations = 0
     for test in tests:
         policy = _policy(test, by_name)
@@ -79,11 +79,11 @@ def run_tests(policies: Sequence[Policy], tests: Sequence[PolicyTest], engines: 
             for rule, result in said[0].items():
                 seen[rule].append(result.outcome)
             deviations += _deviations(example, said, [engine.name for engine in engines])
-    coverage = tuple(_coverage(rule, seen[rule.id]) for policy in policies for rule in policy.validations)
+    coverage = tuple(_coverage(rule, seen[rule.id]) for policy in policies for rule in policy.rules)
     return Conformance(expectations, tuple(deviations), coverage)
 
 
-def _coverage(rule: Validation, seen: Sequence[str]) -> Coverage:
+def _coverage(rule: PolicyRule, seen: Sequence[str]) -> Coverage:
     return Coverage(
         rule=rule.id,
         passed=seen.count("pass"),
@@ -122,8 +122,8 @@ def _policy(test: PolicyTest, policies: dict[str, Policy]) -> Policy:
 
 
 def _known(example: Example, policy: Policy) -> None:
-    ids = [rule.id for rule in policy.validations]
+    ids = [rule.id for rule in policy.rules]
     for rule, place in example.places.items():
         if rule not in ids:
-            message = f"policy {policy.name!r} has no validation {rule!r}"
+            message = f"policy {policy.name!r} has no rule {rule!r}"
             raise DocumentError(message, hint=suggestion(rule, ids), location=place)

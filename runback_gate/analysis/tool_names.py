@@ -76,7 +76,7 @@ def _offered(agents: Sequence[Agent]) -> _Offer | None:
 def _expressions(policy: Policy) -> Iterator[Expression]:
     yield from policy.variables
     yield from policy.conditions
-    yield from (rule.expression for rule in policy.validations)
+    yield from (rule.expression for rule in policy.rules)
 
 
 def _uses(

@@ -33,7 +33,7 @@ def exit_code(policies: Sequence[Policy], found: Backtest) -> int:
     1 when a step fails a rule that denies; else 2 when a rule could not be evaluated somewhere, or none judged any
     step; else 0. Rules that only warn or audit, and errors that their policy ignores, change nothing.
     """
-    denying = {rule.id: policy for policy in policies if policy.action == "Deny" for rule in policy.validations}
+    denying = {rule.id: policy for policy in policies if policy.action == "Deny" for rule in policy.rules}
     counts = {rule: found.counts[rule] for rule in denying}
     if any(count["fail"] for count in counts.values()):
         return 1

@@ -1,6 +1,6 @@
-"""`policy explain`: why a validation says what it says of one step.
+"""`policy explain`: why a rule says what it says of one step.
 
-In: policies, the id of a validation, and a step. Out: each expression that has a say, with the value of every part.
+In: policies, the id of a rule, and a step. Out: each expression that has a say, with the value of every part.
 
     for item in explain_step(files.policies, "refunds.limit", step):
         item.values, item.facts
@@ -40,21 +40,21 @@ class Explanation:
 
 
 def explain_step(policies: Sequence[Policy], rule: str, step: Step) -> tuple[Explanation, ...]:
-    """The match conditions of the policy that has the validation `rule`, then the validation itself.
+    """The match conditions of the policy that has the rule `rule`, then the rule itself.
 
     Raises:
-        InputError: no validation has this id, or its policy does not compile.
+        InputError: no rule has this id, or its policy does not compile.
     """
-    owner = next((item for item in policies if any(entry.id == rule for entry in item.validations)), None)
+    owner = next((item for item in policies if any(entry.id == rule for entry in item.rules)), None)
     if owner is None:
-        ids = [entry.id for item in policies for entry in item.validations]
-        raise InputError(f"no validation is named {rule!r}", hint=suggestion(rule, ids))
+        ids = [entry.id for item in policies for entry in item.rules]
+        raise InputError(f"no rule is named {rule!r}", hint=suggestion(rule, ids))
     engine = CppEngine()
     with with_lint_messages((owner,)):
         compile_policy(owner, engine)
     data = step_data(step)
     variables = {item.name: item.source for item in owner.variables}
-    expressions = [*owner.conditions, next(entry.expression for entry in owner.validations if entry.id == rule)]
+    expressions = [*owner.conditions, next(entry.expression for entry in owner.rules if entry.id == rule)]
     known: dict[str, Any] = {"params": owner.params, "variables": variables, "engine": engine, "data": data}
     budget = Budget()
     return tuple(Explanation(item, explain(item.source, **known, budget=budget)) for item in expressions)

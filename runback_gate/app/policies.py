@@ -73,7 +73,7 @@ def load_policy_files(roots: Sequence[PolicyRoot], *, with_tests: bool = True) -
     """Read the policies of some folders; a folder that is named twice is read once.
 
     Raises:
-        InputError: there is no policy, one is malformed, or two validations have one id.
+        InputError: there is no policy, one is malformed, or two rules have one id.
     """
     patterns: dict[Path, list[str]] = {}
     for root in roots:
@@ -97,10 +97,10 @@ def load_policy_files(roots: Sequence[PolicyRoot], *, with_tests: bool = True) -
 
 
 def _refuse_twins(root: PolicyRoot, policies: Sequence[Policy], seen: dict[str, Location]) -> None:
-    for rule in (rule for policy in policies for rule in policy.validations):
+    for rule in (rule for policy in policies for rule in policy.rules):
         place = root.move(rule.expression.location)
         if rule.id in seen:
-            raise InputError(f"two validations are named {rule.id!r}", hint=f"in {seen[rule.id]} and in {place}")
+            raise InputError(f"two rules are named {rule.id!r}", hint=f"in {seen[rule.id]} and in {place}")
         seen[rule.id] = place
 
 

@@ -79,7 +79,7 @@ def diff_policies(
 ) -> PolicyDiff:
     """Judge the same recorded steps by both sides; steps are taken one by one and not kept.
 
-    `limit` is the number of flips that are kept of each validation and kind; all are counted. `progress` is called with
+    `limit` is the number of flips that are kept of each rule and kind; all are counted. `progress` is called with
     the number of steps that are done, twice.
 
     Raises:

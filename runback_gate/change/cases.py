@@ -19,7 +19,7 @@ from runback_gate.change.model import (
     Change,
     Files,
     brief,
-    change,
+    changed,
     differences,
     json_text,
     listed,
@@ -32,6 +32,7 @@ from runback_gate.change.sides import GateSide
 from runback_gate.dataset.document import Case, Dataset, Trials
 from runback_gate.documents import Pointer
 from runback_gate.errors import ExpressionError
+from runback_gate.plural import many
 
 _AGENT_FIELDS = ("model", "parameters", "system", "tools")
 _BOUNDS = ("maxTokens", "maxLatencyMs", "maxCostUsd")
@@ -70,21 +71,19 @@ def weaker_agents(base: GateSide, head: GateSide) -> Iterator[Change]:
     for agent in base.agents:
         now = agents.get(agent.name)
         if now is None:
-            message = "the agent is not judged any more"
+            message = "the agent is no longer judged"
             gates = (base.gate, head.gate)
             yield unlisted("agent-removed", agent.name, message, "agents", agent.document, gates)
             continue
         files = Files(agent.document, now.document)
         for field in _AGENT_FIELDS:
             if getattr(agent, field) is not None and getattr(now, field) is None:
-                message = (
-                    f"it is not judged any more, every answer is asked with what was recorded: spec.{field} is gone"
-                )
+                message = f"spec.{field} was removed, so it is no longer judged: each request keeps what was recorded"
                 yield removed("agent-field-removed", agent.name, message, agent.document, ("spec", field))
         labels = tuple(differences(agent.labels, now.labels))
         if labels and _reads(base, "agent"):
             for path, old, new in labels:
-                message = f"a rule reads the agent, which says otherwise now: labels.{path[0]} {change(old, new)}"
+                message = changed(f"labels.{path[0]}", old, new) + "; a rule reads the labels"
                 yield files.loosened("labels-changed", agent.name, message, ("metadata", "labels", *path))
 
 
@@ -94,7 +93,7 @@ def weaker_datasets(base: GateSide, head: GateSide) -> Iterator[Change]:
     for dataset in base.datasets:
         now = datasets.get(dataset.name)
         if now is None:
-            message = f"the dataset is gone, with {len(dataset.cases)} cases"
+            message = f"the dataset was removed, with {many(len(dataset.cases), 'case')}"
             gates = (base.gate, head.gate)
             yield unlisted("dataset-removed", dataset.name, message, "datasets", dataset.document, gates)
         elif now.digest != dataset.digest:
@@ -104,7 +103,7 @@ def weaker_datasets(base: GateSide, head: GateSide) -> Iterator[Change]:
 def _weaker_dataset(base: GateSide, head: GateSide, then: Dataset, now: Dataset) -> Iterator[Change]:
     files = Files(then.document, now.document)
     if then.agent != now.agent:
-        message = f"the cases judge another agent: agent {change(then.agent, now.agent)}"
+        message = changed("agent", then.agent, now.agent, "the cases judge another agent")
         yield files.loosened("dataset-agent-changed", then.name, message, ("metadata", "agent"))
     floors = then.trials or base.gate.trials, now.trials or head.gate.trials
     # Where neither says it, the gate's own trials are what changed.
@@ -116,7 +115,7 @@ def _weaker_dataset(base: GateSide, head: GateSide, then: Dataset, now: Dataset)
     for place in _places(then):
         found, subject = cases.get(place.case.id), f"{then.name}/{place.case.id}"
         if found is None:
-            message = f"the case is gone, with {len(place.case.checks)} checks"
+            message = f"the case was removed, with {many(len(place.case.checks), 'check')}"
             yield removed("case-removed", subject, message, then.document, place.pointer)
             continue
         # Most cases stay as they are; what else the files say does not change what this one asks.
@@ -142,16 +141,17 @@ def _weaker_case(
     files: Files, subject: str, then: _Place, now: _Place, floors: tuple[Trials, Trials]
 ) -> Iterator[Change]:
     if then.case.step != now.case.step:
-        message = f"another recorded step is judged: step {change(then.case.step or UNSET, now.case.step or UNSET)}"
+        steps = then.case.step or UNSET, now.case.step or UNSET
+        message = changed("step", *steps, "another recorded step is judged")
         yield files.loosened("recording-changed", subject, message, (*now.pointer, "step"), (*then.pointer, "step"))
     elif not same(then.case.messages, now.case.messages):
-        message = f"another conversation is judged: messages {change(then.case.messages, now.case.messages)}"
+        message = changed("messages", then.case.messages, now.case.messages, "another conversation is judged")
         yield files.loosened("messages-changed", subject, message, (*now.pointer, "messages"))
     if "trials" in then.spec or "trials" in now.spec:
         asked = then.case.trials or floors[0], now.case.trials or floors[1]
         yield from weaker_trials(files, subject, asked, (*now.pointer, "trials"), (*then.pointer, "trials"))
     if _asks_for_length(now) and not (_asks_for_length(then) or "length" in then.case.allow):
-        message = "an answer that is cut off may pass: a check asks for finishReason length"
+        message = "a check now asks for finishReason length, so an answer that is cut off may pass"
         yield files.loosened("allow-widened", subject, message, (*now.pointer, "checks"))
     yield from _weaker_checks(files, subject, then, now)
 
@@ -169,11 +169,11 @@ def _weaker_checks(files: Files, subject: str, then: _Place, now: _Place) -> Ite
             continue
         twin = next((other for other in fresh if other.kind == check.kind), None)
         if twin is None:
-            message = f"the check is gone: {brief(check.written)}"
+            message = f"the check was removed: {brief(check.written)}"
             yield removed("check-removed", subject, message, files.base, check.pointer)
         else:
             fresh.remove(twin)
-            message = f"the check is another: {change(check.written, twin.written)}"
+            message = changed("the check", check.written, twin.written)
             yield files.loosened("check-changed", subject, message, twin.pointer)
 
 
@@ -195,17 +195,17 @@ def _weaker_tags(base: GateSide, files: Files, subject: str, place: _Place, now:
     if then.tags == now.case.tags:
         return
     pointer, was = (*now.pointer, "tags"), (*place.pointer, "tags")
-    said = change(listed(then.tags), listed(now.case.tags))
+    tags = listed(then.tags), listed(now.case.tags)
     freed = [
         policy.name
         for policy in base.policies
         if not set(policy.tags).isdisjoint(then.tags) and set(policy.tags).isdisjoint(now.case.tags)
     ]
     if freed:
-        message = f"{listed(freed)} no longer concerns the case: tags {said}"
+        message = changed("tags", *tags, f"{listed(freed)} no longer judges the case")
         yield files.loosened("tags-removed", subject, message, pointer, was)
     elif _reads(base, "case"):
-        message = f"a rule reads the case, which says otherwise now: tags {said}"
+        message = changed("tags", *tags) + "; a rule reads the tags"
         yield files.loosened("tags-changed", subject, message, pointer, was)
 
 
@@ -214,7 +214,7 @@ def _reads(plan: GateSide, root: str) -> bool:
     sources = [check.expression for dataset in plan.datasets for case in dataset.cases for check in case.checks]
     for policy in plan.policies:
         sources += [item.source for item in (*policy.conditions, *policy.variables)]
-        sources += [rule.expression.source for rule in policy.validations]
+        sources += [rule.expression.source for rule in policy.rules]
     return any(_names(source, root) for source in sources if source is not None and root in source)
 
 

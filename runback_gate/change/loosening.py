@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from runback_gate.cel.inline import inline
 from runback_gate.cel.words import Words, words
-from runback_gate.change.model import UNSET, Kind, brief, change, differences, json_text, listed
+from runback_gate.change.model import UNSET, Kind, brief, changed, differences, json_text, listed
 from runback_gate.errors import ExpressionError
 from runback_gate.name_pattern import covers
 from runback_gate.policy.document import ACTIONS, Expression, Policy
@@ -54,19 +54,18 @@ def loosenings(base: Policy, head: Policy) -> Iterator[Loosening]:
     """What the head asks for less, or may; rules that only one of them has are left out."""
     name = base.name
     if ACTIONS.index(head.action) > ACTIONS.index(base.action):
-        message = f"a breach does less: validationActions {change(base.action, head.action)}"
+        message = changed("validationActions", base.action, head.action, "a breach counts for less")
         yield Loosening("action-lowered", ("validationActions",), name, message)
     # What only warns is not stopped by an error either way.
     if head.ignore_errors and not base.ignore_errors and "Deny" in (base.action, head.action):
-        message = "a rule that cannot be evaluated only warns: failurePolicy Fail → Ignore"
+        message = changed("failurePolicy", "Fail", "Ignore", "a rule that cannot be evaluated only warns")
         yield Loosening("failure-policy-ignore", ("failurePolicy",), name, message)
     if not all(any(covers(new, old) for new in head.agents or ("*",)) for old in base.agents or ("*",)):
-        said = change(listed(base.agents, "all"), listed(head.agents, "all"))
-        message = f"it concerns fewer agents: match.agents {said}"
+        agents = listed(base.agents, "all"), listed(head.agents, "all")
+        message = changed("match.agents", *agents, "fewer agents are judged")
         yield Loosening("match-narrowed", ("match", "agents"), name, message)
     if head.tags and not (base.tags and set(base.tags) <= set(head.tags)):
-        said = change(listed(base.tags, "all"), listed(head.tags, "all"))
-        message = f"it concerns fewer cases: match.tags {said}"
+        message = changed("match.tags", listed(base.tags, "all"), listed(head.tags, "all"), "fewer cases are judged")
         yield Loosening("match-narrowed", ("match", "tags"), name, message)
     yield from _changed_text(base, head)
 
@@ -74,10 +73,10 @@ def loosenings(base: Policy, head: Policy) -> Iterator[Loosening]:
 def _changed_text(base: Policy, head: Policy) -> Iterator[Loosening]:
     """What is put into expressions that stayed as written, then the expressions that did not."""
     then, now = (_Texts(item.params, {each.name: each.source for each in item.variables}) for item in (base, head))
-    rules = {rule.id: rule.expression for rule in head.validations}
+    rules = {rule.id: rule.expression for rule in head.rules}
     pairs: list[tuple[Key, Expression, Expression]] = [
         (("validations", rule.id, "expression"), rule.expression, rules[rule.id])
-        for rule in base.validations
+        for rule in base.rules
         if rule.id in rules
     ]
     conditions = {words(item.source): item for item in head.conditions}
@@ -85,14 +84,14 @@ def _changed_text(base: Policy, head: Policy) -> Iterator[Loosening]:
         twin = conditions.get(words(item.source))
         if twin is not None:
             pairs.append((("matchConditions", twin.name), item, twin))
-    changed = [pair for pair in pairs if then.words(pair[1].source) != now.words(pair[2].source)]
-    kept = [old.source for _, old, new in changed if words(old.source) == words(new.source)]
+    differing = [pair for pair in pairs if then.words(pair[1].source) != now.words(pair[2].source)]
+    kept = [old.source for _, old, new in differing if words(old.source) == words(new.source)]
     causes = tuple(_changed_ingredients(base.name, then, now, kept)) if kept else ()
     yield from causes
     yield from _changed_conditions(base, head, then, now)
-    for key, old, new in changed:
+    for key, old, new in differing:
         if not causes or words(old.source) != words(new.source):
-            message = f"the expression is another: {change(old.source, new.source)}"
+            message = changed("the expression", old.source, new.source)
             yield Loosening("expression-changed", key, new.name, message)
 
 
@@ -105,12 +104,12 @@ def _changed_ingredients(name: str, then: _Texts, now: _Texts, kept: list[str]) 
     named = {word[1] for source in sources for word in words(source)}
     params = tuple(differences(then.params, now.params))
     for path, old, new in [item for item in params if item[0][0] in named] or params:
-        message = f"a value in a rule is another: params.{'.'.join(path)} {change(old, new)}"
+        message = changed(f"params.{'.'.join(path)}", old, new)
         yield Loosening("params-changed", ("params", *path), name, message)
     for key, source in then.variables.items():
         other = now.variables.get(key)
         if key in named and (other is None or words(source) != words(other)):
-            message = f"what rules read is another: variables.{key} {change(source, UNSET if other is None else other)}"
+            message = changed(f"variables.{key}", source, UNSET if other is None else other)
             yield Loosening("variable-changed", ("variables", key), name, message)
 
 
@@ -125,8 +124,8 @@ def _changed_conditions(base: Policy, head: Policy, then: _Texts, now: _Texts) -
             continue
         key = ("matchConditions", item.name)
         if item.name in named:
-            message = f"it concerns other answers: condition {change(named[item.name].source, item.source)}"
+            message = changed(f"match condition {item.name}", named[item.name].source, item.source)
             yield Loosening("match-condition-changed", key, base.name, message)
         else:
-            message = f"it concerns fewer answers, only where {brief(item.source)}"
+            message = f"match condition {item.name} was added, so fewer answers are judged: {brief(item.source)}"
             yield Loosening("match-condition-added", key, base.name, message)

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 from runback_gate.change.model import Change
 from runback_gate.change.policies import policy_changes, rule_added, rule_removed
-from runback_gate.policy.document import Policy, Validation
+from runback_gate.policy.document import Policy, PolicyRule
 
-Side = tuple[Policy, Validation]
+Side = tuple[Policy, PolicyRule]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +76,16 @@ def match_policies(base: Sequence[Policy], head: Sequence[Policy]) -> tuple[Poli
     for policy in head:
         if policy.digest in unchanged:
             continue
-        ids = [rule.id for rule in policy.validations]
+        ids = [rule.id for rule in policy.rules]
         owners = _unique(before[rule][0] for rule in ids if rule in before)
         was = was_named.get(policy.name) or next((item for item in owners if item.name not in now_named), None)
         if was is not None:
             followed.add(was.name)
-            ids += [rule.id for rule in was.validations if rule.id not in after]
+            ids += [rule.id for rule in was.rules if rule.id not in after]
         rules = tuple(RuleMatch(rule, before.get(rule), after.get(rule)) for rule in ids)
         pairs.append(PolicyMatch(policy, False, was, owners, rules))
     for policy in base:
-        lost = [rule.id for rule in policy.validations if rule.id not in after]
+        lost = [rule.id for rule in policy.rules if rule.id not in after]
         if lost and policy.name not in now_named and policy.name not in followed:
             rules = tuple(RuleMatch(rule, before[rule], None) for rule in lost)
             pairs.append(PolicyMatch(policy, True, policy, (policy,), rules))
@@ -93,7 +93,7 @@ def match_policies(base: Sequence[Policy], head: Sequence[Policy]) -> tuple[Poli
 
 
 def _sides(policies: Iterable[Policy]) -> dict[str, Side]:
-    return {rule.id: (policy, rule) for policy in policies for rule in policy.validations}
+    return {rule.id: (policy, rule) for policy in policies for rule in policy.rules}
 
 
 def _unique(policies: Iterable[Policy]) -> tuple[Policy, ...]:

@@ -179,8 +179,8 @@ def unlisted(
     patterns: tuple[str, ...] = getattr(gates[1], group)
     if any(_names(pattern, base.path) for pattern in patterns):
         return removed(kind, subject, message, base, ("metadata", "name"))
-    said = change(listed(getattr(gates[0], group)), listed(patterns))
-    message += f", {base.path} is outside of spec.{group}: {said}"
+    patterns_changed = changed(f"spec.{group}", listed(getattr(gates[0], group)), listed(patterns))
+    message += f": {patterns_changed}, which leaves out {base.path}"
     return config.loosened(kind, subject, message, ("spec", group))
 
 
@@ -228,13 +228,20 @@ def brief(value: object) -> str:
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
-def change(old: object, new: object) -> str:
-    """`100 → 500`: both values, cut where they are long, and then begun shortly before they part."""
+def changed(field: str, old: object, new: object, effect: str = "") -> str:
+    """`params.limit changed from 100 to 500`, and what that does; long values are begun shortly before they part."""
     texts = [_text(old), _text(new)]
     if max(map(len, texts)) > _SHOWN:
         start = max(0, len(commonprefix(texts)) - _CONTEXT)
         texts = [("…" if start else "") + text[start:] for text in texts]
-    return " → ".join(map(brief, texts))
+    before, after = map(brief, texts)
+    if old is UNSET:
+        words = f"{field} was added: {after}"
+    elif new is UNSET:
+        words = f"{field} was removed; it was {before}"
+    else:
+        words = f"{field} changed from {before} to {after}"
+    return f"{words}, so {effect}" if effect else words
 
 
 def listed(items: Sequence[str], empty: str = "none") -> str:

@@ -31,7 +31,7 @@ from runback_gate.change.model import (
 )
 from runback_gate.change.sides import GateSide
 from runback_gate.documents import Document, Pointer
-from runback_gate.policy.document import Policy, Validation
+from runback_gate.policy.document import Policy, PolicyRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,41 +49,41 @@ def changed_policies(base: GateSide, head: GateSide) -> Iterator[Change]:
 
     Rules are found by id wherever they stand, so a file may be renamed, split or sorted anew.
     """
-    homes = {rule.id: policy for policy in head.policies for rule in policy.validations}
-    origins = {rule.id for policy in base.policies for rule in policy.validations}
+    homes = {rule.id: policy for policy in head.policies for rule in policy.rules}
+    origins = {rule.id for policy in base.policies for rule in policy.rules}
     names = [{policy.name for policy in side.policies} for side in (base, head)]
     for policy in base.policies:
-        ids = [rule.id for rule in policy.validations]
+        ids = [rule.id for rule in policy.rules]
         if policy.name not in names[1] and not any(rule in homes for rule in ids):
-            message = f"the policy is gone, nothing judges {listed(ids)}"
+            message = f"the policy was removed, so nothing judges {listed(ids)}"
             gates = (base.gate, head.gate)
             yield unlisted("policy-removed", policy.name, message, "policies", _document(policy), gates)
             continue
-        yield from (rule_removed(rule) for rule in policy.validations if rule.id not in homes)
+        yield from (rule_removed(rule) for rule in policy.rules if rule.id not in homes)
         for home in {homes[rule].name: homes[rule] for rule in ids if rule in homes}.values():
             yield from policy_changes(policy, home)
     for policy in head.policies:
-        fresh = [rule for rule in policy.validations if rule.id not in origins]
-        if policy.name not in names[0] and len(fresh) == len(policy.validations):
+        fresh = [rule for rule in policy.rules if rule.id not in origins]
+        if policy.name not in names[0] and len(fresh) == len(policy.rules):
             place = _document(policy).key_mark(("metadata", "name"))
             yield Change("policy-added", "stricter", policy.name, "", policy.name, place, "head")
         else:
             yield from map(rule_added, fresh)
 
 
-def rule_removed(rule: Validation) -> Change:
+def rule_removed(rule: PolicyRule) -> Change:
     """What a rule leaves that only the base has."""
     text = brief(rule.expression.source)
     place = rule.expression.document.key_mark(rule.expression.pointer[:-1])
-    field, message = f"validation {rule.id}", f"the rule is gone: {text}"
+    field, message = f"rule {rule.id}", f"the rule was removed: {text}"
     return Change("validation-removed", "looser", rule.id, text, "", place, "base", field, message)
 
 
-def rule_added(rule: Validation) -> Change:
+def rule_added(rule: PolicyRule) -> Change:
     """What a rule brings that only the head has."""
     text = brief(rule.expression.source)
     place = rule.expression.document.key_mark(rule.expression.pointer[:-1])
-    return Change("validation-added", "stricter", rule.id, "", text, place, "head", f"validation {rule.id}")
+    return Change("validation-added", "stricter", rule.id, "", text, place, "head", f"rule {rule.id}")
 
 
 def policy_changes(base: Policy, head: Policy) -> tuple[Change, ...]:
@@ -151,12 +151,12 @@ def _same_condition(key: Key, field: _Field, other: _Field) -> bool:
 
 
 def _document(policy: Policy) -> Document:
-    return policy.validations[0].expression.document
+    return policy.rules[0].expression.document
 
 
 def _fields(base: Policy, head: Policy) -> tuple[Fields, Fields]:
     """All that two policies say, by what it is; of params what differs, of rules those that both have."""
-    shared = {rule.id for rule in base.validations} & {rule.id for rule in head.validations}
+    shared = {rule.id for rule in base.rules} & {rule.id for rule in head.rules}
     then, now = _said(base, shared), _said(head, shared)
     for path, old, new in differences(base.params, head.params):
         for fields, value in ((then, old), (now, new)):
@@ -176,7 +176,7 @@ def _said(policy: Policy, shared: set[str]) -> Fields:
     fields |= {key: _Field(text, ("spec", *key)) for key, text in spec.items()}
     for group, items in (("matchConditions", policy.conditions), ("variables", policy.variables)):
         fields |= {(group, item.name): _Field(item.source, item.pointer) for item in items}
-    for rule in policy.validations:
+    for rule in policy.rules:
         if rule.id in shared:
             written = rule.message_expression
             text = written.source if written else rule.message or policy.description

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from decimal import Decimal
 from typing import Any
 
-from runback_gate.change.model import UNSET, Change, Files, change, differences, listed
+from runback_gate.change.model import UNSET, Change, Files, changed, differences, listed
 from runback_gate.change.sides import ConfigSide, ProviderSide
 from runback_gate.dataset.document import Trials
 from runback_gate.documents import Pointer
@@ -31,17 +31,17 @@ def weaker_settings(base: ConfigSide, head: ConfigSide) -> Iterator[Change]:
     files, name = Files(base.document, head.document), head.path
     yield from weaker_trials(files, name, (base.trials, head.trials), ("spec", "trials"))
     if (base.block, head.block) == ("all", "regressions"):
-        message = f"a row that is red on the base already no longer blocks: block {change(base.block, head.block)}"
+        message = changed("block", base.block, head.block, "a row that fails on the base as well no longer blocks")
         yield files.loosened("block-lowered", name, message, ("spec", "block"))
     yield from wider_allow(files, name, (base.allow, head.allow), ("spec", "allow"))
     if _SCANS.index(head.scan) < _SCANS.index(base.scan):
-        message = f"less is looked for in committed files: scan {change(base.scan, head.scan)}"
+        message = changed("scan", base.scan, head.scan, "committed files are searched for less")
         yield files.loosened("scan-lowered", name, message, ("spec", "scan"))
     limits = head.budget.model_dump()
     for field, old in base.budget.model_dump().items():
         new = limits[field]
         if old is not None and (new is None or Decimal(new) > Decimal(old)):
-            message = f"a run may spend more: budget.{field} {change(old, UNSET if new is None else new)}"
+            message = changed(f"budget.{field}", old, UNSET if new is None else new, "a run may spend more")
             yield files.loosened("budget-raised", name, message, ("spec", "budget", field))
     for provider in sorted(head.providers):
         yield from _weaker_provider(files, provider, base.providers.get(provider), head.providers[provider])
@@ -54,7 +54,8 @@ def weaker_trials(
     """Fewer trials, fewer that must pass, or a smaller part of them; `trials` are those of base and head."""
     old, new = trials
     if new.n < old.n or new.needed < old.needed or new.needed * old.n < old.needed * new.n:
-        message = f"fewer trials must pass: {old.needed} of {old.n} → {new.needed} of {new.n}"
+        counts = f"{old.needed} of {old.n}", f"{new.needed} of {new.n}"
+        message = changed("trials", *counts, "fewer trials must pass")
         yield files.loosened("trials-lowered", subject, message, pointer, was)
 
 
@@ -64,7 +65,7 @@ def wider_allow(
     """More incomplete answers that may be green; `allow` are those of base and head."""
     old, new = (sorted(items) for items in allow)
     if not set(new) <= set(old):
-        message = f"an answer that is not whole may pass: allow {change(listed(old), listed(new))}"
+        message = changed("allow", listed(old), listed(new), "an answer that is not whole may pass")
         yield files.loosened("allow-widened", subject, message, pointer)
 
 
@@ -77,11 +78,11 @@ def _weaker_provider(files: Files, name: str, old: ProviderSide | None, new: Pro
         return
     wider = [model for model in new.models if not any(covers(known, model) for known in old.models)]
     if wider:
-        message = f"more models may be asked: models {change(', '.join(old.models), ', '.join(new.models))}"
+        message = changed("models", ", ".join(old.models), ", ".join(new.models), "more models may be asked")
         yield files.loosened("provider-models-widened", subject, message, (*pointer, "models"))
     fields = [item.model_dump(mode="json", exclude={"models"}, exclude_none=True) for item in (old, new)]
     for path, before, after in differences(*fields):
-        message = f"what may be asked, or with which key, is another: {'.'.join(path)} {change(before, after)}"
+        message = changed(".".join(path), before, after)
         yield files.loosened("provider-changed", subject, message, (*pointer, *path))
 
 
@@ -92,5 +93,5 @@ def _other_changes(files: Files, name: str) -> Iterator[Change]:
         value: Any = document.value
         specs.append({key: item for key, item in value["spec"].items() if key not in _COMPARED})
     for path, before, after in differences(*specs):
-        message = f"the gate is another: {'.'.join(path)} {change(before, after)}"
+        message = changed(".".join(path), before, after)
         yield files.loosened("gate-changed", name, message, ("spec", *path))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
-from runback_gate.change.model import MOST, Change, Files, change, listed, loosened
+from runback_gate.change.model import MOST, Change, Files, changed, listed, loosened
 from runback_gate.change.sides import WaiverSide
 from runback_gate.documents import Pointer
 
@@ -70,7 +70,7 @@ def _weaker(
     old: WaiverSide | None, new: WaiverSide, more: list[tuple[str, str]], until: str | None
 ) -> Iterator[Change]:
     if old is None:
-        message = f"a breach is accepted: {listed(new.rules)} in {listed(new.cases)} until {new.expires}"
+        message = f"a breach of {listed(new.rules)} in {listed(new.cases)} is accepted until {new.expires}"
         place = new.document.key_mark(("metadata", "name"))
         until = f"{listed(new.rules)} until {new.expires}"
         yield Change("waiver-added", loosened("waiver-added"), new.name, "", until, place, "head", message=message)
@@ -84,5 +84,5 @@ def _weaker(
         breaches = listed([f"{rule} in {case}" for rule, case in more])
         yield files.loosened("waiver-broadened", new.name, f"more breaches are accepted: {breaches}", pointer)
     if until is not None:
-        message = f"a breach is accepted for longer: expires {change(until, new.expires)}"
+        message = changed("expires", until, new.expires, "a breach is accepted for longer")
         yield files.loosened("waiver-extended", new.name, message, ("spec", "expires"))

@@ -27,12 +27,12 @@ from runback_gate.store.folder import MAKE_RUNS, load_runs
     default=3,
     show_default=True,
     metavar="N",
-    help="Failures listed of each validation.",
+    help="Failures listed of each rule.",
 )
 def backtest(paths: tuple[str, ...], runs: Path, as_json: bool, show: int) -> int:
     """Judge every recorded step of a folder of runs: what would these policies have said?
 
-    Exit codes: 0 every step could be judged (failures are what you asked for), 2 a validation could not be evaluated
+    Exit codes: 0 every step could be judged (failures are what you asked for), 2 a rule could not be evaluated
     somewhere, or no step was there.
     """
     from runback_gate.analysis.backtest import Backtest  # noqa: PLC0415  loads the engine

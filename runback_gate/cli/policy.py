@@ -59,12 +59,12 @@ def lint(paths: tuple[str, ...], root: Path | None, strict: bool, as_json: bool)
 def test_(
     paths: tuple[str, ...], root: Path | None, mutate: bool, runs: Path | None, survivors: int, as_json: bool
 ) -> int:
-    """Run policy tests on both CEL engines and show what each validation was seen to say.
+    """Run policy tests on both CEL engines and show what each rule was seen to say.
 
     Without a FILE or FOLDER the tests of the gate here are run. With --mutate a comparison, an operator, a negation, a
     constant, a quantifier or a param is changed, one at a time, where the tests hold.
 
-    Exit codes: 0 all as expected, 1 a validation says something else, the engines disagree, or more than N faults go
+    Exit codes: 0 all as expected, 1 a rule says something else, the engines disagree, or more than N faults go
     unnoticed, 2 could not judge (also no test).
     """
     from runback_gate.app.policy_tests import run_policy_tests  # noqa: PLC0415  loads both engines
@@ -103,7 +103,7 @@ def _mutated(files: PolicyFiles, runs: Path | None, gate: Path | None, *, quiet:
 
 
 @policy.command(short_help="Show every sub-expression with its value for one step.")
-@click.argument("rule", metavar="VALIDATION")
+@click.argument("rule", metavar="RULE")
 @click.argument("run", required=False)
 @click.argument("step", type=click.IntRange(min=0), metavar="[STEP]", required=False)
 @click.option("--case", metavar="CASE", help="Explain the answer of this row of the report, a live one as well.")
@@ -121,7 +121,7 @@ def explain(
     root: Path | None,
     as_json: bool,
 ) -> int:
-    """Show every sub-expression of a VALIDATION with its value for one STEP (from 0) of a RUN (a file, or an id in
+    """Show every sub-expression of a RULE with its value for one STEP (from 0) of a RUN (a file, or an id in
     runs/), or for the answer that a row of the report was judged by.
     """
     from runback_gate.app.explain import explain_step, explained_json, explained_lines  # noqa: PLC0415  loads the engine

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from runback_gate.app.policy_diff import PolicyDiff
 
 MAX_LISTED = 10_000
-"""Flips of each validation and kind that `--json` lists."""
+"""Flips of each rule and kind that `--json` lists."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ from runback_gate.values import to_json
 _NO_GATE = "the base has no gate, so the change alone says what is right: approve this head, or name another base"
 
 MAX_FLIPS = 20
-"""Flips of each validation and kind that a report lists; all are counted."""
+"""Flips of each rule and kind that a report lists; all are counted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,7 @@ class Expression:
 
 
 @dataclass(frozen=True, slots=True)
-class Validation:
+class PolicyRule:
     """One rule of a policy."""
 
     id: str
@@ -140,7 +140,7 @@ class Policy:
     params: dict[str, Any]
     variables: tuple[Expression, ...]
     conditions: tuple[Expression, ...]
-    validations: tuple[Validation, ...]
+    rules: tuple[PolicyRule, ...]
     action: Action
     ignore_errors: bool
     """failurePolicy is Ignore."""
@@ -153,7 +153,7 @@ def load_policies(
     """Read every policy that the patterns name and, given a reader of recorded steps, every policy test.
 
     Raises:
-        InputError: malformed, or two policies, or two validations, of one name.
+        InputError: malformed, or two policies, or two rules, of one name.
     """
     policies, tests = [], []
     for name in expand(root, patterns):
@@ -180,7 +180,7 @@ def _policy(document: Document) -> Policy:
         text = None
         if rule.messageExpression is not None:
             text = _expression(document, (*pointer, "messageExpression"), f"{rule.id} messageExpression")
-        rules.append(Validation(rule.id, _expression(document, (*pointer, "expression"), rule.id), rule.message, text))
+        rules.append(PolicyRule(rule.id, _expression(document, (*pointer, "expression"), rule.id), rule.message, text))
     actions = spec.validationActions
     return Policy(
         name=model.metadata.name,
@@ -193,7 +193,7 @@ def _policy(document: Document) -> Policy:
         params=spec.params,
         variables=tuple(expressions("variables", [item.name for item in spec.variables])),
         conditions=tuple(expressions("matchConditions", [item.name for item in spec.matchConditions])),
-        validations=tuple(rules),
+        rules=tuple(rules),
         action=next(action for action in ACTIONS if action in actions),
         ignore_errors=spec.failurePolicy == "Ignore",
         location=document.mark(("metadata", "name")),
@@ -210,7 +210,7 @@ def _refuse_twins(policies: Sequence[Policy]) -> None:
         places: list[tuple[tuple[str, ...], Location]] = [(("policy", policy.name), policy.location)]
         places += [(("variable", policy.name, item.name), item.location) for item in policy.variables]
         places += [(("match condition", policy.name, item.name), item.location) for item in policy.conditions]
-        places += [(("validation", rule.id), rule.expression.location) for rule in policy.validations]
+        places += [(("rule", rule.id), rule.expression.location) for rule in policy.rules]
         for key, place in places:
             if key in seen:
                 raise DocumentError(

@@ -1,4 +1,4 @@
-"""Judge one answer by rules: policy validations and dataset checks alike.
+"""Judge one answer by rules: rules of policies and dataset checks alike.
 
 In: compiled rules and a step under test. Out: a `RuleResult` for each rule, made in `results` and nowhere else; and for
 people a `Judgement`: what holds, what does not concern the answer, and a `Finding` for each rule that fails or cannot
@@ -60,7 +60,7 @@ class Finding:
     """A rule that an answer breaks, or that cannot be evaluated on it."""
 
     rule: str
-    """`refunds.limit` for a policy validation, `toolCalled escalate` for a check of the case."""
+    """`refunds.limit` for a rule of a policy, `toolCalled escalate` for a check of the case."""
     policy: str
     """Name of the policy; empty for a check."""
     outcome: Literal["fail", "error"]
@@ -71,7 +71,7 @@ class Finding:
     values: tuple[tuple[str, str], ...]
     """The sub-expressions that decided and their values as compact JSON. Holds text that a model wrote."""
     location: Location
-    """The validation or the check in its file."""
+    """The rule or the check in its file."""
     waiver: str | None = None
     """Name of the waiver that takes this finding out of the verdict."""
     side: Literal["head", "base"] = "head"
@@ -251,7 +251,7 @@ def compile_policy(policy: Policy, engine: Engine) -> RuleSet:
         variables[variable.name] = variable.source
     conditions = [(item.name, _compile(item, engine, policy.params, variables)) for item in policy.conditions]
     rules = []
-    for rule in policy.validations:
+    for rule in policy.rules:
         text = rule.message_expression
         rules.append(
             Rule(

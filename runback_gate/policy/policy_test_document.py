@@ -1,4 +1,4 @@
-"""Policy tests as people write them: steps, and what each validation must say of them.
+"""Policy tests as people write them: steps, and what each rule must say of them.
 
 In: `kind: PolicyTest` YAML. Out: `PolicyTest` values whose cases give the data that expressions see. `conformance` runs
 them.
@@ -123,7 +123,7 @@ class ExampleStep(Model):
 
 
 class PolicyTestCase(Model):
-    """One step and what validations must say of it."""
+    """One step and what rules must say of it."""
 
     name: str = Field(min_length=1, max_length=256)
     step: ExampleStep | None = Field(None, description="A step written by hand.")
@@ -133,7 +133,7 @@ class PolicyTestCase(Model):
     dataset: str | None = Field(
         None, min_length=1, description="Dataset file that the recording lies beside, as a path from the root."
     )
-    expect: dict[str, Expected] = Field(min_length=1, description="Validation id to pass, fail, error or skip.")
+    expect: dict[str, Expected] = Field(min_length=1, description="Rule id to pass, fail, error or skip.")
 
     @model_validator(mode="after")
     def _one_source(self) -> PolicyTestCase:

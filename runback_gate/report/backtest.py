@@ -14,16 +14,16 @@ from runback_gate.report.text import safe_terminal
 
 def backtest_lines(found: Backtest, show: int, more: str = "--failures {number}, or --json") -> Iterator[str]:
     """The counts of each rule, then the first `show` steps that did not pass it; `more` says how to see the others."""
-    size = max(len("validation"), *(len(rule) for rule in found.counts))
+    size = max(len("rule"), *(len(rule) for rule in found.counts))
     yield f"{many(found.runs, 'run')}, {many(found.steps, 'step')}"
     yield ""
-    yield f"  {'validation':{size}}  {'pass':>6}  {'fail':>6}  {'error':>6}  {'skip':>6}"
+    yield f"  {'rule':{size}}  {'pass':>6}  {'fail':>6}  {'error':>6}  {'skip':>6}"
     for rule, counts in found.counts.items():
         yield f"  {rule:{size}}  " + "  ".join(f"{counts[word]:6}" for word in ("pass", "fail", "error", "skip"))
     if found.failures and show:
         yield ""
     for rule in found.counts:
-        failures = [item for item in found.failures if item.validation == rule]
+        failures = [item for item in found.failures if item.rule == rule]
         for item in failures[:show]:
             place = f"run {safe_terminal(item.run)} step {item.step}"
             yield f"  {item.outcome:5}  {rule}  {place}  {safe_terminal(item.message)}"

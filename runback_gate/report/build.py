@@ -124,7 +124,7 @@ def _rules(plan: Plan, base: Plan | None) -> tuple[Rule, ...]:
     kept = {policy.digest for policy in plan.policies}
     theirs = [] if base is None else [item for item in base.policies if item.digest not in kept]
     others = {rule.id: rule for rule in _rules_of(base, "base")} if base else {}
-    changed = {rule.id for policy in theirs for rule in policy.validations}
+    changed = {rule.id for policy in theirs for rule in policy.rules}
     return (*ours.values(), *(rule for name, rule in others.items() if name not in ours or name in changed))
 
 
@@ -141,7 +141,7 @@ def _rules_of(plan: Plan, side: Side) -> Iterator[Rule]:
             side=side,
         )
         for policy in plan.policies
-        for rule in policy.validations
+        for rule in policy.rules
     )
 
 

@@ -73,7 +73,7 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A policy validation that took part: what SARIF calls a rule."""
+    """A rule of a policy that took part: what SARIF calls a rule."""
 
     id: str
     policy: str

@@ -45,8 +45,8 @@ def tests_json(found: Conformance) -> dict[str, object]:
 
 def tests_lines(found: Conformance) -> Iterator[str]:
     """What a terminal shows of the tests: the outcomes seen of each rule, then what was not as expected."""
-    size = max(len("validation"), *(len(item.rule) for item in found.coverage))
-    yield f"  {'validation':{size}}  true  false  error  skip"
+    size = max(len("rule"), *(len(item.rule) for item in found.coverage))
+    yield f"  {'rule':{size}}  true  false  error  skip"
     for item in found.coverage:
         gap = f"  {item.gap}" if item.gap else ""
         yield f"  {item.rule:{size}}  {item.passed:4}  {item.failed:5}  {item.errors:5}  {item.skipped:4}{gap}"
@@ -56,7 +56,7 @@ def tests_lines(found: Conformance) -> Iterator[str]:
     gaps = sum(item.gap is not None for item in found.coverage)
     yield (
         f"{many(found.expectations, 'expectation')} on 2 engines, {len(found.deviations)} wrong; "
-        f"{many(len(found.coverage), 'validation')}, {gaps} not seen both true and false"
+        f"{many(len(found.coverage), 'rule')}, {gaps} not seen both true and false"
     )
 
 

@@ -41,7 +41,7 @@ def test_counts_and_failures(tmp_path: Path) -> None:
         "refunds.limit": {"pass": 1, "fail": 2, "error": 1, "skip": 1},
         "spoken": {"pass": 1, "fail": 4, "error": 0, "skip": 0},
     }
-    assert [(item.validation, item.run, item.step, item.outcome) for item in found.failures] == [
+    assert [(item.rule, item.run, item.step, item.outcome) for item in found.failures] == [
         ("refunds.limit", "a", 1, "fail"),
         ("refunds.limit", "b", 0, "error"),
         ("refunds.limit", "b", 1, "fail"),
@@ -127,7 +127,7 @@ def test_counts_add_up(tmp_path_factory: pytest.TempPathFactory, runs: list[list
     for rule, counts in found.counts.items():
         assert sum(counts.values()) == found.steps
         for word in ("fail", "error"):
-            assert counts[word] == sum((item.validation, item.outcome) == (rule, word) for item in found.failures)
+            assert counts[word] == sum((item.rule, item.outcome) == (rule, word) for item in found.failures)
     parts = [run_backtest(root, [sample_run(*steps)], **policies).counts for steps in runs]
     for rule, counts in found.counts.items():
         assert counts == {word: sum(part[rule][word] for part in parts) for word in counts}

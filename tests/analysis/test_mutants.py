@@ -100,7 +100,7 @@ def test_one_place_each(tmp_path: Path) -> None:
     whole = policy(tmp_path, {**spec, "validations": [*REFUNDS["validations"], {"id": "b", "expression": "1 > 0"}]})
 
     def parts(item: Policy) -> list[str]:
-        expressions = [*item.conditions, *item.variables, *(rule.expression for rule in item.validations)]
+        expressions = [*item.conditions, *item.variables, *(rule.expression for rule in item.rules)]
         return [str(item.params), *(one.source for one in expressions)]
 
     for item in mutants(whole):

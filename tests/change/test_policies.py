@@ -42,7 +42,7 @@ def test_a_param(tmp_path: Path) -> None:
     """A param has its path, both values, and its line in head's file."""
     base, head = policy(tmp_path, FULL), policy(tmp_path, {**FULL, "params": {"limit": 500}})
     (found,) = policy_changes(base, head)
-    message = "a value in a rule is another: params.limit 100 → 500"
+    message = "params.limit changed from 100 to 500"
     place = Location("p.yaml", found.location.line, found.location.column)
     assert found == Change("params-changed", "unknown", "refunds", "100", "500", place, "head", "params.limit", message)
     assert '"limit": 500' in (tmp_path / "p.yaml").read_text().splitlines()[(found.location.line or 0) - 1]
@@ -167,7 +167,7 @@ def test_rules(tmp_path: Path) -> None:
         [("r expression", "1 < 2", "1 < 2", "neutral")],
         [("r message", "m", "n", "neutral")],
     ]
-    (only,) = policy(tmp_path, {"validations": [rule]}).validations
+    (only,) = policy(tmp_path, {"validations": [rule]}).rules
     more, less = rule_added(only), rule_removed(only)
     assert (more.kind, more.field, more.before, more.after) == ("validation-added", "validation r", "", "1 < 2")
     assert (less.kind, less.field, less.before, less.after) == ("validation-removed", "validation r", "1 < 2", "")

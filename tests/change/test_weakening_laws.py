@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runback_gate.change.gates import find_weakenings
-from runback_gate.change.model import UNSET, Change, brief, change, differences, listed
+from runback_gate.change.model import UNSET, Change, brief, changed, differences, listed
 from runback_gate.change.policies import changed_policies
 from runback_gate.change.settings import weaker_settings
 from runback_gate.documents import parse_document
@@ -135,7 +135,7 @@ def test_a_field_that_nobody_compares_is_no_harmless_one(tmp_path: Path) -> None
         for number, spec in enumerate(values)
     )
     (found,) = weaker_settings(base, head)
-    assert (found.kind, found.message) == ("gate-changed", "the gate is another: judge.model a → b")
+    assert (found.kind, found.message) == ("gate-changed", "judge.model changed from a to b")
     assert found.location.line == 1
 
 
@@ -219,7 +219,7 @@ def test_conditions_follow_their_params(tmp_path: Path) -> None:
     condition = {"matchConditions": [{"name": "large", "expression": "size(history) > params.from"}], **rule("true")}
     plans = policies(tmp_path, {**condition, "params": {"from": 1}}, {**condition, "params": {"from": 9}})
     (found,) = loosened_policies(*plans)
-    assert (found.kind, found.message) == ("params-changed", "a value in a rule is another: params.from 1 → 9")
+    assert (found.kind, found.message) == ("params-changed", "params.from changed from 1 to 9")
 
 
 def test_very_many_conditions_are_compared_as_written(tmp_path: Path) -> None:
@@ -276,10 +276,10 @@ def test_one_is_not_true() -> None:
 
 def test_values_are_shown_in_short() -> None:
     """Long values begin shortly before they part, and nothing that a terminal would obey gets through."""
-    assert change(100, UNSET) == "100 → unset"
-    assert change("a" * 80 + "1", "a" * 80 + "2") == f"…{'a' * 20}1 → …{'a' * 20}2"
-    assert change("", "x\ny") == "'' → x y"
-    assert change("a\x1b[31m\u202e", "b") == "'a\\x1b[31m\\u202e' → b"
+    assert changed("a", 100, UNSET) == "a was removed; it was 100"
+    assert changed("a", "a" * 80 + "1", "a" * 80 + "2") == f"a changed from …{'a' * 20}1 to …{'a' * 20}2"
+    assert changed("a", "", "x\ny") == "a changed from '' to x y"
+    assert changed("a", "a\x1b[31m\u202e", "b", "c") == "a changed from 'a\\x1b[31m\\u202e' to b, so c"
     assert brief("x" * 99) == "x" * 59 + "…"
     assert brief({"b": 1, "a": ["é"]}) == '{"a": ["é"], "b": 1}'
     assert listed([]) == "none"

@@ -87,7 +87,7 @@ def test_what_is_loosened_needs_an_approval_of_this_commit(command: Command, dem
     result = command("run", "--base", "base")
     assert result.code == 1
     assert "policies/refunds.yaml:8:12" in result.out
-    assert "params.limit 100 → 500" in result.out
+    assert "params.limit changed from 100 to 500" in result.out
     assert "1 weakening" in result.out
     commit = git("rev-parse", "HEAD")
     result = command("run", "--base", "base", "--approve", commit)

@@ -76,14 +76,14 @@ def test_a_policy(tmp_path: Path) -> None:
     )
     assert (policy.agents, policy.tags, policy.params) == (("support*",), ("refund",), {"limit": 100})
     assert (policy.action, policy.ignore_errors, policy.location) == ("Deny", False, Location("a.yaml", 3, 18))
-    assert [rule.id for rule in policy.validations] == ["refunds.limit", "refunds.once"]
-    assert [rule.message for rule in policy.validations] == ["refund above the limit", ""]
+    assert [rule.id for rule in policy.rules] == ["refunds.limit", "refunds.once"]
+    assert [rule.message for rule in policy.rules] == ["refund above the limit", ""]
 
 
 def test_expressions_know_their_place(tmp_path: Path) -> None:
     """Plain, quoted and folded: where the CEL begins, and where an error inside it stands."""
     (policy,) = load(tmp_path, POLICY)
-    limit, once = policy.validations
+    limit, once = policy.rules
     expressions = [*policy.variables, *policy.conditions, limit.expression, once.expression]
     assert [item.source for item in expressions] == [
         'calls(response,\n  "issue_refund")',

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from runback_gate.analysis.effect import FieldChange, Flip, PolicyEffect, ValidationEffect
+from runback_gate.analysis.effect import FieldChange, Flip, PolicyEffect, RuleEffect
 from runback_gate.report.effects import as_markdown, as_text, summary
 from tests.report.conftest import PAYLOADS
 
@@ -35,7 +35,7 @@ LOOSER = PolicyEffect(
         FieldChange("validation refunds.once", "1 < 2", "", "looser", "base", "policies/refunds.yaml", 30),
     ),
     validations=(
-        ValidationEffect(
+        RuleEffect(
             "refunds.limit",
             "kept",
             (("newly permitted", 7), ("now skipped", 1)),
@@ -46,7 +46,7 @@ LOOSER = PolicyEffect(
                 dataclasses.replace(FLIP, kind="now skipped", why=""),
             ),
         ),
-        ValidationEffect("refunds.once", "removed", (), 0, ()),
+        RuleEffect("refunds.once", "removed", (), 0, ()),
     ),
     steps=1229,
     same=1221,
@@ -120,7 +120,7 @@ def test_a_narrow_terminal() -> None:
 def test_hostile_text(payload: str) -> None:
     """Whatever a file or a model holds ends no line, opens no markup and steers no terminal."""
     flip = dataclasses.replace(FLIP, run=payload, validation=payload, why=payload, answer=payload)
-    rule = ValidationEffect(payload, "kept", (("newly permitted", 1),), 0, (flip,))
+    rule = RuleEffect(payload, "kept", (("newly permitted", 1),), 0, (flip,))
     change = FieldChange(payload, payload, payload, "", "head", payload, 1)
     effect = dataclasses.replace(LOOSER, policy=payload, changes=(change,), validations=(rule,))
     tame = dataclasses.replace(flip, run="r", validation="r", why="w", answer="a")
