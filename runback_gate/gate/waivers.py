@@ -37,7 +37,7 @@ def _day(text: str) -> str:
 class WaiverSpec(Model):
     """What is waived, for how long, and who answers for it."""
 
-    policies: list[Exact] = Field(min_length=1, description="Ids of rules of policies; no patterns.")
+    policies: list[Exact] = Field(min_length=1, description="Ids of policy rules; no patterns.")
     cases: list[Exact] = Field(min_length=1, description="Ids of cases; no patterns.")
     reason: str = Field(min_length=1, max_length=512, description="Why, with the ticket.")
     owner: str = Field(min_length=1, max_length=128, description="The team that answers for it.")

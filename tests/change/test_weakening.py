@@ -200,7 +200,7 @@ WAYS = (
         more=("policy-removed",),
     ),
     Way(
-        "a validation is deleted",
+        "a rule is deleted",
         "validation-removed",
         "refunds.once",
         "the rule was removed: size(variables.refunds) == 1 && !history.exists(h, h.name =…",
@@ -208,7 +208,7 @@ WAYS = (
         (Edit(REFUNDS, ONCE, ""),),
     ),
     Way(
-        "a validation gets another id",
+        "a rule gets another id",
         "validation-removed",
         "refunds.once",
         "the rule was removed",
@@ -295,7 +295,7 @@ WAYS = (
         given=(policy("validationActions: [Warn]"),),
     ),
     Way(
-        "a validation is moved to a policy that does less",
+        "a rule is moved to a policy that does less",
         "action-lowered",
         "refunds",
         "validationActions changed from Deny to Audit, so a breach counts for less",
@@ -730,7 +730,7 @@ HARMLESS: dict[str, tuple[tuple[Edit, ...], tuple[Edit, ...]]] = {
         (waiver(),),
     ),
     "a policy gets another name": ((Edit(REFUNDS, "metadata: {name: refunds", "metadata: {name: money"),), ()),
-    "a validation is moved to a policy as strict": (
+    "a rule is moved to a policy as strict": (
         (Edit(REFUNDS, ONCE, ""), write("policies/once.yaml", ONCE_ELSEWHERE)),
         (),
     ),
