@@ -76,7 +76,7 @@ def test_text_for_people(command: Command) -> None:
     assert result.out.splitlines() == [
         "2 runs, 5 steps",
         "",
-        "  validation       pass    fail   error    skip",
+        "  rule             pass    fail   error    skip",
         "  refunds.limit       1       2       0       2",
         "  shop.short          4       1       0       0",
         "  shop.asked          5       0       0       0",

@@ -102,10 +102,10 @@ def test_policy_tests_pass(command: Command) -> None:
     result = command("policy", "test")
     assert (result.code, result.err) == (0, "")
     assert result.out.splitlines() == [
-        "  validation     true  false  error  skip",
+        "  rule           true  false  error  skip",
         "  refunds.limit     1      1      0     1",
         "",
-        "3 expectations on 2 engines, 0 wrong; 1 validation, 0 not seen both true and false",
+        "3 expectations on 2 engines, 0 wrong; 1 rule, 0 not seen both true and false",
     ]
     assert command("policy", "test", "policies").out == result.out
     assert json.loads(command("policy", "test", "--json").out) == {
@@ -125,7 +125,7 @@ def test_a_deviating_policy_test_is_red(command: Command) -> None:
     (line,) = [line for line in result.out.splitlines() if line.startswith("policies/refunds.test.yaml:")]
     assert line.endswith(": refunds.limit: expected fail, got pass [a large one is not]")
     assert result.out.splitlines()[-1] == (
-        "3 expectations on 2 engines, 1 wrong; 1 validation, 1 not seen both true and false"
+        "3 expectations on 2 engines, 1 wrong; 1 rule, 1 not seen both true and false"
     )
     (found,) = json.loads(command("policy", "test", "--json").out)["deviations"]
     assert (found["validation"], found["example"]) == ("refunds.limit", "a large one is not")
@@ -139,7 +139,7 @@ def test_a_deviating_policy_test_is_red(command: Command) -> None:
         (
             "{refunds.limit: fail}",
             "{refunds.limt: fail}",
-            "policies/refunds.test.yaml:13:30: policy 'refunds' has no validation 'refunds.limt' (did you mean",
+            "policies/refunds.test.yaml:13:30: policy 'refunds' has no rule 'refunds.limt' (did you mean",
         ),
         ("{refunds.limit: fail}", "{refunds.limit: no}", "policies/refunds.test.yaml:13:"),
         ("expect: {refunds.limit: fail}", "expct: {}", "policies/refunds.test.yaml:13:7: unknown field 'expct' (did"),
@@ -206,7 +206,7 @@ def test_explain_what_cannot_be_evaluated(command: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["refunds.limt", "a", "0"], "no validation is named 'refunds.limt' (did you mean 'refunds.limit'?)"),
+        (["refunds.limt", "a", "0"], "no rule is named 'refunds.limt' (did you mean 'refunds.limit'?)"),
         (["refunds.limit", "b", "0"], "runs/b.jsonl: no such file (known: a)"),
         (["refunds.limit", "a", "7"], "run a has no step 7 (its only step is 0)"),
         (["refunds.limit", "a", "0", "--policies", "absent"], "absent: no such file or folder"),

@@ -180,7 +180,7 @@ RULE = '  validations: [{id: ID, expression: "true"}]\n'
         (
             bare(RULE.replace("ID", "same")),
             bare(RULE.replace("ID", "same"), "q"),
-            "b.yaml:5:41: two validation entries are named 'same' (the other: a.yaml:5:41)",
+            "b.yaml:5:41: two rule entries are named 'same' (the other: a.yaml:5:41)",
         ),
         (
             bare('  variables: [{name: v, expression: "1"}, {name: v, expression: "2"}]\n' + RULE.replace("ID", "a")),
