@@ -170,7 +170,7 @@ def test_names_that_are_not_there(tmp_path: Path) -> None:
     """A test of nothing tests nothing: an unknown policy or validation is an error with a hint."""
     with pytest.raises(DocumentError, match=r"no policy is named 'refund' \(did you mean 'refunds'\?\)$"):
         run(tmp_path, SMALL, policy="refund")
-    with pytest.raises(DocumentError, match=r"policy 'refunds' has no validation 'limit' \(known: refunds.limit\)$"):
+    with pytest.raises(DocumentError, match=r"policy 'refunds' has no rule 'limit' \(known: refunds.limit\)$"):
         run(tmp_path, {**SMALL, "expect": {"limit": "pass"}})
 
 

@@ -169,8 +169,8 @@ def test_rules(tmp_path: Path) -> None:
     ]
     (only,) = policy(tmp_path, {"validations": [rule]}).rules
     more, less = rule_added(only), rule_removed(only)
-    assert (more.kind, more.field, more.before, more.after) == ("validation-added", "validation r", "", "1 < 2")
-    assert (less.kind, less.field, less.before, less.after) == ("validation-removed", "validation r", "1 < 2", "")
+    assert (more.kind, more.field, more.before, more.after) == ("validation-added", "rule r", "", "1 < 2")
+    assert (less.kind, less.field, less.before, less.after) == ("validation-removed", "rule r", "1 < 2", "")
     assert (more.direction, more.side, less.direction, less.side) == ("stricter", "head", "looser", "base")
 
 

@@ -171,12 +171,12 @@ def test_what_cannot_be_judged(refused: Refused, policies: str, runs: str, messa
 
 
 @pytest.mark.usefixtures("runs")
-def test_one_validation_in_two_folders(refused: Refused, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_one_rule_in_two_folders(refused: Refused, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Two validations of one name would be counted as one: refused, and both places are named."""
     other = tmp_path_factory.mktemp("other")
     write(other / "copy.yaml", Path("policies/refunds.yaml").read_text().replace("name: refunds}", "name: copy}"))
     message = refused("backtest", "--policies", "policies", "--policies", str(other), "--runs", "runs")
-    assert message.startswith("two validations are named 'refunds.limit' (in policies/refunds.yaml:1")
+    assert message.startswith("two rules are named 'refunds.limit' (in policies/refunds.yaml:1")
     assert f"and in {other}/copy.yaml:1" in message
 
 
