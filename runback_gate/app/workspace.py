@@ -162,7 +162,7 @@ class Workspace:
         if policy is None:
             raise InputError(f"no policy is named {name[:200]!r}", hint=self.fault or None)
         rows = self.runs(RunFilter())
-        ids = [rule.id for rule in policy.validations]
+        ids = [rule.id for rule in policy.rules]
         words = ("pass", "fail", "error", "skip")
         counts = {
             rule: {word: sum(row.counts.get(rule, {}).get(word, 0) for row in rows) for word in words} for rule in ids
