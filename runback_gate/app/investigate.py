@@ -153,9 +153,9 @@ def rule_breach(policies: Sequence[Policy], rule: str, subject: Subject) -> Brea
     Raises:
         InputError: no validation has this id, its policy does not compile, or does not concern the agent or case.
     """
-    owner = next((item for item in policies if any(entry.id == rule for entry in item.validations)), None)
+    owner = next((item for item in policies if any(entry.id == rule for entry in item.rules)), None)
     if owner is None:
-        ids = [entry.id for item in policies for entry in item.validations]
+        ids = [entry.id for item in policies for entry in item.rules]
         raise InputError(f"no validation is named {rule!r}", hint=suggestion(rule, ids))
     engine = CppEngine()
     with with_lint_messages((owner,)):
