@@ -28,7 +28,7 @@ _SHOWN_BYTES = 400
 def bisect_lines(found: Bisected, width: int) -> Iterator[str]:
     """What was asked, in the order of the versions, then the first that goes wrong."""
     result, names = found.found, [version.name for version in found.versions]
-    yield line(f"{found.subject.title}   {many(len(names), 'version')} · at most {most_probes(len(names))} are asked")
+    yield line(f"{found.subject.title} · {many(len(names), 'version')} · at most {most_probes(len(names))} are asked")
     for probe in sorted(result.probes, key=lambda item: item.version):
         answer = "" if probe.answer is None else summarize(probe.answer)
         mark = "✗" if probe.shows else "✓"
@@ -63,7 +63,7 @@ def bisect_json(found: Bisected) -> dict[str, Any]:
 def cause_lines(found: FoundCause, width: int) -> Iterator[str]:
     """How many parts there are, what was found with its rates, and what it took."""
     cause = found.cause
-    yield line(f"{found.subject.title}   {_counted(cause.parts)}")
+    yield line(f"{found.subject.title} · {_counted(cause.parts)}")
     if cause.whole.trials:
         yield field("whole", f"goes wrong in {_rate(cause.whole)}; without any part in {_rate(cause.bare)}", width)
     if cause.verdict in ("cause", "enough"):

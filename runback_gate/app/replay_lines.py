@@ -23,9 +23,10 @@ from runback_gate.view.plain import answer_text
 
 def step_lines(found: StepReplay, width: int) -> Iterator[str]:
     """The recorded answer, then each different answer of today once, with how many trials gave it."""
-    yield line(f"{found.run.id} step {found.index}   {found.step.agent} · {found.question.request.model or 'no model'}")
-    if found.question.note:
-        yield field("note", found.question.note, width)
+    yield line(f"{found.run.id} step {found.index} · {found.step.agent} · {found.question.request.model or 'no model'}")
+    # What an answer's question lacked, such as a field that its API has not, stands in the note of the answer.
+    notes = [trial.answer.note for trial in found.trials if trial.answer.response is not None]
+    yield from (field("note", note, width) for note in _distinct(*(notes or [found.question.note]), *found.notes))
     yield field("then", answer_text(found.step.response), width)
     groups: dict[tuple[str, str], int] = {}
     for trial in found.trials:
@@ -39,7 +40,8 @@ def step_lines(found: StepReplay, width: int) -> Iterator[str]:
 
 def whole_lines(found: WholeReplay, width: int) -> Iterator[str]:
     """Each trial: its answers with their differences, and where it ended."""
-    yield line(f"{found.run.id}   {found.agent.name} under {found.agent.path}")
+    yield line(f"{found.run.id} · {found.agent.name} under {found.agent.path}")
+    yield from (field("note", note, width) for note in _distinct(*found.notes))
     for number, trial in enumerate(found.trials, 1):
         if len(found.trials) > 1:
             yield f"  trial {number} of {len(found.trials)}"
@@ -50,6 +52,10 @@ def whole_lines(found: WholeReplay, width: int) -> Iterator[str]:
             yield field(place, "   ".join(filter(None, facts)), width)
         yield field("end", _end(trial), width)
     yield field("spent", " · ".join(amounts(found.spend)), width)
+
+
+def _distinct(*notes: str) -> Iterator[str]:
+    yield from dict.fromkeys(filter(None, notes))
 
 
 def _end(trial: RunReplay) -> str:

@@ -14,6 +14,7 @@ from runback_gate.app.cases import NewCase
 from runback_gate.app.judge import JudgeOptions, judge
 from runback_gate.app.live import World
 from runback_gate.app.replay import Edit, keep_trial, replay_step
+from runback_gate.app.replay_lines import step_lines
 from runback_gate.documents import write_atomic
 from runback_gate.errors import InputError, ProviderError
 from runback_gate.gate.config import load_gate
@@ -201,6 +202,17 @@ def test_an_answer_becomes_a_case_that_the_gate_judges(tmp_path: Path) -> None:
     kept = json.loads(data)
     assert kept["request"]["messages"][0]["content"] == "I never bought this."
     assert (kept["source"]["run"], kept["source"]["grade"]) == ("chat-1-1-replayed", "semantic")
+
+
+def test_what_a_question_lacked_is_told() -> None:
+    """A recorded field that the API asked has not, and what a provider does not honour, stand beside the answers."""
+    models = ScriptedModels(lambda _: Response("", (REFUND,), extra={"$unsent": ["seed"]}), notes=("no seed here",))
+    lines = list(step_lines(replay_step(RUN, 1, Edit(system="New."), models.live(), trials=2), 120))
+    notes = [line.split(None, 1)[1] for line in lines if line.startswith("  note")]
+    assert notes == [
+        "request.system differs from the recording; not sent, as this API has no such field: seed",
+        "no seed here",
+    ]
 
 
 def test_what_was_not_answered_is_not_kept(tmp_path: Path) -> None:

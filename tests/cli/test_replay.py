@@ -57,7 +57,7 @@ def test_then_and_now(command: Command, here: Path) -> None:
         assert [item.body["model"] for item in server.asked] == ["small", "small"]
     assert result.code == 0
     text = " ".join(result.out.split())
-    assert "chat step 1 support · local/small" in text
+    assert "chat step 1 · support · local/small" in text
     assert "then issue_refund( amount: 250 )" in text
     assert 'now 2/2 escalate( reason: "dispute" ) tool changed: issue_refund → escalate' in text
     assert "2 calls · below $0.0001" in text
