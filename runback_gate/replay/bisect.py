@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
-from runback_gate.replay.evidence import Answer, Query, compare_requests
+from runback_gate.replay.evidence import Answer, Query, ReplayRequest, compare_requests
 from runback_gate.step import Request, Response, Step
 
 Breaks = Callable[[Request, Response], bool]
@@ -79,6 +79,11 @@ def bisect(
     return Bisection(low if low < len(requests) else None, tuple(probes))
 
 
+def why_missing(question: ReplayRequest, answer: Answer) -> str:
+    """Why there is no answer, without how the question differs from the recorded one: that is what was wanted."""
+    return answer.note.removeprefix(f"{question.note}; ") or "the provider gave an error"
+
+
 def _probed(
     step: Step, request: Request, version: int, breaks: Breaks, trials: int, probes: int
 ) -> Generator[Query, Answer, Probe | str]:
@@ -90,7 +95,7 @@ def _probed(
         answer = yield Query(step, question, trial, fresh=True, least=max(1, probes * enough - trial), most=left)
         response = answer.response
         if response is None or response.error is not None:
-            return answer.note or "the provider gave an error"
+            return why_missing(question, answer)
         shown += breaks(request, response)
         if shown >= enough or trial + 1 - shown >= trials - trials // 2:
             return Probe(version, shown, trial + 1, response)

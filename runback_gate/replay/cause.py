@@ -20,7 +20,7 @@ from fractions import Fraction
 from typing import Final, Literal
 
 from runback_gate.errors import ErrorKind
-from runback_gate.replay.bisect import Breaks
+from runback_gate.replay.bisect import Breaks, why_missing
 from runback_gate.replay.delta import EXPECTED, Noise, minimal_set
 from runback_gate.replay.evidence import Answer, Query, compare_requests
 from runback_gate.replay.parts import ContextPart, parts_of, with_parts
@@ -126,7 +126,7 @@ class _Bench:
         if answer.response is None or answer.response.error is not None:
             if answer.error in _UNASKABLE:
                 return False
-            raise _NoAnswerError(answer.note or "the provider gave an error")
+            raise _NoAnswerError(why_missing(question, answer))
         shown = self.breaks(question.request, answer.response)
         if shown:
             self.broken[frozenset(keep)] = answer.response

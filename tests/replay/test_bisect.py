@@ -82,7 +82,7 @@ def test_no_answer_is_no_verdict() -> None:
         raise ProviderError("server", "local: broken")
 
     found = history(10, ScriptedModels(says))
-    assert (found.first, found.why) == (None, "request.system differs from the recording; server: local: broken")
+    assert (found.first, found.why) == (None, "server: local: broken")
     found = history(10, turned(6), calls=2)
     assert found.first is None
     assert "over budget" in found.why
