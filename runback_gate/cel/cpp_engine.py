@@ -35,7 +35,7 @@ from runback_gate.cel.optimize import SEARCH, optimize, ordered
 from runback_gate.cel.parser import ENGINE_DEPTH, Node, too_deep
 from runback_gate.cel.pattern import search
 from runback_gate.cel.tokens import line_column
-from runback_gate.cel.work import Budget, Cost, Work, costs
+from runback_gate.cel.work import Budget, Costs, Work, costs
 from runback_gate.cel.write import write
 from runback_gate.documents import suggestion
 from runback_gate.errors import ExpressionError, Location
@@ -75,7 +75,7 @@ class CppProgram:
 
     expression: Any
     """A `cel.Expression`."""
-    costs: tuple[Cost, ...]
+    costs: Costs
 
     def evaluate(self, activation: Activation) -> Outcome:
         """See `engine.Program.evaluate`."""

@@ -60,7 +60,7 @@ from runback_gate.cel.parser import BIND, LOOPS
 from runback_gate.cel.pattern import search
 from runback_gate.cel.spelling import FIELDS
 from runback_gate.cel.tokens import fail
-from runback_gate.cel.work import Budget, Cost, Work, costs
+from runback_gate.cel.work import Budget, Costs, Work, costs
 from runback_gate.cel.write import write
 
 NAME = "celpy"
@@ -88,7 +88,7 @@ class PyProgram:
 
     tree: lark.Tree[Any]
     """The syntax tree."""
-    costs: tuple[Cost, ...]
+    costs: Costs
 
     def evaluate(self, activation: Activation) -> Outcome:
         """See `engine.Program.evaluate`."""

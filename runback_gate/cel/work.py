@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import orjson
 
@@ -29,11 +29,14 @@ MAX_COPIED = 128 << 20
 """Bytes that one `map` or `filter` may take."""
 
 _TURNS = 10_000
+_CONTAINERS = frozenset((dict, list))
 _POINTER = 16
 _COPY = 6
 """Units of one element that `map` or `filter` copies."""
 _ELEMENT = 16
 """Units of one element that is compared, beyond its bytes."""
+_NOTHING = 4 + _ELEMENT
+"""Units of reading a value that is not there."""
 _CHARACTER = 8
 """Units of one character that a function of ours reads."""
 _WORD = 64
@@ -74,6 +77,30 @@ class Cost:
     """What it looks for in its places."""
 
 
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """The costs of a program."""
+
+    parts: tuple[Cost, ...]
+    depth: int
+    """Loops around the innermost of them."""
+    copies: tuple[int, ...]
+    """Of each part that copies: how many loops are around it."""
+    reads: tuple[tuple[int, int], ...]
+    """Of each part that reads: units of a byte, and how many loops are around it."""
+    scans: tuple[tuple[int, int], ...]
+    """Of each part that looks for texts in others: how many pairs, and how many loops are around it."""
+
+    def most(self, size: int, longest: int) -> int:
+        """Units that the parts take at most on data of `size` units in lists and maps of at most `longest` elements."""
+        turns = [1]
+        while len(turns) <= self.depth:
+            turns.append(min(turns[-1] * max(longest, 1), _TURNS))
+        units = sum(_COPY * longest * longest * turns[loops] for loops in self.copies)
+        units += sum(weight * size * turns[loops] for weight, loops in self.reads)
+        return units + sum(pairs * size * size * turns[loops] for pairs, loops in self.scans) // _WORD
+
+
 class Budget:
     """Units that several evaluations share: those that judge an answer, those that explain one."""
 
@@ -89,11 +116,20 @@ class Budget:
 
 
 class Work:
-    """What programs may cost on one answer. Entered while a program runs."""
+    """What programs may cost on one answer. Entered while a program runs.
+
+    On most data the units of a program cannot matter: as long as the most that they can be fits into what is left, they
+    are owed, and counted only when that ends. The sum is the same. A budget that is shared is taken from at once.
+    """
 
     def __init__(self, data: Mapping[str, JsonValue], budget: Budget | None = None) -> None:
         """With a budget, binding the data is taken from it. Raises ValueError when there is too little left."""
         self._budget = budget or Budget()
+        self._shared = budget is not None
+        self._owed = 0
+        """The most that the programs which are not counted yet can take."""
+        self._uncounted: list[Costs] = []
+        self._bounds: tuple[int, int] | None = None
         self._data = data
         self._sizes: dict[Path, int] = {}
         self._lengths: dict[tuple[Path, bool, tuple[type, ...]], int] = {}
@@ -104,6 +140,7 @@ class Work:
     @property
     def left(self) -> int:
         """Units."""
+        self._count()
         return self._budget.left
 
     def __enter__(self) -> None:
@@ -114,12 +151,44 @@ class Work:
 
     def spend(self, units: int) -> None:
         """Take units; errors as `Budget.spend`."""
+        if units + self._owed > self._budget.left:
+            self._count()
         self._budget.spend(units)
 
-    def reserve(self, parts: tuple[Cost, ...]) -> None:
+    def reserve(self, costs: Costs) -> None:
         """Take what a program may cost at most. Raises ValueError when there is too little left."""
-        for part in parts:
-            self.spend(self._units(part))
+        if not costs.parts:
+            return
+        if not self._shared and self._owed + (most := self._most(costs)) <= self._budget.left:
+            self._owed += most
+            self._uncounted.append(costs)
+            return
+        self._count()
+        self._take(costs)
+
+    def _take(self, costs: Costs) -> None:
+        for part in costs.parts:
+            self._budget.spend(self._units(part))
+
+    def _count(self) -> None:
+        """Take what is owed, which is no more than what is left."""
+        uncounted, self._uncounted, self._owed = self._uncounted, [], 0
+        for costs in uncounted:
+            self._take(costs)
+
+    def _most(self, costs: Costs) -> int:
+        """A bound of what a program takes; beyond all that is left where only counting can tell."""
+        if self._bounds is None:
+            try:
+                text = orjson.dumps(self._data)
+            except TypeError:
+                self._bounds = (MAX_WORK, MAX_WORK)
+            else:
+                # No value takes less than `null`.
+                size = max(len(text) + _ELEMENT * (text.count(b",") + 1), _NOTHING)
+                self._bounds = (size, max(map(_longest_inside, self._data.values()), default=0))
+        size, longest = self._bounds
+        return MAX_WORK + 1 if longest * longest * _POINTER > MAX_COPIED else costs.most(size, longest)
 
     def _units(self, part: Cost) -> int:
         if part.kind in ("copy", "keys"):
@@ -180,6 +249,19 @@ def _length(value: object, kinds: tuple[type, ...]) -> int:
     return len(value) if isinstance(value, kinds) and isinstance(value, (list, dict)) else 0
 
 
+def _longest_inside(value: JsonValue) -> int:
+    """The most elements that a value has, or anything within it."""
+    longest = 0
+    waiting: list[Any] = [value] if type(value) in _CONTAINERS else []
+    while waiting:
+        item = waiting.pop()
+        if len(item) > longest:
+            longest = len(item)
+        # By type, not by isinstance: this is the whole cost of judging small data.
+        waiting += [each for each in (item.values() if type(item) is dict else item) if type(each) in _CONTAINERS]
+    return longest
+
+
 def _inside(value: object, kinds: tuple[type, ...]) -> int:
     """The most elements that anything within a value has."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
@@ -204,9 +286,16 @@ def weight(value: object) -> int:
     return _ELEMENT + sum(map(weight, inner))
 
 
-def costs(tree: Node) -> tuple[Cost, ...]:
+def costs(tree: Node) -> Costs:
     """What a tree does more than once; nothing for most."""
-    return tuple(_costs(tree, {}, ()))
+    parts = tuple(_costs(tree, {}, ()))
+    return Costs(
+        parts,
+        depth=max((len(part.around) for part in parts), default=0),
+        copies=tuple(len(part.around) for part in parts if part.kind in ("copy", "keys")),
+        reads=tuple((part.weight * len(part.places), len(part.around)) for part in parts if part.kind == "read"),
+        scans=tuple((len(part.places) * len(part.beside), len(part.around)) for part in parts if part.kind == "scan"),
+    )
 
 
 Scope = Mapping[str, tuple[Reference, ...]]

@@ -59,6 +59,15 @@ def spent(source: str, size: int) -> tuple[int, str | None]:
     return MAX_WORK - bound.work.left, outcome.error
 
 
+@pytest.mark.parametrize("size", [0, 300, 6_000])
+def test_a_bound_is_owed_until_it_matters(size: int) -> None:
+    """What is owed of a program, from the size of the whole data alone, is never less than what it counts."""
+    for source in EXPRESSIONS:
+        bound, program = CPP.bind(data(size)), CPP.compile(source)
+        most = bound.work._most(program.costs)
+        assert sum(map(bound.work._units, program.costs.parts)) <= most
+
+
 @pytest.mark.parametrize("source", EXPRESSIONS)
 def test_what_a_loop_reads_is_counted(source: str) -> None:
     """A small step is judged and counted; four times the data is counted as more, and is judged or refused."""
