@@ -141,16 +141,19 @@ export const verify = async (data, key) => {
         const odd = block.find((item) => item.odd);
         if (odd) fault(odd.number, odd.odd);
       }
-      if (block.length) index.push(bytesOf(ours));
       ended = right && block.length < BLOCK;
-      next();
+      if (right || block.length >= BLOCK) {
+        index.push(bytesOf(ours));
+        next();
+      } else erased = all;
       continue;
     }
     if (closing || statement !== null || signature !== null) {
       if (block.length) {
         const odd = block.find((item) => item.odd);
-        fault(odd ? odd.number : ended ? block[0].number : number, odd ? odd.odd : ended ? "it stands behind the last index line" : "the index line before it is gone");
-        block = [];
+        if (!faults.length) fault(odd ? odd.number : ended ? block[0].number : number, odd ? odd.odd : ended ? "it stands behind the last index line" : "the index line before it is gone");
+        index.push(bytesOf(render()));
+        next();
       }
       if (starts('{"audit":"statement","statement":') && statement === null && signature === null) statement = { number, text };
       else if (starts('{"audit":"signature","bundle":') && signature === null) {
