@@ -230,7 +230,7 @@ def test_new_policies_and_rules(tmp_path: Path) -> None:
     assert effect.flips[0].base == "skip"
     (effect,) = compared(tmp_path, base, {"a": rules(a="true", b='response.text != "Hello!"')})
     assert (effect.word, counts(effect)) == ("stricter", {"b": {"newly failing": 1}})
-    assert [(item.what, item.direction) for item in effect.changes] == [("validation b", "stricter")]
+    assert [(item.what, item.direction) for item in effect.changes] == [("rule b", "stricter")]
 
 
 def test_removed_policies_and_rules(tmp_path: Path) -> None:

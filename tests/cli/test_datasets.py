@@ -310,7 +310,7 @@ def test_a_case_is_shown(command: Command, here: Path) -> None:
         "",
         "  user     Where is it?",
         "  |        I asked before.",
-        "  |        \\::error::not a command",
+        "  |        ::error::not a command",
         '  assistant calls look({"order": "A1"})',
         "  tool     gone",
         "  |        error: not found",

@@ -22,6 +22,8 @@ if any(importlib.util.find_spec(name) is None for name in ("xllamacpp", "llm_smo
 ):
     pytest.skip("needs requirements/model.lock", allow_module_level=True)
 
+pytestmark = pytest.mark.contract
+
 
 @pytest.fixture
 def gated(here: Path, url: str) -> Path:
