@@ -9,6 +9,7 @@ const make = (tag, name, ...inner) => {
 const given = JSON.parse(at("data").textContent);
 const bytes = base64(given.record), shown = split(bytes), AROUND = 12;
 const grouped = (number) => number.toLocaleString("en");
+const many = (count, noun) => `${grouped(count)} ${noun}${count === 1 ? "" : "s"}`;
 const WORD = { valid: "VALID", unverified: "UNVERIFIED", invalid: "INVALID" };
 let key = null, broken = 0, first = 1;
 
@@ -32,7 +33,7 @@ const check = async () => {
   at("status").textContent = WORD[found.status];
   at("why").textContent = broken ? `line ${grouped(broken)} of ${grouped(shown.length)}: ${found.message}` : found.message || "every line is the one that was signed";
   const { counts, told } = found, facts = [["lines", grouped(shown.length)]];
-  if (counts) facts.push(["carries", `${counts.runs} runs · ${counts.reports} reports · ${grouped(counts.events)} events`], ["values", `${counts.held} to read · ${counts.erased} erased · ${counts.withheld} withheld`]);
+  if (counts) facts.push(["carries", `${many(counts.runs, "run")} · ${many(counts.reports, "report")} · ${many(counts.events, "event")}`], ["values", `${counts.held} to read · ${counts.erased} erased · ${counts.withheld} withheld`]);
   if (told) facts.push(["checkpoint", `${told.at.origin} · ${grouped(told.at.size)} leaves · root ${told.at.root}`], ["made", `${told.predicate.created} by ${told.predicate.tool}, as its exporter said`]);
   if (found.root) facts.push(["root of these lines", found.root]);
   at("facts").replaceChildren(...facts.flatMap(([name, value]) => fact(name, value)));
