@@ -15,7 +15,7 @@ REQUIRED = os.environ.get("RUNBACK_REQUIRE_BROWSER") == "1"
 """Whether the tests fail where a browser or axe-core is missing; else they skip."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """The browser; each test opens pages of its own."""
     if not REQUIRED and not PROGRAM.exists():

@@ -104,5 +104,5 @@ def test_a_server_that_has_gone(browser: Any, tmp_path: Path) -> None:
             page = opened(browser, at)
             page.goto("/replays/1")
             page.wait_for_selector("#told")
-        page.wait_for_function("document.getElementById('told')?.textContent.startsWith('The server has gone')")
+        page.wait_for_selector("#told:has-text('The server has gone')")
         page.context.close()
