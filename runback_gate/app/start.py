@@ -70,11 +70,8 @@ def start_files(runs: Sequence[Run], *, sample: bool, prompt: Prompt | None = No
     return {**files, "runback.yaml": _with_schema("Gate", GATE.format(name=_word(name)))}
 
 
-def write_start(root: Path, files: Mapping[str, bytes], *, force: bool) -> tuple[list[Path], bool]:
-    """Write the files of a start into a folder, and a .gitignore where there is none: all of them or none.
-
-    Returns:
-        The files that were written, and whether .gitignore leaves out what Runback gate makes.
+def write_start(root: Path, files: Mapping[str, bytes], *, force: bool) -> Iterator[Path]:
+    """Write the files of a start into a folder, and a .gitignore where there is none. Each comes out once it stands.
 
     Raises:
         InputError: a file is there already, and `force` does not replace it.
@@ -89,7 +86,12 @@ def write_start(root: Path, files: Mapping[str, bytes], *, force: bool) -> tuple
         targets = {ignored: IGNORED.encode(), **targets}
     for path, data in targets.items():
         write_file(path, data)
-    return list(targets), b".runback" in read_file(ignored, MAX_IGNORED)
+        yield path
+
+
+def ignores_outputs(root: Path) -> bool:
+    """Whether the .gitignore of a folder leaves out what Runback gate makes."""
+    return b".runback" in read_file(below(root, ".gitignore"), MAX_IGNORED)
 
 
 def start_notes(runs: Sequence[Run], prompt: Prompt | None) -> Iterator[str]:

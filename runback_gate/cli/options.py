@@ -28,8 +28,9 @@ PATH = click.Path(path_type=Path)
 
 
 def option(flag: str, text: str, **settings: Any) -> Any:
-    """A field of a frozen value that an option fills; its name is that of the field. None, or false, when not given."""
-    return field(metadata={"flag": flag, "settings": {"help": text, **settings}})
+    """A field of a frozen value that an option fills, by its name. Without the option it is None, false or ()."""
+    empty = () if settings.get("multiple") else False if settings.get("is_flag") else None
+    return field(default=empty, metadata={"flag": flag, "settings": {"help": text, **settings}})
 
 
 def options(kind: type, name: str) -> Decorator[Any]:

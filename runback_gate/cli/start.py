@@ -38,16 +38,15 @@ def init(source: str | None, agent: str | None, root: Path, force: bool) -> int:
     called a tool become cases (the first 20), so that you start green.
     """
     from runback_gate.app.samples import sample_run  # noqa: PLC0415  schema and completion do without
-    from runback_gate.app.start import start_files, start_notes, write_start  # noqa: PLC0415
+    from runback_gate.app.start import ignores_outputs, start_files, start_notes, write_start  # noqa: PLC0415
 
     runs = (sample_run(),) if source is None else find_runs(source, note=terminal.note)
     runs = tuple(run for run in runs if agent in (None, run.agent))
     prompt = None if source is None else _prompt(root, runs)
     files = start_files(runs, sample=source is None, prompt=prompt)
-    written, ignores = write_start(root, files, force=force)
-    for path in written:
+    for path in write_start(root, files, force=force):
         click.echo(f"wrote {safe_terminal(path.as_posix())}")
-    if not ignores:
+    if not ignores_outputs(root):
         click.echo("note: .gitignore is yours; runs/ holds raw conversations, .runback/ is made anew by each run")
     for text in () if source is None else start_notes(runs, prompt):
         click.echo(safe_terminal(f"note: {text}"))

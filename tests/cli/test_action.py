@@ -411,7 +411,7 @@ def test_a_full_disk(
     def full(*_: object) -> None:
         raise WriteError("cannot be written: No space left on device")
 
-    monkeypatch.setattr("runback_gate.cli.action.write_file", full)
+    monkeypatch.setattr("runback_gate.app.outputs.write_lines", full)
     result = job()
     assert result.code == 0
     assert "No report files: cannot be written: No space left on device" in result.out
