@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
 
 from runback_gate.audit.checkpoint import Checkpoint, parse_checkpoint
 from runback_gate.audit.frame import OWN, STATEMENT_LINE, read_statement
 from runback_gate.audit.proof import ProofResult, is_proof, verify_proof
-from runback_gate.audit.record import Part
+from runback_gate.audit.record import Part, Sign
 from runback_gate.audit.verify import Check, RecordVerification, verify_record
 from runback_gate.canonical import parse_canonical
 from runback_gate.capture.runs import FORMAT, FORMAT_V1
@@ -27,6 +28,9 @@ from runback_gate.documents.named_files import read_file, read_lines
 from runback_gate.errors import DocumentError, InputError, IntegrityError, Location
 from runback_gate.report.model import MAX_REPORT_BYTES, read_report
 from runback_gate.store.folder import MAKE_RUNS, RUNS
+
+if TYPE_CHECKING:
+    from runback_gate.app.keys import Ask
 
 MAX_CHECKPOINT_BYTES = 64 << 10
 MAX_PROOF_BYTES = 256 << 20
@@ -86,6 +90,37 @@ def parse_event(text: str) -> tuple[str, int]:
     if not colon or not number.isdecimal():
         raise InputError(f"not an event: {text[:80]!r}", hint="RUN:N, with the number of the event, from 0")
     return run, int(number)
+
+
+def signer(key: str | None, environ: Mapping[str, str], ask: Ask) -> Sign | None:
+    """What signs with a private key (a file, or env:NAME), where one was named.
+
+    Raises:
+        InputError: it is none.
+    """
+    if key is None:
+        return None
+    from runback_gate.app.keys import private_key  # noqa: PLC0415  40 ms
+    from runback_gate.attest.keys import sign_payload  # noqa: PLC0415
+
+    return partial(sign_payload, private_key(key, environ, ask))
+
+
+def checker(key: str | None, environ: Mapping[str, str]) -> Check | None:
+    """What checks signatures of a public key (a file, or env:NAME), where one was named.
+
+    Raises:
+        InputError: it is none.
+    """
+    if key is None:
+        return None
+    from runback_gate.app.keys import public_key  # noqa: PLC0415  40 ms
+    from runback_gate.attest.bundle import bundle_bytes, read_bundle  # noqa: PLC0415
+    from runback_gate.attest.keys import verify_payload  # noqa: PLC0415
+
+    known = public_key(key, environ)
+    # Read as a bundle file is, which pins what no signature covers.
+    return lambda kind, bundle: verify_payload(known, read_bundle(bundle_bytes(bundle), "signature"), kind)
 
 
 def check_whole(file: Path) -> None:

@@ -4,30 +4,115 @@ In: a bundle, who must have signed it, and what the reader expects. Out: `Verifi
 
     found = verify(File("attestation.json", data), public_key, Expectations(report=report))
     found.status, found.exit_code
+    verify_file(Path("attestation.json"), ExpectedFiles(key="acme.pub"), os.environ).commands
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from runback_gate.app.signing import File, read_named
+from runback_gate.app.keys import public_key
+from runback_gate.app.signing import File, load_trust, read_named
 from runback_gate.attest.bundle import MAX_BUNDLE_BYTES, read_bundle
+from runback_gate.attest.commands import GITHUB, GITHUB_ISSUER, VerifyOptions, commands
 from runback_gate.attest.history import build_history
 from runback_gate.attest.keys import PublicKey, key_digest, verify_payload
 from runback_gate.attest.proof import Proof
 from runback_gate.attest.statement import Statement, read_statement
 from runback_gate.attest.verify import Expectations, Verification, invalid, judge, signer_faults
 from runback_gate.documents.folders import entries
+from runback_gate.documents.named_files import read_file
 from runback_gate.dsse import IN_TOTO, Json
 from runback_gate.errors import DocumentError, InputError, IntegrityError, Location
+from runback_gate.github.job import repository_url
 
 if TYPE_CHECKING:
     from runback_gate.attest.sigstore import Trust
 
+MAX_FILE_BYTES = 64 << 20
+_WRITTEN_BY = "`runback-gate attest` writes it"
+
 Prove: TypeAlias = Callable[[Json, str], Proof]
 """Proves the signature of a bundle, whose name stands in errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedFiles:
+    """Who must have signed a file, and what the result must be of, by the names that a person gives."""
+
+    report: Path | None = None
+    agents: tuple[Path, ...] = ()
+    identity: str | None = None
+    """The whole name in the certificate; None where a key must have signed."""
+    issuer: str | None = None
+    """Who must have vouched for the identity; None for GitHub, where the identity is one of its own."""
+    key: str | None = None
+    """Public key: a file, or env:NAME."""
+    trust_config: Path | None = None
+    """Sigstore to trust; None for the public one."""
+    offline: bool = False
+    """Trust what was fetched of the public Sigstore before."""
+    repository: str | None = None
+    """`owner/name` on GitHub, or a URL."""
+    ref: str | None = None
+    commit: str | None = None
+    trigger: str | None = None
+    pull_requests: bool = False
+    """Whether a workflow of a pull request may have signed."""
+    history: tuple[Path, ...] = ()
+    """Other results of the branch: bundles, or folders of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedFile:
+    """What verifying a file found, and what other people's tools verify the same with."""
+
+    found: Verification
+    commands: tuple[str, ...]
+
+
+def has_issuer(identity: str) -> bool:
+    """Whether an identity says by itself who vouches for it."""
+    return identity.startswith(GITHUB)
+
+
+def verify_file(path: Path, expected: ExpectedFiles, environ: Mapping[str, str]) -> VerifiedFile:
+    """Verify the signed result of a file.
+
+    Raises:
+        InputError: a file cannot be read, or is no bundle, key or trust configuration.
+        SigningError: the public trust could not be fetched.
+    """
+    issuer = expected.issuer or (None if expected.identity is None else GITHUB_ISSUER)
+    is_config = False
+    if expected.key is not None:
+        prove = prove_by_key(public_key(expected.key, environ))
+    else:
+        trust = load_trust(expected.trust_config, offline=expected.offline)
+        prove, is_config = prove_by_trust(trust), trust.config is not None
+    bundle = read_named(path, MAX_BUNDLE_BYTES, _WRITTEN_BY)
+    found = verify(bundle, prove, _expectations(expected, issuer), read_bundles(expected.history))
+    names = tuple(agent.as_posix() for agent in expected.agents)
+    report, trusted = (item.as_posix() if item else None for item in (expected.report, expected.trust_config))
+    given = VerifyOptions(path.as_posix(), report, names, expected.identity, issuer, expected.key, trusted, is_config)
+    return VerifiedFile(found, commands(given, found))
+
+
+def _expectations(expected: ExpectedFiles, issuer: str | None) -> Expectations:
+    return Expectations(
+        identity=expected.identity,
+        issuer=issuer,
+        repository=repository_url(expected.repository) if expected.repository else None,
+        ref=expected.ref,
+        commit=expected.commit,
+        trigger=expected.trigger,
+        pull_requests=expected.pull_requests,
+        report=read_file(expected.report, MAX_FILE_BYTES) if expected.report else None,
+        files=tuple((path.as_posix(), read_file(path, MAX_FILE_BYTES)) for path in expected.agents),
+    )
 
 
 def verify(bundle: File, prove: Prove, expected: Expectations, others: Iterable[File] = ()) -> Verification:
@@ -59,7 +144,7 @@ def read_bundles(paths: Iterable[Path]) -> Iterator[File]:
             files = [item for item in entries(path) if item.suffix == ".json"]
             if not files:
                 raise InputError("no bundle in it", hint="bundles end in .json", location=Location(path.as_posix()))
-        yield from (read_named(file, MAX_BUNDLE_BYTES, "`runback-gate attest` writes it") for file in files)
+        yield from (read_named(file, MAX_BUNDLE_BYTES, _WRITTEN_BY) for file in files)
 
 
 def prove_by_key(key: PublicKey) -> Prove:

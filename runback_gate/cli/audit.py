@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
-from runback_gate.app.records import named_part, read_checkpoint, verify_record_or_proof, withhold
+from runback_gate.app.records import checker, named_part, read_checkpoint, signer, verify_record_or_proof, withhold
 from runback_gate.audit.proof import ProofResult
 from runback_gate.audit.record import export
 from runback_gate.audit.show import contents, record_json
@@ -14,9 +15,10 @@ from runback_gate.audit.verify import verify_record
 from runback_gate.cli import terminal
 from runback_gate.cli.erase import erase
 from runback_gate.cli.groups import Commands
+from runback_gate.cli.keys import ask_password
 from runback_gate.cli.options import JSON, path_option
 from runback_gate.cli.proofs import consistency_, prove, show_proof
-from runback_gate.cli.records import checker, now, show, signer, tool
+from runback_gate.cli.records import now, show, tool
 from runback_gate.documents.named_files import read_lines, write_lines
 from runback_gate.errors import InputError, Location
 from runback_gate.report.text import safe_terminal
@@ -46,7 +48,9 @@ def export_(
     same.
     """
     parts = withhold([named_part(name) for name in sources], disclose)
-    write_lines(out, export(parts, origin=origin, created=now(), tool=tool(), sign=signer(key)))
+    write_lines(
+        out, export(parts, origin=origin, created=now(), tool=tool(), sign=signer(key, os.environ, ask_password))
+    )
     found = verify_record(read_lines(out))
     if found.fault is not None or found.statement is None:
         raise InputError("the record could not be read back", location=Location(out.as_posix()))
@@ -73,7 +77,7 @@ def verify(record: Path, key: str | None, checkpoint: Path | None, as_json: bool
     Exit codes: 0 valid, 1 invalid, 2 unverified (not signed, or no --key) or not a record.
     """
     earlier = None if checkpoint is None else read_checkpoint(checkpoint)
-    found = verify_record_or_proof(read_lines(record), check=checker(key), earlier=earlier)
+    found = verify_record_or_proof(read_lines(record), check=checker(key, os.environ), earlier=earlier)
     return (
         show_proof(found, as_json=as_json) if isinstance(found, ProofResult) else show(found, earlier, as_json=as_json)
     )
@@ -97,10 +101,10 @@ def checkpoint(record: Path, key: str | None) -> int:
     if key is None:
         click.echo(at.text, nl=False)
         return 0
-    from runback_gate.attest.note import sign_note, verifier_key  # noqa: PLC0415  40 ms
-    from runback_gate.cli.keys import private_key  # noqa: PLC0415
+    from runback_gate.app.keys import private_key  # noqa: PLC0415  40 ms
+    from runback_gate.attest.note import sign_note, verifier_key  # noqa: PLC0415
 
-    private = private_key(key)
+    private = private_key(key, os.environ, ask_password)
     click.echo(sign_note(private, at.text, at.origin).encode(), nl=False)
     terminal.say(f"key  {verifier_key(private.public_key(), at.origin)}", err=True)
     return 0

@@ -1,9 +1,8 @@
-"""`keys`: make keys that sign without a network, and read them where a command needs one."""
+"""`keys`: make keys that sign without a network, and ask for their passwords."""
 
 from __future__ import annotations
 
 import os
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -12,16 +11,11 @@ import click
 
 from runback_gate.cli.groups import Commands
 from runback_gate.cli.terminal import is_terminal
-from runback_gate.documents.named_files import create_files, read_file
 from runback_gate.errors import InputError
 from runback_gate.report.text import safe_terminal
 
 if TYPE_CHECKING:
-    from runback_gate.attest.keys import KeyType, PrivateKey, PublicKey
-
-PASSWORD = "RUNBACK_KEY_PASSWORD"
-ENVIRONMENT = "env:"
-"""How a source begins that names a variable instead of a file."""
+    from runback_gate.attest.keys import KeyType
 
 
 @click.group(cls=Commands)
@@ -41,16 +35,16 @@ def generate(name: str, kind: str, no_password: bool) -> int:
 
     Exit codes: 0 both files were written, 2 none was.
     """
-    from runback_gate.attest.keys import key_digest, new_key, private_pem, public_pem  # noqa: PLC0415  40 ms
+    from runback_gate.app.keys import create_key  # noqa: PLC0415  40 ms
+    from runback_gate.attest.keys import key_digest  # noqa: PLC0415
 
     private, public = Path(f"{name}.key"), Path(f"{name}.pub")
     password = None if no_password else _new_password()
-    key = new_key(cast("KeyType", kind))
-    create_files({private: (private_pem(key, password), 0o600), public: (public_pem(key.public_key()), 0o644)})
+    key = create_key(private, public, cast("KeyType", kind), password)
     open_key = "" if password else "; it has no password"
     click.echo(f"private    {safe_terminal(private.as_posix())}   keep it secret{open_key}")
     click.echo(f"public     {safe_terminal(public.as_posix())}   give it to those who verify")
-    click.echo(f"key        {key_digest(key.public_key())}")
+    click.echo(f"key        {key_digest(key)}")
     return 0
 
 
@@ -61,53 +55,24 @@ def public(source: str) -> int:
 
     Exit codes: 0 it was printed, 2 it could not be read.
     """
-    from runback_gate.attest.keys import public_pem  # noqa: PLC0415  40 ms
+    from runback_gate.app.keys import private_key  # noqa: PLC0415  40 ms
+    from runback_gate.attest.keys import public_pem  # noqa: PLC0415
 
-    click.echo(public_pem(private_key(source).public_key()), nl=False)
+    click.echo(public_pem(private_key(source, os.environ, ask_password).public_key()), nl=False)
     return 0
 
 
-def private_key(source: str) -> PrivateKey:
-    """The private key of a file, or of the variable that `env:NAME` names.
-
-    Its password is in RUNBACK_KEY_PASSWORD, or asked for on a terminal.
-
-    Raises:
-        InputError: not there, no private key, or the password is missing or wrong.
-    """
-    from runback_gate.attest.keys import load_private_key  # noqa: PLC0415  40 ms
-
-    data = _key_bytes(source)
-    password = os.environ.get(PASSWORD, "").encode() or None
-    if password is None and b"ENCRYPTED PRIVATE KEY" in data and is_terminal(sys.stdin):
-        password = click.prompt("password of the key", hide_input=True, err=True).encode()
-    return load_private_key(data, password, path=source)
-
-
-def public_key(source: str) -> PublicKey:
-    """The public key of a file, or of the variable that `env:NAME` names.
-
-    Raises:
-        InputError: not there, or no public key.
-    """
-    from runback_gate.attest.keys import load_public_key  # noqa: PLC0415  40 ms
-
-    return load_public_key(_key_bytes(source), path=source)
-
-
-def _key_bytes(source: str) -> bytes:
-    from runback_gate.attest.keys import MAX_KEY_BYTES  # noqa: PLC0415  40 ms
-
-    if not source.startswith(ENVIRONMENT):
-        return read_file(Path(source), MAX_KEY_BYTES, hint="`runback-gate keys generate NAME` makes one")
-    variable = source.removeprefix(ENVIRONMENT)
-    text = os.environ.get(variable, "") if re.fullmatch(r"[A-Za-z_]\w*", variable, re.ASCII) else ""
-    if not text:
-        raise InputError(f"{source}: the variable is not set", hint="it holds the key itself, in PEM")
-    return text.encode("utf-8", "surrogateescape")
+def ask_password() -> bytes | None:
+    """The password of a key, where a person is there to say it."""
+    if not is_terminal(sys.stdin):
+        return None
+    text: str = click.prompt("password of the key", hide_input=True, err=True)
+    return text.encode()
 
 
 def _new_password() -> bytes:
+    from runback_gate.app.keys import PASSWORD  # noqa: PLC0415  40 ms
+
     if found := os.environ.get(PASSWORD):
         return found.encode("utf-8", "surrogateescape")
     if not is_terminal(sys.stdin):

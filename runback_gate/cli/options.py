@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from runback_gate.report.model import Report
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+T = TypeVar("T")
 Decorator = Callable[[Command], Command]
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -48,6 +49,11 @@ def options(kind: type, name: str) -> Decorator[Any]:
         return wrapped
 
     return decorate
+
+
+def value_of(kind: type[T], flags: Any, **more: object) -> T:
+    """What options said, as the value of the same fields that a stage below takes; `more` is what no option says."""
+    return kind(**{item.name: getattr(flags, item.name) for item in fields(flags)}, **more)
 
 
 def path_option(name: str, text: str, *more: str, metavar: str = "FILE|FOLDER", **options: Any) -> Decorator[Any]:

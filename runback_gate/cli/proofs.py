@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 
 import click
 
-from runback_gate.app.records import parse_event, read_checkpoint, read_proof
+from runback_gate.app.records import checker, parse_event, read_checkpoint, read_proof
 from runback_gate.audit.proof import ProofResult, consistency, inclusion, verify_proof
 from runback_gate.audit.show import EXIT, proof_json, proof_rows
 from runback_gate.audit.verify import verify_record
 from runback_gate.cli import terminal
 from runback_gate.cli.options import JSON
-from runback_gate.cli.records import checker, show
+from runback_gate.cli.records import show
 from runback_gate.documents.named_files import read_lines, write_file
 from runback_gate.errors import InputError, Location
 
@@ -31,7 +32,7 @@ def prove(record: Path, event: str, out: Path, values: bool, key: str | None) ->
 
     Exit codes: 0 written, 1 the record is invalid, 2 no such event, or not a record.
     """
-    found = verify_record(read_lines(record), check=checker(key))
+    found = verify_record(read_lines(record), check=checker(key, os.environ))
     if found.fault is not None:
         terminal.say(f"error: {record.as_posix()}: {found.reason}", err=True)
         return EXIT[found.status]
@@ -54,7 +55,7 @@ def consistency_(old: Path, new: Path, out: Path | None, key: str | None, as_jso
 
     Exit codes: 0 it does, 1 it does not, 2 nobody vouches for NEW (not signed, or no --key).
     """
-    earlier, check = read_checkpoint(old), checker(key)
+    earlier, check = read_checkpoint(old), checker(key, os.environ)
     if (proof := read_proof(new)) is not None:
         proved = verify_proof(proof, check=check)
         if proved.old != earlier:

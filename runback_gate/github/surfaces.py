@@ -27,6 +27,9 @@ from runback_gate.report.text import command_data, markdown, safe_terminal
 MAX_SUMMARY = 1_000_000
 """Bytes of one step's summary. GitHub takes 1 MiB and drops the whole of what is longer."""
 
+LOG_WIDTH = 120
+"""Columns of a log that people read in a browser."""
+
 Write = Callable[[str], object]
 
 
@@ -125,6 +128,24 @@ class PullComment(Surface):
             publish_comment(self._api, state.event, outcome, key=self._options.key, footer=footer, author=state.author)
         except GitHubError as error:
             self._state.notes.append(_missing("comment", self._state.event, error))
+
+
+class Table(Surface):
+    """The table in the log of the job, between marks that keep the runner from taking anything in it for a command."""
+
+    def __init__(self, write: Write, mark: str, *, unicode: bool) -> None:
+        self._write, self._mark, self._unicode = write, mark, unicode
+
+    def publish(self, outcome: Outcome) -> None:
+        """Write the rows, or why there are none."""
+        from runback_gate.report.console import render  # noqa: PLC0415  loads rich
+
+        self._write(f"::stop-commands::{self._mark}\n")
+        if outcome.report:
+            self._write(render(outcome.report, width=LOG_WIDTH, colour=False, show_all=False, unicode=self._unicode))
+        else:
+            self._write(f"{safe_terminal(outcome.title)}\n")
+        self._write(f"::{self._mark}::\n")
 
 
 class Annotations(Surface):

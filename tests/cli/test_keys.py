@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
+from runback_gate.app.keys import PASSWORD, public_key
 from runback_gate.attest.keys import load_private_key, public_pem
 from runback_gate.cli import keys
 from runback_gate.documents.named_files import create_files
@@ -21,13 +22,13 @@ from tests.cli.conftest import Command, tree, write
 @pytest.fixture(autouse=True)
 def no_password(monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment of whoever runs the tests has no say."""
-    monkeypatch.delenv(keys.PASSWORD, raising=False)
+    monkeypatch.delenv(PASSWORD, raising=False)
 
 
 @pytest.mark.parametrize("kind", ["p256", "ed25519"])
 def test_a_key_is_made(command: Command, here: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     """Two files: a private one for the user alone, protected, and a public one; the key's digest is shown."""
-    monkeypatch.setenv(keys.PASSWORD, "open sesame")
+    monkeypatch.setenv(PASSWORD, "open sesame")
     result = command("keys", "generate", "keys/gate", "--type", kind)
     assert result.code == 0
     private, public = here / "keys/gate.key", here / "keys/gate.pub"
@@ -46,7 +47,7 @@ def test_a_key_without_password(command: Command, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("GATE_KEY", Path("gate.key").read_text())
     assert command("keys", "public", "env:GATE_KEY").out == Path("gate.pub").read_text()
     monkeypatch.setenv("GATE_PUB", Path("gate.pub").read_text())
-    assert public_pem(keys.public_key("env:GATE_PUB")) == Path("gate.pub").read_bytes()
+    assert public_pem(public_key("env:GATE_PUB", os.environ)) == Path("gate.pub").read_bytes()
 
 
 @pytest.mark.parametrize("name", ["gate.key", "gate.pub"])
@@ -112,4 +113,4 @@ def test_a_file_that_is_no_key(refused: Callable[..., str], here: Path) -> None:
     write(here / "gate.key", "secret")
     assert refused("keys", "public", "gate.key").startswith("gate.key: not a private key in PKCS#8")
     with pytest.raises(InputError, match="not a public key in PEM"):
-        keys.public_key("gate.key")
+        public_key("gate.key", {})
