@@ -22,6 +22,8 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 TOKEN_HEADER: Final = "X-Runback-Token"
+COOKIE: Final = "runback_"
+"""How the name of a cookie of our pages begins."""
 MIN_TOKEN: Final = 16
 MAX_HELD: Final = 512 << 20
 """Bytes of bodies that all requests hold together."""
@@ -100,12 +102,13 @@ def guarded(rules: Guard) -> Middleware:
 def _token(request: web.Request) -> str | None:
     """What a client gives as the token; a browser has it in the address that it opens first, then as a cookie."""
     given = request.headers.get(TOKEN_HEADER) or request.cookies.get(cookie_name(request))
-    return given or (request.query.get("token") if request.method == "GET" else None)
+    page = request.method == "GET" and not request.path.startswith("/v1/")
+    return given or (request.query.get("token") if page else None)
 
 
 def cookie_name(request: web.Request) -> str:
     """The name of the cookie that holds the token; cookies know no port, and each server of a machine has its own."""
-    return f"runback_{request.url.port or 0}"
+    return f"{COOKIE}{request.url.port or 0}"
 
 
 async def read_body(request: web.Request, limit: int) -> bytes:

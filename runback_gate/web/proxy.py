@@ -31,7 +31,7 @@ from runback_gate.errors import DocumentError, RunbackError
 from runback_gate.replay.providers.models import proxy_for
 from runback_gate.replay.served_run import Differs, ServedRun
 from runback_gate.step import is_name
-from runback_gate.web.guard import TOKEN_HEADER, read_body, refused
+from runback_gate.web.guard import COOKIE, TOKEN_HEADER, read_body, refused
 
 PREFIX: Final = "/v1/proxy/"
 PROVIDERS: Final[Mapping[str, str]] = {
@@ -220,5 +220,15 @@ def target_of(path: str, headers: Mapping[str, str]) -> Target:
 def _through(headers: Mapping[str, str], more: Any) -> CIMultiDict[str]:
     """The headers that belong to the message, and not to one connection."""
     named = {word.strip().lower() for word in headers.get("Connection", "").split(",")}
-    kept = [(name, value) for name, value in headers.items() if name.lower() not in _HOP | named | set(more)]
-    return CIMultiDict(kept)
+    gone = _HOP | named | set(more)
+    kept = [(name, _without_ours(name, value)) for name, value in headers.items() if name.lower() not in gone]
+    return CIMultiDict((name, value) for name, value in kept if value)
+
+
+def _without_ours(name: str, value: str) -> str:
+    """A header without the cookies of our pages: theirs is the token, and no provider may set one in its place."""
+    if name.lower() == "set-cookie":
+        return "" if value.lstrip().startswith(COOKIE) else value
+    if name.lower() != "cookie":
+        return value
+    return "; ".join(item for item in map(str.strip, value.split(";")) if not item.startswith(COOKIE))

@@ -211,3 +211,14 @@ def test_token(served: Serve) -> None:
             assert proxy.post(PATH, BODY, X_Runback_Token="0123456789abcdeF")[0] == 403
             assert proxy.post(PATH, BODY, X_Runback_Token=token)[0] == 200
         assert "x-runback-token" not in server.asked[0].headers
+
+
+def test_cookies_stay_here(served: Serve) -> None:
+    """The cookie of the pages goes to no provider, no provider sets one, a token in the address opens pages alone."""
+    token = "0123456789abcdef"
+    act = Act(completion("x"), headers={"Set-Cookie": "runback_1=theirs"})
+    with ModelServer(lambda _body, _number: act) as server, served(token=token, **local(server)) as proxy:
+        assert proxy.post(f"{PATH}?token={token}", BODY)[0] == 403
+        status, headers, _ = proxy.post(PATH, BODY, X_Runback_Token=token, Cookie=f"runback_1={token}; theme=dark")
+        assert (status, "set-cookie" in headers) == (200, False)
+        assert server.asked[0].headers["cookie"] == "theme=dark"
