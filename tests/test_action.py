@@ -28,8 +28,8 @@ def test_inputs() -> None:
 
 def test_outputs() -> None:
     """The outputs of action.yml are those that the command sets."""
-    source = (ROOT / "runback_gate/cli/action.py").read_text(encoding="utf-8")
-    assert set(ACTION["outputs"]) == set(re.findall(r'\.output\(\s*"([a-z-]+)"', source))
+    sources = [(ROOT / "runback_gate/app" / name).read_text(encoding="utf-8") for name in ("job.py", "sign_job.py")]
+    assert set(ACTION["outputs"]) == set(re.findall(r'\.output\(\s*"([a-z-]+)"', "".join(sources)))
 
 
 def test_the_image_starts_without_the_checkout() -> None:

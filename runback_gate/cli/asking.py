@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from runback_gate.app.cases import AddedCase, NewCase
     from runback_gate.gate.config import Gate
     from runback_gate.replay.live import LiveDriver
+    from runback_gate.report.progress import Shown
 
 
 class Found(Protocol):
@@ -51,7 +52,7 @@ class Asking:
     root: Path
     gate: Gate | None
     live: LiveDriver
-    progress: terminal.Shown
+    progress: Shown
     redact_key: bytes | None
 
     def show(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import functools
 import json
 import os
 import shutil
@@ -19,17 +20,13 @@ from typing import TYPE_CHECKING, TextIO, TypeVar
 import click
 
 from runback_gate.errors import InputError
-from runback_gate.plural import many
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as RichProgress
-
     from runback_gate.replay.estimate import Estimate
-    from runback_gate.replay.spend import Limits, Spend
+    from runback_gate.replay.spend import Limits
+    from runback_gate.report.progress import Shown
 
 T = TypeVar("T")
-PLAIN_INTERVAL = 10.0
-"""Seconds between two progress lines where there is no terminal."""
 
 
 def today() -> str:
@@ -121,98 +118,15 @@ def show_plan(estimate: Estimate | None, limits: Limits, *, as_json: bool) -> in
     return 0
 
 
-class Shown:
-    """Progress that nobody sees; the others build on it."""
-
-    def __init__(self, noun: str = "case") -> None:
-        self.noun = noun
-        self.spend: Callable[[], Spend] | None = None
-        """What was spent so far, once models are asked."""
-        self.done = 0
-        self.total = 0
-        self._begun = time.monotonic()
-
-    def __call__(self, done: int, total: int, _row: object, /) -> None:
-        """A row is done."""
-        self.done, self.total = done, total
-        self.tick()
-
-    def tick(self) -> None:
-        """Time went by."""
-
-    def asking(self, spend: Callable[[], Spend], /) -> None:
-        """Models may be asked from now on."""
-        self.spend = spend
-
-    def planned(self, estimate: Estimate, limits: Limits, /) -> None:
-        """The estimate is made: what will be asked."""
-        from runback_gate.report.plan import forecast  # noqa: PLC0415  most runs ask nobody
-
-        self.say(forecast(estimate, limits))
-
-    def say(self, text: str) -> None:
-        """Something to know before it goes on."""
-
-    def text(self) -> str:
-        """Calls, money, rate and time left, as far as there is something to say."""
-        from runback_gate.report.spent import money  # noqa: PLC0415  only a run has progress
-
-        spend = None if self.spend is None else self.spend()
-        if spend is None or not spend.calls:
-            return ""
-        rate = self.done / max(time.monotonic() - self._begun, 0.001)
-        parts = [many(spend.calls, "call"), money(spend.usd)]
-        parts.append(f"{rate:.1f} rows a second")
-        if rate > 0 and self.done < self.total:
-            parts.append(f"about {(self.total - self.done) / rate:,.0f} s left")
-        return " · ".join(parts)
-
-
-class _Lines(Shown):
-    """A line every ten seconds."""
-
-    def __init__(self, noun: str) -> None:
-        super().__init__(noun)
-        self._last = time.monotonic()
-
-    def tick(self) -> None:
-        if time.monotonic() - self._last >= PLAIN_INTERVAL:
-            self._last = time.monotonic()
-            text = self.text()
-            say(f"judged {self.done} of {many(self.total, self.noun)}{f' · {text}' if text else ''}", err=True)
-
-    def say(self, text: str) -> None:
-        say(text, err=True)
-
-
-class _Bar(Shown):
-    """A bar that moves."""
-
-    def __init__(self, bar: RichProgress) -> None:
-        super().__init__()
-        self._bar = bar
-        self._task = bar.add_task("judging", total=None, text="")
-
-    def tick(self) -> None:
-        self._bar.update(self._task, completed=self.done, total=self.total or None, text=self.text())
-
-    def say(self, text: str) -> None:
-        from runback_gate.report.text import log  # noqa: PLC0415  only a terminal pays for it
-
-        self._bar.console.print(log(text), markup=False, highlight=False, soft_wrap=True)
-
-
 @contextlib.contextmanager
 def progress(*, quiet: bool, noun: str = "case") -> Iterator[Shown]:
     """A bar on a terminal, a line every ten seconds elsewhere, nothing when quiet; all on standard error."""
-    if quiet:
-        yield Shown()
-    elif is_terminal(sys.stderr):
-        from rich.console import Console  # noqa: PLC0415  only a terminal pays for it
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
+    from runback_gate.report.progress import Lines, Shown, shown_bar  # noqa: PLC0415  only what takes its time shows it
 
-        columns = (TextColumn("judging"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[text]}"))
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-            yield _Bar(bar)
+    if quiet:
+        yield Shown(time.monotonic)
+    elif is_terminal(sys.stderr):
+        with shown_bar(time.monotonic) as bar:
+            yield bar
     else:
-        yield _Lines(noun)
+        yield Lines(time.monotonic, functools.partial(say, err=True), noun)

@@ -96,7 +96,7 @@ def test_lines_elsewhere(capsys: pytest.CaptureFixture[str], monkeypatch: pytest
         with terminal.progress(quiet=quiet) as step:
             step(1, 2, None)
     assert capsys.readouterr().err == ""
-    monkeypatch.setattr(terminal, "PLAIN_INTERVAL", 0.0)
+    monkeypatch.setattr("runback_gate.report.progress.INTERVAL", 0.0)
     with terminal.progress(quiet=False) as step:
         step(1, 2, None)
         step(2, 2, None)
