@@ -16,9 +16,9 @@ from typing import Any, cast
 
 from runback_gate.agent import ask, load_agent
 from runback_gate.canonical import JsonValue, digest
-from runback_gate.dataset.edit import append_case, new_dataset
+from runback_gate.dataset.edit import new_dataset
 from runback_gate.dataset.recordings import recording
-from runback_gate.documents import parse_document, write_atomic
+from runback_gate.documents import write_atomic
 from runback_gate.replay.cache import answer_entry, answer_name
 from runback_gate.schema import schema_id
 from runback_gate.step import Message, Request, Response, Source, Step, ToolCall, from_json, to_json
@@ -31,7 +31,7 @@ PLACES = {"known": "demo/known/datasets/known.yaml"}
 def build() -> dict[str, bytes]:
     """Every file of the demo's data, by path."""
     agent, changed = load_agent(ROOT, "agents/support.yaml"), load_agent(ROOT, "agents/changed/support.yaml")
-    texts: dict[str, str] = {}
+    datasets: dict[tuple[str, str], list[dict[str, JsonValue]]] = {}
     files: dict[str, bytes] = {}
     for number, case in enumerate(json.loads((ROOT / "demo/conversations.json").read_text())["cases"]):
         path = PLACES.get(case["dataset"], f"datasets/{case['dataset']}.yaml")
@@ -42,14 +42,11 @@ def build() -> dict[str, bytes]:
         name, place, data = recording(step, path)
         files[place] = data
         entry = {"id": case["id"], "step": name, "why": case["why"], "tags": case["tags"], "checks": case["checks"]}
-        if path not in texts:
-            texts[path] = new_dataset(case["dataset"], agent.name, entry, schema_id("Dataset"))
-        else:
-            texts[path] = append_case(parse_document(texts[path], path), entry)
+        datasets.setdefault((path, case["dataset"]), []).append(entry)
         request = digest(to_json(ask(changed, step)))
         files[f"datasets/answers/{answer_name(request, 0)}"] = answer_entry(request, 0, _answer(case["changed"]))
-    for path, text in texts.items():
-        head, _, body = text.partition("\n")
+    for (path, title), cases in datasets.items():
+        head, _, body = new_dataset(title, agent.name, cases, schema_id("Dataset")).partition("\n")
         files[path] = f"{head}\n# Sample data, made by demo/build.py from demo/conversations.json.\n{body}".encode()
     return files
 

@@ -24,7 +24,7 @@ from runback_gate.canonical import JsonValue
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.dataset.checks import Check, propose_checks
 from runback_gate.dataset.document import Case, Dataset, case_step, dataset_from, load_dataset
-from runback_gate.dataset.edit import append_case, new_dataset
+from runback_gate.dataset.edit import append_cases, new_dataset
 from runback_gate.dataset.recordings import recording
 from runback_gate.documents import Document, expand, parse_document, read_document, suggestion
 from runback_gate.documents.named_files import write_file
@@ -88,17 +88,23 @@ def add_case(root: Path, run: Run, index: int, new: NewCase) -> AddedCase:
     below(root, new.dataset)
     name = PurePosixPath(new.dataset).as_posix()
     step = recorded_step(run, index)
-    digest, path, data = recording(step, name)
+    case, path, data = _case(root, name, run, index, new)
+    document = _extended(root, name, [case], run.agent)
+    checks = tuple(cast("list[dict[str, Any]]", case.get("checks", [])))
+    return AddedCase({path: data, name: document.data}, str(case["id"]), checks, _broken(document, step))
+
+
+def _case(root: Path, dataset: str, run: Run, index: int, new: NewCase) -> tuple[dict[str, JsonValue], str, bytes]:
+    """The case of a step as a dataset holds it, and the file of its recording."""
+    step = recorded_step(run, index)
+    digest, path, data = recording(step, dataset)
     below(root, path)
     checks = propose(step) if new.checks is None else list(new.checks)
     case: dict[str, JsonValue] = {"id": new.id or case_name(run, index), "step": digest}
     case |= {"why": new.why} if new.why else {}
     case |= {"tags": list(new.tags)} if new.tags else {}
     case |= {"checks": cast("JsonValue", checks)} if checks else {}
-    text = _extended(root, name, case, run.agent)
-    broken = _broken(parse_document(text, name), step)
-    files = {path: data, name: text.encode()}
-    return AddedCase(files, str(case["id"]), tuple(checks), broken)
+    return case, path, data
 
 
 def save_case(root: Path, run: Run, index: int, new: NewCase) -> AddedCase:
@@ -123,26 +129,36 @@ def write_case(root: Path, added: AddedCase) -> AddedCase:
 
 
 def save_cases(root: Path, runs: Iterable[Run], new: NewCase) -> tuple[int, int]:
-    """Save every step of some runs; how many were added, and how many were there already.
+    """Save every step of some runs, all at once or none; how many were added, and how many were there already.
 
     Raises:
         InputError, PathError, WriteError: as `save_case`.
     """
-    added = there = 0
+    below(root, new.dataset)
+    name, there = PurePosixPath(new.dataset).as_posix(), 0
+    had = {case.id for case in load_dataset(root, name).cases} if (root / name).exists() else set()
+    cases: dict[str, list[dict[str, JsonValue]]] = {}
+    files: dict[str, bytes] = {}
+    last: tuple[Run, int] | None = None
     for run in runs:
         for index in range(len(run.steps)):
-            if has_case(root, new.dataset, case_name(run, index)):
+            if case_name(run, index) in had:
                 there += 1
-            else:
-                save_case(root, run, index, new)
-                added += 1
-    return added, there
-
-
-def has_case(root: Path, dataset: str, name: str) -> bool:
-    """Whether a dataset file has a case of this id."""
-    path = PurePosixPath(dataset).as_posix()
-    return (root / path).exists() and any(case.id == name for case in load_dataset(root, path).cases)
+                continue
+            case, path, files[path] = _case(root, name, run, index, new)
+            cases.setdefault(run.agent, []).append(case)
+            last = run, index
+    if last is None:
+        return 0, there
+    if len(cases) > 1:
+        raise InputError(f"the runs are of several agents: {', '.join(sorted(cases))[:200]}")
+    ((agent, added),) = cases.items()
+    document = _extended(root, name, added, agent)
+    # All of them have the same checks, or those that they keep: what does not compile shows in one.
+    _broken(document, recorded_step(*last))
+    for path, data in {**files, name: document.data}.items():
+        write_file(below(root, path), data)
+    return len(added), there
 
 
 def list_cases(root: Path, names: Sequence[str] = ()) -> list[FoundCase]:
@@ -194,26 +210,26 @@ def _cases(root: Path, names: Sequence[str]) -> list[tuple[Dataset, Case]]:
     return [(item, case) for item in found for case in item.cases]
 
 
-def _extended(root: Path, name: str, case: dict[str, JsonValue], agent: str) -> str:
-    """The text of a dataset file with the case, which is refused here, before anything is written."""
+def _extended(root: Path, name: str, cases: Sequence[dict[str, JsonValue]], agent: str) -> Document:
+    """A dataset file with the cases, which are refused here, before anything is written."""
     if (root / name).exists():
         document = read_document(root, name)
         there = dataset_from(document)
         if there.agent != agent:
             place = document.mark(("metadata", "agent"))
             raise InputError(f"the dataset is of agent {there.agent!r}, the run of {agent!r}", location=place)
-        if twin := next((item for item in there.cases if item.id == case["id"]), None):
-            raise InputError(
-                f"a case is named {case['id']!r} already", hint="name it with --id", location=twin.location
-            )
-        text = append_case(document, case)
+        new = {case["id"] for case in cases}
+        if twin := next((item for item in there.cases if item.id in new), None):
+            raise InputError(f"a case is named {twin.id!r} already", hint="name it with --id", location=twin.location)
+        text = append_cases(document, cases)
     else:
-        text = new_dataset(PurePosixPath(name).stem, agent, case, schema_id("Dataset"))
+        text = new_dataset(PurePosixPath(name).stem, agent, cases, schema_id("Dataset"))
     try:
-        dataset_from(parse_document(text, name))
+        document = parse_document(text, name)
+        dataset_from(document)
     except DocumentError as error:
         raise _refused(name, error) from error
-    return text
+    return document
 
 
 def _refused(name: str, error: InputError) -> InputError:

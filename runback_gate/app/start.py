@@ -21,7 +21,7 @@ from runback_gate.app.prompts import Prompt
 from runback_gate.app.samples import AGENT, ANSWERS, ANSWERS_TEST, GATE, IGNORED, POLICY, POLICY_TEST, PROMPT, TOOLS
 from runback_gate.canonical import JsonValue, canonical_bytes
 from runback_gate.dataset.document import dataset_from
-from runback_gate.dataset.edit import append_case, new_dataset
+from runback_gate.dataset.edit import new_dataset
 from runback_gate.dataset.recordings import recording
 from runback_gate.documents import is_text, parse_document
 from runback_gate.documents.named_files import read_file, write_file
@@ -199,13 +199,9 @@ def _asks_alike(step: Step, last: Step) -> bool:
 
 def _dataset_files(cases: Sequence[tuple[str, Step]], agent: str, path: str) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
-    text = ""
+    written: list[dict[str, JsonValue]] = []
     for name, step in cases:
         digest, place, data = recording(step, path)
         files[place] = data
-        case: dict[str, JsonValue] = {"id": name, "step": digest, "checks": cast("JsonValue", propose(step))}
-        if not text:
-            text = new_dataset(PurePosixPath(path).stem, agent, case, schema_id("Dataset"))
-        else:
-            text = append_case(parse_document(text, path), case)
-    return {path: text.encode(), **files}
+        written.append({"id": name, "step": digest, "checks": cast("JsonValue", propose(step))})
+    return {path: new_dataset(PurePosixPath(path).stem, agent, written, schema_id("Dataset")).encode(), **files}

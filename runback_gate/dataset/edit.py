@@ -1,14 +1,15 @@
-"""Add a case to a dataset file without touching a byte of what is there.
+"""Add cases to a dataset file without touching a byte of what is there.
 
-In: the file's document and the case as plain JSON. Out: the new text, read back and held against what was meant.
+In: the file's document and the cases as plain JSON. Out: the new text, read back and held against what was meant.
 
-    text = append_case(document, {"id": "late-refund", "step": "sha256:…", "checks": [{"toolCalled": "escalate"}]})
+    text = append_cases(document, [{"id": "late-refund", "step": "sha256:…", "checks": [{"toolCalled": "escalate"}]}])
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from runback_gate.canonical import JsonValue
@@ -18,8 +19,8 @@ from runback_gate.errors import InputError
 _PLAIN = re.compile(r"[A-Za-z]([A-Za-z0-9 _./'()-]*[A-Za-z0-9.)])?|sha256:[0-9a-f]{64}")
 
 
-def append_case(document: Document, case: dict[str, JsonValue]) -> str:
-    """The text of `document` with `case` as the last of `spec.cases`; comments, order and line ends stay.
+def append_cases(document: Document, cases: Sequence[dict[str, JsonValue]]) -> str:
+    """The text of `document` with `cases` as the last of `spec.cases`; comments, order and line ends stay.
 
     Raises:
         InputError: the cases are written in a form that text cannot be added to: `[…]` on one line, or a block of text
@@ -29,17 +30,17 @@ def append_case(document: Document, case: dict[str, JsonValue]) -> str:
     newline = "\r\n" if "\r\n" in text else "\n"
     column, offset = document.sequence_end(("spec", "cases"))
     head, tail = text[:offset], text[offset:]
-    block = _item(case, column)
+    block = [line for case in cases for line in _item(case, column)]
     joint = "" if not head or head.endswith("\n") else newline
     new = head + joint + newline.join(block) + newline + tail
-    if parse_document(new, document.path).value != _with(document.value, case):
+    if parse_document(new, document.path).value != _with(document.value, cases):
         hint = "end the file with a line end" if joint else "write `cases:` as a block, one `- id:` a line"
-        raise InputError(f"{document.path}: the case cannot be added to the text as it is written", hint=hint)
+        raise InputError(f"{document.path}: no case can be added to the text as it is written", hint=hint)
     return new
 
 
-def new_dataset(name: str, agent: str, case: dict[str, JsonValue], schema: str) -> str:
-    """The text of a dataset file that holds one case."""
+def new_dataset(name: str, agent: str, cases: Sequence[dict[str, JsonValue]], schema: str) -> str:
+    """The text of a dataset file that holds these cases."""
     lines = [
         f"# yaml-language-server: $schema={schema}",
         "apiVersion: runback.dev/v1",
@@ -47,14 +48,14 @@ def new_dataset(name: str, agent: str, case: dict[str, JsonValue], schema: str) 
         f"metadata: {{name: {_scalar(name)}, agent: {_scalar(agent)}}}",
         "spec:",
         "  cases:",
-        *_item(case, 4),
+        *(line for case in cases for line in _item(case, 4)),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _with(value: Any, case: dict[str, JsonValue]) -> JsonValue:
-    """What the new text must say: the document with one case more, and nothing else."""
-    return {**value, "spec": {**value["spec"], "cases": [*value["spec"]["cases"], case]}}
+def _with(value: Any, cases: Sequence[dict[str, JsonValue]]) -> JsonValue:
+    """What the new text must say: the document with these cases more, and nothing else."""
+    return {**value, "spec": {**value["spec"], "cases": [*value["spec"]["cases"], *cases]}}
 
 
 def _item(case: dict[str, JsonValue], column: int) -> list[str]:

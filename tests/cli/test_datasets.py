@@ -367,3 +367,14 @@ def test_every_step_becomes_a_case(command: Command) -> None:
     arguments = ("dataset", "add", "runs", "--all", "--dataset", "datasets/all.yaml")
     assert command(*arguments).out == "added 3 cases to datasets/all.yaml\n"
     assert command(*arguments).out == "added 0 cases to datasets/all.yaml (3 there already)\n"
+
+
+def test_every_step_or_none(command: Command, refused: Refused) -> None:
+    """Where a step cannot be added, because its agent is another, nothing is written."""
+    for agent in ("a", "b"):
+        write(
+            f"{agent}.json", json.dumps([{"role": "user", "content": agent}, {"role": "assistant", "content": "Hello"}])
+        )
+        command("import", f"{agent}.json", "--agent", agent)
+    message = refused("dataset", "add", "runs", "--all", "--dataset", "datasets/all.yaml")
+    assert message == "the runs are of several agents: a, b"

@@ -34,7 +34,7 @@ TEXTS = st.text(max_size=20) | st.text(alphabet="\"\\'`\n\r\t\0\b\f/${}#:,[]()ux
 def verdicts(check: dict[str, Any], response: Response) -> set[str]:
     """What the engines say of an answer: `pass`, `fail` or `error`; one word when they agree."""
     case: dict[str, Any] = {"id": "c", "step": "sha256:" + "0" * 64, "checks": [check]}
-    checks = dataset_from(parse_document(new_dataset("d", "a", case, "schema"), "d.yaml")).cases[0].checks
+    checks = dataset_from(parse_document(new_dataset("d", "a", [case], "schema"), "d.yaml")).cases[0].checks
     said: set[str] = set()
     for engine in ENGINES:
         data = bindings(Request(), response, baseline=None, case=case_facts("d", "c"), agent=agent_facts("a"))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runback_gate.dataset.document import dataset_from
-from runback_gate.dataset.edit import append_case, new_dataset
+from runback_gate.dataset.edit import append_cases, new_dataset
 from runback_gate.documents import parse_document
 from runback_gate.errors import InputError
 
@@ -87,7 +87,7 @@ def test_an_added_case_changes_nothing_else(text: str, case: dict[str, Any]) -> 
     file then holds the case as its last.
     """
     before: Any = parse_document(text, "d.yaml").value
-    new = append_case(parse_document(text, "d.yaml"), case)
+    new = append_cases(parse_document(text, "d.yaml"), [case])
     assert holds(text, new)
     before["spec"]["cases"].append(case)
     assert parse_document(new, "d.yaml").value == before
@@ -97,7 +97,7 @@ def test_an_added_case_changes_nothing_else(text: str, case: dict[str, Any]) -> 
 def test_cases_can_be_added_to_added_cases(cases: list[dict[str, Any]], text: str) -> None:
     """Each edit leaves a file that the next one can work on, in the order of the edits."""
     for case in cases:
-        text = append_case(parse_document(text, "d.yaml"), case)
+        text = append_cases(parse_document(text, "d.yaml"), [case])
     value: Any = parse_document(text, "d.yaml").value
     assert value["spec"]["cases"][2:] == cases
 
@@ -105,7 +105,7 @@ def test_cases_can_be_added_to_added_cases(cases: list[dict[str, Any]], text: st
 @given(TEXT.filter(bool), TEXT.filter(bool), CASES)
 def test_a_new_dataset_says_what_was_meant(name: str, agent: str, case: dict[str, Any]) -> None:
     """The file of a first case holds it and nothing else, whatever its names are."""
-    document = parse_document(new_dataset(name, agent, case, "https://example.com/dataset.json"), "d.yaml")
+    document = parse_document(new_dataset(name, agent, [case], "https://example.com/dataset.json"), "d.yaml")
     assert document.value == {
         "apiVersion": "runback.dev/v1",
         "kind": "Dataset",
@@ -127,7 +127,7 @@ def test_by_hand() -> None:
             {"contains": "sorry"},
         ],
     }
-    assert append_case(parse_document(text, "d.yaml"), case) == text.replace(
+    assert append_cases(parse_document(text, "d.yaml"), [case]) == text.replace(
         "  trials",
         f"""    - id: late-refund
       step: {STEP}
@@ -143,7 +143,7 @@ def test_by_hand() -> None:
 def test_line_ends_are_those_of_the_file() -> None:
     """A file with CRLF gets no lone LF."""
     text = (HEAD + f"spec:\n  cases:\n  - id: a\n    step: {STEP}").replace("\n", "\r\n")
-    new = append_case(parse_document(text, "d.yaml"), CASE)
+    new = append_cases(parse_document(text, "d.yaml"), [CASE])
     assert "\n" not in new.replace("\r\n", "")
     assert new.startswith(text + "\r\n  - id: new\r\n")
 
@@ -161,7 +161,7 @@ def test_line_ends_are_those_of_the_file() -> None:
 def test_files_that_cannot_be_added_to(spec: str, message: str) -> None:
     """A list on one line, no list, nothing at all: refused with what to write."""
     with pytest.raises(InputError) as error:
-        append_case(parse_document(HEAD + spec, "d.yaml"), CASE)
+        append_cases(parse_document(HEAD + spec, "d.yaml"), [CASE])
     assert str(error.value).startswith(message)
     assert "write it as a block" in str(error.value)
 
@@ -181,13 +181,13 @@ def test_cases_that_no_file_can_hold(check: dict[str, Any]) -> None:
     """What a dataset could not read back is refused, and nothing is written."""
     text = HEAD + f"spec:\n  cases:\n  - id: a\n    step: {STEP}\n"
     with pytest.raises(InputError):
-        append_case(parse_document(text, "d.yaml"), {"id": "b", "checks": [check]})
+        append_cases(parse_document(text, "d.yaml"), [{"id": "b", "checks": [check]}])
 
 
 def test_an_edited_file_is_a_dataset() -> None:
     """What was added is read as a case with its checks."""
-    document = parse_document(new_dataset("d", "a", CASE, "schema"), "d.yaml")
-    dataset = dataset_from(parse_document(append_case(document, {**CASE, "id": "second"}), "d.yaml"))
+    document = parse_document(new_dataset("d", "a", [CASE], "schema"), "d.yaml")
+    dataset = dataset_from(parse_document(append_cases(document, [{**CASE, "id": "second"}]), "d.yaml"))
     assert [case.id for case in dataset.cases] == ["new", "second"]
     assert dataset.cases[1].checks[0].title == "toolCalled escalate"
 
@@ -197,7 +197,7 @@ def test_a_text_that_the_end_of_the_file_cuts_off() -> None:
     text = f"{HEAD}spec:\n  cases:\n  - id: c\n    step: {STEP}\n"
     case: dict[str, Any] = {"id": "d", "step": STEP, "checks": []}
     whole = f"{text}    why: |\n      more\n"
-    assert append_case(parse_document(whole, "d.yaml"), case).startswith(whole)
-    with pytest.raises(InputError, match="cannot be added") as caught:
-        append_case(parse_document(whole.rstrip(), "d.yaml"), case)
+    assert append_cases(parse_document(whole, "d.yaml"), [case]).startswith(whole)
+    with pytest.raises(InputError, match="no case can be added") as caught:
+        append_cases(parse_document(whole.rstrip(), "d.yaml"), [case])
     assert caught.value.hint == "end the file with a line end"
