@@ -31,7 +31,7 @@ from runback_gate.cel.engine import kind as kind_of
 from runback_gate.cel.environment import MESSAGES, ROOT_TYPES, ROOTS
 from runback_gate.cel.functions import FUNCTIONS, Function
 from runback_gate.cel.limits import parse, parsed, walk
-from runback_gate.cel.optimize import SEARCH, optimize, ordered
+from runback_gate.cel.optimize import OURS, SEARCH, optimize, ordered
 from runback_gate.cel.parser import ENGINE_DEPTH, Node, too_deep
 from runback_gate.cel.pattern import search
 from runback_gate.cel.tokens import line_column
@@ -76,6 +76,8 @@ class CppProgram:
     expression: Any
     """A `cel.Expression`."""
     costs: Costs
+    calls: bool
+    """Whether it calls functions of ours, which take from the work as they run."""
 
     def evaluate(self, activation: Activation) -> Outcome:
         """See `engine.Program.evaluate`."""
@@ -85,7 +87,10 @@ class CppProgram:
             return Outcome(error=activation.error)
         try:
             activation.work.reserve(self.costs)
-            with activation.work:
+            if self.calls:
+                with activation.work:
+                    value = self.expression.eval(activation.bound)
+            else:
                 value = self.expression.eval(activation.bound)
             plain = value.plain_value()
             if plain is True or plain is False:
@@ -121,10 +126,9 @@ class CppEngine:
         """See `engine.Engine.bind`."""
         try:
             work = Work(data, budget)
+            return CppActivation(self._environment(ROOTS).Activation(without_nul(data)), work)
         except ValueError as error:
             return CppActivation(None, Work({}), str(error))
-        try:
-            return CppActivation(self._environment(ROOTS).Activation(without_nul(data)), work)
         except RecursionError:
             return CppActivation(None, Work({}), "the data is nested too deep")
 
@@ -138,7 +142,8 @@ class CppEngine:
             whole = parsed(expression)
             tree = optimize(ordered(whole.tree))
             environment = self._environment((*ROOTS, *local))
-            self._programs[key] = CppProgram(compiled(environment, whole.source, tree), costs(whole.tree))
+            calls = any(part.kind == "call" and part.name in OURS for part, _ in walk(tree))
+            self._programs[key] = CppProgram(compiled(environment, whole.source, tree), costs(whole.tree), calls)
         return self._programs[key]
 
 

@@ -26,6 +26,8 @@ from runback_gate.cel.spelling import SPELLINGS, position, takes
 SEARCH = "search_"
 """What stands for `matches`. Not a name that a policy may use."""
 _BOXED = {"matches": SEARCH, **{function.name: f"{function.name}_" for function in FUNCTIONS}}
+OURS = frozenset(_BOXED.values())
+"""The functions that run in Python."""
 _LOOP, _RANGE, _KEY = "c_", "r_", "k_"
 _LIST = "list of "
 _NO_SPELLING = "?"

@@ -82,115 +82,114 @@ class Costs:
     """The costs of a program."""
 
     parts: tuple[Cost, ...]
-    depth: int
-    """Loops around the innermost of them."""
-    copies: tuple[int, ...]
-    """Of each part that copies: how many loops are around it."""
-    reads: tuple[tuple[int, int], ...]
-    """Of each part that reads: units of a byte, and how many loops are around it."""
-    scans: tuple[tuple[int, int], ...]
-    """Of each part that looks for texts in others: how many pairs, and how many loops are around it."""
+    levels: tuple[tuple[int, int, int], ...]
+    """By how many loops are around the parts: how many copy, units of a byte that they read, pairs that they scan."""
 
     def most(self, size: int, longest: int) -> int:
         """Units that the parts take at most on data of `size` units in lists and maps of at most `longest` elements."""
-        turns = [1]
-        while len(turns) <= self.depth:
-            turns.append(min(turns[-1] * max(longest, 1), _TURNS))
-        units = sum(_COPY * longest * longest * turns[loops] for loops in self.copies)
-        units += sum(weight * size * turns[loops] for weight, loops in self.reads)
-        return units + sum(pairs * size * size * turns[loops] for pairs, loops in self.scans) // _WORD
+        units, turns = 0, 1
+        copy, scan = _COPY * longest * longest, size * size
+        for copies, reads, pairs in self.levels:
+            units += turns * (copies * copy + reads * size) + pairs * scan * turns // _WORD
+            turns = min(turns * max(longest, 1), _TURNS)
+        return units
 
 
 class Budget:
-    """Units that several evaluations share: those that judge an answer, those that explain one."""
-
-    def __init__(self) -> None:
-        self.left = MAX_WORK
-
-    def spend(self, units: int) -> None:
-        """Take units. Raises ValueError when there are too few left."""
-        if units > self.left:
-            self.left = 0
-            raise ValueError(_TOO_MUCH)
-        self.left -= units
-
-
-class Work:
-    """What programs may cost on one answer. Entered while a program runs.
+    """Units that several evaluations share: those that judge an answer, those that explain one.
 
     On most data the units of a program cannot matter: as long as the most that they can be fits into what is left, they
-    are owed, and counted only when that ends. The sum is the same. A budget that is shared is taken from at once.
+    are owed, and counted only when that ends. The sum, and where it ends, are the same.
     """
 
-    def __init__(self, data: Mapping[str, JsonValue], budget: Budget | None = None) -> None:
-        """With a budget, binding the data is taken from it. Raises ValueError when there is too little left."""
-        self._budget = budget or Budget()
-        self._shared = budget is not None
+    def __init__(self) -> None:
+        self._left = MAX_WORK
         self._owed = 0
         """The most that the programs which are not counted yet can take."""
-        self._uncounted: list[Costs] = []
-        self._bounds: tuple[int, int] | None = None
-        self._data = data
-        self._sizes: dict[Path, int] = {}
-        self._lengths: dict[tuple[Path, bool, tuple[type, ...]], int] = {}
-        self._tokens: list[Token[Work | None]] = []
-        if budget is not None:
-            self.spend(self._size(()))
+        self._uncounted: list[tuple[Measured, Costs]] = []
 
     @property
     def left(self) -> int:
-        """Units."""
+        """Units that nothing has taken."""
         self._count()
-        return self._budget.left
-
-    def __enter__(self) -> None:
-        self._tokens.append(_current.set(self))
-
-    def __exit__(self, *_: object) -> None:
-        _current.reset(self._tokens.pop())
+        return self._left
 
     def spend(self, units: int) -> None:
-        """Take units; errors as `Budget.spend`."""
-        if units + self._owed > self._budget.left:
+        """Take units. Raises ValueError when there are too few left."""
+        if units + self._owed > self._left:
             self._count()
-        self._budget.spend(units)
+            if units > self._left:
+                self._left = 0
+                raise ValueError(_TOO_MUCH)
+        self._left -= units
 
-    def reserve(self, costs: Costs) -> None:
-        """Take what a program may cost at most. Raises ValueError when there is too little left."""
-        if not costs.parts:
-            return
-        if not self._shared and self._owed + (most := self._most(costs)) <= self._budget.left:
+    def reserve(self, data: Measured, costs: Costs) -> None:
+        """Take what a program may cost at most on data. Raises ValueError when there is too little left."""
+        most = data.most(costs, self._left - self._owed)
+        if self._owed + most <= self._left:
             self._owed += most
-            self._uncounted.append(costs)
+            self._uncounted.append((data, costs))
             return
-        self._count()
-        self._take(costs)
-
-    def _take(self, costs: Costs) -> None:
         for part in costs.parts:
-            self._budget.spend(self._units(part))
+            self.spend(data.units(part))
 
     def _count(self) -> None:
         """Take what is owed, which is no more than what is left."""
         uncounted, self._uncounted, self._owed = self._uncounted, [], 0
-        for costs in uncounted:
-            self._take(costs)
+        self._left -= sum(data.units(part) for data, costs in uncounted for part in costs.parts)
+
+
+class Work:
+    """What programs may cost on one answer. Entered while a program runs."""
+
+    def __init__(self, data: Mapping[str, JsonValue], budget: Budget | None = None) -> None:
+        """With a budget, binding the data is taken from it. Raises ValueError when there is too little left."""
+        self.data = Measured(data)
+        self.budget = budget or Budget()
+        self._tokens: list[Token[Budget | None]] = []
+        if budget is not None:
+            budget.spend(self.data.size)
+
+    def __enter__(self) -> None:
+        self._tokens.append(_current.set(self.budget))
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._tokens.pop())
+
+    def reserve(self, costs: Costs) -> None:
+        """Take what a program may cost at most. Raises ValueError when there is too little left."""
+        if costs.parts:
+            self.budget.reserve(self.data, costs)
+
+
+class Measured:
+    """The data of an answer and its sizes, each found once."""
+
+    def __init__(self, data: Mapping[str, JsonValue]) -> None:
+        self._data = data
+        self._lengths: dict[tuple[Path, bool, tuple[type, ...]], int] = {}
+        self._sizes: dict[Path, int] = {}
+        self.size, self._longest = _measured(data)
+        """Units of reading the whole; and elements that nothing within it has more of."""
+        self._closer = self._longest < MAX_WORK
+        """Whether looking at each element can lower that number."""
+
+    def most(self, costs: Costs, left: int) -> int:
+        """A bound of what a program takes, no closer than it must be to fit into what is left."""
+        most = self._most(costs)
+        if most > left and self._closer:
+            self._longest, self._closer = _longest_inside(self._data), False
+            most = self._most(costs)
+        return most
 
     def _most(self, costs: Costs) -> int:
-        """A bound of what a program takes; beyond all that is left where only counting can tell."""
-        if self._bounds is None:
-            try:
-                text = orjson.dumps(self._data)
-            except TypeError:
-                self._bounds = (MAX_WORK, MAX_WORK)
-            else:
-                # No value takes less than `null`.
-                size = max(len(text) + _ELEMENT * (text.count(b",") + 1), _NOTHING)
-                self._bounds = (size, max(map(_longest_inside, self._data.values()), default=0))
-        size, longest = self._bounds
-        return MAX_WORK + 1 if longest * longest * _POINTER > MAX_COPIED else costs.most(size, longest)
+        if self._longest * self._longest * _POINTER > MAX_COPIED:
+            return MAX_WORK + 1
+        # No value takes less than `null`.
+        return costs.most(max(self.size, _NOTHING), self._longest)
 
-    def _units(self, part: Cost) -> int:
+    def units(self, part: Cost) -> int:
+        """Units of what a part of a program does. Raises ValueError for a list that is too long to be copied."""
         if part.kind in ("copy", "keys"):
             length = self._length(part.places, keys=part.kind == "keys")
             if length * length * _POINTER > MAX_COPIED:
@@ -213,9 +212,9 @@ class Work:
     def _length(self, places: tuple[Reference, ...], *, keys: bool = False) -> int:
         """Elements of what a loop goes over, at most; of maps alone where it is about keys."""
         kinds = (dict,) if keys else (dict, list)
-        return max((self._longest(place, kinds) for place in places), default=0)
+        return max((self._elements(place, kinds) for place in places), default=0)
 
-    def _longest(self, place: Reference, kinds: tuple[type, ...]) -> int:
+    def _elements(self, place: Reference, kinds: tuple[type, ...]) -> int:
         key = (place.path, bool(place.loops), kinds)
         if key not in self._lengths:
             value = self._value(place.path)
@@ -236,29 +235,37 @@ class Work:
     def _size(self, path: Path) -> int:
         """Units of reading the value at a path."""
         if path not in self._sizes:
-            value = self._value(path)
-            try:
-                text = orjson.dumps(value)
-            except TypeError:
-                text = str(value).encode("utf-8", "replace")
-            self._sizes[path] = len(text) + _ELEMENT * (text.count(b",") + 1)
+            self._sizes[path], _ = _measured(self._value(path))
         return self._sizes[path]
+
+
+def _measured(value: object) -> tuple[int, int]:
+    """Units of reading a value, and elements of all within it, at most; beyond all where it has no JSON."""
+    try:
+        text = orjson.dumps(value)
+    except TypeError:
+        text = str(value).encode("utf-8", "replace")
+        return len(text) + _ELEMENT * (text.count(b",") + 1), MAX_WORK
+    commas = text.count(b",")
+    return len(text) + _ELEMENT * (commas + 1), commas + 1
 
 
 def _length(value: object, kinds: tuple[type, ...]) -> int:
     return len(value) if isinstance(value, kinds) and isinstance(value, (list, dict)) else 0
 
 
-def _longest_inside(value: JsonValue) -> int:
-    """The most elements that a value has, or anything within it."""
+def _longest_inside(data: Mapping[str, JsonValue]) -> int:
+    """The most elements of anything within data."""
     longest = 0
-    waiting: list[Any] = [value] if type(value) in _CONTAINERS else []
-    while waiting:
-        item = waiting.pop()
-        if len(item) > longest:
-            longest = len(item)
-        # By type, not by isinstance: this is the whole cost of judging small data.
-        waiting += [each for each in (item.values() if type(item) is dict else item) if type(each) in _CONTAINERS]
+    values: list[Any] = [data]
+    # Level by level and by type: it is what judging data of this size costs most.
+    while values := [
+        item
+        for value in values
+        for item in (value.values() if type(value) is dict else value)
+        if type(item) in _CONTAINERS
+    ]:
+        longest = max(longest, max(map(len, values)))
     return longest
 
 
@@ -268,14 +275,14 @@ def _inside(value: object, kinds: tuple[type, ...]) -> int:
     return max((max(_length(item, kinds), _inside(item, kinds)) for item in inner), default=0)
 
 
-_current: ContextVar[Work | None] = ContextVar("work", default=None)
+_current: ContextVar[Budget | None] = ContextVar("work", default=None)
 
 
 def spend(units: int) -> None:
-    """Take units from the answer that is being judged; outside of one, nothing. Raises ValueError as `Work.spend`."""
-    work = _current.get()
-    if work is not None:
-        work.spend(units)
+    """Take units from the answer that is being judged; outside of one, nothing. Raises ValueError as `Budget.spend`."""
+    budget = _current.get()
+    if budget is not None:
+        budget.spend(units)
 
 
 def weight(value: object) -> int:
@@ -289,13 +296,16 @@ def weight(value: object) -> int:
 def costs(tree: Node) -> Costs:
     """What a tree does more than once; nothing for most."""
     parts = tuple(_costs(tree, {}, ()))
-    return Costs(
-        parts,
-        depth=max((len(part.around) for part in parts), default=0),
-        copies=tuple(len(part.around) for part in parts if part.kind in ("copy", "keys")),
-        reads=tuple((part.weight * len(part.places), len(part.around)) for part in parts if part.kind == "read"),
-        scans=tuple((len(part.places) * len(part.beside), len(part.around)) for part in parts if part.kind == "scan"),
-    )
+    levels = [[0, 0, 0] for _ in range(1 + max((len(part.around) for part in parts), default=-1))]
+    for part in parts:
+        level = levels[len(part.around)]
+        if part.kind == "read":
+            level[1] += part.weight * len(part.places)
+        elif part.kind == "scan":
+            level[2] += len(part.places) * len(part.beside)
+        else:
+            level[0] += 1
+    return Costs(parts, tuple((copies, reads, pairs) for copies, reads, pairs in levels))
 
 
 Scope = Mapping[str, tuple[Reference, ...]]

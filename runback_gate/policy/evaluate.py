@@ -98,10 +98,11 @@ class BoundStep:
         self._outcomes: dict[Program, Outcome] = {}
 
     def evaluate(self, program: Program) -> Outcome:
-        """What a program says of this answer; policies share conditions, and each is evaluated once."""
-        if program not in self._outcomes:
-            self._outcomes[program] = program.evaluate(self.activation)
-        return self._outcomes[program]
+        """What a program says of this answer; rules and conditions of the same text are evaluated once."""
+        outcome = self._outcomes.get(program)
+        if outcome is None:
+            outcome = self._outcomes[program] = program.evaluate(self.activation)
+        return outcome
 
     @property
     def text(self) -> str:
@@ -173,7 +174,7 @@ class ExpressionDecider:
 
     def decide(self, step: BoundStep) -> Outcome:
         """Its value."""
-        return self.program.evaluate(step.activation)
+        return step.evaluate(self.program)
 
     def reason(self, step: BoundStep) -> str:  # noqa: ARG002
         """Nothing: its values say it."""

@@ -56,7 +56,7 @@ def spent(source: str, size: int) -> tuple[int, str | None]:
     """Units that an expression takes, and why it has no value."""
     bound = CPP.bind(data(size))
     outcome = CPP.compile(source).evaluate(bound)
-    return MAX_WORK - bound.work.left, outcome.error
+    return MAX_WORK - bound.work.budget.left, outcome.error
 
 
 @pytest.mark.parametrize("size", [0, 300, 6_000])
@@ -64,8 +64,8 @@ def test_a_bound_is_owed_until_it_matters(size: int) -> None:
     """What is owed of a program, from the size of the whole data alone, is never less than what it counts."""
     for source in EXPRESSIONS:
         bound, program = CPP.bind(data(size)), CPP.compile(source)
-        most = bound.work._most(program.costs)
-        assert sum(map(bound.work._units, program.costs.parts)) <= most
+        measured = bound.work.data
+        assert sum(map(measured.units, program.costs.parts)) <= measured.most(program.costs, 0)
 
 
 @pytest.mark.parametrize("source", EXPRESSIONS)
@@ -144,7 +144,7 @@ def test_evaluations_share_a_budget(engine: Engine) -> None:
     assert before <= MAX_WORK - 3 * 20_000
     assert program.evaluate(bound[0]).verdict == "false"
     assert budget.left < before
-    budget.left = 1
+    budget.spend(budget.left - 1)
     assert "too long" in (program.evaluate(bound[1]).reason or "")
     assert "too long" in (program.evaluate(engine.bind(found, budget)).reason or "")
 
@@ -153,7 +153,7 @@ def test_an_explanation_takes_from_one_budget() -> None:
     """Loops in loops are explained for the elements that decided; what no units are left for is an error, at once."""
     source = "request.messages.all(m, request.messages.exists(n, n.content == m.content && n.role == 'nobody'))"
     whole, short = Budget(), Budget()
-    short.left = 100_000
+    short.spend(MAX_WORK - 100_000)
     known: dict[str, Any] = {"params": {}, "variables": {}, "engine": CPP, "data": data(12_000)}
     values = explain(source, **known, budget=whole)
     cut = explain(source, **known, budget=short)
