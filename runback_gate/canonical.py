@@ -145,7 +145,7 @@ def parse_json(data: bytes | str, *, path: str, max_bytes: int = MAX_JSON_BYTES)
     return cast("JsonValue", value)
 
 
-def plain_bytes(value: object) -> bytes:
+def plain_bytes(value: object, *, sort_keys: bool = False) -> bytes:
     """Write any JSON value as other programs read it: numbers as they are, UTF-8, no white space.
 
     Raises:
@@ -153,10 +153,11 @@ def plain_bytes(value: object) -> bytes:
     """
     try:
         if orjson is not None:
-            return cast("bytes", orjson.dumps(value))
+            return cast("bytes", orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort_keys else None))
     except TypeError:
         pass  # It refuses integers beyond 64 bits.
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    written = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, sort_keys=sort_keys)
+    return written.encode()
 
 
 def digest(value: JsonValue) -> str:

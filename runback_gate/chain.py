@@ -93,9 +93,13 @@ def value_line(salt: bytes, value: JsonValue) -> tuple[bytes, str]:
     Raises:
         DocumentError: the value has no canonical form, or the salt has not 16 bytes.
     """
+    return canonical_value_line(salt, canonical_bytes(value))
+
+
+def canonical_value_line(salt: bytes, data: bytes) -> tuple[bytes, str]:
+    """The same of a value whose canonical bytes are known. Raises DocumentError: the salt has not 16 bytes."""
     if len(salt) != SALT_BYTES:
         raise DocumentError(f"a salt of {len(salt)} bytes", hint=f"it has {SALT_BYTES}")
-    data = canonical_bytes(value)
     name = digest_bytes(salt + data)
     return b'{"id":"%b","salt":"%b","value":%b}\n' % (name.encode(), salt.hex().encode(), data), name
 

@@ -10,6 +10,7 @@ rule about a misspelled tool holds for ever, and so does one about a misspelled 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from runback_gate.agent import Agent
@@ -54,7 +55,7 @@ def unknown_names(policies: Iterable[Policy], datasets: Iterable[Dataset], agent
         tools = _offered([agent for agent in agents if agent.name == dataset.agent])
         for case in dataset.cases if tools is not None else ():
             for check in case.checks:
-                for use, _ in _uses(check.expression or "true", {}, {}):
+                for use in _named(check.expression or "true"):
                     found += _unknown(f"case {case.id}", use, check.location, tools or {})
     return list(dict.fromkeys(found))
 
@@ -89,6 +90,12 @@ def _uses(
         return
     for use in uses(tree):
         yield use, line_column(source, min(use.at, len(source)))
+
+
+# Thousands of cases have the same few checks.
+@lru_cache(maxsize=1024)
+def _named(check: str) -> tuple[Use, ...]:
+    return tuple(use for use, _ in _uses(check, {}, {}))
 
 
 def _unknown(name: str, use: Use, location: Location, tools: _Offer) -> list[Diagnostic]:

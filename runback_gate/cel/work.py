@@ -125,7 +125,10 @@ class Budget:
 
     def reserve(self, data: Measured, costs: Costs) -> None:
         """Take what a program may cost at most on data. Raises ValueError when there is too little left."""
-        most = data.most(costs, self._left - self._owed)
+        most = data.most(costs)
+        if self._owed + most > self._left and data.look_closer():
+            self._owed = sum(each.most(owed) for each, owed in self._uncounted)
+            most = data.most(costs)
         if self._owed + most <= self._left:
             self._owed += most
             self._uncounted.append((data, costs))
@@ -174,15 +177,15 @@ class Measured:
         self._closer = self._longest < MAX_WORK
         """Whether looking at each element can lower that number."""
 
-    def most(self, costs: Costs, left: int) -> int:
-        """A bound of what a program takes, no closer than it must be to fit into what is left."""
-        most = self._most(costs)
-        if most > left and self._closer:
-            self._longest, self._closer = _longest_inside(self._data), False
-            most = self._most(costs)
-        return most
+    def look_closer(self) -> bool:
+        """Look at each element, once: whether bounds may be lower now."""
+        closer, self._closer = self._closer, False
+        if closer:
+            self._longest = _longest_inside(self._data)
+        return closer
 
-    def _most(self, costs: Costs) -> int:
+    def most(self, costs: Costs) -> int:
+        """A bound of what a program takes; beyond all that there is where only counting can tell."""
         if self._longest * self._longest * _POINTER > MAX_COPIED:
             return MAX_WORK + 1
         # No value takes less than `null`.
@@ -287,10 +290,20 @@ def spend(units: int) -> None:
 
 def weight(value: object) -> int:
     """Units of handing a value to a function of ours."""
-    if isinstance(value, str):
-        return _CHARACTER * len(value)
-    inner = (*value, *value.values()) if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
-    return _ELEMENT + sum(map(weight, inner))
+    units, level = 0, [value]
+    while level:
+        below: list[object] = []
+        for item in level:
+            if isinstance(item, str):
+                units += _CHARACTER * len(item)
+                continue
+            units += _ELEMENT
+            if isinstance(item, (list, tuple, dict)):
+                below += item
+            if isinstance(item, dict):
+                below += item.values()
+        level = below
+    return units
 
 
 def costs(tree: Node) -> Costs:

@@ -130,7 +130,8 @@ def _one_text(one: Request, other: Request) -> bool:
 def _same(one: Request, other: Request, fields: Sequence[RequestField]) -> bool:
     # Mostly nothing was swapped, and plain bytes show that soonest; where they differ, 1 and 1.0 still are the same.
     left, right = _known(one, fields), _known(other, fields)
-    return plain_bytes(left) == plain_bytes(right) or canonical_bytes(left) == canonical_bytes(right)
+    same = plain_bytes(left, sort_keys=True) == plain_bytes(right, sort_keys=True)
+    return same or canonical_bytes(left) == canonical_bytes(right)
 
 
 def _known(request: Request, fields: Sequence[RequestField]) -> dict[str, JsonValue]:

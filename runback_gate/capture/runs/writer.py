@@ -12,14 +12,14 @@ A file that was cut after any line is whole before it: what an event names stand
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from runback_gate.canonical import JsonValue, canonical_bytes, sha256
 from runback_gate.capture.runs.blobs import take_out
 from runback_gate.capture.runs.turns import Turn, turns_of
-from runback_gate.chain import SALT_BYTES, append, value_line
-from runback_gate.step import Note, Run, ToolRun, to_json
+from runback_gate.chain import SALT_BYTES, append, canonical_value_line
+from runback_gate.step import Note, Run, Tool, ToolRun, to_json
 
 FORMAT: Final = "runback.run/v2"
 FORMAT_V1: Final = "runback.run/v1"
@@ -35,6 +35,7 @@ class RunWriter:
         self._salt = salt
         self._ids: dict[bytes, str] = {}
         self._values: list[bytes] = []
+        self._last: dict[str, tuple[object, str | None]] = {}
         self._head: str | None = None
         self._agent = ""
         self.steps = 0
@@ -67,9 +68,9 @@ class RunWriter:
             model=request.model,
             continues=None if turn.continues is None else {"step": turn.continues, "keep": turn.keep},
             messages=[self._id(take_out(to_json(message), self._id, blobs)) for message in request.messages],
-            system=self._store(said),
+            system=self._again("system", said),
             system_message=None if message is None else self._id(take_out(to_json(message), self._id, blobs)),
-            tools=self._store(to_json(request.tools) or None),
+            tools=self._again("tools", request.tools or None),
             parameters=self._store(request.parameters or None),
             extra=self._store(request.extra or None),
             variables=self._store(step.variables),
@@ -120,11 +121,21 @@ class RunWriter:
         return None if value is None else self._id(value)
 
     def _id(self, value: JsonValue) -> str:
-        key = sha256(canonical_bytes(value)).digest()
+        data = canonical_bytes(value)
+        key = sha256(data).digest()
         if key not in self._ids:
-            line, self._ids[key] = value_line(self._salt(SALT_BYTES), value)
+            line, self._ids[key] = canonical_value_line(self._salt(SALT_BYTES), data)
             self._values.append(line)
         return self._ids[key]
+
+    def _again(self, field: str, value: Sequence[Tool] | str | None) -> str | None:
+        """The id of a value that the turns of a run mostly have as one object, which is looked at once."""
+        held, name = self._last.get(field, (None, None))
+        if value is held:
+            return name
+        name = self._store(to_json(value))
+        self._last[field] = (value, name)
+        return name
 
 
 def write_run(run: Run, salt: Salt) -> bytes:
