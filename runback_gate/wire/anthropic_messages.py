@@ -25,6 +25,7 @@ from runback_gate.wire.fields import (
     mapping,
     optional_string,
     overlay,
+    refuse_deciding,
     refuse_unknown,
     sequence,
     string,
@@ -141,6 +142,8 @@ def _item(wire: dict[str, Any], place: str, *, answer: bool) -> Part | ToolCall:
         part = _part(wire, answer=answer)
         if answer and part.kind == "other" and wire.get("type") not in _OF_ANSWERS:
             raise NotUnderstoodError(f"{place}.type", "a part of an answer that is not known")
+        if answer and part.kind != "other":
+            refuse_deciding(part.extra, place)
         return part
     name = string(wire.get("name"), f"{place}.name")
     if answer and not name:
@@ -151,7 +154,9 @@ def _item(wire: dict[str, Any], place: str, *, answer: bool) -> Part | ToolCall:
     if answer:
         known = ("type", "id", "name", "input")
         own = {} if wire["type"] == "tool_use" else {"type": wire["type"]}
-        return replace(call, extra={**own, **kept(wire, known)})
+        beside = kept(wire, known)
+        refuse_deciding(beside, place)
+        return replace(call, extra={**own, **beside})
     return replace(call, extra=beyond(wire, _write_call(call)))
 
 

@@ -26,6 +26,7 @@ from runback_gate.wire.fields import (
     mapping,
     optional_string,
     overlay,
+    refuse_deciding,
     refuse_unknown,
     sequence,
     string,
@@ -273,6 +274,8 @@ def read_answer(value: JsonValue) -> Response:
     for index, block in enumerate(sequence(message.get("content"), at)):
         item = _item(mapping(block, f"{at}[{index}]"), f"{at}[{index}]")
         known = "citationsContent" in block or "reasoningContent" in block
+        if isinstance(item, ToolCall) or item.kind != "other":
+            refuse_deciding(item.extra, f"{at}[{index}]")
         if isinstance(item, Part) and item.kind == "other" and not known:
             raise NotUnderstoodError(f"{at}[{index}]", "a part of an answer that is not known")
         if isinstance(item, ToolCall) and not item.name:

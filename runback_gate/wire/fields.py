@@ -140,6 +140,27 @@ def kept(wire: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
     return {name: value for name, value in wire.items() if name not in known and value is not None}
 
 
+DECIDING = frozenset(
+    "answer candidates choices completion content delta error errors exception failure function function_call "
+    "functionCall function_response functionResponse message messages output outputs refusal response result results "
+    "text tool_calls tool_result tool_results toolResult tool_use toolUse".split()
+)
+"""Names of fields that would be a part of an answer, or say that it is none."""
+
+
+def refuse_deciding(beside: Mapping[str, Any], place: str) -> None:
+    """Refuse what stands beside the fields that were read and by its name may be a part of the answer as well.
+
+    Raises:
+        NotUnderstoodError: names the first.
+    """
+    for name, value in beside.items():
+        if name in DECIDING and not says_nothing(value):
+            raise NotUnderstoodError(f"{place}.{name}", "a field that may be a part of the answer and was not read")
+        if isinstance(value, dict):
+            refuse_deciding(value, f"{place}.{name}")
+
+
 def refuse_unknown(wire: Mapping[str, Any], known: Collection[str], place: str) -> None:
     """Refuse fields of an answer that nobody knows, unless they say nothing.
 

@@ -26,6 +26,7 @@ from runback_gate.wire.fields import (
     mapping,
     optional_string,
     overlay,
+    refuse_deciding,
     refuse_unknown,
     sequence,
     string,
@@ -341,7 +342,9 @@ def _answered(candidate: dict[str, Any]) -> Iterator[Part | ToolCall]:
         item = _item(mapping(wire, place), place)
         if isinstance(item, ToolCall) and not item.name:
             raise NotUnderstoodError(f"{place}.functionCall.name", "a call without a name")
-        if isinstance(item, Part) and item.kind == "other" and _OF_ANSWERS.isdisjoint(wire):
+        if isinstance(item, ToolCall) or item.kind != "other":
+            refuse_deciding(item.extra, place)
+        elif _OF_ANSWERS.isdisjoint(wire):
             raise NotUnderstoodError(place, "a part of an answer that is not known")
         if item == Part("text", ""):
             continue

@@ -20,6 +20,7 @@ from runback_gate.canonical import JsonValue
 from runback_gate.step import Message, Part, Request, Response, Role, Tool, Usage
 from runback_gate.wire.faults import ErrorAnswerError, NotUnderstoodError
 from runback_gate.wire.fields import (
+    DECIDING,
     beyond,
     count,
     mapping,
@@ -74,18 +75,14 @@ _MADE = "$made"
 """Stands for an id that the writer makes up, which no wire has."""
 _FAILED = frozenset(("error", "abort", "insufficient_system_resource"))
 _CHOICE = frozenset(
-    "index message delta finish_reason logprobs native_finish_reason stop_reason matched_stop".split()
-) | {
-    "content_filter_results",
-    "token_ids",
-}
+    "index message finish_reason logprobs native_finish_reason stop_reason matched_stop content_filter_results "
+    "token_ids".split()
+)
 _MESSAGE = frozenset(
     "role content refusal tool_calls function_call reasoning_content reasoning reasoning_details annotations audio "
     "images name provider_specific_fields thinking_blocks extra_content citations".split()
 )
 _KEPT = ("annotations", "citations", "reasoning_details", "thinking_blocks", "extra_content")
-_ANSWERS = frozenset(("message", "delta", "content", "text", "output", "tool_calls", "function_call", "candidates"))
-"""Fields that would be an answer if they stood beside `choices`."""
 _NOT_KEPT = frozenset(("choices", "model", "usage", "object", "created", "obfuscation"))
 
 
@@ -234,7 +231,7 @@ def read_answer(value: JsonValue) -> Response:
     top = mapping(value, "$")
     if top.get("error"):
         raise ErrorAnswerError("$.error", top["error"])
-    refuse_unknown({name: top[name] for name in _ANSWERS & top.keys()}, (), "$")
+    refuse_unknown({name: top[name] for name in top.keys() & DECIDING - {"choices"}}, (), "$")
     choices = sequence(top.get("choices"), "$.choices")
     if len(choices) != 1:
         place = "$.choices[1]" if choices else "$.choices"
@@ -256,6 +253,8 @@ def read_answer(value: JsonValue) -> Response:
 
 def _answer(wire: dict[str, Any], place: str) -> Response:
     refuse_unknown(wire, _MESSAGE, place)
+    for name in ("reasoning_content", "reasoning", "refusal"):
+        optional_string(wire.get(name), f"{place}.{name}")
     beside = read_beside(wire)
     parts = [*beside, *read_parts(wire.get("content"), f"{place}.content", answer=True), *_media(wire, place)]
     calls = [

@@ -22,6 +22,7 @@ from runback_gate.wire.fields import (
     mapping,
     optional_string,
     overlay,
+    refuse_deciding,
     refuse_unknown,
     sequence,
     string,
@@ -57,7 +58,10 @@ def read_parts(content: JsonValue, place: str, *, answer: bool) -> Iterator[Part
         part = read_part(wire, f"{place}[{index}]")
         if answer and part.kind == "other":
             raise NotUnderstoodError(f"{place}[{index}].type", "a part of an answer that is not known")
-        yield part if part.kind == "other" else replace(part, extra=beyond(wire, write_part(part)))
+        part = part if part.kind == "other" else replace(part, extra=beyond(wire, write_part(part)))
+        if answer:
+            refuse_deciding(part.extra, f"{place}[{index}]")
+        yield part
 
 
 def read_part(wire: dict[str, Any], place: str) -> Part:
@@ -122,7 +126,9 @@ def read_call(value: JsonValue, place: str, *, answer: bool) -> ToolCall:
     arguments = argument_text(function.get("input" if custom else "arguments"), f"{place}.function.arguments")
     call = ToolCall(optional_string(wire.get("id"), f"{place}.id") or "", name, arguments)
     if answer:
-        return replace(call, extra={key: item for key, item in wire.items() if key not in _CALL and item is not None})
+        call = replace(call, extra={key: item for key, item in wire.items() if key not in _CALL and item is not None})
+        refuse_deciding(call.extra, place)
+        return call
     return replace(call, extra=beyond(wire, write_call(call, call.id or "$made")))
 
 

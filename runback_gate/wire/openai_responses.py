@@ -25,6 +25,7 @@ from runback_gate.wire.fields import (
     optional_list,
     optional_string,
     overlay,
+    refuse_deciding,
     refuse_unknown,
     sequence,
     string,
@@ -231,6 +232,7 @@ def read_answer(value: JsonValue) -> Response:
     words = [part for part in parts if part.kind != "call"]
     plain = len(words) <= 1 and all(part == Part("text", part.text) for part in words) and parts[: len(words)] == words
     extra = kept(top, _KNOWN)
+    refuse_deciding(extra, "$")
     return Response(
         words[0].text if plain and words else "",
         tuple(calls),
@@ -250,6 +252,10 @@ _KNOWN = frozenset(
 """Fields of an answer that are modelled, or repeat the request."""
 
 
+_THOUGHT = ("summary", "content")
+"""Fields of reasoning that are read, and kept as they stood."""
+
+
 def _answered(wire: dict[str, Any], place: str) -> Iterator[Part | ToolCall]:
     kind = wire.get("type")
     if kind == "message":
@@ -259,10 +265,16 @@ def _answered(wire: dict[str, Any], place: str) -> Iterator[Part | ToolCall]:
             if part.kind not in ("text", "refusal"):
                 raise NotUnderstoodError(f"{at}.type", "a part of an answer that is not known")
             extra = {name: value for name, value in part.extra.items() if name != "type" and value not in (None, [])}
+            refuse_deciding(extra, at)
             if part.text or part.kind != "text":
                 yield replace(part, extra=extra)
     elif kind == "reasoning":
-        yield reasoning(wire, place)
+        thought = reasoning(wire, place)
+        refuse_deciding({name: value for name, value in thought.extra.items() if name not in _THOUGHT}, place)
+        for name in _THOUGHT:
+            for at, item in optional_list(wire.get(name), f"{place}.{name}"):
+                refuse_deciding({key: value for key, value in item.items() if key != "text"}, at)
+        yield thought
     elif kind in ("function_call", "custom_tool_call"):
         refuse_unknown(wire, _CALL, place)
         call = read_call(wire, place)

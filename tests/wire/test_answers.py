@@ -18,6 +18,7 @@ from runback_gate.canonical import canonical_bytes
 from runback_gate.errors import DocumentError
 from runback_gate.step import Api, Response, Usage, to_json
 from runback_gate.wire.faults import CutError, ErrorAnswerError, NotUnderstoodError
+from runback_gate.wire.fields import DECIDING
 
 Said = tuple[str, str, list[tuple[str, str, Any]]]
 """What an answer says: its thought, its text, and its calls by id, name and arguments."""
@@ -395,3 +396,50 @@ def test_an_unknown_member_is_refused(api: Api, path: tuple[str | int, ...], fie
     with pytest.raises(NotUnderstoodError) as error:
         wire.format_of(api).read_answer(answer)
     assert error.value.place.endswith(f".{field}")
+
+
+def chat(said: Said) -> dict[str, Any]:
+    thought, text, calls = said
+    functions = [(id_, {"name": name, "arguments": json.dumps(value)}) for id_, name, value in calls]
+    message: dict[str, Any] = {"role": "assistant", "reasoning_content": thought}
+    message["content"] = [{"type": "text", "text": text}]
+    message["tool_calls"] = [{"id": id_, "type": "function", "function": inner} for id_, inner in functions]
+    return {"model": "m", "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
+
+
+def objects(value: Any, place: str = "$") -> list[tuple[str, dict[str, Any]]]:
+    """The objects of an answer with their paths, save what a call is given and what was billed."""
+    if isinstance(value, list):
+        return [found for index, item in enumerate(value) for found in objects(item, f"{place}[{index}]")]
+    if not isinstance(value, dict):
+        return []
+    inner = {name: item for name, item in value.items() if name not in ("input", "args", "usage", "usageMetadata")}
+    return [(place, value), *(found for name, item in inner.items() for found in objects(item, f"{place}.{name}"))]
+
+
+READ = {
+    ("openai.responses", "$", "text"),
+    ("openai.responses", "$.output[0]", "content"),
+    ("openai.chat", "$.choices[0].message", "refusal"),
+}
+"""Fields that are known where they stand: one repeats the request, the others are parts."""
+
+
+@pytest.mark.parametrize("api", [*FORMATS, "openai.chat"])
+@pytest.mark.parametrize("planted", ["something else", {"amount": 1}, [{"type": "text", "text": "No."}]])
+def test_what_may_decide_stands_nowhere_unread(api: Api, planted: Any) -> None:
+    """A field whose name may be a part of an answer, in any object of any API: read, or refused with its path."""
+    make = chat if api == "openai.chat" else FORMATS[api][0]
+    answer: Any = make(("Hm.", "Yes.", [("c1", "refund", {"id": 1})]))
+    form, through = wire.format_of(api), []
+    form.read_answer(answer)
+    for place, holder in objects(answer):
+        for name in sorted(DECIDING - holder.keys()):
+            holder[name] = planted
+            try:
+                form.read_answer(answer)
+                through.append((api, place, name))
+            except (NotUnderstoodError, ErrorAnswerError):
+                pass
+            del holder[name]
+    assert set(through) <= READ
