@@ -148,15 +148,15 @@ def case_subject(root: Path, name: str, *, day: str, model: str | None = None, k
 
 
 def rule_breach(policies: Sequence[Policy], rule: str, subject: Subject) -> Breaks:
-    """Whether an answer breaks a validation; one that cannot be evaluated on it is not broken.
+    """Whether an answer breaks a rule; one that cannot be evaluated on it is not broken.
 
     Raises:
-        InputError: no validation has this id, its policy does not compile, or does not concern the agent or case.
+        InputError: no rule has this id, its policy does not compile, or does not concern the agent or case.
     """
     owner = next((item for item in policies if any(entry.id == rule for entry in item.rules)), None)
     if owner is None:
         ids = [entry.id for item in policies for entry in item.rules]
-        raise InputError(f"no validation is named {rule!r}", hint=suggestion(rule, ids))
+        raise InputError(f"no rule is named {rule!r}", hint=suggestion(rule, ids))
     engine = CppEngine()
     with with_lint_messages((owner,)):
         rules = compile_policy(owner, engine)

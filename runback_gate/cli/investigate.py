@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class BreachFlags:
     """What the answer does that is looked for."""
 
-    rule: str | None = option("--rule", "It breaks this validation.", metavar="ID")
+    rule: str | None = option("--rule", "It breaks this rule.", metavar="ID")
     checks: tuple[str, ...] = option(
         "--check", "It does not keep this check: 'toolCalled: escalate'; may repeat.", multiple=True, metavar="CHECK"
     )
@@ -35,7 +35,7 @@ class BreachFlags:
 
         Raises:
             UsageError: a rule and checks were named.
-            InputError: no validation has that id, or a check is none.
+            InputError: no rule has that id, or a check is none.
         """
         from runback_gate.app.investigate import check_breach, parse_checks, rule_breach  # noqa: PLC0415  the engine
         from runback_gate.app.policies import load_policy_files  # noqa: PLC0415
