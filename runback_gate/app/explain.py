@@ -13,15 +13,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from runback_gate.app.policies import with_lint_messages
+from runback_gate.app.rules import compile_rule
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.cel.explain import SubValue, deciding, explain
 from runback_gate.cel.work import Budget
-from runback_gate.documents import cut, suggestion
-from runback_gate.errors import InputError
+from runback_gate.documents import cut
 from runback_gate.policy.context import step_data
 from runback_gate.policy.document import Expression, Policy
-from runback_gate.policy.evaluate import compile_policy
+from runback_gate.report.model import Report
+from runback_gate.report.story import Stories, find_row
 from runback_gate.report.text import line
 from runback_gate.step import Step
 
@@ -45,19 +45,23 @@ def explain_step(policies: Sequence[Policy], rule: str, step: Step) -> tuple[Exp
     Raises:
         InputError: no rule has this id, or its policy does not compile.
     """
-    owner = next((item for item in policies if any(entry.id == rule for entry in item.rules)), None)
-    if owner is None:
-        ids = [entry.id for item in policies for entry in item.rules]
-        raise InputError(f"no rule is named {rule!r}", hint=suggestion(rule, ids))
     engine = CppEngine()
-    with with_lint_messages((owner,)):
-        compile_policy(owner, engine)
+    owner, _ = compile_rule(policies, rule, engine)
     data = step_data(step)
     variables = {item.name: item.source for item in owner.variables}
     expressions = [*owner.conditions, next(entry.expression for entry in owner.rules if entry.id == rule)]
     known: dict[str, Any] = {"params": owner.params, "variables": variables, "engine": engine, "data": data}
     budget = Budget()
     return tuple(Explanation(item, explain(item.source, **known, budget=budget)) for item in expressions)
+
+
+def answered_step(report: Report, case: str) -> Step:
+    """The step that the row of a case was judged by.
+
+    Raises:
+        InputError: there is no such row, or it has no answer.
+    """
+    return Stories(report).step(find_row(report, case))
 
 
 def explained_json(explained: Sequence[Explanation]) -> list[dict[str, Any]]:

@@ -22,10 +22,10 @@ from runback_gate.app.cases import AddedCase, NewCase, find_case, parse_check
 from runback_gate.app.policies import with_lint_messages
 from runback_gate.app.recorded import recorded_step
 from runback_gate.app.replay import Asked, Edit, edited, keep_answer, with_provider
+from runback_gate.app.rules import compile_rule
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.dataset.checks import Check
 from runback_gate.dataset.document import CaseCheck
-from runback_gate.documents import suggestion
 from runback_gate.errors import InputError, Location
 from runback_gate.gate.checks import compile_checks
 from runback_gate.gate.config import Gate
@@ -153,13 +153,8 @@ def rule_breach(policies: Sequence[Policy], rule: str, subject: Subject) -> Brea
     Raises:
         InputError: no rule has this id, its policy does not compile, or does not concern the agent or case.
     """
-    owner = next((item for item in policies if any(entry.id == rule for entry in item.rules)), None)
-    if owner is None:
-        ids = [entry.id for item in policies for entry in item.rules]
-        raise InputError(f"no rule is named {rule!r}", hint=suggestion(rule, ids))
     engine = CppEngine()
-    with with_lint_messages((owner,)):
-        rules = compile_policy(owner, engine)
+    owner, rules = compile_rule(policies, rule, engine)
     if not rules.concerns(subject.step.agent, subject.tags):
         raise InputError(f"policy {owner.name} of {rule} does not concern {subject.title}", hint="see its `match`")
     return _breach([rules], engine, subject, rule)
