@@ -16,10 +16,11 @@ from runback_gate.app.keys import ENVIRONMENT, Ask, private_key
 from runback_gate.app.signing import Key, Keyless, Signed, SignOptions, gate_of, load_trust, read_named, sign
 from runback_gate.attest.bundle import MAX_BUNDLE_BYTES
 from runback_gate.attest.statement import Origin
-from runback_gate.documents.named_files import read_file
+from runback_gate.documents.named_files import STDIN, read_file, write_file
 from runback_gate.errors import InputError
 from runback_gate.github.job import Job
 from runback_gate.masking import secrets_of
+from runback_gate.report import BUNDLE
 from runback_gate.report.model import MAX_REPORT_BYTES
 
 MAX_TOKEN_BYTES = 64 << 10
@@ -72,6 +73,21 @@ def attest(files: SignedFiles, by: SignedBy, job: Job, origin: Origin, world: Si
     earlier = read_named(files.previous, MAX_BUNDLE_BYTES) if files.previous else None
     options = SignOptions(earlier, files.svr_time, job.commits, gate_of(files.report))
     return sign(report, _signer(by, job, world), origin, options)
+
+
+def write_signed(signed: Signed, report: Path, out: Path | None, svr: Path | None) -> list[Path]:
+    """Write the bundles, the first one beside the report where `out` names no other place; where they are.
+
+    Raises:
+        WriteError: one cannot be written.
+    """
+    folder = Path() if report == STDIN else report.parent
+    path = out or folder / BUNDLE
+    write_file(path, signed.bundle)
+    if svr is None or signed.svr is None:
+        return [path]
+    write_file(svr, signed.svr)
+    return [path, svr]
 
 
 def _signer(by: SignedBy, job: Job, world: SigningWorld) -> Key | Keyless:

@@ -27,6 +27,16 @@ def backtest_runs(policies: Sequence[Policy], runs: Iterable[Run]) -> Backtest:
         return backtest(policies, CppEngine(), runs)
 
 
+def check_runs(policies: Sequence[Policy], runs: Iterable[Run]) -> tuple[Backtest, int]:
+    """What policies say of runs, each once by its id, and the exit code that it means.
+
+    Raises:
+        InputError: a policy does not compile.
+    """
+    found = backtest_runs(policies, {run.id: run for run in runs}.values())
+    return found, exit_code(policies, found)
+
+
 def exit_code(policies: Sequence[Policy], found: Backtest) -> int:
     """What a backtest means as a check.
 

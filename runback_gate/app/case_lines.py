@@ -7,22 +7,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
-from runback_gate.app.cases import AddedCase, FoundCase
+from runback_gate.app.cases import AddedCase, FoundCase, SavedCases
 from runback_gate.plural import many
 from runback_gate.report.text import line
 from runback_gate.step import Message, Step, to_json
 from runback_gate.summary import summarize
 
 
-def added_lines(added: AddedCase, step: Step, dataset: str, *, proposed: bool) -> Iterator[str]:
-    """A case that was added, with its checks and why the recorded answer does not keep one."""
+def added_lines(added: AddedCase, step: Step, dataset: str, *, proposed: bool, unjudged: str | None) -> Iterator[str]:
+    """A case that was added: its checks, why the recorded answer does not keep one, why `run` judges none of them."""
     yield f"added {line(added.id)} to {line(dataset)}: {line(summarize(step.response))}"
     for number, check in enumerate(added.checks):
         what = f"{'proposed check' if proposed else 'check'}: {json.dumps(check, ensure_ascii=False)}"
         broken = f"  {line(added.broken[number])}" if number in added.broken else ""
         yield f"  {line(what)}{broken}"
+    if unjudged:
+        yield f"note: {line(unjudged)}"
+
+
+def saved_lines(saved: SavedCases, dataset: str) -> Iterator[str]:
+    """How many cases were added to a dataset file."""
+    more = f" ({saved.there:,} there already)" if saved.there else ""
+    yield f"added {many(saved.added, 'case')} to {PurePosixPath(dataset).as_posix()}{more}"
 
 
 def kept_lines(added: AddedCase, dataset: str, unjudged: str | None) -> Iterator[str]:

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
 from runback_gate.analysis.recorded import RecordedStep
-from runback_gate.app.paths import below
+from runback_gate.app.paths import below, slug
 from runback_gate.app.recorded import recorded_step
 from runback_gate.canonical import JsonValue
 from runback_gate.cel.cpp_engine import CppEngine
@@ -35,6 +35,7 @@ from runback_gate.policy.context import read_json
 from runback_gate.policy.evaluate import results
 from runback_gate.schema import schema_id, validate
 from runback_gate.step import Run, Step
+from runback_gate.store.folder import MAKE_RUNS, Note, find_run, load_runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,14 @@ class NewCase:
     why: str = ""
     """Why the case is here: the incident, the promise."""
     tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SavedCases:
+    """How many steps were saved, and how many were cases already."""
+
+    added: int
+    there: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +135,20 @@ def write_case(root: Path, added: AddedCase) -> AddedCase:
     for path, data in added.files.items():
         write_file(below(root, path), data)
     return added
+
+
+def save_named(root: Path, source: str, new: NewCase, *, note: Note) -> SavedCases:
+    """Save every step of a run (a file, or an id in runs/), or of each run of a folder.
+
+    Raises:
+        InputError: there is no step; and as `save_case`.
+    """
+    folder = Path(source)
+    runs = load_runs(folder, note=note) if folder.is_dir() else [find_run(source, note=note)]
+    added, there = save_cases(root, runs, new)
+    if not added + there:
+        raise InputError(f"{source}: no step", hint=MAKE_RUNS)
+    return SavedCases(added, there)
 
 
 def save_cases(root: Path, runs: Iterable[Run], new: NewCase) -> tuple[int, int]:
@@ -254,6 +277,11 @@ def _broken(document: Document, recorded: Step) -> dict[int, str]:
         for number, result in enumerate(said)
         if result.outcome != "pass"
     }
+
+
+def dataset_file(named: str | None, agent: str) -> str:
+    """The dataset file that somebody named, or that of an agent."""
+    return PurePosixPath(named or f"datasets/{slug(agent)}.yaml").as_posix()
 
 
 def why_not_judged(root: Path, name: str) -> str | None:

@@ -12,7 +12,7 @@ All of it works without a model: the answers that another prompt would get lie b
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +23,9 @@ from runback_gate.app.start import start_files
 from runback_gate.app.view import Around, view_run
 from runback_gate.canonical import canonical_bytes, digest
 from runback_gate.capture.runs import write_run
+from runback_gate.documents.folders import entries
+from runback_gate.documents.named_files import write_file
+from runback_gate.errors import InputError, Location
 from runback_gate.replay.cache import answer_entry, answer_name, request_name
 from runback_gate.step import Message, Request, Response, Run, Source, Step, ToolCall, Usage, to_json, tools_from_json
 from runback_gate.store.folder import Note, load_run
@@ -73,6 +76,30 @@ def demo_files(random: Callable[[int], bytes]) -> dict[str, bytes]:
         files[f"answers/{request_name(name)}"] = canonical_bytes(to_json(asked))
         files[f"answers/{answer_name(name, 0)}"] = answer_entry(name, 0, answer)
     return files
+
+
+def write_demo(root: Path, random: Callable[[int], bytes], *, note: Note) -> None:
+    """Write the files and the page into an empty folder, where only a repository may be.
+
+    Raises:
+        InputError: something else is in the folder.
+        WriteError: a file cannot be written.
+    """
+    if found := next((item for item in entries(root) if item.name != ".git"), None):
+        hint = "the demo wants an empty folder: mkdir demo && cd demo"
+        raise InputError("is in the way", hint=hint, location=Location(found.as_posix()))
+    for name, data in demo_files(random).items():
+        write_file(root / name, data)
+    write_file(root / PAGE, demo_page(root, note=note).encode())
+
+
+def demo_lines(*, opened: bool) -> Iterator[str]:
+    """What was written, and what to do with it."""
+    yield f"runs/{RUN}.jsonl   4 steps; a rule refuses step {BROKE}: the agent paid 250 where 100 is the limit"
+    yield f"{PAGE}   {'opened in the browser' if opened else 'open it in a browser'}; keys: j k e c r ?"
+    yield "\nnext:"
+    for text, command in NEXT:
+        yield f"  {text}\n    {command.replace('STEP', str(BROKE))}"
 
 
 def demo_page(root: Path, *, note: Note) -> str:

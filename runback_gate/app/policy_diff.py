@@ -13,6 +13,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from runback_gate.analysis.effect import PolicyEffect, compare_policies
 from runback_gate.analysis.recorded import RecordedStep
@@ -24,6 +25,7 @@ from runback_gate.errors import InputError, Location
 from runback_gate.gate.config import GATE_FILE, GateDocument
 from runback_gate.policy.document import Policy, load_policies
 from runback_gate.policy.evaluate import compile_policy
+from runback_gate.report import effects
 from runback_gate.revision.snapshot import folder_of
 from runback_gate.schema import validate
 
@@ -91,8 +93,38 @@ def diff_policies(
         with naming_side(side.title, side.folder), with_lint_messages(side.policies):
             for policy in side.policies:
                 compile_policy(policy, engine)
-    effects = compare_policies(before.policies, after.policies, engine, _counted(steps, progress), limit=limit)
-    return PolicyDiff(before, after, tuple(effects))
+    compared = compare_policies(before.policies, after.policies, engine, _counted(steps, progress), limit=limit)
+    return PolicyDiff(before, after, tuple(compared))
+
+
+def diff_json(found: PolicyDiff) -> dict[str, Any]:
+    """The comparison, for programs."""
+    titles = {"base": found.before.title, "head": found.after.title}
+    return {**titles, "steps": found.steps, **effects.as_json(found.effects)}
+
+
+def diff_markdown(found: PolicyDiff, show: int) -> str:
+    """For a pull request, with so many flips of each kind of each policy."""
+    return effects.as_markdown(found.effects, steps=found.steps, place=found.place, show=show)
+
+
+def diff_text(found: PolicyDiff, show: int, *, width: int, unicode: bool) -> str:
+    """For people, in so many columns."""
+    return effects.as_text(found.effects, steps=found.steps, width=width, place=found.place, show=show, unicode=unicode)
+
+
+def diff_sides(root: Path, base: str, head: str | None) -> tuple[PolicySide, PolicySide]:
+    """The two sides that a person named, folders or revisions; without a head it is the gate in `root`.
+
+    With a head a plain name is a folder where there is one, else only `./NAME` is.
+
+    Raises:
+        InputError: a side is not there, or a file of it is malformed.
+    """
+    before = named_side(root, base if head is None else folder_first(base))
+    if head is None:
+        return before, gate_side(root, "this folder" if root == Path() else root.as_posix())
+    return before, named_side(root, folder_first(head))
 
 
 def gate_side(root: Path, title: str) -> PolicySide:

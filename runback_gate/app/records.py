@@ -10,22 +10,25 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runback_gate.audit.checkpoint import Checkpoint, parse_checkpoint
 from runback_gate.audit.frame import OWN, STATEMENT_LINE, read_statement
 from runback_gate.audit.proof import ProofResult, is_proof, verify_proof
-from runback_gate.audit.record import Part, Sign
+from runback_gate.audit.record import Part, Sign, export
+from runback_gate.audit.show import EXIT, proof_json, proof_rows, record_json, record_rows, scope_json
 from runback_gate.audit.verify import Check, RecordVerification, verify_record
 from runback_gate.canonical import parse_canonical
 from runback_gate.capture.runs import FORMAT, FORMAT_V1
 from runback_gate.chain import is_value_line, verify
-from runback_gate.documents.named_files import read_file, read_lines
+from runback_gate.documents.named_files import read_file, read_lines, write_lines
 from runback_gate.errors import DocumentError, InputError, IntegrityError, Location
+from runback_gate.report.columns import row_lines
 from runback_gate.report.model import MAX_REPORT_BYTES, read_report
 from runback_gate.store.folder import MAKE_RUNS, RUNS
 
@@ -38,6 +41,32 @@ _LINE = re.compile(rb"[^\n]*\n|[^\n]+")
 
 Lines = Callable[[], Iterable[bytes]]
 """Opens a file and gives its lines, each with its line end; called more than once."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordHeader:
+    """What a record says of itself."""
+
+    origin: str
+    """Name of the log."""
+    created: str
+    """RFC 3339 time in UTC."""
+    tool: str
+    """Name and version of the program that makes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What verifying a file found."""
+
+    found: RecordVerification | ProofResult
+    earlier: Checkpoint | None = None
+    """What a record was held against."""
+
+    @property
+    def exit_code(self) -> int:
+        """0 valid, 1 invalid, 2 unverified."""
+        return EXIT[self.found.status]
 
 
 def named_part(name: str) -> Part:
@@ -182,6 +211,55 @@ def withhold(parts: list[Part], disclose: Iterable[str]) -> list[Part]:
         dataclasses.replace(part, disclosed=frozenset(wanted.get(part.name, ()))) if part.kind == "run" else part
         for part in parts
     ]
+
+
+def export_record(
+    sources: Iterable[str], out: Path, disclose: Iterable[str], header: RecordHeader, sign: Sign | None
+) -> RecordVerification:
+    """Write runs and reports as one record, and read it back.
+
+    Args:
+        sources: as `named_part` takes them.
+        out: the file of the record.
+        disclose: events (RUN:N) whose values alone are given; all values where there is none.
+        header: what the record says of itself.
+        sign: signs it; None for a record that anybody could have made.
+
+    Raises:
+        InputError: a source cannot be read, an event is not there, or the record could not be read back.
+        WriteError: the record cannot be written.
+    """
+    parts = withhold([named_part(name) for name in sources], disclose)
+    made = export(parts, origin=header.origin, created=header.created, tool=header.tool, sign=sign)
+    write_lines(out, made)
+    found = verify_record(read_lines(out))
+    if found.fault is not None or found.statement is None:
+        raise InputError("the record could not be read back", location=Location(out.as_posix()))
+    return found
+
+
+def verified_json(verified: Verified) -> dict[str, Any]:
+    """What verifying found, for programs."""
+    found = verified.found
+    if isinstance(found, ProofResult):
+        return proof_json(found)
+    return {**record_json(found), **scope_json(found, verified.earlier)}
+
+
+def verified_lines(verified: Verified) -> Iterator[str]:
+    """The same, line by line."""
+    found = verified.found
+    return row_lines(proof_rows(found) if isinstance(found, ProofResult) else record_rows(found, verified.earlier))
+
+
+def verify_named(record: Path, earlier: Path | None, *, check: Check | None) -> Verified:
+    """What verifying a file found, a record or a proof; `earlier` is a checkpoint or a record that was kept.
+
+    Raises:
+        InputError: a file is none of these, or cannot be compared with the checkpoint.
+    """
+    kept = None if earlier is None else read_checkpoint(earlier)
+    return Verified(verify_record_or_proof(read_lines(record), check=check, earlier=kept), kept)
 
 
 def verify_record_or_proof(

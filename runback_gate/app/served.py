@@ -7,12 +7,24 @@ In: a run, the key of the pseudonyms, chance. Out: a `ServedRun`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from runback_gate.errors import InputError
-from runback_gate.redact import Redactor, Rule, parse_key
+from runback_gate.redact import KEY_VARIABLE, Redactor, Rule, parse_key
 from runback_gate.replay.served_run import ServedRun
 from runback_gate.step import Run
+from runback_gate.store.folder import Note, find_run
+
+
+def served_named(
+    name: str, environ: Mapping[str, str], random: Callable[[int], bytes], rules: tuple[Rule, ...], *, note: Note
+) -> ServedRun:
+    """The run that somebody named (a file, or an id in runs/), under the key of the environment.
+
+    Raises:
+        InputError: as `find_run` and `served_run`.
+    """
+    return served_run(find_run(name, note=note), environ.get(KEY_VARIABLE), random, rules)
 
 
 def served_run(run: Run, key: str | None, random: Callable[[int], bytes], rules: tuple[Rule, ...] = ()) -> ServedRun:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import cast
@@ -27,6 +28,7 @@ from runback_gate.documents import is_text, parse_document
 from runback_gate.documents.named_files import read_file, write_file
 from runback_gate.errors import DocumentError, InputError, Location
 from runback_gate.plural import many
+from runback_gate.report.text import line
 from runback_gate.schema import schema_id, validate
 from runback_gate.step import Run, Step, to_json
 
@@ -92,6 +94,16 @@ def write_start(root: Path, files: Mapping[str, bytes], *, force: bool) -> Itera
 def ignores_outputs(root: Path) -> bool:
     """Whether the .gitignore of a folder leaves out what Runback gate makes."""
     return b".runback" in read_file(below(root, ".gitignore"), MAX_IGNORED)
+
+
+def start_lines(root: Path, runs: Sequence[Run], prompt: Prompt | None, *, ignores: bool) -> Iterator[str]:
+    """What to know of a start and what to do now; `runs` are those that it was made of, none for the sample."""
+    if not ignores:
+        yield "note: .gitignore is yours; runs/ holds raw conversations, .runback/ is made anew by each run"
+    for text in start_notes(runs, prompt) if runs else ():
+        yield line(f"note: {text}")
+    place = "" if root == Path() else f" --root {shlex.quote(root.as_posix())}"
+    yield line(f"next: runback-gate run{place}")
 
 
 def start_notes(runs: Sequence[Run], prompt: Prompt | None) -> Iterator[str]:

@@ -17,12 +17,16 @@ from runback_gate.analysis.recorded import recorded
 from runback_gate.app.cases import find_case
 from runback_gate.app.policies import gate_policies, load_policy_files, with_lint_messages
 from runback_gate.audit.frame import OWN
+from runback_gate.capture.runs import MAX_RUN_BYTES
 from runback_gate.cel.cpp_engine import CppEngine
+from runback_gate.documents.named_files import read_file
+from runback_gate.gate.config import GATE_FILE
 from runback_gate.policy.document import Policy
 from runback_gate.policy.evaluate import Finding, compile_policy, judge
 from runback_gate.report.html import render
 from runback_gate.report.model import read_report
 from runback_gate.step import Run
+from runback_gate.store.folder import RUNS
 from runback_gate.view.record_page import record_page
 from runback_gate.view.run_page import Around as Around
 from runback_gate.view.run_page import run_page
@@ -55,6 +59,19 @@ def view_case(root: Path, name: str) -> str:
     found = find_case(root, name)
     policies = load_policy_files([gate_policies(root)], with_tests=False).policies
     return view_run(Run(found.title, found.dataset.agent, (found.step,)), policies)
+
+
+def view_named(name: str) -> str | None:
+    """The page of the report, the record or the case of the gate here that somebody named; None for a run.
+
+    Raises:
+        InputError: it cannot be read, or no case is named like this.
+    """
+    path = Path(name)
+    if path.is_file():
+        return view_file(read_file(path, MAX_RUN_BYTES), path.name)
+    is_run = name.endswith(".jsonl") or (RUNS / f"{name}.jsonl").exists() or not Path(GATE_FILE).exists()
+    return None if is_run else view_case(Path(), name)
 
 
 def view_file(data: bytes, name: str) -> str | None:

@@ -11,16 +11,15 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import click
 
-from runback_gate.app.paths import slug
 from runback_gate.cli import terminal
 from runback_gate.cli.live import MAX_IN_FLIGHT, dollars, interruptible
-from runback_gate.cli.options import FOLDER, gate_root, option, parsed
+from runback_gate.cli.options import FOLDER, gate_root, option, parsed, values
 
 if TYPE_CHECKING:
     from runback_gate.app.cases import AddedCase, NewCase
@@ -120,7 +119,7 @@ class AskFlags:
         from runback_gate.replay.providers import real_world  # noqa: PLC0415
         from runback_gate.revision.selection import check_gate_file  # noqa: PLC0415
 
-        given = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in ("root", "cache")}
+        given = {name: value for name, value in values(self).items() if name not in ("root", "cache")}
         root = gate_root(self.root)
         gate = None if self.offline and not check_gate_file(root) else load_gate(root)
         world = World(os.environ, real_world())
@@ -152,9 +151,9 @@ class SaveFlags:
         if self.save is None:
             return
         from runback_gate.app.case_lines import kept_lines  # noqa: PLC0415  loads the engine
-        from runback_gate.app.cases import NewCase, why_not_judged, write_case  # noqa: PLC0415
+        from runback_gate.app.cases import NewCase, dataset_file, why_not_judged, write_case  # noqa: PLC0415
 
-        name = PurePosixPath(self.dataset or f"datasets/{slug(agent)}.yaml").as_posix()
+        name = dataset_file(self.dataset, agent)
         added = write_case(asking.root, make(NewCase(name, id=self.save, why=self.why)))
         if not quiet:
             terminal.say_lines(kept_lines(added, name, why_not_judged(asking.root, name)))

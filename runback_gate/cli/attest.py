@@ -15,7 +15,6 @@ from runback_gate.cli import terminal
 from runback_gate.cli.keys import ask_password
 from runback_gate.cli.options import FILE, JSON, option, options
 from runback_gate.cli.records import now
-from runback_gate.documents.named_files import write_file
 from runback_gate.github.job import job_origin, read_job
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ def attest(report: Path, signer: SignFlags, files: FileFlags, place: OriginFlags
     """
     if (signer.key is None) == (not signer.keyless and signer.token is None):
         raise click.UsageError("say how to sign: --key or --keyless", click.get_current_context())
-    from runback_gate.app.attest import SignedBy, SignedFiles  # noqa: PLC0415  `--help` does without
+    from runback_gate.app.attest import SignedBy, SignedFiles, write_signed  # noqa: PLC0415  `--help` does without
     from runback_gate.app.attest import attest as sign  # noqa: PLC0415
     from runback_gate.app.signing import signed_json, signed_lines  # noqa: PLC0415
 
@@ -87,12 +86,7 @@ def attest(report: Path, signer: SignFlags, files: FileFlags, place: OriginFlags
     origin = job_origin(job, place.repository, place.ref, place.commit)
     by = SignedBy(signer.key, signer.token, signer.trust_config, signer.public_log)
     signed = sign(SignedFiles(report, files.previous, now() if files.svr else None), by, job, origin, signing_world())
-    folder = Path() if report == Path("-") else report.parent
-    path = files.out or folder / "attestation.json"
-    write_file(path, signed.bundle)
-    if files.svr is not None and signed.svr is not None:
-        write_file(files.svr, signed.svr)
-    paths = [path, *([files.svr] if files.svr else [])]
+    paths = write_signed(signed, report, files.out, files.svr)
     to_json, lines = partial(signed_json, paths=paths), partial(signed_lines, paths=paths)
     terminal.show(signed.statement, as_json=as_json, to_json=to_json, lines=lines)
     return 0

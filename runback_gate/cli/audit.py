@@ -7,9 +7,7 @@ from pathlib import Path
 
 import click
 
-from runback_gate.app.records import checker, named_part, read_checkpoint, signer, verify_record_or_proof, withhold
-from runback_gate.audit.proof import ProofResult
-from runback_gate.audit.record import export
+from runback_gate.app.records import RecordHeader, Verified, checker, export_record, signer, verify_named
 from runback_gate.audit.show import contents, record_json
 from runback_gate.audit.verify import verify_record
 from runback_gate.cli import terminal
@@ -17,10 +15,9 @@ from runback_gate.cli.erase import erase
 from runback_gate.cli.groups import Commands
 from runback_gate.cli.keys import ask_password
 from runback_gate.cli.options import JSON, path_option
-from runback_gate.cli.proofs import consistency_, prove, show_proof
+from runback_gate.cli.proofs import consistency_, prove
 from runback_gate.cli.records import now, show, tool
-from runback_gate.documents.named_files import read_lines, write_lines
-from runback_gate.errors import InputError, Location
+from runback_gate.documents.named_files import read_lines
 from runback_gate.report.text import safe_terminal
 
 ORIGIN = "runback.dev/audit"
@@ -47,13 +44,8 @@ def export_(
     record. With --disclose all values are withheld that the named events do not use; the rest of the record is the
     same.
     """
-    parts = withhold([named_part(name) for name in sources], disclose)
-    write_lines(
-        out, export(parts, origin=origin, created=now(), tool=tool(), sign=signer(key, os.environ, ask_password))
-    )
-    found = verify_record(read_lines(out))
-    if found.fault is not None or found.statement is None:
-        raise InputError("the record could not be read back", location=Location(out.as_posix()))
+    header = RecordHeader(origin, now(), tool())
+    found = export_record(sources, out, disclose, header, signer(key, os.environ, ask_password))
     if as_json:
         terminal.print_json({"file": out.as_posix(), **record_json(found)})
         return 0
@@ -76,11 +68,7 @@ def verify(record: Path, key: str | None, checkpoint: Path | None, as_json: bool
 
     Exit codes: 0 valid, 1 invalid, 2 unverified (not signed, or no --key) or not a record.
     """
-    earlier = None if checkpoint is None else read_checkpoint(checkpoint)
-    found = verify_record_or_proof(read_lines(record), check=checker(key, os.environ), earlier=earlier)
-    return (
-        show_proof(found, as_json=as_json) if isinstance(found, ProofResult) else show(found, earlier, as_json=as_json)
-    )
+    return show(verify_named(record, checkpoint, check=checker(key, os.environ)), as_json=as_json)
 
 
 @audit.command(short_help="Print the checkpoint of a record, to keep elsewhere.")
@@ -96,7 +84,7 @@ def checkpoint(record: Path, key: str | None) -> int:
     """
     found = verify_record(read_lines(record))
     if found.fault is not None or found.statement is None:
-        return show(found, None, as_json=False)
+        return show(Verified(found), as_json=False)
     at = found.statement.checkpoint
     if key is None:
         click.echo(at.text, nl=False)

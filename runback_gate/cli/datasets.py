@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 import click
 
@@ -12,12 +11,7 @@ from runback_gate.app.paths import below
 from runback_gate.cli import terminal
 from runback_gate.cli.groups import Commands
 from runback_gate.cli.options import JSON, ROOT, gate_root, option, options
-from runback_gate.errors import InputError
-from runback_gate.plural import many
-from runback_gate.store.folder import MAKE_RUNS, find_run, load_runs
-
-if TYPE_CHECKING:
-    from runback_gate.app.cases import NewCase
+from runback_gate.store.folder import find_run
 
 
 @click.group(cls=Commands)
@@ -57,8 +51,8 @@ def add(run: str, step: int | None, every: bool, flags: CaseFlags, root: Path | 
         raise click.UsageError("say which STEP, or --all" if step is None else "--all takes no STEP")
     if every and flags.id is not None:
         raise click.UsageError("--id names one case, --all makes many")
-    from runback_gate.app.case_lines import added_lines  # noqa: PLC0415  loads the engine
-    from runback_gate.app.cases import NewCase, parse_check, save_case, why_not_judged  # noqa: PLC0415
+    from runback_gate.app.case_lines import added_lines, saved_lines  # noqa: PLC0415  loads the engine
+    from runback_gate.app.cases import NewCase, parse_check, save_case, save_named, why_not_judged  # noqa: PLC0415
 
     root = gate_root(root)
     below(root, flags.dataset)
@@ -66,26 +60,12 @@ def add(run: str, step: int | None, every: bool, flags: CaseFlags, root: Path | 
     checks = tuple(parse_check(text) for text in flags.checks) or None
     new = NewCase(flags.dataset, checks, flags.id, flags.why, flags.tags)
     if step is None:
-        return _add_all(run, root, new)
+        terminal.say_lines(saved_lines(save_named(root, run, new, note=terminal.note), flags.dataset))
+        return 0
     recorded = find_run(run, note=terminal.note)
     added = save_case(root, recorded, step, new)
-    terminal.say_lines(added_lines(added, recorded.steps[step], file, proposed=not checks))
-    if reason := why_not_judged(root, file):
-        click.echo(f"note: {reason}")
-    return 0
-
-
-def _add_all(source: str, root: Path, new: NewCase) -> int:
-    """Save every step of a run, or of each run of a folder."""
-    from runback_gate.app.cases import save_cases  # noqa: PLC0415  loads the engine
-
-    folder = Path(source)
-    runs = load_runs(folder, note=terminal.note) if folder.is_dir() else [find_run(source, note=terminal.note)]
-    added, there = save_cases(root, runs, new)
-    if not added + there:
-        raise InputError(f"{source}: no step", hint=MAKE_RUNS)
-    more = f" ({there:,} there already)" if there else ""
-    terminal.say(f"added {many(added, 'case')} to {PurePosixPath(new.dataset).as_posix()}{more}")
+    unjudged = why_not_judged(root, file)
+    terminal.say_lines(added_lines(added, recorded.steps[step], file, proposed=not checks, unjudged=unjudged))
     return 0
 
 

@@ -9,8 +9,6 @@ from pathlib import Path
 import click
 
 from runback_gate.cli import terminal
-from runback_gate.documents.named_files import write_file
-from runback_gate.errors import InputError, Location
 
 
 @click.command()
@@ -22,20 +20,11 @@ def demo(no_browser: bool) -> int:
 
     Exit codes: 0 it was written, 2 the folder is not empty.
     """
-    from runback_gate.app.demo import BROKE, NEXT, PAGE, RUN, demo_files, demo_page  # noqa: PLC0415  loads the engine
+    from runback_gate.app.demo import PAGE, demo_lines, write_demo  # noqa: PLC0415  loads the engine
 
-    if found := next((item for item in sorted(Path().iterdir()) if item.name != ".git"), None):
-        hint = "the demo wants an empty folder: mkdir demo && cd demo"
-        raise InputError("is in the way", hint=hint, location=Location(found.as_posix()))
-    for name, data in demo_files(os.urandom).items():
-        write_file(Path(name), data)
-    write_file(Path(PAGE), demo_page(Path(), note=terminal.note).encode())
+    write_demo(Path(), os.urandom, note=terminal.note)
     opened = not no_browser and _open(Path(PAGE).absolute().as_uri())
-    click.echo(f"runs/{RUN}.jsonl   4 steps; a rule refuses step {BROKE}: the agent paid 250 where 100 is the limit")
-    click.echo(f"{PAGE}   {'opened in the browser' if opened else 'open it in a browser'}; keys: j k e c r ?")
-    click.echo("\nnext:")
-    for text, command in NEXT:
-        click.echo(f"  {text}\n    {command.replace('STEP', str(BROKE))}")
+    click.echo("\n".join(demo_lines(opened=opened)))
     return 0
 
 

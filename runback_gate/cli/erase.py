@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import click
 
-from runback_gate.app.records import check_whole
-from runback_gate.audit.erase import Erasable, erased, parse_selector, select
+from runback_gate.app.erase import Selection, erase_values, erasure_json, erasure_lines
 from runback_gate.chain import MAX_REASON
 from runback_gate.cli import terminal
 from runback_gate.cli.options import JSON
 from runback_gate.cli.records import now
-from runback_gate.documents.named_files import read_lines, write_lines
-from runback_gate.errors import InputError, Location
-from runback_gate.plural import many
-
-SHOWN = 5
-"""Events that are listed for one value."""
 
 
 @click.command(short_help="Erase values of a run or a record; chain and signature hold.")
@@ -42,27 +34,6 @@ def erase(file: Path, values: tuple[str, ...], pattern: str | None, reason: str,
     if not (reason.strip() and reason.isprintable() and len(reason) <= MAX_REASON):
         message = f"one printable line of at most {MAX_REASON} characters"
         raise click.BadParameter(message, param_hint="--reason")
-    lines = partial(read_lines, file)
-    check_whole(file)
-    found = select(lines, [parse_selector(text) for text in values], pattern=pattern)
-    held = [item for item in found if item.state == "held"]
-    if not found:
-        raise InputError("no value matches", hint="nothing was erased", location=Location(file.as_posix()))
-    at = now()
-    if held and not dry_run:
-        write_lines(file, erased(lines, held, at=at, reason=reason))
-    if as_json:
-        rows = [{"id": item.id, "was": item.state, "run": item.run, "named": item.used} for item in found]
-        terminal.print_json({"erased": len(held), "at": at, "reason": reason, "dryRun": dry_run, "values": rows})
-        return 0
-    terminal.say_lines(terminal.row_lines(map(_row, found)))
-    click.echo(f"{many(len(held), 'value')} {'would be erased' if dry_run else 'erased'}")
+    erasure = erase_values(file, Selection(values, pattern), at=now(), reason=reason, dry_run=dry_run)
+    terminal.show(erasure, as_json=as_json, to_json=erasure_json, lines=erasure_lines)
     return 0
-
-
-def _row(value: Erasable) -> tuple[str, str]:
-    names = value.used
-    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
-    shared = f" (all {len(names):,} lose it)" if len(names) > 1 else ""
-    before = " was erased before;" if value.state == "erased" else ""
-    return value.id[:19], f"{before}named by {', '.join(names[:SHOWN]) or 'no event'}{more}{shared}"

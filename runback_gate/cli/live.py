@@ -12,13 +12,13 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 
-from runback_gate.cli.options import option, parsed
+from runback_gate.cli.options import option, parsed, values
 
 if TYPE_CHECKING:
     from runback_gate.app.live import LiveOptions
@@ -83,7 +83,7 @@ class LiveFlags:
         from runback_gate.app.live import LiveOptions  # noqa: PLC0415  `--help` does without
         from runback_gate.gate.trials import MoreTrials  # noqa: PLC0415
 
-        given = {item.name: getattr(self, item.name) for item in fields(self)}
+        given = values(self)
         for name in ("refresh", "in_flight", "budget_usd", "budget_seconds", "budget_calls"):
             if given[name] not in (None, False) and not (self.live or self.plan):
                 raise click.UsageError(f"--{name.replace('_', '-')} needs --live", click.get_current_context())

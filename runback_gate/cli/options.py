@@ -51,9 +51,14 @@ def options(kind: type, name: str) -> Decorator[Any]:
     return decorate
 
 
+def values(flags: Any) -> dict[str, Any]:
+    """What options said, by the names of their fields."""
+    return {item.name: getattr(flags, item.name) for item in fields(flags)}
+
+
 def value_of(kind: type[T], flags: Any, **more: object) -> T:
     """What options said, as the value of the same fields that a stage below takes; `more` is what no option says."""
-    return kind(**{item.name: getattr(flags, item.name) for item in fields(flags)}, **more)
+    return kind(**values(flags), **more)
 
 
 def path_option(name: str, text: str, *more: str, metavar: str = "FILE|FOLDER", **options: Any) -> Decorator[Any]:

@@ -14,12 +14,9 @@ from runback_gate.cli.groups import Commands
 from runback_gate.cli.options import JSON, POLICIES, REPORT_FILE, ROOT, gate_root, load_report, path_option
 from runback_gate.cli.policy_diff import diff
 from runback_gate.cli.policy_paths import PATHS, policy_roots
-from runback_gate.errors import InputError, Location
-from runback_gate.store.folder import MAKE_RUNS, find_run, load_runs
+from runback_gate.store.folder import find_run
 
 if TYPE_CHECKING:
-    from runback_gate.analysis.mutation import Mutation
-    from runback_gate.app.policies import PolicyFiles
     from runback_gate.step import Step
 
 
@@ -67,39 +64,24 @@ def test_(
     Exit codes: 0 all as expected, 1 a rule says something else, the engines disagree, or more than N faults go
     unnoticed, 2 could not judge (also no test).
     """
-    from runback_gate.app.policy_tests import run_policy_tests  # noqa: PLC0415  loads both engines
-    from runback_gate.report import policy_tests as report  # noqa: PLC0415
+    from runback_gate.app.policy_tests import MutationSteps, mutate_on, run_policy_tests  # noqa: PLC0415  loads both engines
+    from runback_gate.report.policy_tests import tested_json, tested_lines  # noqa: PLC0415
 
     if not mutate and (runs or survivors):
         raise click.UsageError("--runs and --survivors go with --mutate", click.get_current_context())
     files = load_policy_files(policy_roots(paths, root))
     found = run_policy_tests(files)
-    gate = None if paths else gate_root(root)
-    tried = _mutated(files, runs, gate, quiet=as_json) if mutate and not found.deviations else None
+    tried = None
+    if mutate and not found.deviations:
+        steps = MutationSteps(runs, None if paths else gate_root(root), terminal.today())
+        with terminal.progress(quiet=as_json, noun="fault") as progress:
+            tried = mutate_on(files, steps, progress, note=terminal.note)
     if as_json:
-        more = {} if tried is None else {"mutation": report.mutation_json(tried, files.locate)}
-        terminal.print_json({**report.tests_json(found), **more})
+        terminal.print_json(tested_json(found, tried, files.locate))
     else:
-        lines = [*report.tests_lines(found)]
-        if tried is not None:
-            lines += report.mutation_lines(tried, files.locate, unicode=terminal.unicode())
-        click.echo("\n".join(lines))
+        click.echo("\n".join(tested_lines(found, tried, files.locate, unicode=terminal.unicode())))
     unnoticed = 0 if tried is None else len(tried.survivors)
     return 1 if found.deviations or unnoticed > survivors else 0
-
-
-def _mutated(files: PolicyFiles, runs: Path | None, gate: Path | None, *, quiet: bool) -> Mutation:
-    """Try every fault on the tests, then on the steps of `runs`, or on the recordings of a gate where there is one."""
-    from runback_gate.app.policy_tests import mutate_policies  # noqa: PLC0415  loads both engines
-    from runback_gate.app.recorded import recorded_steps  # noqa: PLC0415
-
-    there = load_runs(runs, note=terminal.note) if runs is not None else () if gate is None else None
-    steps = recorded_steps(gate or Path(), day=terminal.today(), runs=there)
-    with terminal.progress(quiet=quiet, noun="fault") as progress:
-        found = mutate_policies(files, steps, progress)
-    if runs is not None and not found.steps:
-        raise InputError("no recorded step", hint=MAKE_RUNS, location=Location(runs.as_posix()))
-    return found
 
 
 @policy.command(short_help="Show every sub-expression with its value for one step.")
@@ -135,14 +117,13 @@ def explain(
 
 def _step_named(run: str | None, step: int | None, case: str | None, report: Path) -> Step:
     """The step that is meant: one of a run, or the one that a row of a report was judged by."""
-    from runback_gate.app.recorded import recorded_step  # noqa: PLC0415  lint does without
-    from runback_gate.report.story import Stories, find_row  # noqa: PLC0415
+    from runback_gate.app.explain import answered_step  # noqa: PLC0415  loads the engine
+    from runback_gate.app.recorded import recorded_step  # noqa: PLC0415
 
     if (case is None) == (run is None) or (run is None) != (step is None):
         raise click.UsageError("name a RUN and a STEP, or a --case", click.get_current_context())
     if case is not None:
-        found = load_report(report)
-        return Stories(found).step(find_row(found, case))
+        return answered_step(load_report(report), case)
     return recorded_step(find_run(run or "", note=terminal.note), step or 0)
 
 

@@ -66,39 +66,30 @@ def diff(sides: SideFlags, root: Path, listing: ListFlags, strict: bool, quiet: 
     Exit codes: 0 compared, whatever was found; 1 with --exit-code, when a policy is looser, mixed or removed; 2 could
     not judge (also no recorded step though policies changed).
     """
-    from runback_gate.app.policy_diff import diff_policies, folder_first, gate_side, named_side  # noqa: PLC0415  loads the engine
+    from runback_gate.app.policy_diff import diff_policies, diff_sides  # noqa: PLC0415  loads the engine
     from runback_gate.app.recorded import recorded_steps  # noqa: PLC0415
 
-    before = named_side(root, sides.base if sides.head is None else folder_first(sides.base))
-    if sides.head is None:
-        after = gate_side(root, "this folder" if root == Path() else root.as_posix())
-    else:
-        after = named_side(root, folder_first(sides.head))
+    before, after = diff_sides(root, sides.base, sides.head)
     runs = None if sides.runs is None else load_runs(sides.runs, note=terminal.note)
     steps = recorded_steps(root, day=terminal.today(), runs=runs)
     limit = MAX_LISTED if listing.as_json else listing.show
     with terminal.progress(quiet=quiet, noun="step") as progress:
         found = diff_policies(before, after, steps, limit=limit, progress=progress)
-    _print(found, form="json" if listing.as_json else listing.form, show=listing.show)
+    _print(found, listing)
     if found.effects and not found.steps:
         hint = MAKE_RUNS if sides.runs else "name some with --runs, or add cases to a dataset"
         raise InputError("no recorded step: policies changed, and nothing says what that does", hint=hint)
     return 1 if strict and found.loosens else 0
 
 
-def _print(found: PolicyDiff, *, form: str, show: int) -> None:
-    from runback_gate.report import effects as report  # noqa: PLC0415  with it comes the engine
+def _print(found: PolicyDiff, listing: ListFlags) -> None:
+    from runback_gate.app.policy_diff import diff_json, diff_markdown, diff_text  # noqa: PLC0415  loads the engine
     from runback_gate.report.text import log  # noqa: PLC0415
 
-    if form == "json":
-        titles = {"base": found.before.title, "head": found.after.title}
-        terminal.print_json({**titles, "steps": found.steps, **report.as_json(found.effects)})
-    elif form == "markdown":
-        text = report.as_markdown(found.effects, steps=found.steps, place=found.place, show=show)
-        click.echo(log(text).encode(), nl=False)
+    if listing.as_json:
+        terminal.print_json(diff_json(found))
+    elif listing.form == "markdown":
+        click.echo(log(diff_markdown(found, listing.show)).encode(), nl=False)
     else:
         width, unicode = terminal.width(), terminal.unicode()
-        text = report.as_text(
-            found.effects, steps=found.steps, width=width, place=found.place, show=show, unicode=unicode
-        )
-        click.echo(text, nl=False)
+        click.echo(diff_text(found, listing.show, width=width, unicode=unicode), nl=False)

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 import click
 
-from runback_gate.capture import inject
+from runback_gate.app.record import RecordOptions, parse_label, recorded_environment
 from runback_gate.capture.outside import chosen, redact_rules
+from runback_gate.cli.options import parsed
 from runback_gate.cli.recording import NAME, REDACT, RUNS_FOLDER
 from runback_gate.errors import InputError, Location
-from runback_gate.step import is_name
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.option("--agent", metavar="NAME", callback=NAME, help="Name of the agent; else that of the program.")
 @RUNS_FOLDER
 @REDACT
-@click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="What to say about the runs; repeatable.")
+@click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=parsed(parse_label),
+    help="What to say about the runs; repeatable.",
+)
 @click.option(
     "--sample",
     type=click.FloatRange(0, 1),
@@ -29,7 +35,12 @@ from runback_gate.step import is_name
 )
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def record(
-    agent: str | None, out: Path, redact: str, labels: tuple[str, ...], sample: float, command: tuple[str, ...]
+    agent: str | None,
+    out: Path,
+    redact: str,
+    labels: tuple[tuple[str, str], ...],
+    sample: float,
+    command: tuple[str, ...],
 ) -> int:
     """Run COMMAND, a Python program, and record every call of a model that it makes.
 
@@ -37,29 +48,13 @@ def record(
     own. The exit code is that of COMMAND.
     """
     redact_rules()  # what is wrong with them is said before the program runs
-    name = agent or _name(command)
-    options = {"agent": name, "out": str(out.absolute()), "redact": redact, "parent": None}
-    given = {**options, "labels": dict(map(_label, labels))}
+    options = RecordOptions(out.absolute(), agent, redact, dict(labels))
     environment = dict(os.environ)
     # Drawn once: the processes that a program starts are recorded with it, or not at all.
     if chosen(sample):
-        path = os.pathsep.join((*inject.__path__, *filter(None, (os.environ.get("PYTHONPATH"),))))
-        environment |= {"PYTHONPATH": path, "RUNBACK_GATE_RECORD": json.dumps(given)}
+        environment |= recorded_environment(command, options, os.environ, os.pathsep)
     try:
         # The program takes the place of this process: signals, terminal and exit code are its own.
         os.execvpe(command[0], command, environment)  # noqa: S606  to run it is what was asked for
     except OSError as error:
         raise InputError(f"cannot be run: {error.strerror}", location=Location(command[0])) from error
-
-
-def _label(text: str) -> tuple[str, str]:
-    name, found, value = text.partition("=")
-    if not (found and name.strip() and name.isprintable()):
-        raise click.BadParameter("NAME=VALUE was expected, such as team=billing", param_hint="--label")
-    return name, value
-
-
-def _name(command: tuple[str, ...]) -> str:
-    script = next((word for word in command if word.endswith(".py")), command[0])
-    name = Path(script).stem
-    return name if is_name(name) else "agent"

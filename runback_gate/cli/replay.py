@@ -10,7 +10,7 @@ import click
 
 from runback_gate.cli import terminal
 from runback_gate.cli.asking import EXIT_CODE, AskFlags, Asking, SaveFlags
-from runback_gate.cli.options import FILE, JSON, option, options
+from runback_gate.cli.options import FILE, JSON, option, options, values
 from runback_gate.store.folder import find_run
 
 if TYPE_CHECKING:
@@ -44,16 +44,7 @@ class EditFlags:
         """The same as the stages below take it, with the files that it names."""
         from runback_gate.app.replay import read_edit  # noqa: PLC0415  `--help` does without
 
-        return read_edit(
-            asking.root,
-            agent=self.agent,
-            system=self.system,
-            model=self.model,
-            settings=self.settings,
-            tools=self.tools,
-            without_tools=self.without_tools,
-            redact_key=asking.redact_key,
-        )
+        return read_edit(asking.root, redact_key=asking.redact_key, **values(self))
 
 
 @click.command()

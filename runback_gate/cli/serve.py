@@ -6,8 +6,8 @@ import asyncio
 import os
 import secrets
 import signal
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -15,13 +15,8 @@ from runback_gate.capture.outside import redact_rules
 from runback_gate.cli import terminal
 from runback_gate.cli.options import parsed
 from runback_gate.cli.recording import NAME, REDACT, RUNS_FOLDER
-from runback_gate.redact import Rule
-from runback_gate.report.text import safe_terminal
-from runback_gate.store.folder import find_run
+from runback_gate.report.text import line
 from runback_gate.web.addresses import parse_listen, parse_provider
-
-if TYPE_CHECKING:
-    from runback_gate.replay.served_run import ServedRun
 
 TOKEN = "RUNBACK_SERVE_TOKEN"
 
@@ -80,12 +75,14 @@ def serve(
     http://127.0.0.1:4318 sends its traces and logs there. The pages show runs, reports, datasets and policies; a step
     can be asked again with another prompt, message, model, tool or parameter, and kept as a case.
     """
-    from runback_gate.web import server  # noqa: PLC0415  aiohttp is for commands that need it
+    from runback_gate.app.served import served_named  # noqa: PLC0415  aiohttp is for commands that need it
+    from runback_gate.web import server  # noqa: PLC0415
     from runback_gate.web.desk import open_desk  # noqa: PLC0415
 
     host, port = listen
     rules = redact_rules()  # what is wrong with them is said before anything is served
-    served = None if replay is None else _replayed(replay, rules)
+    chance = secrets.token_bytes
+    served = None if replay is None else served_named(replay, os.environ, chance, rules, note=terminal.note)
     given = os.environ.get(TOKEN) or None
     token = given or secrets.token_urlsafe(24)
     options = server.ServeOptions(
@@ -102,23 +99,22 @@ def serve(
         open_desk(Path(), out, token, cache, os.environ),
     )
 
+    what = f"answers from {replay}" if replay else f"runs in {out.as_posix()}/"
+
     def ready(address: str) -> None:
-        click.echo(f"proxy  {address}/v1/proxy/PROVIDER")
-        if served is None:
-            click.echo(f"otlp   {address}/v1/traces, /v1/logs")
-        click.echo(f"pages  {address}/?token={token}")
-        what = f"answers from {replay}" if replay else f"runs in {out.as_posix()}/"
-        click.echo(safe_terminal(f"{what}; ctrl-c ends"))
+        terminal.say_lines(_address_lines(address, token, what, receives=served is None))
 
     whole = asyncio.run(server.serve(options, ready, _interrupted))
     return 0 if whole else 2
 
 
-def _replayed(name: str, rules: tuple[Rule, ...]) -> ServedRun:
-    from runback_gate.app.served import served_run  # noqa: PLC0415  as above
-
-    run = find_run(name, note=terminal.note)
-    return served_run(run, os.environ.get("RUNBACK_REDACT_KEY"), secrets.token_bytes, rules)
+def _address_lines(address: str, token: str, what: str, *, receives: bool) -> Iterator[str]:
+    """Where agents, exporters and browsers go, and what is served."""
+    yield f"proxy  {address}/v1/proxy/PROVIDER"
+    if receives:
+        yield f"otlp   {address}/v1/traces, /v1/logs"
+    yield f"pages  {address}/?token={token}"
+    yield line(f"{what}; ctrl-c ends")
 
 
 async def _interrupted() -> None:

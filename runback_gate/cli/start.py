@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,7 +37,7 @@ def init(source: str | None, agent: str | None, root: Path, force: bool) -> int:
     called a tool become cases (the first 20), so that you start green.
     """
     from runback_gate.app.samples import sample_run  # noqa: PLC0415  schema and completion do without
-    from runback_gate.app.start import ignores_outputs, start_files, start_notes, write_start  # noqa: PLC0415
+    from runback_gate.app.start import ignores_outputs, start_files, start_lines, write_start  # noqa: PLC0415
 
     runs = (sample_run(),) if source is None else find_runs(source, note=terminal.note)
     runs = tuple(run for run in runs if agent in (None, run.agent))
@@ -46,12 +45,7 @@ def init(source: str | None, agent: str | None, root: Path, force: bool) -> int:
     files = start_files(runs, sample=source is None, prompt=prompt)
     for path in write_start(root, files, force=force):
         click.echo(f"wrote {safe_terminal(path.as_posix())}")
-    if not ignores_outputs(root):
-        click.echo("note: .gitignore is yours; runs/ holds raw conversations, .runback/ is made anew by each run")
-    for text in () if source is None else start_notes(runs, prompt):
-        click.echo(safe_terminal(f"note: {text}"))
-    place = "" if root == Path() else f" --root {shlex.quote(root.as_posix())}"
-    click.echo(safe_terminal(f"next: runback-gate run{place}"))
+    terminal.say_lines(start_lines(root, () if source is None else runs, prompt, ignores=ignores_outputs(root)))
     return 0
 
 

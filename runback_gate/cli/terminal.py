@@ -72,14 +72,6 @@ def note(text: str) -> None:
     say(f"note: {line(text)}", err=True)
 
 
-def row_lines(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """The lines of a table with names at its left; names and texts may be anybody's."""
-    from runback_gate.report.text import line  # noqa: PLC0415  `--help` does without
-
-    for name, text in rows:
-        yield f"{line(name):<13} {line(text)}"
-
-
 def print_json(value: object) -> None:
     """Print JSON in ASCII: the same in every locale, and no text of a model can steer the terminal or the job."""
     from runback_gate.report.text import json_log  # noqa: PLC0415  `--help` does without

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from runback_gate.app.import_files import choose, import_lines, import_paths, kept_lines, next_lines, read_tools
-from runback_gate.app.import_runs import OTLP, ImportOptions, file_json, redaction
+from runback_gate.app.import_files import import_paths, read_tools
+from runback_gate.app.import_runs import OTLP, ImportOptions, redaction
+from runback_gate.app.imported import (
+    import_named,
+    imported_json,
+    imported_lines,
+    transcript_json,
+    transcript_lines,
+)
 from runback_gate.app.policies import load_policy_files
 from runback_gate.capture.formats import formats
 from runback_gate.capture.outside import redact_rules
@@ -21,17 +27,9 @@ from runback_gate.cli.options import JSON, option, options
 from runback_gate.cli.policy_paths import policy_roots
 from runback_gate.cli.recording import NAME, REDACT, RUNS_FOLDER
 from runback_gate.gate.config import GATE_FILE
-from runback_gate.plural import many
 from runback_gate.redact import KEY_VARIABLE, Level
 from runback_gate.report.text import line
 
-if TYPE_CHECKING:
-    from runback_gate.analysis.backtest import Backtest
-    from runback_gate.app.import_runs import ImportedFile
-    from runback_gate.policy.document import Policy
-
-SHOWN = 3
-"""Failures of each rule that `--check` lists."""
 ALIAS = "transcript"
 """The first word of a command of version 1, which reads one file."""
 
@@ -85,25 +83,10 @@ def import_(
             raise click.UsageError("--check goes with `import PATH…`, not with `import transcript`")
         return _one(Path(paths[1]), options, out, as_json=as_json)
     policies = load_policy_files(policy_roots(check), with_tests=False).policies if check else ()
-    chosen = choose(paths)
-    imported = import_paths(chosen.files, out, options, secrets.token_bytes)
-    judged, code = _judged(policies, imported)
-    if as_json:
-        runs = [(out / f"{run.id}.jsonl").as_posix() for file in imported for run in file.runs]
-        files, others = [file_json(file) for file in imported], [path.as_posix() for path in chosen.skipped]
-        checked = {"check": judged.to_json()} if judged else {}
-        terminal.print_json({"files": files, "runs": runs, "skipped": others, **checked})
-    else:
-        terminal.say_lines(import_lines(imported, chosen.skipped))
-        if judged:
-            from runback_gate.report.backtest import backtest_lines  # noqa: PLC0415  loads the engine
-
-            terminal.say_lines(("", *backtest_lines(judged, SHOWN, "--json")))
-        else:
-            if len(imported) > 1 or flags.agent is None:
-                terminal.say_lines(kept_lines(imported, out))
-            terminal.say_lines(next_lines(imported, out, flags.agent, gate=Path(GATE_FILE).exists()))
-    return code or (2 if any(file.faults for file in imported) else 0)
+    found = import_named(paths, out, options, policies, secrets.token_bytes)
+    lines = partial(imported_lines, agent=flags.agent, gate=Path(GATE_FILE).exists())
+    terminal.show(found, as_json=as_json, to_json=imported_json, lines=lines)
+    return found.exit_code
 
 
 def _options(flags: ImportFlags, level: Level) -> ImportOptions:
@@ -115,17 +98,6 @@ def _options(flags: ImportFlags, level: Level) -> ImportOptions:
     return ImportOptions(flags.agent, tools, flags.model, flags.format, redactor, flags.provider)
 
 
-def _judged(policies: Sequence[Policy], imported: Sequence[ImportedFile]) -> tuple[Backtest | None, int]:
-    """What the policies say of the runs, each once, and the exit code that it means; 0 without a policy to ask."""
-    if not policies:
-        return None, 0
-    from runback_gate.app.backtest import backtest_runs, exit_code  # noqa: PLC0415  loads the engine
-
-    runs = {run.id: run for file in imported for run in file.runs}
-    judged = backtest_runs(policies, runs.values())
-    return judged, exit_code(policies, judged)
-
-
 def _one(file: Path, options: ImportOptions, out: Path, *, as_json: bool) -> int:
     """`import transcript`: one file, read whole or not at all, and what version 1 said of it."""
     (imported,) = import_paths([file], out, options, secrets.token_bytes, whole=True)
@@ -133,11 +105,6 @@ def _one(file: Path, options: ImportOptions, out: Path, *, as_json: bool) -> int
         for error in imported.faults[1:]:
             terminal.say(f"error: {line(str(error))}", err=True)
         raise imported.faults[0]
-    if as_json:
-        rows = [{"run": run.id, "steps": len(run.steps), "labels": run.labels} for run in imported.runs]
-        terminal.print_json({"runs": rows, "steps": imported.steps})
-        return 0
-    agent = imported.runs[0].agent
-    terminal.say_lines(kept_lines([imported], out, what=f", {many(imported.steps, 'step')} of {agent}"))
-    terminal.say_lines(next_lines([imported], out, agent, gate=Path(GATE_FILE).exists()))
+    lines = partial(transcript_lines, out=out, gate=Path(GATE_FILE).exists())
+    terminal.show(imported, as_json=as_json, to_json=transcript_json, lines=lines)
     return 0

@@ -7,15 +7,13 @@ from pathlib import Path
 import click
 
 from runback_gate.app.policies import load_policy_files
-from runback_gate.capture.runs import MAX_RUN_BYTES
 from runback_gate.cli import terminal
 from runback_gate.cli.options import file_option
 from runback_gate.cli.policy_paths import policy_roots
-from runback_gate.documents.named_files import read_file, write_file
-from runback_gate.gate.config import GATE_FILE
+from runback_gate.documents.named_files import write_file
 from runback_gate.plural import many
 from runback_gate.report.text import safe_terminal
-from runback_gate.store.folder import RUNS, find_run, read_run_as_far
+from runback_gate.store.folder import find_run, read_run_as_far
 
 
 @click.command()
@@ -33,10 +31,10 @@ def view(run: str, other: str | None, policies: tuple[str, ...], out: Path) -> i
 
     Exit codes: 0 the page was written, 2 something cannot be read, or the run was changed.
     """
-    from runback_gate.app.view import Around, view_run  # noqa: PLC0415  loads the engine
+    from runback_gate.app.view import Around, view_named, view_run  # noqa: PLC0415  loads the engine
 
     place = f"open {safe_terminal(out.as_posix())} in a browser"
-    if other is None and not policies and (page := _other_page(run)) is not None:
+    if other is None and not policies and (page := view_named(run)) is not None:
         write_file(out, page.encode())
         click.echo(place)
         return 0
@@ -50,14 +48,3 @@ def view(run: str, other: str | None, policies: tuple[str, ...], out: Path) -> i
         raise fault
     click.echo(f"{many(len(found.steps), 'step')}: {place}")
     return 0
-
-
-def _other_page(name: str) -> str | None:
-    """The page of a report, a record or a case; None for what is to be a run."""
-    from runback_gate.app.view import view_case, view_file  # noqa: PLC0415  loads the engine
-
-    path = Path(name)
-    if path.is_file():
-        return view_file(read_file(path, MAX_RUN_BYTES), path.name)
-    is_run = name.endswith(".jsonl") or (RUNS / f"{name}.jsonl").exists() or not Path(GATE_FILE).exists()
-    return None if is_run else view_case(Path(), name)

@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from runback_gate.report.text import line as one_line
 from runback_gate.report.text import log, safe_terminal, visible
 
 _LABEL: Final = 12
@@ -25,6 +26,12 @@ def field_lines(label: str, texts: Iterable[str], width: int) -> Iterator[str]:
     """Several texts, the first of them labelled."""
     for number, text in enumerate(texts):
         yield field("" if number else label, text, width)
+
+
+def row_lines(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """A line for each name and text, with the names in a column at the left; both may be anybody's."""
+    for name, text in rows:
+        yield f"{one_line(name):<13} {one_line(text)}"
 
 
 def labelled(label: str, lines: Sequence[str]) -> Iterator[str]:

@@ -22,6 +22,19 @@ MAX_LISTED: Final = 100
 """Faults that the text lists; JSON lists all."""
 
 
+def tested_json(found: Conformance, tried: Mutation | None, locate: Locate) -> dict[str, object]:
+    """What `policy test --json` prints, with the faults where some were tried."""
+    more = {} if tried is None else {"mutation": mutation_json(tried, locate)}
+    return {**tests_json(found), **more}
+
+
+def tested_lines(found: Conformance, tried: Mutation | None, locate: Locate, *, unicode: bool) -> Iterator[str]:
+    """The same, for a terminal."""
+    yield from tests_lines(found)
+    if tried is not None:
+        yield from mutation_lines(tried, locate, unicode=unicode)
+
+
 def tests_json(found: Conformance) -> dict[str, object]:
     """What `policy test --json` prints of the tests."""
     return {
