@@ -24,6 +24,11 @@ LEFT_OUT = {"left out": True}
 """Metadata of a field whose default is left out of the JSON."""
 
 
+_EMPTY: tuple[object, ...] = ({}, [])
+_SCALARS = frozenset((str, int, bool, float))
+_CONTAINERS = frozenset((tuple, list, dict))
+
+
 def to_json(value: object) -> JsonValue:
     """The JSON of any value of this package's dataclasses; what is None is left out, and what is empty by default.
 
@@ -37,8 +42,17 @@ def to_json(value: object) -> JsonValue:
     found: dict[str, JsonValue] = {}
     for name, left_out in fields:
         item = getattr(value, name)
-        if not isinstance(item, (str, int, dict)) and item is not None:
-            item = to_json(item)
+        if item is None:
+            continue
+        kind = type(item)
+        # By type and without comparing where that can be: every message of every step comes through here.
+        if kind not in _SCALARS:
+            if not item and left_out is _EMPTY and kind in _CONTAINERS:
+                continue
+            item = item if kind is dict else to_json(item)
+        elif left_out is _EMPTY:
+            found[name] = item
+            continue
         if item is not None and item not in left_out:
             found[name] = item
     if "parts" in found:
@@ -61,7 +75,7 @@ def _left_out(item: dataclasses.Field[Any]) -> tuple[object, ...]:
     if item.metadata:
         return (item.default,)
     stated = item.default is None or (item.default is missing and item.default_factory is missing)
-    return () if stated else ({}, [])
+    return () if stated else _EMPTY
 
 
 @cache
