@@ -126,7 +126,7 @@ class CppEngine:
         """See `engine.Engine.bind`."""
         try:
             work = Work(data, budget)
-            return CppActivation(self._environment(ROOTS).Activation(without_nul(data)), work)
+            return CppActivation(self._environment(ROOTS).Activation(without_nul(data, work)), work)
         except ValueError as error:
             return CppActivation(None, Work({}), str(error))
         except RecursionError:
@@ -177,7 +177,7 @@ def _boxed(name: str, function: Function) -> Any:
     def called(box: list[Any]) -> JsonValue:
         arguments = tuple(box)
         box.clear()
-        kinds = tuple(_KINDS.get(type(argument), "unknown") for argument in arguments)
+        kinds = tuple([_KINDS.get(type(argument), "unknown") for argument in arguments])
         if kinds not in function.overloads:
             raise ValueError(f"{function.name} does not take ({', '.join(kinds)})")
         return function.call(*arguments)

@@ -129,7 +129,7 @@ class PyEngine:
         """See `engine.Engine.bind`."""
         try:
             work = Work(data, budget)
-            return PyActivation({name: _from_json(item) for name, item in without_nul(data).items()}, work)
+            return PyActivation({name: _from_json(item) for name, item in without_nul(data, work).items()}, work)
         except (ValueError, RecursionError) as error:
             return PyActivation({}, Work({}), error_line(f"the data cannot be used: {error}"))
 

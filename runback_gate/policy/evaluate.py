@@ -311,7 +311,7 @@ def _results(rule_sets: Iterable[RuleSet], step: StepUnderTest) -> Iterator[tupl
 
 def _shared(rule_set: RuleSet, step: StepUnderTest) -> RuleResult | None:
     """What every rule of a set says because of the step or a condition; None where each decides for itself."""
-    if not rule_set.concerns(step.agent, step.tags):
+    if (rule_set.agents or rule_set.tags) and not rule_set.concerns(step.agent, step.tags):
         return NOT_CONCERNED
     if step.unusable:
         return RuleResult("error", "step", step.unusable)
