@@ -19,7 +19,7 @@ from pathlib import Path
 from runback_gate.agent import ask
 from runback_gate.analysis.recorded import RecordedStep
 from runback_gate.app.cases import AddedCase, NewCase, find_case, parse_check
-from runback_gate.app.policies import with_lint_messages
+from runback_gate.app.policies import PolicyRoot, load_policy_files, with_lint_messages
 from runback_gate.app.recorded import recorded_step
 from runback_gate.app.replay import Asked, Edit, edited, keep_answer, with_provider
 from runback_gate.app.rules import compile_rule
@@ -170,6 +170,21 @@ def check_breach(checks: Sequence[CaseCheck], subject: Subject) -> Breaks:
         raise InputError("a rubric cannot be searched by: each answer would need a judge model")
     engine = CppEngine()
     return _breach([compile_checks(checks, engine)], engine, subject)
+
+
+def named_breach(
+    subject: Subject, *, rule: str | None, checks: Sequence[str], policies: Sequence[PolicyRoot]
+) -> Breaks | None:
+    """Whether an answer does what somebody named: breaks a rule of the policies, or does not keep a check.
+
+    None where nothing was named.
+
+    Raises:
+        InputError: as `rule_breach` and `check_breach`; or a check is none.
+    """
+    if rule is not None:
+        return rule_breach(load_policy_files(policies, with_tests=False).policies, rule, subject)
+    return check_breach(parse_checks(checks), subject) if checks else None
 
 
 def case_breach(root: Path, subject: Subject, *, day: str) -> Breaks:

@@ -37,16 +37,13 @@ class BreachFlags:
             UsageError: a rule and checks were named.
             InputError: no rule has that id, or a check is none.
         """
-        from runback_gate.app.investigate import check_breach, parse_checks, rule_breach  # noqa: PLC0415  the engine
-        from runback_gate.app.policies import load_policy_files  # noqa: PLC0415
+        from runback_gate.app.investigate import named_breach  # noqa: PLC0415  the engine
         from runback_gate.cli.policy_paths import policy_roots  # noqa: PLC0415
 
         if self.rule is not None and self.checks:
             raise click.UsageError("name --rule or --check, not both", click.get_current_context())
-        if self.rule is not None:
-            roots = policy_roots(self.policies, None if self.policies else asking.root)
-            return rule_breach(load_policy_files(roots, with_tests=False).policies, self.rule, subject)
-        return check_breach(parse_checks(self.checks), subject) if self.checks else None
+        roots = [] if self.rule is None else policy_roots(self.policies, None if self.policies else asking.root)
+        return named_breach(subject, rule=self.rule, checks=self.checks, policies=roots)
 
 
 @dataclass(frozen=True, slots=True)
