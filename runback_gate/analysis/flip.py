@@ -100,15 +100,15 @@ class DifferenceFinder:
 
     def holds(self, form: Form) -> bool | None:
         """What a form says; None where it cannot be evaluated."""
-        return {"true": True, "false": False}.get(self.said(ScopedPart(form, _plan(form), self.bound)).verdict)
+        return {"true": True, "false": False}.get(self.outcome(ScopedPart(form, _plan(form), self.bound)).verdict)
 
-    def said(self, at: ScopedPart) -> Outcome:
+    def outcome(self, at: ScopedPart) -> Outcome:
         """The value of a part."""
         return self.engine.compile(at.part.expression, local=tuple(at.scope)).evaluate(at.bound)
 
     def narrowed(self, base: ScopedPart, head: ScopedPart) -> _Pair:
         """From two parts, down to the parts that decide why they say the opposite."""
-        if {self.said(base).verdict, self.said(head).verdict} != {"true", "false"}:
+        if {self.outcome(base).verdict, self.outcome(head).verdict} != {"true", "false"}:
             return self.deciding_part(base), self.deciding_part(head)
         base, head = self.expanded(base), self.expanded(head)
         if not _alike(base.node, head.node):
@@ -119,14 +119,14 @@ class DifferenceFinder:
             return self.branched(base, head)
         if base.decisive is None:
             return base, head
-        if self.said(base).value is base.decisive:
+        if self.outcome(base).value is base.decisive:
             return self.decided(base, head)
         return self.decided(head, base)[::-1]
 
     def branched(self, base: ScopedPart, head: ScopedPart) -> _Pair:
         """Of two conditionals: the condition where they go apart, else the branch that both take."""
-        way = self.said(base.child(0)).value
-        index = 0 if way is not self.said(head.child(0)).value else 1 if way else 2
+        way = self.outcome(base.child(0)).value
+        index = 0 if way is not self.outcome(head.child(0)).value else 1 if way else 2
         return self.narrowed(base.child(index), head.child(index))
 
     def decided(self, one: ScopedPart, other: ScopedPart) -> _Pair:
@@ -134,7 +134,7 @@ class DifferenceFinder:
         index, term = self.decider(one)
         if one.node.variable:
             element = term.scope.get(one.node.variable)
-            elements = self.said(other.child(0)).value
+            elements = self.outcome(other.child(0)).value
             there = isinstance(elements, (list, dict)) and element in list(elements)
             counterpart = self.inside(other, element) if there else None
         else:
@@ -150,7 +150,7 @@ class DifferenceFinder:
             if one.decisive is None or one.node.variable:
                 continue
             parts = one.part.parts
-            if self.said(one).value is one.decisive:
+            if self.outcome(one).value is one.decisive:
                 known = any(part.source == other.part.source for part in parts)
                 pair: _Pair = (self.deciding_part(one), None if known else self.deciding_part(other))
             else:
@@ -161,7 +161,7 @@ class DifferenceFinder:
 
     def deciding_part(self, at: ScopedPart) -> ScopedPart:
         """The part that decides what a part says, or that cannot be evaluated."""
-        at, said = self.expanded(at), self.said(at)
+        at, said = self.expanded(at), self.outcome(at)
         if said.error is not None:
             return self.faulty(at)
         if at.node.kind == "unary" and at.node.name == "!":
@@ -169,7 +169,7 @@ class DifferenceFinder:
             inner = self.deciding_part(at.child(0))
             return at if inner.part is at.child(0).part else inner
         if at.node.kind == "conditional":
-            return self.deciding_part(at.child(1 if self.said(at.child(0)).value else 2))
+            return self.deciding_part(at.child(1 if self.outcome(at.child(0)).value else 2))
         decider = self.decider(at)[1] if at.decisive is not None and said.value is at.decisive else at
         return at if decider is at else self.deciding_part(decider)
 
@@ -179,7 +179,7 @@ class DifferenceFinder:
         inner: Iterator[ScopedPart] = (at.child(index) for index, part in enumerate(at.part.parts) if part.listed)
         if at.node.variable:
             inner = iter((at.child(0), *(part for _, part in self.body(at))))
-        wrong = next((part for part in inner if self.said(part).error is not None), None)
+        wrong = next((part for part in inner if self.outcome(part).error is not None), None)
         return at if wrong is None else self.faulty(wrong)
 
     def expanded(self, at: ScopedPart) -> ScopedPart:
@@ -198,16 +198,16 @@ class DifferenceFinder:
         That happens to elements that JSON cannot hold as they are, such as times.
         """
         parts = self.body(at) if at.node.variable else [(n, at.child(n)) for n in range(len(at.part.parts))]
-        return next((found for found in parts if self.said(found[1]).value is at.decisive), (0, at))
+        return next((found for found in parts if self.outcome(found[1]).value is at.decisive), (0, at))
 
     def body(self, at: ScopedPart) -> list[tuple[int, ScopedPart]]:
         """The body of a loop for the element that decides, with its index; nothing where there are no elements."""
-        found = self.said(at.child(0)).value
+        found = self.outcome(at.child(0)).value
         elements = list(found) if isinstance(found, (list, dict)) else []
         if not elements:
             return []
         data, local = {**self.data, **at.scope}, tuple(at.scope)
-        index = deciding_element(self.engine, at.part, data, local, elements, self.said(at), self.budget)
+        index = deciding_element(self.engine, at.part, data, local, elements, self.outcome(at), self.budget)
         return [(index, self.inside(at, elements[index]))]
 
     def inside(self, at: ScopedPart, element: JsonValue) -> ScopedPart:
@@ -234,7 +234,7 @@ def _worded(flip: DifferenceFinder, pair: _Pair, *, alone: bool) -> Reason:
 
 def _value(flip: DifferenceFinder, at: ScopedPart) -> str:
     """What a part says, behind its text with values in place of names: `250 <= 100 false`."""
-    said = flip.said(at)
+    said = flip.outcome(at)
     if said.error is not None:
         return f"error: {said.error}"
     return f"{_filled(flip, at)} {compact(said.value, _MAX_VALUE)}".lstrip()
@@ -248,7 +248,7 @@ def _filled(flip: DifferenceFinder, at: ScopedPart) -> str:
         return inner and f"!({inner})"
     if not ((node.kind == "binary" and node.name in RELATIONS) or (node.kind == "call" and node.method)):
         return ""
-    outcomes = [flip.said(at.child(index)) for index in range(len(node.children))]
+    outcomes = [flip.outcome(at.child(index)) for index in range(len(node.children))]
     texts = ["error" if item.error is not None else compact(item.value, _MAX_VALUE) for item in outcomes]
     if node.kind == "call":
         return f"{texts[0]}.{node.name}({', '.join(texts[1:])})"

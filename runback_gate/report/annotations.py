@@ -19,7 +19,7 @@ from runback_gate.gate.verdict import Row, Verdict
 from runback_gate.plural import many
 from runback_gate.report.model import Report
 from runback_gate.report.text import command_data, command_property, short
-from runback_gate.report.wording import answers, changed, deciding, explanation, labels, purpose, said, tally
+from runback_gate.report.wording import answers, changed, deciding, explanation, finding_text, labels, purpose, tally
 
 MAX_PER_LEVEL: Final = 10
 """Errors, warnings and notices that GitHub keeps of one step; the rest is dropped without a word."""
@@ -153,7 +153,7 @@ def _lines(row: Row) -> Iterator[str]:
     findings = deciding(row)
     for index, finding in enumerate(findings[:_FINDINGS]):
         rule = f"{short(finding.rule, _NAME)}: " if index else ""
-        yield rule + short(said(finding), _TEXT)
+        yield rule + short(finding_text(finding), _TEXT)
         yield from (short(f"{expression} = {value}", _TEXT) for expression, value in finding.values[:_VALUES])
     if len(findings) > _FINDINGS:
         yield f"and {len(findings) - _FINDINGS:,} more findings"

@@ -32,10 +32,10 @@ from runback_gate.report.wording import (
     deciding,
     evidence,
     explanation,
+    finding_text,
     labels,
     next_step,
     purpose,
-    said,
     scope,
     sources,
     standing,
@@ -298,7 +298,7 @@ def _undecided(row: Row) -> object:
 
 def _reason(report: Report, finding: Finding) -> str:
     by = whose(report, finding)
-    return f"{_clean(finding.rule)}: {_clean(said(finding))}" + (f" ({_clean(by)})" if by else "")
+    return f"{_clean(finding.rule)}: {_clean(finding_text(finding))}" + (f" ({_clean(by)})" if by else "")
 
 
 def _values(finding: Finding, told: set[tuple[str, str]]) -> str:

@@ -49,7 +49,7 @@ _WORDINGS: Final = (
     "evidence",
     "explanation",
     "purpose",
-    "said",
+    "finding_text",
     "scope",
     "sources",
     "standing",

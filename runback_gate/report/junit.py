@@ -16,7 +16,7 @@ from runback_gate.gate.verdict import Row, Verdict
 from runback_gate.report.model import Report, Totals, count
 from runback_gate.report.spent import interval
 from runback_gate.report.text import safe_terminal, short
-from runback_gate.report.wording import deciding, explanation, labels, said, story, tally
+from runback_gate.report.wording import deciding, explanation, finding_text, labels, story, tally
 
 _OUTCOMES: Final = {Verdict.FAIL: "failure", Verdict.UNDECIDED: "error", Verdict.WAIVED: "skipped"}
 _FINDINGS: Final = 20
@@ -85,14 +85,15 @@ def _message(row: Row) -> str:
     if row.verdict is Verdict.WAIVED and row.waivers:
         return _say("; ".join(row.waivers), _TEXT)
     findings = deciding(row)
-    return _say(said(findings[0]) if findings else explanation(row) or row.verdict, _TEXT)
+    return _say(finding_text(findings[0]) if findings else explanation(row) or row.verdict, _TEXT)
 
 
 def _lines(row: Row) -> Iterator[str]:
     """The findings with the values that decided, the answers, and why the case is there; a line each."""
     findings = deciding(row)
     for finding in findings[:_FINDINGS]:
-        yield f"- {_say(finding.rule, _NAME)}: {_say(said(finding), _TEXT)} ({_say(str(finding.location), _PATH)})"
+        place = _say(str(finding.location), _PATH)
+        yield f"- {_say(finding.rule, _NAME)}: {_say(finding_text(finding), _TEXT)} ({place})"
         for expression, value in finding.values[:_VALUES]:
             yield f"  where {_say(f'{expression} = {value}', _TEXT)}"
     if len(findings) > _FINDINGS:

@@ -28,10 +28,10 @@ from runback_gate.report.wording import (
     deciding,
     evidence,
     explanation,
+    finding_text,
     labels,
     next_step,
     purpose,
-    said,
     scope,
     sources,
     standing,
@@ -165,7 +165,7 @@ def _lines(parts: Iterable[str], number: int) -> str:
 
 
 def _finding(report: Report, finding: Finding) -> str:
-    parts = [f"{markdown_code(short(finding.rule, _NAME))} {markdown(short(said(finding), _TEXT))}"]
+    parts = [f"{markdown_code(short(finding.rule, _NAME))} {markdown(short(finding_text(finding), _TEXT))}"]
     parts += [markdown(short(by, _NAME))] if (by := whose(report, finding)) else []
     parts += [markdown_code(short(f"{expression} = {value}", _TEXT)) for expression, value in finding.values[:_VALUES]]
     return "<br>".join(parts)

@@ -21,7 +21,7 @@ from runback_gate.gate.verdict import Row, Verdict
 from runback_gate.policy.evaluate import Finding
 from runback_gate.report.model import Report, Rule, report_digest
 from runback_gate.report.text import safe_terminal, short, visible
-from runback_gate.report.wording import deciding, explanation, labels, said, story, tally
+from runback_gate.report.wording import deciding, explanation, finding_text, labels, story, tally
 
 MAX_RESULTS: Final = 5_000
 """What GitHub keeps of one run."""
@@ -137,7 +137,7 @@ def _result(name: str, row: Row, finding: Finding | None, rules: dict[str, dict[
 
 
 def _lines(name: str, row: Row, finding: Finding | None) -> Iterator[str]:
-    text = explanation(row) or row.verdict if finding is None else said(finding)
+    text = explanation(row) or row.verdict if finding is None else finding_text(finding)
     yield f"{_say(name, _NAME)}: {_say(text, _TEXT)}"
     if finding is not None:
         yield from (_say(f"{expression} = {value}", _TEXT) for expression, value in finding.values[:_VALUES])

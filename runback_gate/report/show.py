@@ -83,7 +83,7 @@ def _answers(told: Story, width: int) -> Iterator[str]:
 def _rule(report: Report, item: Finding, width: int) -> Iterator[str]:
     side = wording.whose(report, item) or ("by the head's rule" if report.base and item.policy else "")
     waived = f"waived by {item.waiver}" if item.waiver else ""
-    facts = (wording.said(item), "" if item.outcome == "fail" else "could not be evaluated", side, waived)
+    facts = (wording.finding_text(item), "" if item.outcome == "fail" else "could not be evaluated", side, waived)
     yield field("rule", f"{item.rule}   {' · '.join(filter(None, facts))}   {item.location}", width)
     yield field("", "\n".join(f"  {source} = {value}" for source, value in item.values), width)
     for change in loosened(report, item):

@@ -54,7 +54,7 @@ def deciding(row: Row) -> tuple[Finding, ...]:
             assert_never(row.verdict)
 
 
-def said(finding: Finding) -> str:
+def finding_text(finding: Finding) -> str:
     """The message of a finding without the rule that it repeats, for use beside the rule."""
     return finding.message.removesuffix(f": {finding.rule}")
 

@@ -101,7 +101,7 @@ def job(stack: Stack, here: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[.
     return make
 
 
-def said(path: str = ".runback/attestation.json") -> Statement:
+def statement_of(path: str = ".runback/attestation.json") -> Statement:
     """What a bundle says."""
     return read_statement(envelope_of(read_bundle(Path(path).read_bytes(), path), path).payload, path)
 
@@ -116,7 +116,7 @@ def test_a_result_is_signed(judged: Path, command: Command) -> None:
         ["note", "the"],
         ["bundle", ".runback/attestation.json"],
     ]
-    facts = said().facts
+    facts = statement_of().facts
     assert (facts.repository, facts.ref, facts.commit) == ("https://github.com/acme/agent", REF, COMMIT)
     assert (facts.number, facts.attempt) == (1, 1)
     assert (judged / ".runback/attestation.json").is_file()
@@ -148,12 +148,12 @@ def test_results_are_chained(command: Command) -> None:
     other = (*BRANCH[:-1], "c" * 40)
     result = command("attest", *KEY, *other, "--previous", "2.json", "--out", "3.json")
     assert "number 3, attempt 1" in result.out
-    assert [(said(f"{n}.json").facts.number, said(f"{n}.json").facts.attempt) for n in (1, 2, 3)] == [
+    assert [(statement_of(f"{n}.json").facts.number, statement_of(f"{n}.json").facts.attempt) for n in (1, 2, 3)] == [
         (1, 1),
         (2, 2),
         (3, 1),
     ]
-    assert said("1.json").facts.previous is None
+    assert statement_of("1.json").facts.previous is None
 
 
 @pytest.mark.usefixtures("judged")
@@ -185,7 +185,7 @@ def test_json(command: Command) -> None:
     value = json.loads(command("attest", *KEY, "--json", "--out", "b.json").out)
     name = value.pop("statement")
     assert value == {"result": "PASSED", "reason": None, "number": 1, "attempt": 1, "bundles": ["b.json"]}
-    assert name == statement_digest(said("b.json"))
+    assert name == statement_digest(statement_of("b.json"))
 
 
 @pytest.mark.usefixtures("judged")
@@ -193,7 +193,7 @@ def test_standard_input(command: Command) -> None:
     """A report from a pipe: the bundle lies in this folder."""
     data = Path(".runback/report.json").read_bytes()
     assert command("attest", "-", *KEY, stdin=data).code == 0
-    assert said("attestation.json").result == "PASSED"
+    assert statement_of("attestation.json").result == "PASSED"
 
 
 @pytest.mark.usefixtures("judged")
@@ -217,7 +217,7 @@ def test_in_a_job(command: Command, job: Callable[..., None]) -> None:
     job()
     result = command("attest", "--keyless", "--trust-config", "trust.json")
     assert (result.code, result.err) == (0, "")
-    statement = said()
+    statement = statement_of()
     assert statement.url == "https://github.com/acme/agent/actions/runs/7/attempts/1"
     facts = statement.facts
     assert (facts.repository, facts.ref, facts.commit) == ("https://github.com/acme/agent", REF, COMMIT)
@@ -309,7 +309,7 @@ def test_a_report_of_another_commit(judged: Path, command: Command, refused: Cal
     assert "the report is of commit aaaa" in refused("attest", *KEY, "--commit", "b" * 40)
     assert command("attest", *KEY, "--commit", "a" * 40).code == 0
     assert command("attest", *KEY).code == 0
-    assert said().facts.commit == "a" * 40
+    assert statement_of().facts.commit == "a" * 40
     assert judged.is_dir()
 
 
@@ -329,7 +329,7 @@ def test_a_job_is_about_the_head_that_its_event_names(
     job(event)
     assert command("run", "--head", "a" * 40).code == 0
     assert command("attest", *KEY).code == 0
-    assert (said().facts.commit, said().facts.head) == (COMMIT, "a" * 40)
+    assert (statement_of().facts.commit, statement_of().facts.head) == (COMMIT, "a" * 40)
     assert command("run", "--head", "c" * 40).code == 0
     assert f"not of {COMMIT} or {'a' * 40}" in refused("attest", *KEY)
 

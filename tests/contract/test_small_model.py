@@ -82,8 +82,10 @@ def test_temperature_0_says_the_same_again(url: str) -> None:
     assert first.text
     assert {item.text for item in (first, second, third)} == {first.text}
     assert {item.model for item in (first, second, third)} == {"smollm2"}
-    assert {item.usage for item in (first, second, third)} == {first.usage}
-    assert first.usage.output_tokens == 12
+    # How much of the prompt the server had from the question before is its own affair.
+    assert {(item.usage.input_tokens, item.usage.output_tokens) for item in (first, second, third)} == {
+        (first.usage.input_tokens, 12)
+    }
     assert first.finish_reason == third.finish_reason == "length"
     assert first.latency_ms
 

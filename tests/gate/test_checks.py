@@ -26,7 +26,7 @@ def data(*amounts: object, text: str = "") -> dict[str, JsonValue]:
     return bindings(Request(), answer, baseline=None, case=case_facts("d", "c"), agent=agent_facts("support"))
 
 
-def said(rules: RuleSet, found: dict[str, JsonValue]) -> Judgement:
+def judgement(rules: RuleSet, found: dict[str, JsonValue]) -> Judgement:
     """The judgement of one answer."""
     return judge([rules], StepUnderTest("support", (), lambda: BoundStep(CPP, found)))
 
@@ -72,7 +72,7 @@ def test_checks_that_do_not_compile(check: str, message: str) -> None:
 
 def test_the_finding_of_a_check() -> None:
     """It blocks, belongs to no policy, and shows the values that decided where the title does not say it all."""
-    (only,) = said(checks("cel: size(response.tool_calls) == 1"), data(1, 2)).findings
+    (only,) = judgement(checks("cel: size(response.tool_calls) == 1"), data(1, 2)).findings
     assert (only.rule, only.policy, only.outcome, only.action) == (
         "cel size(response.tool_calls) == 1",
         "",
@@ -82,9 +82,9 @@ def test_the_finding_of_a_check() -> None:
     assert only.message == "check does not hold: cel size(response.tool_calls) == 1"
     assert only.values == (("size(response.tool_calls)", "2"),)
     assert str(only.location) == "d.yaml:9:16"
-    (schema,) = said(checks("jsonSchema: {type: object}"), data(text="[]")).findings
+    (schema,) = judgement(checks("jsonSchema: {type: object}"), data(text="[]")).findings
     assert schema.message == "check does not hold: jsonSchema: $: [] is not of type 'object'"
-    (called,) = said(checks("toolCalled: escalate"), data(1)).findings
+    (called,) = judgement(checks("toolCalled: escalate"), data(1)).findings
     assert (called.message, called.values) == ("check does not hold: toolCalled escalate", ())
 
 
@@ -139,21 +139,21 @@ def test_schemas_of_a_dataset_share_the_work() -> None:
     schema: dict[str, JsonValue] = {"items": {"allOf": [{"type": "integer"}] * 10}}
     answer = data(text=json.dumps([1] * 300))
     (alone,) = dataset([schema])
-    assert said(alone, answer).findings == ()
+    assert judgement(alone, answer).findings == ()
     many = dataset([schema] * 300)
     for rules in (many[0], many[-1]):
-        (finding,) = said(rules, answer).findings
+        (finding,) = judgement(rules, answer).findings
         assert (
             finding.message
             == "cannot be evaluated: the schema cannot be applied: the schema asks too much of one answer"
         )
-    assert said(many[0], data(text="[1]")).findings == ()
+    assert judgement(many[0], data(text="[1]")).findings == ()
 
 
 def test_checks_of_an_answer_share_the_work() -> None:
     """Many schemas on one answer are bounded together, as all rules of it are."""
     rules = checks(*["jsonSchema: {items: {allOf: [{type: integer}, {type: integer}, {minimum: 0}]}}"] * 60)
-    found = said(rules, data(text=json.dumps([1] * 1_200)))
+    found = judgement(rules, data(text=json.dumps([1] * 1_200)))
     assert 0 < len(found.findings) < 60
     assert all("too long" in finding.message for finding in found.findings)
 

@@ -30,7 +30,7 @@ def facts(request: Request, response: Response = Response(), baseline: Response 
     return bindings(request, response, baseline=baseline, case=case_facts("d", "c"), agent=agent_facts("a"))
 
 
-def said(role: Any, content: str = "", *calls: ToolCall, **fields: Any) -> Message:
+def turn(role: Any, content: str = "", *calls: ToolCall, **fields: Any) -> Message:
     """A message."""
     return Message(role, content, calls, **fields)
 
@@ -65,7 +65,11 @@ def test_parts_reasoning_and_refusal() -> None:
 def test_everything_that_is_known() -> None:
     """Each root, with each of its fields."""
     request = Request(
-        "openai/m", "Be kind.", (said("user", "Hi"),), (Tool("t", "Does.", {"type": "object"}),), {"temperature": 0.5}
+        "openai/m",
+        "Be kind.",
+        (turn("user", "Hi"),),
+        (Tool("t", "Does.", {"type": "object"}),),
+        {"temperature": 0.5},
     )
     answer = Response(
         "Hello", (ToolCall("c1", "t", '{"a": 1}'),), "stop", "m-1", Usage(3, 4), 700, "0.25", "overloaded"
@@ -116,7 +120,7 @@ def test_what_is_unknown_is_absent() -> None:
 
 def test_what_nobody_knows_is_absent() -> None:
     """Fields that the source did not keep and that no config states, though they have an empty form."""
-    request = Request(tools=(Tool("t"),), messages=(said("user", "Hi"),))
+    request = Request(tools=(Tool("t"),), messages=(turn("user", "Hi"),))
     data: Any = bindings(
         request,
         Response(),
@@ -145,7 +149,10 @@ def test_has_tells_what_is_unknown(source: str) -> None:
 def test_messages_show_their_calls() -> None:
     """A message of the conversation has its calls, and a result its call and tool; nothing else is added."""
     call = ToolCall("c1", "look", '{"order": "A"}')
-    messages = (said("assistant", "", call), said("tool", "[1]", tool_call_id="c1", name="look", error="late"))
+    messages = (
+        turn("assistant", "", call),
+        turn("tool", "[1]", tool_call_id="c1", name="look", error="late"),
+    )
     assert facts(Request(messages=messages))["request"]["messages"] == [
         {
             "role": "assistant",
@@ -191,11 +198,11 @@ def test_history() -> None:
     """Calls in order with their results, whatever their order; a failed call has its error."""
     first, second = ToolCall("1", "look", '{"order": "A"}'), ToolCall("2", "pay", "amount 3")
     messages = (
-        said("user", "Hi"),
-        said("assistant", "", first, second),
-        said("tool", "declined", tool_call_id="2", error="card declined"),
-        said("tool", '{"charge": 3}', tool_call_id="1"),
-        said("assistant", "", ToolCall("3", "look", "{}")),
+        turn("user", "Hi"),
+        turn("assistant", "", first, second),
+        turn("tool", "declined", tool_call_id="2", error="card declined"),
+        turn("tool", '{"charge": 3}', tool_call_id="1"),
+        turn("assistant", "", ToolCall("3", "look", "{}")),
     )
     assert history(messages) == [
         {"name": "look", "arguments": {"order": "A"}, "result": {"charge": 3}},
@@ -208,11 +215,11 @@ def test_results_without_ids() -> None:
     """They belong to the calls of the latest answer: by name where it is given, else in order."""
     calls = (ToolCall("", "look", '{"n": 1}'), ToolCall("", "pay", '{"n": 2}'), ToolCall("", "look", '{"n": 3}'))
     messages = (
-        said("assistant", "", *calls),
-        said("tool", "paid", name="pay"),
-        said("tool", "first"),
-        said("tool", "third", name="look"),
-        said("tool", "alone", name="look"),
+        turn("assistant", "", *calls),
+        turn("tool", "paid", name="pay"),
+        turn("tool", "first"),
+        turn("tool", "third", name="look"),
+        turn("tool", "alone", name="look"),
     )
     assert [(entry["arguments"], entry["result"]) for entry in history(messages)] == [  # type: ignore[index,call-overload]
         ({"n": 1}, "first"),
@@ -225,9 +232,9 @@ def test_results_without_ids() -> None:
 def test_results_never_answer_an_older_turn_without_ids() -> None:
     """A call of an earlier answer that got no result keeps none."""
     messages = (
-        said("assistant", "", ToolCall("", "look", '{"n": 1}')),
-        said("assistant", "", ToolCall("", "look", '{"n": 2}')),
-        said("tool", "found"),
+        turn("assistant", "", ToolCall("", "look", '{"n": 1}')),
+        turn("assistant", "", ToolCall("", "look", '{"n": 2}')),
+        turn("tool", "found"),
     )
     assert history(messages) == [
         {"name": "look", "arguments": {"n": 1}},
@@ -237,7 +244,7 @@ def test_results_never_answer_an_older_turn_without_ids() -> None:
 
 def test_results_of_unknown_calls_still_happened() -> None:
     """A result whose call is not in the conversation stands alone, under its own name."""
-    messages = (said("tool", "1", tool_call_id="9", name="look"), said("tool", "2"))
+    messages = (turn("tool", "1", tool_call_id="9", name="look"), turn("tool", "2"))
     assert history(messages) == [
         {"name": "look", "arguments": {}, "result": 1},
         {"name": "", "arguments": {}, "result": 2},
@@ -247,10 +254,10 @@ def test_results_of_unknown_calls_still_happened() -> None:
 def test_ids_that_are_used_again() -> None:
     """Providers that count calls from 0 in each turn: a result answers the call before it."""
     messages = (
-        said("assistant", "", ToolCall("0", "look", '{"n": 1}')),
-        said("tool", "one", tool_call_id="0"),
-        said("assistant", "", ToolCall("0", "look", '{"n": 2}')),
-        said("tool", "two", tool_call_id="0"),
+        turn("assistant", "", ToolCall("0", "look", '{"n": 1}')),
+        turn("tool", "one", tool_call_id="0"),
+        turn("assistant", "", ToolCall("0", "look", '{"n": 2}')),
+        turn("tool", "two", tool_call_id="0"),
     )
     assert [entry["result"] for entry in history(messages)] == ["one", "two"]  # type: ignore[index,call-overload]
 
@@ -278,7 +285,7 @@ def test_history_loses_and_invents_nothing(messages: tuple[Message, ...]) -> Non
 def test_both_engines_see_all_of_a_text(before: str, after: str) -> None:
     """Whatever stands in an answer, its end is seen, in the text, an argument, a message and a result."""
     text = f"{before}\0{after}END"
-    messages = (said("user", text), said("tool", text, name="t"))
+    messages = (turn("user", text), turn("tool", text, name="t"))
     data = facts(Request(messages=messages), Response(text, (sample_call("t", a=text),)), Response(text))
     source = (
         'response.text.endsWith("END") && baseline.text.endsWith("END") && history[0].result.endsWith("END") && '

@@ -57,7 +57,7 @@ def under_test(engine: Engine, found: dict[str, JsonValue]) -> StepUnderTest:
     return StepUnderTest("support", (), lambda: BoundStep(engine, found))
 
 
-def said(rules: RuleSet, found: dict[str, JsonValue], engine: Engine = CPP) -> Judgement:
+def judgement(rules: RuleSet, found: dict[str, JsonValue], engine: Engine = CPP) -> Judgement:
     """The judgement of one answer."""
     return judge([rules], under_test(engine, found))
 
@@ -65,7 +65,7 @@ def said(rules: RuleSet, found: dict[str, JsonValue], engine: Engine = CPP) -> J
 def finding(root: Path, expression: str, found: dict[str, JsonValue] | None = None, **spec: Any) -> Finding:
     """The finding of the one validation of a policy."""
     rules = compile_policy(policy(root, validations=[{"id": "r", "expression": expression}], **spec), CPP)
-    (only,) = said(rules, data() if found is None else found).findings
+    (only,) = judgement(rules, data() if found is None else found).findings
     return only
 
 
@@ -110,16 +110,16 @@ class FixedEngine:
 def test_a_policy_by_hand(tmp_path: Path, engine: Engine) -> None:
     """A refund below the limit, one above it, none, and one whose amount is no number."""
     rules = compile_policy(policy(tmp_path, **REFUNDS), engine)
-    assert said(rules, data(40), engine) == Judgement(("refunds.limit",), (), ())
-    assert said(rules, data(), engine) == Judgement((), ("refunds.limit",), ())
-    (above,) = said(rules, data(40, 250), engine).findings
+    assert judgement(rules, data(40), engine) == Judgement(("refunds.limit",), (), ())
+    assert judgement(rules, data(), engine) == Judgement((), ("refunds.limit",), ())
+    (above,) = judgement(rules, data(40, 250), engine).findings
     assert (above.rule, above.policy, above.outcome, above.action) == ("refunds.limit", "p", "fail", "Deny")
     assert (above.message, above.values) == (
         "refund above 100",
         (("c.arguments.amount", "250"), ("params.limit", "100")),
     )
     assert (str(above.location), above.waiver) == ("p.yaml:11:20", None)
-    (unknown,) = said(rules, data("much"), engine).findings
+    (unknown,) = judgement(rules, data("much"), engine).findings
     assert (unknown.outcome, unknown.action, unknown.values) == ("error", "Deny", ())
     assert unknown.message.startswith("cannot be evaluated: ")
 
@@ -166,7 +166,7 @@ def test_match_conditions(
 ) -> None:
     """One that is false keeps the policy out of it; otherwise one that cannot be evaluated leaves it undecided."""
     named = [{"name": f"c{number}", "expression": item} for number, item in enumerate(conditions)]
-    found = said(compile_policy(policy(tmp_path, matchConditions=named), CPP), data(text="ok"))
+    found = judgement(compile_policy(policy(tmp_path, matchConditions=named), CPP), data(text="ok"))
     assert (found.passed, found.skipped) == (passed, skipped)
     assert [item.message.startswith(f"cannot be evaluated: {outcome}") for item in found.findings] == [True] * bool(
         outcome
@@ -208,7 +208,7 @@ def test_only_true_holds(
     outcome = Outcome(error=error) if error else Outcome(value)  # type: ignore[arg-type]
     root = tmp_path_factory.getbasetemp()
     spec = {"validationActions": [action], "failurePolicy": "Ignore" if ignored else "Fail"}
-    found = said(
+    found = judgement(
         compile_policy(policy(root, **spec), engine := FixedEngine({'response.text == "ok"': outcome})), {}, engine
     )
     if value is True and error is None:
@@ -243,7 +243,7 @@ def test_messages(tmp_path: Path, rule: dict[str, Any], spec: dict[str, Any], me
         "variables": variables,
         **spec,
     }
-    (only,) = said(compile_policy(policy(tmp_path, **whole), CPP), data(text="no")).findings
+    (only,) = judgement(compile_policy(policy(tmp_path, **whole), CPP), data(text="no")).findings
     assert only.message == message
 
 
@@ -251,7 +251,7 @@ def test_messages_are_short(tmp_path: Path) -> None:
     """However much a model wrote into it."""
     rule = {"id": "r", "expression": "false", "messageExpression": "response.text"}
     rules = compile_policy(policy(tmp_path, validations=[rule]), CPP)
-    (only,) = said(rules, data(text="word " * 10_000)).findings
+    (only,) = judgement(rules, data(text="word " * 10_000)).findings
     assert len(only.message) <= MAX_MESSAGE
 
 
@@ -320,7 +320,7 @@ def test_patterns(tmp_path: Path) -> None:
     """A pattern is searched for anywhere; one that is only known at run time is an error where it is malformed."""
     rules = [{"id": "literal", "expression": "response.text.matches('^[a-z]+\\\\($')"}]
     rules += [{"id": "dynamic", "expression": "response.text.matches(response.text)"}]
-    found = said(compile_policy(policy(tmp_path, validations=rules), CPP), data(text="ab("))
+    found = judgement(compile_policy(policy(tmp_path, validations=rules), CPP), data(text="ab("))
     assert found.passed == ("literal",)
     assert [(item.rule, item.outcome) for item in found.findings] == [("dynamic", "error")]
 

@@ -31,9 +31,9 @@ from runback_gate.report.wording import (
     deciding,
     evidence,
     explanation,
+    finding_text,
     labels,
     purpose,
-    said,
     scope,
     sources,
     tally,
@@ -203,8 +203,8 @@ def test_deciding(verdict: Verdict, expected: list[str], make: SimpleNamespace) 
 
 def test_said(make: SimpleNamespace) -> None:
     """A message that ends in its own rule is said without it."""
-    assert said(make.finding("contains x", message="check does not hold: contains x")) == "check does not hold"
-    assert said(make.finding("x", message="above x")) == "above x"
+    assert finding_text(make.finding("contains x", message="check does not hold: contains x")) == "check does not hold"
+    assert finding_text(make.finding("x", message="above x")) == "above x"
 
 
 def test_reasons(make: SimpleNamespace) -> None:

@@ -54,7 +54,7 @@ def read_body(
         raise InputError("no `messages` here", hint='chat format: {"messages": [{"role": …}]}')
     path = f".{field}" if body is where.value else ""
     items = _items(where, path, body[field])
-    form = dialect or found_dialect(items, body, reader.dialect)
+    form = dialect or detect_dialect(items, body, reader.dialect)
     entries = list(form.read(items, reader))
     used = {field, *known}
     response = answers.beside(body, form, where, reader, used)
@@ -98,7 +98,7 @@ def _items(where: Located, path: str, value: Any) -> list[Located]:
     return [where.child(f"{path}[{index}]", item) for index, item in enumerate(value)]
 
 
-def found_dialect(items: Sequence[Located], body: Mapping[str, Any], name: str | None = None) -> Dialect:
+def detect_dialect(items: Sequence[Located], body: Mapping[str, Any], name: str | None = None) -> Dialect:
     """The dialect of messages.
 
     Raises:
@@ -186,7 +186,7 @@ def _parameters(body: Mapping[str, Any], form: Dialect, used: set[str]) -> dict[
 
 def entries_of(items: Sequence[Located], reader: Reader, dialect: Dialect | None = None) -> Iterator[Entry]:
     """The entries of messages alone."""
-    yield from (dialect or found_dialect(items, {}, reader.dialect)).read(items, reader)
+    yield from (dialect or detect_dialect(items, {}, reader.dialect)).read(items, reader)
 
 
 def is_body(value: Any) -> bool:

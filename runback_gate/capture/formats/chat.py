@@ -109,7 +109,7 @@ def _answered(wire: Mapping[str, Any]) -> dict[str, Any]:
         found["model"] = wire["model"]
     error = wire.get("error")
     if error:
-        found["error"] = error if isinstance(error, str) else said_error(error)
+        found["error"] = error if isinstance(error, str) else error_text(error)
     return found
 
 
@@ -119,14 +119,14 @@ def tool_error(wire: Mapping[str, Any], text: str) -> str | None:
         if error is True or str(error).lower() == "true":
             return text or "error"
         if str(error).lower() != "false":
-            return error if isinstance(error, str) else said_error(error)
+            return error if isinstance(error, str) else error_text(error)
     flag = wire.get("is_error", wire.get("isError"))
     if flag is True or str(flag).lower() == "true" or wire.get("status") == "error":
         return text or "error"
     return None
 
 
-def said_error(error: Any) -> str:
+def error_text(error: Any) -> str:
     """The words of an error that is an object, or its JSON."""
     words = error.get("message") if isinstance(error, dict) else None
     return words if isinstance(words, str) and words else json.dumps(error, ensure_ascii=False)

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from runback_gate.capture.formats.answers import answer_entry, api_of_answer, of_events, text_entry
-from runback_gate.capture.formats.body import found_dialect, is_body, read_body
+from runback_gate.capture.formats.body import detect_dialect, is_body, read_body
 from runback_gate.capture.formats.dialects import dialect
 from runback_gate.capture.formats.model import Call, Conversation, Entry, Located, finish_reason
 from runback_gate.capture.formats.reader import Reader
@@ -122,7 +122,7 @@ def read_answer(where: Located, reader: Reader) -> Entry:
         elif "role" not in value and "type" not in value and (inner or value.get("tool_calls")):
             where = where.child("", {"role": "assistant", **value})
     known = not isinstance(where.value, dict) or api_of_answer(where.value) is not None
-    form = dialect("openai-chat") if known else found_dialect([where], {}, reader.dialect)
+    form = dialect("openai-chat") if known else detect_dialect([where], {}, reader.dialect)
     return answer_entry(where, form, reader)
 
 
