@@ -204,7 +204,9 @@ def test_a_storm_for_ever(command: Command, here: Path) -> None:
         assert command("run", "--live").code == 2
     rows = report(here).rows
     assert [row.verdict for row in rows] == ["UNDECIDED"] * 40
-    assert all("rate limit: " in row.note or "over budget: seconds 2" in row.note for row in rows)
+    # The time may end before a call, or in the middle of one.
+    reasons = ("rate limit: ", "over budget: seconds 2", "time-out: ")
+    assert [row.note for row in rows if not any(reason in row.note for reason in reasons)] == []
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 500])
