@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from runback_gate.app.policies import gate_policies, load_policy_files
+from runback_gate.app.policies import policies_of
 from runback_gate.app.replay import Edit, edited
 from runback_gate.app.samples import IGNORED, TOOLS
 from runback_gate.app.start import start_files
@@ -109,8 +109,7 @@ def demo_page(root: Path, *, note: Note) -> str:
         InputError: they are not there, or were changed.
     """
     now, before = (load_run(root / "runs" / f"{name}.jsonl", note=note) for name in (RUN, BEFORE))
-    policies = load_policy_files([gate_policies(root)], with_tests=False).policies
-    return view_run(now, policies, before, Around(next=NEXT, keys=True))
+    return view_run(now, policies_of(root), before, Around(next=NEXT, keys=True))
 
 
 def _run(name: str, prompt: str, decision: ToolCall) -> Run:

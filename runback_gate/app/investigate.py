@@ -19,7 +19,7 @@ from pathlib import Path
 from runback_gate.agent import ask
 from runback_gate.analysis.recorded import RecordedStep
 from runback_gate.app.cases import AddedCase, NewCase, find_case, parse_check
-from runback_gate.app.policies import PolicyRoot, load_policy_files, with_lint_messages
+from runback_gate.app.policies import PolicyRoot, compile_all, load_policy_files
 from runback_gate.app.recorded import recorded_step
 from runback_gate.app.replay import Asked, Edit, edited, keep_answer, with_provider
 from runback_gate.app.rules import compile_rule
@@ -31,7 +31,7 @@ from runback_gate.gate.checks import compile_checks
 from runback_gate.gate.config import Gate
 from runback_gate.gate.plan import Plan, load_plan
 from runback_gate.policy.document import Policy
-from runback_gate.policy.evaluate import RuleSet, compile_policy, judge
+from runback_gate.policy.evaluate import RuleSet, judge
 from runback_gate.replay.bisect import Bisection, Breaks, bisect
 from runback_gate.replay.cause import TRIALS, Cause, find_cause
 from runback_gate.replay.live import LiveDriver
@@ -201,8 +201,7 @@ def case_breach(root: Path, subject: Subject, *, day: str) -> Breaks:
         for case in dataset.cases
         if (dataset.name, case.id) == (subject.dataset, subject.case)
     )
-    with with_lint_messages(plan.policies):
-        rules = [compile_policy(policy, engine) for policy in plan.policies]
+    rules = compile_all(plan.policies, engine)
     checks = [check for check in case.checks if check.rubric is None]
     return _breach([*rules, compile_checks(checks, engine)], engine, subject)
 

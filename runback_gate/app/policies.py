@@ -5,6 +5,7 @@ that knows by which path each file can be opened.
 
     files = load_policy_files([gate_policies(Path())])
     files.policies, files.tests
+    compile_all(files.policies, CppEngine())
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from runback_gate.cel.engine import Engine
 from runback_gate.dataset.recordings import load_recording
 from runback_gate.errors import ExpressionError, InputError, Location
 from runback_gate.gate.config import GATE_FILE, load_gate
 from runback_gate.policy.document import Policy, load_policies
+from runback_gate.policy.evaluate import RuleSet, compile_policy
 from runback_gate.policy.policy_test_document import PolicyTest
 
 
@@ -69,6 +72,11 @@ def gate_policies(folder: Path) -> PolicyRoot:
     return PolicyRoot(folder, load_gate(folder).policies, GATE_FILE)
 
 
+def policies_of(folder: Path) -> tuple[Policy, ...]:
+    """The policies of the gate in a folder, without their tests; errors as `gate_policies` and `load_policy_files`."""
+    return load_policy_files([gate_policies(folder)], with_tests=False).policies
+
+
 def load_policy_files(roots: Sequence[PolicyRoot], *, with_tests: bool = True) -> PolicyFiles:
     """Read the policies of some folders; a folder that is named twice is read once.
 
@@ -102,6 +110,16 @@ def _refuse_twins(root: PolicyRoot, policies: Sequence[Policy], seen: dict[str, 
         if rule.id in seen:
             raise InputError(f"two rules are named {rule.id!r}", hint=f"in {seen[rule.id]} and in {place}")
         seen[rule.id] = place
+
+
+def compile_all(policies: Sequence[Policy], engine: Engine) -> list[RuleSet]:
+    """Policies, ready to judge.
+
+    Raises:
+        ExpressionError: an expression does not compile.
+    """
+    with with_lint_messages(policies):
+        return [compile_policy(policy, engine) for policy in policies]
 
 
 @contextlib.contextmanager

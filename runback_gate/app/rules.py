@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runback_gate.app.policies import with_lint_messages
+from runback_gate.app.policies import compile_all
 from runback_gate.cel.engine import Engine
 from runback_gate.documents import suggestion
 from runback_gate.errors import InputError
 from runback_gate.policy.document import Policy
-from runback_gate.policy.evaluate import RuleSet, compile_policy
+from runback_gate.policy.evaluate import RuleSet
 
 
 def compile_rule(policies: Sequence[Policy], rule: str, engine: Engine) -> tuple[Policy, RuleSet]:
@@ -27,5 +27,4 @@ def compile_rule(policies: Sequence[Policy], rule: str, engine: Engine) -> tuple
     if owner is None:
         ids = [entry.id for item in policies for entry in item.rules]
         raise InputError(f"no rule is named {rule!r}", hint=suggestion(rule, ids))
-    with with_lint_messages((owner,)):
-        return owner, compile_policy(owner, engine)
+    return owner, compile_all((owner,), engine)[0]

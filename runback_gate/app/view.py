@@ -15,14 +15,14 @@ from pathlib import Path
 
 from runback_gate.analysis.recorded import recorded
 from runback_gate.app.cases import find_case
-from runback_gate.app.policies import gate_policies, load_policy_files, with_lint_messages
+from runback_gate.app.policies import compile_all, policies_of
 from runback_gate.audit.frame import OWN
 from runback_gate.capture.runs import MAX_RUN_BYTES
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.documents.named_files import read_file
 from runback_gate.gate.config import GATE_FILE
 from runback_gate.policy.document import Policy
-from runback_gate.policy.evaluate import Finding, compile_policy, judge
+from runback_gate.policy.evaluate import Finding, judge
 from runback_gate.report.html import render
 from runback_gate.report.model import read_report
 from runback_gate.step import Run
@@ -41,8 +41,7 @@ def view_run(run: Run, policies: Sequence[Policy] = (), other: Run | None = None
     found: dict[int, Sequence[Finding]] = {}
     if policies:
         engine = CppEngine()
-        with with_lint_messages(policies):
-            rule_sets = [compile_policy(policy, engine) for policy in policies]
+        rule_sets = compile_all(policies, engine)
         for index, step in enumerate(recorded(run)):
             findings = judge(rule_sets, step.under_test(engine)).findings
             if findings:
@@ -57,8 +56,7 @@ def view_case(root: Path, name: str) -> str:
         InputError: no case, or more than one, is named like this; a policy does not compile.
     """
     found = find_case(root, name)
-    policies = load_policy_files([gate_policies(root)], with_tests=False).policies
-    return view_run(Run(found.title, found.dataset.agent, (found.step,)), policies)
+    return view_run(Run(found.title, found.dataset.agent, (found.step,)), policies_of(root))
 
 
 def view_named(name: str) -> str | None:

@@ -3,7 +3,8 @@
 In: the folder of a gate and that of the runs. Out: rows to list and filter, runs with what was found in them.
 
     here = Workspace(Path(), Path("runs"))
-    here.runs(RunFilter(tool="issue_refund", verdict="refused"))
+    wanted = RunFilter(tool="issue_refund", verdict="refused")
+    [row for row in here.runs() if wanted.takes(row)]
     here.policy("refunds").failures
 
 A run is read and judged once as long as its file and the policies stay as they are. Names lead to what was listed,
@@ -19,14 +20,14 @@ from typing import Final, Literal
 
 from runback_gate.analysis.recorded import recorded
 from runback_gate.app.cases import FoundCase, list_cases
-from runback_gate.app.policies import gate_policies, load_policy_files, with_lint_messages
+from runback_gate.app.policies import compile_all, policies_of
 from runback_gate.app.runs import RunSummary, summary
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.documents.named_files import read_file
 from runback_gate.errors import InputError, RunbackError
 from runback_gate.gate.config import GATE_FILE, Gate, load_gate
 from runback_gate.policy.document import Policy
-from runback_gate.policy.evaluate import Finding, RuleSet, compile_policy, judge
+from runback_gate.policy.evaluate import Finding, RuleSet, judge
 from runback_gate.report.model import Report, read_report
 from runback_gate.step import Run
 from runback_gate.store.folder import Listed, load_run, newest
@@ -53,6 +54,21 @@ class RunFilter:
     since: str = ""
     """RFC 3339 day or time: runs that began then or later."""
     until: str = ""
+
+    def takes(self, row: RunRow) -> bool:
+        """Whether a run is listed."""
+        told = row.summary
+        if told is None:
+            return self in (RunFilter(), RunFilter(verdict=row.verdict))
+        at = told.at or ""
+        return (
+            self.agent in ("", told.agent)
+            and self.verdict in ("", row.verdict)
+            and (not self.tool or self.tool in row.tools)
+            and (not self.text or self.text.lower() in row.text)
+            and (not self.since or at >= self.since)
+            and (not self.until or at[: len(self.until)] <= self.until)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,30 +131,30 @@ class Workspace:
         """The policies of the gate as they lie there now; none where there is no gate, and `fault` says why."""
         self.fault = ""
         try:
-            found = () if self.gate() is None else self._load()
+            found = () if self.gate() is None else policies_of(self.root)
         except RunbackError as error:
             found, self.fault = (), str(error)
         if found != self._policies:
-            engine = CppEngine()
             try:
-                with with_lint_messages(found):
-                    self._rules = tuple(compile_policy(policy, engine) for policy in found)
+                self._rules = tuple(compile_all(found, CppEngine()))
             except RunbackError as error:
                 found, self._rules, self.fault = (), (), str(error)
             self._policies = found
             self._rows.clear()
         return self._policies
 
-    def _load(self) -> tuple[Policy, ...]:
-        return load_policy_files([gate_policies(self.root)], with_tests=False).policies
-
     def _files(self) -> list[Listed]:
         return newest(self.folder, "*.jsonl")
 
-    def runs(self, wanted: RunFilter) -> list[RunRow]:
-        """The runs that a filter lets through, the newest first; of very many the newest `MAX_RUNS`."""
+    @property
+    def judges(self) -> bool:
+        """Whether the policies that were last read judge anything."""
+        return bool(self._rules)
+
+    def runs(self) -> list[RunRow]:
+        """The runs, the newest first; of very many the newest `MAX_RUNS`."""
         self.policies()
-        return [row for row in map(self._row, self._files()[:MAX_RUNS]) if _wanted(row, wanted)]
+        return [self._row(listed) for listed in self._files()[:MAX_RUNS]]
 
     def run(self, name: str) -> tuple[Run, RunRow]:
         """A run of the list, and what was found in it.
@@ -158,23 +174,15 @@ class Workspace:
         Raises:
             InputError: the gate has no such policy.
         """
-        policy = next((item for item in self.policies() if item.name == name), None)
-        if policy is None:
+        found = next((item for item in self.records() if item.policy.name == name), None)
+        if found is None:
             raise InputError(f"no policy is named {name[:200]!r}", hint=self.fault or None)
-        rows = self.runs(RunFilter())
-        ids = [rule.id for rule in policy.rules]
-        words = ("pass", "fail", "error", "skip")
-        counts = {
-            rule: {word: sum(row.counts.get(rule, {}).get(word, 0) for row in rows) for word in words} for rule in ids
-        }
-        failures = (
-            Failing(row.name, step, finding)
-            for row in rows
-            for step, findings in row.findings.items()
-            for finding in findings
-            if finding.rule in ids
-        )
-        return PolicyRecord(policy, sum(row.summary is not None for row in rows), counts, tuple(failures))
+        return found
+
+    def records(self) -> list[PolicyRecord]:
+        """What each policy says of every recorded step."""
+        rows = self.runs()
+        return [_record(policy, rows) for policy in self._policies]
 
     def reports(self) -> list[str]:
         """The reports below `.runback`, the newest first, by their paths."""
@@ -234,6 +242,22 @@ class Workspace:
         return RunRow(name, verdict, told, "", tools, _text(run), findings, counts)
 
 
+def _record(policy: Policy, rows: Sequence[RunRow]) -> PolicyRecord:
+    ids = [rule.id for rule in policy.rules]
+    words = ("pass", "fail", "error", "skip")
+    counts = {
+        rule: {word: sum(row.counts.get(rule, {}).get(word, 0) for row in rows) for word in words} for rule in ids
+    }
+    failures = (
+        Failing(row.name, step, finding)
+        for row in rows
+        for step, findings in row.findings.items()
+        for finding in findings
+        if finding.rule in ids
+    )
+    return PolicyRecord(policy, sum(row.summary is not None for row in rows), counts, tuple(failures))
+
+
 def _text(run: Run) -> str:
     """Every text of a run once, in lower case."""
     texts: dict[str, None] = {}
@@ -241,18 +265,3 @@ def _text(run: Run) -> str:
         texts |= dict.fromkeys((step.request.system or "", answer_text(step.response)))
         texts |= dict.fromkeys(map(message_text, step.request.messages[-8:]))
     return "\n".join(texts).lower()
-
-
-def _wanted(row: RunRow, wanted: RunFilter) -> bool:
-    told = row.summary
-    if told is None:
-        return wanted in (RunFilter(), RunFilter(verdict=row.verdict))
-    at = told.at or ""
-    return (
-        wanted.agent in ("", told.agent)
-        and wanted.verdict in ("", row.verdict)
-        and (not wanted.tool or wanted.tool in row.tools)
-        and (not wanted.text or wanted.text.lower() in row.text)
-        and (not wanted.since or at >= wanted.since)
-        and (not wanted.until or at[: len(wanted.until)] <= wanted.until)
-    )

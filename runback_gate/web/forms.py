@@ -128,5 +128,4 @@ def fields_of(request: Request) -> dict[str, Any]:
 
 
 def _indented(value: Any) -> str:
-
     return json.dumps(value, ensure_ascii=False, indent=2)

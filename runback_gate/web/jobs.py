@@ -13,6 +13,7 @@ written.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -65,6 +66,7 @@ class Jobs:
 
     def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
+        self._numbers = itertools.count(1)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, title: str, total: int, given: Any, work: Callable[[Job], Any]) -> Job:
@@ -75,12 +77,10 @@ class Jobs:
         """
         if sum(job.state == "running" for job in self._jobs.values()) >= MAX_RUNNING:
             raise InputError(f"{MAX_RUNNING} replays are running", hint="wait for one, or cancel one")
-        job = Job(str(len(self._jobs) + 1), title, total, given)
+        job = Job(str(next(self._numbers)), title, total, given)
         self._jobs[job.id] = job
-        for old in [item for item in self._jobs.values() if item.state != "running" and item.given is not None][
-            :-MAX_KEPT
-        ]:
-            old.given = old.result = None
+        for old in [item.id for item in self._jobs.values() if item.state != "running"][:-MAX_KEPT]:
+            del self._jobs[old]
         task = asyncio.create_task(_run(job, work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -93,7 +93,7 @@ class Jobs:
             InputError: there is none, or it is forgotten.
         """
         job = self._jobs.get(name)
-        if job is None or job.given is None:
+        if job is None:
             raise InputError("this server knows no such replay", hint="it was begun before the server, or is long over")
         return job
 

@@ -20,13 +20,12 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from runback_gate.app.cases import NewCase, add_case, find_case, propose, why_not_judged
+from runback_gate.app.cases import AddedCase, NewCase, add_case, find_case, propose, why_not_judged, write_case
 from runback_gate.app.live import LiveOptions, open_live
-from runback_gate.app.paths import below, slug
+from runback_gate.app.paths import slug
 from runback_gate.app.recorded import recorded_step
 from runback_gate.app.replay import Edit, StepReplay, keep_trial, replay_step
-from runback_gate.app.workspace import VERDICTS, RunFilter
-from runback_gate.documents.named_files import write_file
+from runback_gate.app.workspace import VERDICTS, RunFilter, RunRow
 from runback_gate.errors import InputError, RunbackError
 from runback_gate.report.html import render
 from runback_gate.report.model import Report
@@ -120,7 +119,8 @@ async def _work(desk: Desk, function: Callable[..., T], *arguments: Any) -> T:
 
 async def _runs(desk: Desk, request: web.Request) -> web.StreamResponse:
     wanted = RunFilter(**{name: request.query.get(name, "").strip()[:500] for name in RunFilter.__slots__})
-    rows, every = await _work(desk, lambda: (desk.workspace.runs(wanted), desk.workspace.runs(RunFilter())))
+    every = await _work(desk, desk.workspace.runs)
+    rows = [row for row in every if wanted.takes(row)]
     agents = sorted({row.summary.agent for row in every if row.summary})
     tools = sorted({tool for row in every for tool in row.tools})
     return rendered(
@@ -135,21 +135,20 @@ async def _run(desk: Desk, request: web.Request) -> web.StreamResponse:
     def page() -> str:
         run, row = desk.workspace.run(name)
         around = Around(step=f"/runs/{quote(name, safe='')}/steps/")
-        return run_page(run, row.findings, judged=bool(desk.workspace.policies()), around=around)
+        return run_page(run, row.findings, judged=desk.workspace.judges, around=around)
 
     return whole_page(await _work(desk, page))
 
 
 async def _step(desk: Desk, request: web.Request) -> web.StreamResponse:
-    run, index = await _place(desk, request)
+    run, row, index = await _place(desk, request)
     step = recorded_step(run, index)
-    found = (await _work(desk, desk.workspace.run, request.match_info["run"]))[1].findings.get(index, ())
     texts = [(speaker(item), message_text(item)) for item in step.request.messages]
     return rendered(
         "step.html.j2", title=f"Step {index} of {run.id}", here="runs", run=run, index=index, step=step, talk=texts,
-        name=request.match_info["run"], answer=answer_text(step.response), findings=found, word=desk.word,
-        fields=fields_of(step.request), field=form_field, gate=await _work(desk, desk.workspace.gate),
-        cached=desk.cache is not None, kept=_kept(run, propose(step)),
+        name=request.match_info["run"], answer=answer_text(step.response), findings=row.findings.get(index, ()),
+        word=desk.word, fields=fields_of(step.request), field=form_field,
+        gate=await _work(desk, desk.workspace.gate), cached=desk.cache is not None, kept=_kept(run, propose(step)),
     )  # fmt: skip
 
 
@@ -158,14 +157,14 @@ def _kept(run: Run, checks: list[dict[str, Any]]) -> dict[str, Any]:
     return {"dataset": f"datasets/{slug(run.agent)}.yaml", "checks": checks}
 
 
-async def _place(desk: Desk, request: web.Request) -> tuple[Run, int]:
-    run, _ = await _work(desk, desk.workspace.run, request.match_info["run"])
-    return run, int(request.match_info["step"])
+async def _place(desk: Desk, request: web.Request) -> tuple[Run, RunRow, int]:
+    run, row = await _work(desk, desk.workspace.run, request.match_info["run"])
+    return run, row, int(request.match_info["step"])
 
 
 async def _replay(desk: Desk, request: web.Request) -> web.StreamResponse:
     form = await _form(desk, request)
-    run, index = await _place(desk, request)
+    run, _, index = await _place(desk, request)
     edit = edit_from(form, recorded_step(run, index).request, desk.redact_key)
     trials = trials_from(form)
     gate = await _work(desk, desk.workspace.gate)
@@ -220,7 +219,7 @@ async def _cancel(desk: Desk, request: web.Request) -> web.StreamResponse:
 
 async def _keep_step(desk: Desk, request: web.Request) -> web.StreamResponse:
     form = await _form(desk, request)
-    run, index = await _place(desk, request)
+    run, _, index = await _place(desk, request)
     new = case_from(form, run.agent)
     return await _work(desk, _kept_case, desk, new, lambda root: add_case(root, run, index, new))
 
@@ -235,11 +234,9 @@ async def _keep_trial(desk: Desk, request: web.Request) -> web.StreamResponse:
     return await _work(desk, _kept_case, desk, new, lambda root: keep_trial(root, found, int(trial) - 1, new))
 
 
-def _kept_case(desk: Desk, new: NewCase, make: Callable[[Path], Any]) -> web.Response:
+def _kept_case(desk: Desk, new: NewCase, make: Callable[[Path], AddedCase]) -> web.Response:
     root = desk.workspace.root
-    added = make(root)
-    for path, data in added.files.items():
-        write_file(below(root, path), data)
+    added = write_case(root, make(root))
     note = why_not_judged(root, new.dataset) or ""
     return rendered("kept.html.j2", title="Kept", here="datasets", added=added, dataset=new.dataset, note=note)
 
@@ -274,10 +271,7 @@ async def _case(desk: Desk, request: web.Request) -> web.StreamResponse:
 
 
 async def _policies(desk: Desk, _request: web.Request) -> web.StreamResponse:
-    def read() -> list[Any]:
-        return [desk.workspace.policy(policy.name) for policy in desk.workspace.policies()]
-
-    records = await _work(desk, read)
+    records = await _work(desk, desk.workspace.records)
     return rendered("policies.html.j2", title="Policies", here="policies", records=records, fault=desk.workspace.fault)
 
 
