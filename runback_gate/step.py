@@ -329,6 +329,12 @@ def _derive(value: Message | Response, name: Literal["content", "text"]) -> None
     object.__setattr__(value, name, text)
 
 
+def shared_start(one: Sequence[Message], other: Sequence[Message]) -> int:
+    """How many messages both conversations begin with."""
+    room = min(len(one), len(other))
+    return next((at for at in range(room) if one[at] is not other[at] and one[at] != other[at]), room)
+
+
 def is_name(text: str) -> bool:
     """Whether an agent, a model or a run can be named so: printable, at most `MAX_NAME` characters."""
     return bool(text.strip()) and text.isprintable() and len(text) <= MAX_NAME

@@ -97,19 +97,18 @@ def add_case(root: Path, run: Run, index: int, new: NewCase) -> AddedCase:
     below(root, new.dataset)
     name = PurePosixPath(new.dataset).as_posix()
     step = recorded_step(run, index)
-    case, path, data = _case(root, name, run, index, new)
+    case, path, data = _case(root, name, new.id or case_name(run, index), step, new)
     document = _extended(root, name, [case], run.agent)
     checks = tuple(cast("list[dict[str, Any]]", case.get("checks", [])))
     return AddedCase({path: data, name: document.data}, str(case["id"]), checks, _broken(document, step))
 
 
-def _case(root: Path, dataset: str, run: Run, index: int, new: NewCase) -> tuple[dict[str, JsonValue], str, bytes]:
+def _case(root: Path, dataset: str, name: str, step: Step, new: NewCase) -> tuple[dict[str, JsonValue], str, bytes]:
     """The case of a step as a dataset holds it, and the file of its recording."""
-    step = recorded_step(run, index)
     digest, path, data = recording(step, dataset)
     below(root, path)
     checks = propose(step) if new.checks is None else list(new.checks)
-    case: dict[str, JsonValue] = {"id": new.id or case_name(run, index), "step": digest}
+    case: dict[str, JsonValue] = {"id": name, "step": digest}
     case |= {"why": new.why} if new.why else {}
     case |= {"tags": list(new.tags)} if new.tags else {}
     case |= {"checks": cast("JsonValue", checks)} if checks else {}
@@ -132,9 +131,13 @@ def write_case(root: Path, added: AddedCase) -> AddedCase:
     Raises:
         WriteError: one cannot be written.
     """
-    for path, data in added.files.items():
-        write_file(below(root, path), data)
+    _write(root, added.files)
     return added
+
+
+def _write(root: Path, files: Mapping[str, bytes]) -> None:
+    for path, data in files.items():
+        write_file(below(root, path), data)
 
 
 def save_named(root: Path, source: str, new: NewCase, *, note: Note) -> SavedCases:
@@ -145,14 +148,14 @@ def save_named(root: Path, source: str, new: NewCase, *, note: Note) -> SavedCas
     """
     folder = Path(source)
     runs = load_runs(folder, note=note) if folder.is_dir() else [find_run(source, note=note)]
-    added, there = save_cases(root, runs, new)
-    if not added + there:
+    saved = save_cases(root, runs, new)
+    if saved == SavedCases(0, 0):
         raise InputError(f"{source}: no step", hint=MAKE_RUNS)
-    return SavedCases(added, there)
+    return saved
 
 
-def save_cases(root: Path, runs: Iterable[Run], new: NewCase) -> tuple[int, int]:
-    """Save every step of some runs, all at once or none; how many were added, and how many were there already.
+def save_cases(root: Path, runs: Iterable[Run], new: NewCase) -> SavedCases:
+    """Save every step of some runs, all at once or none.
 
     Raises:
         InputError, PathError, WriteError: as `save_case`.
@@ -162,26 +165,25 @@ def save_cases(root: Path, runs: Iterable[Run], new: NewCase) -> tuple[int, int]
     had = {case.id for case in load_dataset(root, name).cases} if (root / name).exists() else set()
     cases: dict[str, list[dict[str, JsonValue]]] = {}
     files: dict[str, bytes] = {}
-    last: tuple[Run, int] | None = None
+    step: Step | None = None
     for run in runs:
         for index in range(len(run.steps)):
-            if case_name(run, index) in had:
+            if (own := case_name(run, index)) in had:
                 there += 1
                 continue
-            case, path, files[path] = _case(root, name, run, index, new)
+            step = recorded_step(run, index)
+            case, path, files[path] = _case(root, name, own, step, new)
             cases.setdefault(run.agent, []).append(case)
-            last = run, index
-    if last is None:
-        return 0, there
+    if step is None:
+        return SavedCases(0, there)
     if len(cases) > 1:
         raise InputError(f"the runs are of several agents: {', '.join(sorted(cases))[:200]}")
     ((agent, added),) = cases.items()
     document = _extended(root, name, added, agent)
     # All of them have the same checks, or those that they keep: what does not compile shows in one.
-    _broken(document, recorded_step(*last))
-    for path, data in {**files, name: document.data}.items():
-        write_file(below(root, path), data)
-    return len(added), there
+    _broken(document, step)
+    _write(root, {**files, name: document.data})
+    return SavedCases(len(added), there)
 
 
 def list_cases(root: Path, names: Sequence[str] = ()) -> list[FoundCase]:

@@ -34,6 +34,7 @@ from runback_gate.documents.folders import begins_as_json, named_files
 from runback_gate.documents.named_files import STDIN, read_file, read_if_there, write_file
 from runback_gate.errors import InputError
 from runback_gate.plural import many
+from runback_gate.report.columns import table_lines
 from runback_gate.report.text import line
 from runback_gate.step import Run, Tool, tools_from_json
 
@@ -113,10 +114,7 @@ def import_paths(
 
 def import_lines(imported: Sequence[ImportedFile], skipped: Sequence[Path] = ()) -> Iterator[str]:
     """What was read, by format; then what was refused, ignored, redacted and skipped."""
-    rows = list(_format_rows(imported))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(f"{text:{width}}" for text, width in zip(row, widths, strict=True)).rstrip()
+    yield from table_lines(list(_format_rows(imported)))
     for error in (error for file in imported for error in file.faults):
         yield f"refused   {line(str(error))}"
     ignored = sum((Counter(file.ignored) for file in imported), Counter[str]())
@@ -124,7 +122,7 @@ def import_lines(imported: Sequence[ImportedFile], skipped: Sequence[Path] = ())
         shown = [f"{line(name)} ×{number:,}" for name, number in ignored.most_common(SHOWN)]
         more = f" · {len(ignored) - SHOWN:,} more" if len(ignored) > SHOWN else ""
         yield f"ignored   {' · '.join(shown)}{more}"
-    runs = [run for file in imported for run in file.runs]
+    runs = _runs(imported)
     redacted: Counter[str] = Counter()
     for run in runs:
         redacted.update(run.redaction.get("counts", {}))

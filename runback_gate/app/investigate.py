@@ -29,7 +29,7 @@ from runback_gate.dataset.document import CaseCheck
 from runback_gate.errors import InputError, Location
 from runback_gate.gate.checks import compile_checks
 from runback_gate.gate.config import Gate
-from runback_gate.gate.plan import Plan, load_plan
+from runback_gate.gate.plan import Plan
 from runback_gate.policy.document import Policy
 from runback_gate.policy.evaluate import RuleSet, judge
 from runback_gate.replay.bisect import Bisection, Breaks, bisect
@@ -123,28 +123,24 @@ def run_subject(run: Run, index: int, edit: Edit, gate: Gate | None) -> Subject:
     return Subject(run, index, dataclasses.replace(step, request=edited(step, edit, gate)))
 
 
-def case_subject(root: Path, name: str, *, day: str, model: str | None = None, key: bytes | None = None) -> Subject:
-    """A case of the gate in `root`, asked as its agent config asks it today.
+def case_subject(plan: Plan, name: str, *, model: str | None = None) -> Subject:
+    """A case of a gate, asked as its agent config asks it today.
 
     Args:
-        root: the folder of the gate.
+        plan: the gate.
         name: CASE or DATASET/CASE.
-        day: YYYY-MM-DD, by which the gate is read.
         model: another model than the agent states.
-        key: of the pseudonyms, as in `load_plan`.
 
     Raises:
-        InputError: no case, or more than one, is named so; or the gate cannot be read.
+        InputError: no case, or more than one, is named so.
     """
-    found = find_case(root, name)
-    plan = load_plan(root, day=day, redact_key=key)
-    agent = next((item for item in plan.agents if item.name == found.dataset.agent), None)
-    request = found.step.request if agent is None else ask(agent, found.step)
+    found = find_case(plan.root, name)
+    agent = plan.agent(found.dataset.agent)
+    request = ask(agent, found.step)
     request = dataclasses.replace(request, model=with_provider(model or request.model, plan.gate))
     run = Run(found.case.id, found.dataset.agent, (found.step,))
-    labels = {} if agent is None else agent.labels
     step = dataclasses.replace(found.step, request=request)
-    return Subject(run, 0, step, found.case.tags, labels, found.dataset.name, found.case.id)
+    return Subject(run, 0, step, found.case.tags, agent.labels, found.dataset.name, found.case.id)
 
 
 def rule_breach(policies: Sequence[Policy], rule: str, subject: Subject) -> Breaks:
@@ -187,13 +183,12 @@ def named_breach(
     return check_breach(parse_checks(checks), subject) if checks else None
 
 
-def case_breach(root: Path, subject: Subject, *, day: str) -> Breaks:
+def case_breach(plan: Plan, subject: Subject) -> Breaks:
     """Whether an answer makes the row of a case red: a check or a rule that denies fails.
 
     Raises:
         InputError: a rule does not compile.
     """
-    plan: Plan = load_plan(root, day=day)
     engine = CppEngine()
     case = next(
         case

@@ -244,10 +244,19 @@ def read_prompt(path: Path) -> str:
     Raises:
         InputError: not there, too large, or no UTF-8.
     """
+    return prompt_text(read_file(path, MAX_PROMPT_BYTES), path.as_posix())
+
+
+def prompt_text(data: bytes, path: str) -> str:
+    """The prompt that a file holds; `path` is its name in errors.
+
+    Raises:
+        InputError: no UTF-8.
+    """
     try:
-        return read_file(path, MAX_PROMPT_BYTES).decode()
+        return data.decode()
     except UnicodeDecodeError as error:
-        raise InputError("not UTF-8", location=Location(path.as_posix())) from error
+        raise InputError("not UTF-8", location=Location(path)) from error
 
 
 def read_tools(path: Path) -> tuple[Tool, ...]:

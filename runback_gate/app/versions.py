@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runback_gate.app.investigate import Version
-from runback_gate.app.replay import Edit, read_prompt
-from runback_gate.errors import InputError, Location
+from runback_gate.app.replay import Edit, prompt_text, read_prompt
+from runback_gate.errors import InputError
 from runback_gate.revision.history import file_history
 
 
@@ -30,19 +30,13 @@ def find_versions(
         raise InputError("name versions of one kind, the oldest first", hint=hint)
     if revisions is not None:
         return tuple(
-            Version(f"{commit[:7]} {title}", dataclasses.replace(edit, system=_text(data, path), system_path=path))
+            _prompted(f"{commit[:7]} {title}", edit, prompt_text(data, path), path)
             for path, commit, title, data in file_history(systems[0], revisions)
         )
     if systems:
-        return tuple(
-            Version(path.as_posix(), dataclasses.replace(edit, system=read_prompt(path), system_path=path.as_posix()))
-            for path in systems
-        )
+        return tuple(_prompted(path.as_posix(), edit, read_prompt(path), path.as_posix()) for path in systems)
     return tuple(Version(model, dataclasses.replace(edit, model=model)) for model in models)
 
 
-def _text(data: bytes, path: str) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        raise InputError("not UTF-8", location=Location(path)) from error
+def _prompted(name: str, edit: Edit, prompt: str, path: str) -> Version:
+    return Version(name, dataclasses.replace(edit, system=prompt, system_path=path))

@@ -149,23 +149,24 @@ def cause(
     from runback_gate.app.investigate import case_breach, case_subject, find, keep_smallest, run_subject  # noqa: PLC0415
     from runback_gate.app.investigate_lines import cause_json, cause_lines  # noqa: PLC0415
     from runback_gate.app.replay import Edit  # noqa: PLC0415
+    from runback_gate.gate.plan import load_plan  # noqa: PLC0415
 
     save.check()
     if (case is None) == (run is None or step is None):
         raise click.UsageError("say RUN and STEP, or --case CASE")
     recorded = None if run is None else find_run(run, note=terminal.note)
-    day = terminal.today()
     with flags.open(quiet=as_json) as asking:
-        edit = Edit(model=model, redact_key=asking.redact_key)
-        subject = (
-            case_subject(asking.root, case or "", day=day, model=model, key=asking.redact_key)
-            if recorded is None or step is None
-            else run_subject(recorded, step, edit, asking.gate)
-        )
-        breaks = breach.breaks(asking, subject)
-        if breaks is None and case is None:
-            raise click.UsageError("say what is wrong with the answer: --rule ID or --check CHECK")
-        wrong = breaks or case_breach(asking.root, subject, day=day)
+        if recorded is None or step is None:
+            plan = load_plan(asking.root, day=terminal.today(), redact_key=asking.redact_key)
+            subject = case_subject(plan, case or "", model=model)
+            wrong = breach.breaks(asking, subject) or case_breach(plan, subject)
+        else:
+            edit = Edit(model=model, redact_key=asking.redact_key)
+            subject = run_subject(recorded, step, edit, asking.gate)
+            named = breach.breaks(asking, subject)
+            if named is None:
+                raise click.UsageError("say what is wrong with the answer: --rule ID or --check CHECK")
+            wrong = named
         found = find(subject, wrong, asking.live, trials=trials)
         code = asking.show(found, flags, as_json=as_json, to_json=cause_json, lines=cause_lines, wanted=exit_code)
     if found.shown and not flags.plan:

@@ -79,7 +79,7 @@ def replay(
     from runback_gate.app.replay_lines import step_json, step_lines, whole_json, whole_lines  # noqa: PLC0415
 
     save.check()
-    if step is None and (edits.agent is None or edits != EditFlags(edits.agent, None, None, (), (), ())):
+    if step is None and (edits.agent is None or edits != EditFlags(edits.agent)):
         raise click.UsageError("say which STEP, or --agent FILE alone for the whole run")
     if step is None and save.save:
         raise click.UsageError("--save keeps one step: say which STEP")

@@ -23,7 +23,7 @@ from runback_gate.errors import InputError
 from runback_gate.replay.answer_body import answer_messages
 from runback_gate.replay.evidence import Answer, Evidence, Query, compare_requests
 from runback_gate.replay.step import Divergence, KnownCall, call_key, diverge
-from runback_gate.step import Message, Response, Run, Step, ToolCall
+from runback_gate.step import Message, Response, Run, Step, ToolCall, shared_start
 
 End = Literal["as recorded", "answered", "frontier", "no answer"]
 """`as recorded`: the last recorded step was reached. `answered`: the agent asked for no tool where it then asked for
@@ -139,7 +139,7 @@ class _Record:
         before: Sequence[Message] = ()
         for step in run.steps:
             messages = step.request.messages
-            for call, result in _paired(messages[_common(before, messages) :]):
+            for call, result in _paired(messages[shared_start(before, messages) :]):
                 self._results[call_key(call)].append(result)
             before = messages
 
@@ -152,12 +152,6 @@ class _Record:
                 return taken, call
             taken.append(dataclasses.replace(known.popleft(), tool_call_id=call.id or None))
         return taken, None
-
-
-def _common(before: Sequence[Message], now: Sequence[Message]) -> int:
-    """How many messages both begin with."""
-    room = min(len(before), len(now))
-    return next((at for at in range(room) if before[at] is not now[at] and before[at] != now[at]), room)
 
 
 def _paired(messages: Sequence[Message]) -> Iterator[tuple[ToolCall, Message]]:

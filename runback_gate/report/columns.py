@@ -34,6 +34,13 @@ def row_lines(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
         yield f"{one_line(name):<13} {one_line(text)}"
 
 
+def table_lines(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Rows of cells, each column as wide as its widest; the cells are inert already."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
 def labelled(label: str, lines: Sequence[str]) -> Iterator[str]:
     """Lines that are inert already beside their label; one that is too long for its column stands above them."""
     name = safe_terminal(label)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from runback_gate.plural import many
 from runback_gate.replay.estimate import Estimate
 from runback_gate.replay.spend import Limits
+from runback_gate.report.columns import table_lines
 from runback_gate.report.spent import money
 from runback_gate.report.text import safe_terminal
 
@@ -42,14 +43,12 @@ def plan_table(estimate: Estimate, limits: Limits) -> str:
         )
         for line in estimate.lines
     ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     unable = ((line.model or "(unknown)", line.why) for line in estimate.lines if line.why)
     notes = [f"! {safe_terminal(model)} cannot be asked: {safe_terminal(why)}" for model, why in unable]
     notes += [*_over(estimate, limits)]
     if estimate.lines:
         notes.append("Tokens and money are guesses; a row that fails is asked for on the base as well.")
-    return "\n".join([*(lines if estimate.lines else []), *notes, forecast(estimate, limits)]) + "\n"
+    return "\n".join([*(table_lines(rows) if estimate.lines else []), *notes, forecast(estimate, limits)]) + "\n"
 
 
 def plan_json(estimate: Estimate, limits: Limits) -> dict[str, object]:

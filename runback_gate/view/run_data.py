@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 
 from runback_gate.canonical import digest_bytes
 from runback_gate.policy.evaluate import Finding
-from runback_gate.step import Message, Run, Step, Tool, ToolRun, to_json
+from runback_gate.step import Message, Run, Step, Tool, ToolRun, shared_start, to_json
 from runback_gate.view.plain import answer_text, message_text, speaker
 
 MAX_TEXT: Final = 20 << 20
@@ -109,7 +109,7 @@ def _step(
     step: Step, before: Sequence[Message], texts: _Texts, found: Sequence[Finding], ran: Sequence[ToolRun]
 ) -> dict[str, Any]:
     request, response = step.request, step.response
-    keep = _common(before, request.messages)
+    keep = shared_start(before, request.messages)
     entry: dict[str, Any] = {
         "keep": keep,
         "add": list(_ranges([texts.of(item, _message) for item in request.messages[keep:]])),
@@ -152,11 +152,6 @@ def _message(item: Message) -> tuple[str, str]:
 
 def _tools(tools: Sequence[Tool]) -> tuple[str, str]:
     return "tools", json.dumps([to_json(tool) for tool in tools], ensure_ascii=False, indent=2) if tools else ""
-
-
-def _common(before: Sequence[Message], now: Sequence[Message]) -> int:
-    room = min(len(before), len(now))
-    return next((at for at in range(room) if before[at] is not now[at] and before[at] != now[at]), room)
 
 
 def _mark(step: Step, found: Sequence[Finding], ran: Sequence[ToolRun]) -> str:

@@ -11,7 +11,6 @@ Whether something was ignored that may decide how a step is judged, `reconcile` 
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -44,10 +43,9 @@ class Reader:
     def labels(self, wire: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
         """The fields of a run that are not `known`, which are its labels; one that tells what was said is none."""
         found = {name: value for name, value in wire.items() if name not in known and value is not None}
-        for name in [name for name, value in found.items() if _plain(name) in _NO_LABELS and not says_nothing(value)]:
-            self.ignored[name] += 1
-            del found[name]
-        return found
+        told = {name for name, value in found.items() if plain_name(name) in _NO_LABELS and not says_nothing(value)}
+        self.ignored.update(told)
+        return {name: value for name, value in found.items() if name not in told}
 
 
 _NO_LABELS = frozenset(
@@ -57,5 +55,6 @@ _NO_LABELS = frozenset(
 )
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[-_ ]", "", name).lower()
+def plain_name(name: str) -> str:
+    """A name of a field without case and separators."""
+    return name.replace("_", "").replace("-", "").replace(" ", "").lower()

@@ -18,6 +18,7 @@ from typing import Any
 
 from runback_gate.capture.formats.exchange import parsed
 from runback_gate.capture.formats.model import Conversation, Located
+from runback_gate.capture.formats.reader import plain_name
 from runback_gate.step import Message, Part
 
 _DECIDES = frozenset(
@@ -114,17 +115,13 @@ def _text(path: _Path | None) -> str:
 @cache
 def _kind(name: str) -> str:
     """How a field of this name is taken: `decides`, `beside`, `harmless` or `other`."""
-    plain = _plain(name)
+    plain = plain_name(name)
     if plain in _DECIDES:
         return "flag" if plain in _FLAGS else "decides"
     if plain in _BESIDE:
         return "beside"
     harmless = plain in _HARMLESS or plain.endswith(("id", "ids", "tokens", "time", "at"))
     return "harmless" if harmless else "other"
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", "").replace("-", "").replace(" ", "").lower()
 
 
 class _Said:
@@ -253,7 +250,7 @@ class _Audit:
             for index, item in enumerate(value):
                 self._label(item, (path, f"[{index}]"))
         elif isinstance(value, dict):
-            if _is_said(value) or any(item and _plain(name) in _CALLS for name, item in value.items()):
+            if _is_said(value) or any(item and plain_name(name) in _CALLS for name, item in value.items()):
                 self._object(value, path)
             else:
                 for name, item in value.items():
