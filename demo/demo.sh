@@ -57,10 +57,11 @@ if [ "$code" -ne 1 ]; then
 fi
 
 say 'Try next:'
-cat <<'END'
+cat <<END
   .venv/bin/runback-gate policy test                        what each rule was seen to say, on both CEL engines
   .venv/bin/runback-gate dataset show disputed-charge-escalates
                                                             the step that turned red, and the checks it must keep
   open .runback/red/report.html                             the same report as a page
-  cd "$(mktemp -d)" && runback-gate demo                    walk through a run that broke, in the browser
+  export PATH="$top/.venv/bin:\$PATH"; cd "\$(mktemp -d)"; runback-gate demo
+                                                            walk through a run that broke, in the browser
 END

@@ -122,11 +122,13 @@ class _Reader:
         return _Calls(None) if name in ("tool_calls", "tools", "calls") else None
 
     def argument(self, held: _Arguments, name: str, at: int) -> _Arguments:
+        """Note a key of arguments; what stands there."""
         path = (*held.path, name)
         self.uses.append(Use("argument", name, at, held.tools, path))
         return _Arguments(held.tools, path)
 
     def call(self, node: Node, scope: _Scope) -> _Value:
+        """What a function gives; `calls` and `includes` name tools and arguments."""
         values = [self.value(child, scope) for child in node.children]
         if node.name == "calls" and len(values) > 1:
             self.compare(_Names(), values[1])
@@ -143,6 +145,7 @@ class _Reader:
                 self.keys(self.argument(held, str(key.value), key.start), value)
 
     def macro(self, node: Node, scope: _Scope) -> _Value:
+        """What a loop or a binding gives, with its variable as what it goes over."""
         if not node.variable:
             self.value(node.children[0], scope)
             return None

@@ -27,7 +27,7 @@ def page(template: str, *, style: str, scripts: Sequence[str], title: str, data:
         f"default-src 'none'; script-src {source(code)}; style-src {source(css)}; base-uri 'none'; form-action 'none'"
     )
     slots = {"policy": escape(policy), "title": escape(title), "style": css, "script": code, "data": script_json(data)}
-    text = _file(template)
+    text = _file("head.html") + _file(template)
     # In the order of the template: what a slot was filled with is not searched for the next one.
     done = ""
     for name in ("policy", "title", "style", "data", "script"):
