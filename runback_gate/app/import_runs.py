@@ -24,7 +24,7 @@ from runback_gate.capture.provider import with_providers
 from runback_gate.capture.runs import read_run, write_run
 from runback_gate.capture.runs.turns import turns_of
 from runback_gate.errors import InputError, IntegrityError, Location, RunbackError
-from runback_gate.redact import Level, Redactor, Rule, parse_key
+from runback_gate.redact import Level, Redactor, Rule
 from runback_gate.step import MAX_NAME, Run, Tool, is_name, to_json
 
 OTLP = "otlp"
@@ -203,7 +203,7 @@ def redaction(
     """
     if level == "off":
         return None
-    redactor = Redactor(level, key=parse_key(key) if key else random(32), own_key=bool(key), custom=rules)
+    redactor = Redactor.under(level, key, random, rules)
     return Redaction(redactor.level, redactor.redact, redactor.ruleset, redactor.key_id)
 
 

@@ -2,7 +2,7 @@
 
 In: names of files with what reads them, and a redactor. Out: what was found, and what could not be read.
 
-    scanned = scan_paths([Path("runs")], redactor("standard", key=None, chance=os.urandom))
+    scanned = scan_paths([Path("runs")], Redactor.under("standard", None, os.urandom))
     scanned.exit_code       # 0 clean, 1 found, 2 could not read
 """
 
@@ -20,7 +20,7 @@ from runback_gate.documents.folders import files_in
 from runback_gate.documents.named_files import read_file
 from runback_gate.errors import RunbackError
 from runback_gate.plural import many
-from runback_gate.redact import Found, Level, Redactor, Rule, parse_key, parse_rules, scan_bytes
+from runback_gate.redact import Found, Level, Redactor, Rule, parse_rules, scan_bytes
 from runback_gate.report.text import line
 
 SCHEMA_URI: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -46,18 +46,6 @@ class Scanned:
     def exit_code(self) -> int:
         """2 when a file could not be read, else 1 when something was found, else 0."""
         return 2 if self.faults else int(bool(self.found))
-
-
-def redactor(
-    level: Level, *, key: str | None, chance: Callable[[int], bytes], custom: tuple[Rule, ...] = ()
-) -> Redactor:
-    """A redactor under the project's key, or under one of its own where there is none.
-
-    Raises:
-        InputError: the key is too short.
-    """
-    own = parse_key(key) if key else None
-    return Redactor(level, key=own or chance(32), own_key=own is not None, custom=custom)
 
 
 def read_rules(path: Path) -> tuple[Rule, ...]:

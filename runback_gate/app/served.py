@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from runback_gate.errors import InputError
-from runback_gate.redact import KEY_VARIABLE, Redactor, Rule, parse_key
+from runback_gate.redact import KEY_VARIABLE, Redactor, Rule
 from runback_gate.replay.served_run import ServedRun
 from runback_gate.step import Run
 from runback_gate.store.folder import Note, find_run
@@ -36,7 +36,7 @@ def served_run(run: Run, key: str | None, random: Callable[[int], bytes], rules:
     level = run.redaction.get("level", "off")
     if level == "off":
         return ServedRun(run, lambda value: value)
-    redactor = Redactor(level, key=parse_key(key) if key else random(32), own_key=bool(key), custom=rules)
+    redactor = Redactor.under(level, key, random, rules)
     if run.redaction.get("counts") and (redactor.key_id is None or redactor.key_id != run.redaction.get("key")):
         raise InputError(
             f"values of run {run.id} were replaced with a key that is not here",

@@ -48,7 +48,7 @@ from runback_gate.capture.outside import (
 from runback_gate.capture.sink import after_fork, sink
 from runback_gate.capture.tool_runs import json_text, plain_json, recorded_tool
 from runback_gate.errors import RunbackError
-from runback_gate.redact import Level, Redactor, Rule, parse_key
+from runback_gate.redact import Level, Redactor, Rule
 from runback_gate.step import Note, Run, ToolRun
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -319,8 +319,7 @@ def _withhold(_value: Any) -> NoReturn:
 @functools.cache
 def _redactor(level: Any, rules: tuple[Rule, ...]) -> Redactor:
     """One for all runs of the process, so that what was seen once is known; only the writer thread uses it."""
-    own = redact_key()
-    return Redactor(level, key=parse_key(own) if own else random_bytes(32), own_key=bool(own), custom=rules)
+    return Redactor.under(level, redact_key(), random_bytes, rules)
 
 
 def _harmless(error: BaseException) -> bool:

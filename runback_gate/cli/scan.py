@@ -9,11 +9,11 @@ from typing import cast
 
 import click
 
-from runback_gate.app.scan import read_rules, redactor, scan_json, scan_lines, scan_paths, scan_sarif
+from runback_gate.app.scan import read_rules, scan_json, scan_lines, scan_paths, scan_sarif
 from runback_gate.capture.outside import redact_rules
 from runback_gate.cli import terminal
 from runback_gate.cli.options import path_option
-from runback_gate.redact import KEY_VARIABLE, Level
+from runback_gate.redact import KEY_VARIABLE, Level, Redactor
 
 
 @click.command(short_help="Say whether files hold secrets or personal data.")
@@ -37,7 +37,7 @@ def scan(paths: tuple[Path, ...], level: str, rules: Path | None, form: str | No
     Exit codes: 0 nothing found, 1 something found, 2 a file could not be read.
     """
     custom = read_rules(rules) if rules else redact_rules()
-    using = redactor(cast("Level", level), key=os.environ.get(KEY_VARIABLE), chance=secrets.token_bytes, custom=custom)
+    using = Redactor.under(cast("Level", level), os.environ.get(KEY_VARIABLE), secrets.token_bytes, custom)
     scanned = scan_paths(paths, using)
     if form == "sarif":
         terminal.print_json(scan_sarif(scanned))

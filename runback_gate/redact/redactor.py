@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
 from runback_gate.canonical import MAX_DEPTH, JsonValue
 from runback_gate.errors import RunbackError
 from runback_gate.redact.find import NAMED, SHORTEST, Finder, Span
 from runback_gate.redact.names import hides, placeholder, strength
-from runback_gate.redact.pseudonym import PSEUDONYM, key_id, masked, pseudonym
+from runback_gate.redact.pseudonym import PSEUDONYM, key_id, masked, parse_key, pseudonym
 from runback_gate.redact.rule import Level, Rule, load_rules, ruleset_digest
 
 MAX_MEMO: Final = 16 << 20
@@ -50,6 +50,17 @@ class Redactor:
         self._older: dict[str | tuple[str, str], tuple[str, Counts]] = {}
         self._fields: dict[str, tuple[str, str | None]] = {}
         self._held = 0
+
+    @classmethod
+    def under(
+        cls, level: Level, key: str | None, random: Callable[[int], bytes], custom: Sequence[Rule] = ()
+    ) -> Redactor:
+        """One under the project's key as somebody wrote it, or under one of its own where there is none.
+
+        Raises:
+            InputError: the key is too short.
+        """
+        return cls(level, key=parse_key(key) if key else random(32), own_key=bool(key), custom=custom)
 
     def redact(self, value: JsonValue) -> tuple[JsonValue, Counts]:
         """The value without what the rules find, and how many values were replaced, by rule.

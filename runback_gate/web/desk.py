@@ -13,9 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runback_gate.app.live import World
+from runback_gate.app.live import World, redact_key
 from runback_gate.app.workspace import Workspace
-from runback_gate.redact import parse_key
 from runback_gate.replay.providers import real_world
 from runback_gate.web.jobs import Jobs
 
@@ -45,6 +44,5 @@ def open_desk(root: Path, folder: Path, token: str, cache: Path | None, environ:
     Raises:
         InputError: the key of the pseudonyms is not one.
     """
-    key = environ.get("RUNBACK_REDACT_KEY")
     world = World(environ, real_world())
-    return Desk(Workspace(root, folder), token, world, cache, parse_key(key) if key else None)
+    return Desk(Workspace(root, folder), token, world, cache, redact_key(world))
