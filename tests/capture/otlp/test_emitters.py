@@ -12,6 +12,7 @@ from runback_gate import wire
 from runback_gate.capture.otlp import OtlpRuns, read_otlp
 from runback_gate.step import Step
 from tests.conftest import SHARED_DATA
+from tests.extras import needs
 
 FOLDER = SHARED_DATA / "otlp"
 BODY = {"parallel_tool_calls", "stream_options", "tool_choice"}
@@ -129,7 +130,7 @@ def test_no_content() -> None:
 @pytest.mark.parametrize("name", [*EXPECTED, SILENT])
 def test_protobuf_and_json_agree(name: str) -> None:
     """The two encodings of an export are the same export."""
-    pytest.importorskip("opentelemetry.proto.trace.v1.trace_pb2", reason="the extra otlp is not installed")
+    needs("opentelemetry.proto.trace.v1.trace_pb2")
     assert read(name, "pb") == read(name)
 
 
