@@ -11,65 +11,43 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runback_gate.canonical import digest
-from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.cel.engine import Engine
 from runback_gate.cel.py_engine import PyEngine
 from runback_gate.errors import InputError, IntegrityError
 from runback_gate.gate.plan import load_plan
 from runback_gate.gate.run import Result, run_gate
-from runback_gate.gate.verdict import Row, Verdict, gate_verdict
+from runback_gate.gate.verdict import Verdict, gate_verdict
 from runback_gate.replay.cache import ResponseCache
-from runback_gate.replay.evidence import Answers as Store
 from runback_gate.replay.evidence import Evidence
-from runback_gate.step import Response, ToolCall
+from runback_gate.step import Response
 from runback_gate.testing import (
     AGENT,
     REFUNDS,
     Answers,
     in_turn,
-    sample_call,
     sample_case,
     sample_step,
     write_document,
     write_gate,
 )
 from tests.examples import examples
-
-CPP = CppEngine()
-DAY = "2026-06-01"
-SMALL, LARGE, ODD = (sample_call("issue_refund", amount=amount) for amount in (40, 250, "much"))
-OTHER_MODEL = {"model": "openai/gpt-5"}
-WAIVER = {
-    "policies": ["refunds.limit"],
-    "cases": ["large"],
-    "reason": "T-1",
-    "owner": "payments",
-    "expires": "2026-12-31",
-}
-GOOD, BAD, UGLY = (Response(tool_calls=(call,)) for call in (SMALL, LARGE, ODD))
-SAYS_HI = {"contains": "Hi"}
-
-
-def run(root: Path, answers: Store | None = None, engine: Engine = CPP, day: str = DAY, **options: Any) -> Result:
-    """Judge the gate of a folder."""
-    return run_gate(load_plan(root, day=day, **options), engine, in_turn(answers or Answers()))
-
-
-def one(root: Path, *calls: ToolCall, answers: Store | None = None, **gate: Any) -> Row:
-    """The only row of a gate whose one case made these calls."""
-    write_gate(root, [sample_case("c", sample_step(*calls))], **gate)
-    (row,) = run(root, answers).rows
-    return row
-
-
-def rule(expression: str, **spec: Any) -> dict[str, Any]:
-    """A policy with one validation `r`."""
-    return {"p": {"validations": [{"id": "r", "expression": expression, "message": "broken"}], **spec}}
-
-
-def verdicts(result: Result) -> dict[str, str]:
-    """Verdict by row."""
-    return {row.case: row.verdict.value for row in result.rows}
+from tests.gate.folders import (
+    BAD,
+    CPP,
+    DAY,
+    GOOD,
+    LARGE,
+    ODD,
+    OTHER_MODEL,
+    SAYS_HI,
+    SMALL,
+    UGLY,
+    WAIVER,
+    one,
+    rule,
+    run,
+    verdicts,
+)
 
 
 def test_a_folder_of_every_verdict(tmp_path: Path) -> None:
