@@ -70,7 +70,7 @@ def start(folder: Path) -> list[Figure]:
 
 def gate(folder: Path) -> list[Figure]:
     """A whole run on recorded evidence, beside reading, hashing and parsing the same recordings."""
-    _module("benchmarks.workload", str(folder), "--cases", str(CASES), "--policies", str(POLICIES))
+    run_module("benchmarks.workload", str(folder), "--cases", str(CASES), "--policies", str(POLICIES))
     cost = measure([COMMAND, "run", "--report", "report"], folder)
     floor = _floor(folder, "datasets")
     report = json.loads((folder / "report" / "report.json").read_bytes())
@@ -86,7 +86,7 @@ def gate(folder: Path) -> list[Figure]:
 
 def policies(folder: Path) -> list[Figure]:
     """One answer under all policies, beside the second engine."""
-    found = json.loads(_module("benchmarks.judge", str(folder), "--policies", str(POLICIES)))
+    found = json.loads(run_module("benchmarks.judge", str(folder), "--policies", str(POLICIES)))
     peers = (Peer("the same on celpy", found["celpy"]), Peer("making the data of the step", found["data"]))
     return [Figure(f"{POLICIES} policies on one step", "CPU ms", found["cel-cpp"], 0.2, peers)]
 
@@ -95,7 +95,7 @@ def backtest(folder: Path) -> list[Figure]:
     """The airline's policies on its recorded turns, where those are at hand, beside reading and parsing them alone."""
     if not AIRLINE.is_dir():
         return []
-    _airline(folder)
+    airline_runs(folder)
     cost = measure([COMMAND, "backtest", "--policies", str(EXAMPLES), "--runs", "runs", "--json"], folder)
     if (steps := json.loads(cost.output)["steps"]) != TURNS:
         raise RuntimeError(f"the backtest did not judge what it was given: {steps} steps")
@@ -107,7 +107,7 @@ def diff(folder: Path) -> list[Figure]:
     """One changed rule over the same turns, beside the backtest of all rules, which judges each turn once."""
     if not AIRLINE.is_dir():
         return []
-    _airline(folder)
+    airline_runs(folder)
     shutil.copytree(EXAMPLES, folder / "head")
     booking = folder / "head" / "booking.yaml"
     booking.write_text(booking.read_text("utf-8").replace("    certificates: 1\n", "    certificates: 2\n"), "utf-8")
@@ -121,7 +121,7 @@ def diff(folder: Path) -> list[Figure]:
     return [Figure(f"policy diff over {TURNS:,} airline turns", "CPU s", cost.cpu, 3.0, peers)]
 
 
-def _airline(folder: Path) -> None:
+def airline_runs(folder: Path) -> None:
     """Make runs of the airline's transcripts."""
     source = [str(AIRLINE / "runs.jsonl"), "--tools", str(AIRLINE / "tools.json"), "--agent", "airline"]
     measure([COMMAND, "import", "transcript", *source, "--out", "runs"], folder, runs=0)
@@ -129,7 +129,9 @@ def _airline(folder: Path) -> None:
 
 def weakening(folder: Path) -> list[Figure]:
     """What a change takes away from a gate, every file of which has other bytes, beside reading the two gates."""
-    found = json.loads(_module("benchmarks.compare", str(folder), "--cases", str(CASES), "--policies", str(POLICIES)))
+    found = json.loads(
+        run_module("benchmarks.compare", str(folder), "--cases", str(CASES), "--policies", str(POLICIES))
+    )
     name = f"two gates of {CASES:,} cases compared"
     return [Figure(name, "CPU s", found["compare"], 0.1, (Peer("reading the two gates", found["load"]),))]
 
@@ -155,14 +157,14 @@ def signing(folder: Path) -> list[Figure]:
         )
     ]
     if find_spec("asn1crypto"):
-        found = json.loads(_module("benchmarks.signing", str(folder)))
+        found = json.loads(run_module("benchmarks.signing", str(folder)))
         figures.append(Figure("attest in the place of a workflow", "CPU s", found["cpu"], 0.9, peers))
     return figures
 
 
 def chain(folder: Path) -> list[Figure]:  # noqa: ARG001  every promise has a folder
     """Verifying the chain of a run, as a multiple of hashing the same lines."""
-    found = json.loads(_module("benchmarks.chains"))
+    found = json.loads(run_module("benchmarks.chains"))
     peers = (Peer("hashing alone", 1.0),)
     return [Figure("a chain verified, times hashing", "x", found["verify"] / found["hash"], 2.0, peers)]
 
@@ -171,7 +173,7 @@ def records(folder: Path) -> list[Figure]:
     """The memory that verifying a record takes, beside that of one with a hundredth of the events."""
     costs = []
     for count in (EVENTS // 100, EVENTS):
-        _module("benchmarks.chains", str(folder), "--events", str(count))
+        run_module("benchmarks.chains", str(folder), "--events", str(count))
         cost = measure([COMMAND, "audit", "verify", "record.jsonl", "--json"], folder, runs=0, exit_codes=(2,))
         if (seen := json.loads(cost.output))["events"] != count:
             raise RuntimeError(f"the record was not read as it was written: {seen['events']} events")
@@ -204,7 +206,7 @@ def capture(folder: Path) -> list[Figure]:  # noqa: ARG001  as above
     ]
 
 
-def _module(name: str, *arguments: str) -> bytes:
+def run_module(name: str, *arguments: str) -> bytes:
     """Run a module of the benchmarks once, and give its output."""
     return measure([sys.executable, "-m", name, *arguments], ROOT, runs=0).output
 

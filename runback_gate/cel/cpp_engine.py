@@ -11,6 +11,7 @@ The package is imported when the first engine is made, `protobuf` when the first
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -152,7 +153,19 @@ def _package() -> Any:
     # Imported here: 50 MB that no command but the judging ones needs.
     from cel_expr_python import cel  # type: ignore[import-untyped]  # noqa: PLC0415
 
+    if sys.version_info < (3, 12):
+        _keep_none()
     return cel
+
+
+def _keep_none() -> None:
+    """Give None as many references as nobody can release: before Python 3.12 it dies with its last one.
+
+    The binding releases a None that it never took for each null that it hands to Python (decision 0060).
+    """
+    import ctypes  # noqa: PLC0415  only there
+
+    ctypes.c_ssize_t.from_address(id(None)).value += 1 << 40
 
 
 def _environment(names: tuple[str, ...]) -> Any:

@@ -203,6 +203,16 @@ def test_nothing_hides_behind_nul(engine: Engine, source: str, value: JsonValue)
     assert say(engine, source, {"response": value}).verdict == "true"
 
 
+def test_null_is_not_used_up() -> None:
+    """The binding releases a None for each null that it hands over: the process outlives more of them than it holds."""
+    program = CPP.compile("includes(response, {'a': null}) && history.size() > 0")
+    nulls: list[JsonValue] = [None] * 20_000
+    for _ in range(3):
+        data: dict[str, JsonValue] = {"response": {"a": None, "more": nulls}, "history": nulls}
+        assert program.evaluate(CPP.bind(data)).verdict == "true"
+        assert CPP.compile("response.more").evaluate(CPP.bind(data)).value == nulls
+
+
 @each_engine
 def test_error_texts_are_short_lines(engine: Engine) -> None:
     """An error text is one line of at most 300 characters without a memory address."""
