@@ -62,23 +62,29 @@ def bisect_json(found: Bisected) -> dict[str, Any]:
 
 def cause_lines(found: FoundCause, width: int) -> Iterator[str]:
     """How many parts there are, what was found with its rates, and what it took."""
-    cause = found.cause
-    yield line(f"{found.subject.title} · {_counted(cause.parts)}")
-    if cause.whole.trials:
-        yield field("whole", f"goes wrong in {_rate(cause.whole)}; without any part in {_rate(cause.bare)}", width)
-    if cause.verdict in ("cause", "enough"):
-        yield field("with", f"these parts alone it goes wrong in {_rate(cause.alone)}", width)
-        for place in cause.cause:
-            part = cause.parts[place]
-            yield field("", f"{part.place}   {short(part.text, _SHOWN_BYTES)}", width)
-        yield field("without", f"them in {_rate(cause.without)}", width)
-        rest = many(len(cause.parts) - len(cause.cause), "other part")
-        same = f"the {rest} make no difference that {cause.alone.trials} trials can see"
-        also = f"the {rest} do it too: more than one cause is there, and this one is enough"
-        yield field("", same if cause.verdict == "cause" else also, width)
-    else:
-        yield field(cause.verdict, cause.why + _seen(cause), width)
+    yield line(f"{found.subject.title} · {_counted(found.cause.parts)}")
+    for label, text in cause_facts(found):
+        yield field(label, text, width)
     yield field("spent", " · ".join(amounts(found.spend)), width)
+
+
+def cause_facts(found: FoundCause) -> Iterator[tuple[str, str]]:
+    """What was found with its rates: labels, of which those that go on are empty, and texts."""
+    cause = found.cause
+    if cause.whole.trials:
+        yield "whole", f"goes wrong in {_rate(cause.whole)}; without any part in {_rate(cause.bare)}"
+    if not found.shown:
+        yield cause.verdict, cause.why + _seen(cause)
+        return
+    yield "with", f"these parts alone it goes wrong in {_rate(cause.alone)}"
+    for place in cause.cause:
+        part = cause.parts[place]
+        yield "", f"{part.place}   {short(part.text, _SHOWN_BYTES)}"
+    yield "without", f"them in {_rate(cause.without)}"
+    rest = many(len(cause.parts) - len(cause.cause), "other part")
+    same = f"the {rest} make no difference that {cause.alone.trials} trials can see"
+    also = f"the {rest} do it too: more than one cause is there, and this one is enough"
+    yield "", same if cause.verdict == "cause" else also
 
 
 def _seen(cause: Cause) -> str:

@@ -10,11 +10,14 @@ import click
 
 from runback_gate.cli import terminal
 from runback_gate.cli.asking import EXIT_CODE, AskFlags, Asking, SaveFlags
-from runback_gate.cli.options import FILE, JSON, option, options
+from runback_gate.cli.options import FILE, JSON, file_option, option, options
+from runback_gate.documents.named_files import write_file
+from runback_gate.report.text import line
 from runback_gate.store.folder import find_run
 
 if TYPE_CHECKING:
     from runback_gate.app.investigate import Subject
+    from runback_gate.app.policies import PolicyRoot
     from runback_gate.replay.bisect import Breaks
 
 
@@ -30,6 +33,12 @@ class BreachFlags:
         "--policies", "Policies of --rule (those of the gate here).", multiple=True, metavar="FILE|FOLDER"
     )
 
+    def roots(self, asking: Asking) -> list[PolicyRoot]:
+        """The policies that were named, or those of the gate."""
+        from runback_gate.cli.policy_paths import policy_roots  # noqa: PLC0415
+
+        return policy_roots(self.policies, None if self.policies else asking.root)
+
     def breaks(self, asking: Asking, subject: Subject) -> Breaks | None:
         """Whether an answer does it; None where nothing was named.
 
@@ -38,11 +47,10 @@ class BreachFlags:
             InputError: no rule has that id, or a check is none.
         """
         from runback_gate.app.investigate import named_breach  # noqa: PLC0415  the engine
-        from runback_gate.cli.policy_paths import policy_roots  # noqa: PLC0415
 
         if self.rule is not None and self.checks:
             raise click.UsageError("name --rule or --check, not both", click.get_current_context())
-        roots = [] if self.rule is None else policy_roots(self.policies, None if self.policies else asking.root)
+        roots = [] if self.rule is None else self.roots(asking)
         return named_breach(subject, rule=self.rule, checks=self.checks, policies=roots)
 
 
@@ -122,6 +130,7 @@ def bisect(
     "-n", "--trials", type=click.IntRange(5, 100), default=10, show_default=True, help="Of each confirmation."
 )
 @options(SaveFlags, "save")
+@file_option("--out", "Write the run as a page, open on this step: the parts that matter, the rest grey.")
 @EXIT_CODE
 @options(AskFlags, "flags")
 @JSON
@@ -133,6 +142,7 @@ def cause(
     model: str | None,
     trials: int,
     save: SaveFlags,
+    out: Path | None,
     exit_code: bool,
     flags: AskFlags,
     as_json: bool,
@@ -146,6 +156,7 @@ def cause(
     Exit codes: 0 it could be told, 1 with --exit-code a cause was found, 2 an answer is missing, or the input is wrong.
     """
     # `--help` does without the engine.
+    from runback_gate.app.cause_page import cause_page  # noqa: PLC0415
     from runback_gate.app.investigate import case_breach, case_subject, find, keep_smallest, run_subject  # noqa: PLC0415
     from runback_gate.app.investigate_lines import cause_json, cause_lines  # noqa: PLC0415
     from runback_gate.app.replay import Edit  # noqa: PLC0415
@@ -169,6 +180,10 @@ def cause(
             wrong = named
         found = find(subject, wrong, asking.live, trials=trials)
         code = asking.show(found, flags, as_json=as_json, to_json=cause_json, lines=cause_lines, wanted=exit_code)
+    if out is not None and not flags.plan:
+        roots = breach.roots(asking) if asking.gate or breach.policies else []
+        write_file(out, cause_page(found, roots).encode())
+        terminal.say_lines([] if as_json else [f"open {line(out.as_posix())} in a browser"])
     if found.shown and not flags.plan:
         save.keep(asking, subject.run.agent, lambda new: keep_smallest(asking.root, found, new), quiet=as_json)
     return code

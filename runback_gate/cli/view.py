@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -41,7 +42,8 @@ def view(run: str, other: str | None, policies: tuple[str, ...], out: Path) -> i
     found, fault = read_run_as_far(run, note=terminal.note)
     beside = None if other is None else find_run(other, note=terminal.note)
     judged_by = load_policy_files(policy_roots(policies), with_tests=False).policies if policies else ()
-    around = Around(tampered=fault.location.line if fault and fault.location else None)
+    names = (shlex.quote(run), shlex.quote(other or ""))
+    around = Around(tampered=fault.location.line if fault and fault.location else None, names=names)
     write_file(out, view_run(found, () if fault else judged_by, beside, around).encode())
     if fault is not None:
         click.echo(f"what stands before the fault: {place}")

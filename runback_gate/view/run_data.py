@@ -22,7 +22,7 @@ from runback_gate.view.plain import answer_text, message_text, speaker
 
 MAX_TEXT: Final = 20 << 20
 """Bytes of all texts of a page; those beyond stand there by digest and size."""
-
+_SHORT: Final = 100
 _JSON = json.JSONEncoder(ensure_ascii=False).encode
 
 T = TypeVar("T")
@@ -42,6 +42,8 @@ class _Texts:
         """Who says each text, as a place in `speakers`."""
         self.lengths: dict[int, int] = {}
         """Of texts that are left out: their characters."""
+        self.full = False
+        """Whether something was left out."""
         self._places: dict[tuple[str, str], int] = {}
         self._known: dict[int, tuple[object, int]] = {}
         self._left = MAX_TEXT
@@ -51,12 +53,14 @@ class _Texts:
         key = (who, text)
         if key not in self._places:
             data = text.encode("utf-8", "replace")
-            self._left -= len(data)
             place = self._places[key] = len(self.all)
             self.who.append(self.speakers.setdefault(who, len(self.speakers)))
-            if self._left >= 0:
+            # A text that is no longer than what would stand for it takes no room.
+            if len(data) <= max(self._left, _SHORT):
+                self._left -= len(data)
                 self.all.append(text)
             else:
+                self.full = True
                 self.all.append(f"[left out: {len(data):,} bytes, {digest_bytes(data)}]")
                 self.lengths[place] = len(text)
         return self._places[key]
@@ -73,6 +77,26 @@ class _Texts:
 def run_data(run: Run, found: Findings, *, judged: bool) -> dict[str, Any]:
     """The run as its page needs it; `judged` says whether rules were asked at all."""
     texts = _Texts()
+    data = _data(run, found, texts, judged=judged)
+    if texts.full and run.steps:
+        # What the page opens on is there whole, if it fits: its texts come before those of the steps before it.
+        steps, texts = data["steps"], _Texts()
+        marks = [step.get("mark") for step in steps]
+        first = next((marks.index(mark) for mark in ("fail", "error") if mark in marks), len(marks) - 1)
+        _place_step(run.steps[first], texts)
+        data = _data(run, found, texts, judged=judged)
+    return data
+
+
+def _place_step(step: Step, texts: _Texts) -> None:
+    """The texts of a step, the newest first."""
+    texts.place("agent", answer_text(step.response))
+    _setting(step, texts)
+    for message in reversed(step.request.messages):
+        texts.of(message, _message)
+
+
+def _data(run: Run, found: Findings, texts: _Texts, *, judged: bool) -> dict[str, Any]:
     ran: dict[int, list[ToolRun]] = {}
     for tool in run.tool_runs:
         ran.setdefault(tool.step, []).append(tool)
@@ -171,11 +195,3 @@ def _rule(item: Finding) -> dict[str, Any]:
         "place": str(item.location),
         "values": [list(pair) for pair in item.values],
     }
-
-
-def divergence(left: Run, right: Run) -> int | None:
-    """The first step whose answer differs, from 0; None where all that both have are the same."""
-    for index, (one, other) in enumerate(zip(left.steps, right.steps, strict=False)):
-        if answer_text(one.response) != answer_text(other.response):
-            return index
-    return None if len(left.steps) == len(right.steps) else min(len(left.steps), len(right.steps))

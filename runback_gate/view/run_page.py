@@ -9,12 +9,14 @@ The script writes text nodes alone, so what a model wrote stays text even where 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
+from typing import Any
 
 from runback_gate.step import Run
+from runback_gate.view.alignment import aligned
 from runback_gate.view.page import page
-from runback_gate.view.run_data import Findings, divergence, run_data
+from runback_gate.view.run_data import Findings, run_data
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +31,24 @@ class Around:
     """Whether the page opens with its keys listed."""
     step: str = ""
     """Where the page of a step lies, its number left out; empty for a page that stands alone."""
+    names: tuple[str, str] = ("", "")
+    """What commands call the run and the one beside it; empty where none reads it."""
+    cause: Mapping[str, Any] | None = None
+    """Which parts of a step matter (`view.cause_data`); the page opens there."""
 
 
 def run_page(run: Run, found: Findings, *, judged: bool, other: Run | None = None, around: Around | None = None) -> str:
     """The page of a run; with another beside it, it opens where their answers first differ."""
     beside = around or Around()
+    own, others = beside.names
     data = {
-        "run": {**run_data(run, found, judged=judged), "tampered": beside.tampered},
-        "other": None if other is None else run_data(other, {}, judged=False),
-        "diverges": None if other is None else divergence(run, other),
+        "run": {**run_data(run, found, judged=judged), "tampered": beside.tampered, "name": own},
+        "other": None if other is None else {**run_data(other, {}, judged=False), "name": others},
+        "rows": [(0, None, len(run.steps))] if other is None else [astuple(row) for row in aligned(run, other)],
         "next": [list(item) for item in beside.next],
         "keys": beside.keys,
         "step": beside.step,
+        "cause": beside.cause,
     }
     title = f"{run.id} · Runback gate"
     return page("run.html", style="run.css", scripts=["run.js"], title=title, data=data)

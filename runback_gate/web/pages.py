@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import shlex
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -134,7 +135,8 @@ async def _run(desk: Desk, request: web.Request) -> web.StreamResponse:
 
     def page() -> str:
         run, row = desk.workspace.run(name)
-        around = Around(step=f"/runs/{quote(name, safe='')}/steps/")
+        path = (desk.workspace.folder / f"{name}.jsonl").as_posix()
+        around = Around(step=f"/runs/{quote(name, safe='')}/steps/", names=(shlex.quote(path), ""))
         return run_page(run, row.findings, judged=desk.workspace.judges, around=around)
 
     return whole_page(await _work(desk, page))

@@ -99,6 +99,35 @@ def test_the_plan_of_cause_asks_nobody(command: Command, here: Path) -> None:
     assert " to " in result.out.splitlines()[-1]
 
 
+def page_data(path: Path) -> dict[str, Any]:
+    """What a page of a run shows."""
+    text = path.read_text("utf-8").split('<script type="application/json" id="data">')[1]
+    data: dict[str, Any] = json.loads(text.split("</script>")[0])
+    return data
+
+
+def test_the_page_of_a_cause(command: Command, here: Path) -> None:
+    """The paragraph and the message that matter are told from the rest; a case has the prompt that was asked."""
+    with ModelServer(pays) as server:
+        gate(here, server)
+        for name in (("chat", "0", "--rule", "refunds.limit"), ("--case", "paid")):
+            assert "open out/cause.html in a browser" in command("cause", *name, "--out", "out/cause.html").out
+            data = page_data(here / "out/cause.html")
+            known, (step,) = data["cause"], data["run"]["steps"]
+            assert (known["step"], known["found"], known["messages"]) == (0, True, [2])
+            assert [piece for piece, matters in known["system"] if matters] == ["Keep customers happy."]
+            assert "".join(piece for piece, _ in known["system"]) == SYSTEM
+            assert known["answer"].startswith("issue_refund(")
+            assert "in 10 of 10" in dict(known["facts"])["with"]
+            assert step["mark"] == "fail"
+        command(*CAUSE, "--plan", "--out", "out/plan.html")
+        command("cause", "chat", "0", "--check", "toolNotCalled: other", "--out", "out/none.html")
+    assert not (here / "out/plan.html").exists()
+    known = page_data(here / "out/none.html")["cause"]
+    assert (known["found"], known["messages"], known["answer"]) == (False, [], "")
+    assert "no claim" in dict(known["facts"])
+
+
 def turn(first: int, versions: int = 10) -> list[str]:
     """Prompts of which each says its number, and that customers are to be kept happy from one on."""
     names = []

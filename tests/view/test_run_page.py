@@ -10,9 +10,13 @@ import pytest
 
 from runback_gate.errors import Location
 from runback_gate.policy.evaluate import Finding
+from runback_gate.replay.cause import Cause, Rate
+from runback_gate.replay.parts import parts_of
 from runback_gate.step import Message, Request, Response, Run, Source, Step, ToolCall
+from runback_gate.view import run_data as run_data_module
+from runback_gate.view.cause_data import cause_data
 from runback_gate.view.plain import message_text
-from runback_gate.view.run_data import divergence, run_data
+from runback_gate.view.run_data import run_data
 from runback_gate.view.run_page import Around, run_page
 from tests.browser import Shown
 
@@ -46,13 +50,6 @@ def test_the_data_hold_each_context_whole() -> None:
             context += range(item[0], item[1] + 1) if isinstance(item, list) else [item]
         assert [data["texts"][place] for place in context] == [message_text(item) for item in step.request.messages]
     assert len(data["texts"]) < 3 * 30
-
-
-def test_divergence() -> None:
-    """The first step whose answer differs; the first that one run alone has; none in equal runs."""
-    assert divergence(a_run(9), a_run(9, pays=4)) == 4
-    assert divergence(a_run(9), a_run(7)) == 7
-    assert divergence(a_run(9), a_run(9)) is None
 
 
 def test_small() -> None:
@@ -135,6 +132,72 @@ def test_keys_of_two_runs(browser: Any, tmp_path: Path) -> None:
     assert [page.press("]") for _ in range(4)] == ["9", "10", "11", "11"]
     assert [page.press("[") for _ in range(4)] == ["10", "9", "6", "6"]
     assert page.page.get_attribute("[aria-selected=true]", "aria-label").startswith("step 6, answers differ")
+
+
+def test_steps_are_aligned_again(browser: Any, tmp_path: Path) -> None:
+    """A step that one run alone has moves nothing behind it; links and search reach steps of either run."""
+    left, steps = a_run(12), a_run(12, text="other").steps
+    shorter = replace(left, id="run-2", steps=(*left.steps[:4], *left.steps[5:]))
+    extra = replace(steps[3], response=replace(steps[3].response, text="wait"))
+    longer = replace(left, id="run-2", steps=(*left.steps[:4], extra, *left.steps[4:]))
+    page = Shown(browser, tmp_path / "p.html", run_page(left, {}, judged=False, other=shorter))
+    assert page.step() == "4"
+    assert "beside run-2: 1 in this run alone" in page.page.inner_text("#facts")
+    assert "NO SUCH STEP" in page.page.inner_text("#step").upper()
+    assert page.press("]") == "4"
+    assert page.press("j") == "5"
+    assert "run-2 step 4" in page.page.inner_text("#step")
+    again = Shown(browser, tmp_path / "q.html", run_page(left, {}, judged=False, other=longer))
+    assert again.step() == "+4"
+    assert "in the other run alone" in again.page.inner_text("#step")
+    assert again.press("j") == "4"
+    assert "run-2 step 5" in again.page.inner_text("#step")
+    again.page.fill("#search", "money other")
+    again.page.focus("#search")
+    assert again.press("Enter") == "+4"
+    assert again.page.url.endswith("#run-1/+4/answer")
+    assert again.press("c", "r", "g", "7", "Enter") == "7"
+    linked = Shown(browser, tmp_path / "q.html", run_page(left, {}, judged=False, other=longer), "#run-1/+4/context")
+    assert linked.step() == "+4"
+    assert page.wrong == again.wrong == linked.wrong == []
+
+
+def test_what_is_left_out(browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the bound a text stands there by size and digest with the command that shows it, the broken step whole."""
+    monkeypatch.setattr(run_data_module, "MAX_TEXT", 6_000)
+    run = a_run(12, pays=9)
+    long = [
+        replace(step, request=replace(step.request, system=f"{n} " + "x" * 3_000)) for n, step in enumerate(run.steps)
+    ]
+    run = replace(run, steps=tuple(long))
+    text = run_page(run, {9: (LIMIT,)}, judged=True, around=Around(names=("runs/run-1.jsonl", "")))
+    page = Shown(browser, tmp_path / "p.html", text)
+    page.press("c")
+    assert "x" * 3_000 in page.page.inner_text("#step")
+    page.press("k")
+    shown = page.page.inner_text("#step")
+    assert "[left out: 3,002 bytes, sha256:" in shown
+    assert "shown by runback-gate runs show runs/run-1.jsonl 8 --json" in shown
+    assert len(text) < 60_000
+
+
+def test_the_parts_that_matter(browser: Any, tmp_path: Path) -> None:
+    """A page with a cause opens on its step and whole context; what matters is told apart, the rest is grey."""
+    run = a_run(12, pays=9)
+    parts = parts_of(run.steps[9].request)
+    call = next(place for place, part in enumerate(parts) if part.kind == "result")
+    cause = Cause("cause", "", parts, (0, call), alone=Rate(9, 10), without=Rate(0, 10), answer=run.steps[9].response)
+    known = cause_data(9, run.steps[9].request, cause, [("with", "9 of 10")])
+    assert known["messages"] == [parts[call].end, parts[call].begin]
+    page = Shown(browser, tmp_path / "p.html", run_page(run, {}, judged=False, around=Around(cause=known)))
+    assert page.step() == "9"
+    assert page.page.locator(".said.matters").count() == 3
+    assert page.page.locator(".said.grey").count() == len(run.steps[9].request.messages) - 2
+    assert page.page.inner_text("pre .matters") == "Be kind 2"
+    assert "an answer to these parts alone" in page.page.inner_text("#step")
+    assert page.serious() == []
+    page.press("k")
+    assert page.page.locator(".matters").count() == 0
 
 
 def test_where_a_value_stands(browser: Any, tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 // The page of a run. It reads the JSON beside it, writes text nodes alone, and asks no server for anything.
 const data = JSON.parse(document.getElementById("data").textContent);
-const { run, other } = data;
-const { steps } = run;
+const { run, other, cause } = data;
+// Rows: a step of the run, of the one beside it, or of both.
+const places = data.rows.flatMap(([own, beside, count]) => Array.from({ length: count }, (_, more) => [own == null ? null : own + more, beside == null ? null : beside + more]));
 const HEIGHT = 28;
-const SIGN = { fail: "✗", error: "!", differs: "≠", ok: "✓" };
+const SIGN = { fail: "✗", error: "!", differs: "≠", dropped: "−", added: "+", ok: "✓" };
 const ORDER = Object.keys(SIGN);
-const WORD = { fail: "refused by a rule", error: "error", differs: "answers differ", ok: "nothing found" };
+const WORD = { fail: "refused by a rule", error: "error", differs: "answers differ", dropped: "in this run alone", added: "in the other run alone", ok: "nothing found" };
 const PARTS = ["instructions", "tools", "customer", "agent", "tool results"];
 const at = (id) => document.getElementById(id);
 const grouped = (number) => number.toLocaleString("en");
@@ -17,13 +18,18 @@ const make = (tag, name, ...inner) => {
   made.append(...inner.filter((item) => item !== "" && item != null));
   return made;
 };
+// A row has a side that is shown first: the run and the step.
+const own = (row) => places[row][0];
+const side = (row) => (own(row) == null ? [other, places[row][1]] : [run, own(row)]);
+const name = (row) => String(own(row) ?? `+${places[row][1]}`);
 const text = (place, of = run) => of.texts[place];
-const who = (place) => run.speakers[run.who[place]];
+const who = (place, of = run) => of.speakers[of.who[place]];
 const setting = (step, of = run) => of.settings[step.setting];
-const mark = (index) => steps[index].mark ?? "ok";
+const mark = (row) => (own(row) == null ? "ok" : run.steps[own(row)].mark ?? "ok");
+const answer = ([of, number]) => (number == null ? null : text(of.steps[number].answer, of));
 // An answer on one line, as the rail and a screen reader have it.
-const label = (index) => {
-  const one = text(steps[index].answer).slice(0, 240).replace(/\s+/g, " ").replaceAll("( ", "(").replaceAll(" )", ")");
+const label = (row) => {
+  const one = answer(side(row)).slice(0, 240).replace(/\s+/g, " ").replaceAll("( ", "(").replaceAll(" )", ")");
   return one.length > 120 ? `${one.slice(0, 119)}…` : one || "no answer";
 };
 const button = (words, act) => {
@@ -36,26 +42,28 @@ const heading = (words) => make("h3", "", words);
 const say = (words) => { at("live").textContent = words; };
 
 // What is wrong with a step; with another run beside it, also where their answers differ.
-const twin = (index) => other?.steps[index];
-const parted = (index) => other != null && (twin(index) == null || text(twin(index).answer, other) !== text(steps[index].answer));
-const state = (index) => (mark(index) === "ok" && parted(index) ? "differs" : mark(index));
-const broken = (index) => mark(index) !== "ok";
+const parted = (row) => other != null && answer([run, own(row)]) !== answer([other, places[row][1]]);
+const state = (row) => (mark(row) !== "ok" || !parted(row) ? mark(row) : own(row) == null ? "added" : places[row][1] == null ? "dropped" : "differs");
+const broken = (row) => mark(row) !== "ok";
+const where = (number, at = 0) => places.findIndex((place) => place[at] === number);
+const parting = places.findIndex((_, row) => parted(row));
 const first = () => {
+  if (cause) return where(cause.step);
   for (const worst of ["fail", "error"]) {
-    const index = steps.findIndex((step) => step.mark === worst);
-    if (index >= 0) return index;
+    const row = places.findIndex((_, index) => mark(index) === worst);
+    if (row >= 0) return row;
   }
-  return Math.max(0, Math.min(data.diverges ?? steps.length - 1, steps.length - 1));
+  return parting < 0 ? places.length - 1 : parting;
 };
 
 // The messages of a step: a part of those of the step before it, then its own.
-const added = (index) => steps[index].add.flatMap((item) => (Array.isArray(item) ? Array.from({ length: item[1] - item[0] + 1 }, (_, count) => item[0] + count) : [item]));
-const context = (index) => {
+const added = (index, of = run) => of.steps[index].add.flatMap((item) => (Array.isArray(item) ? Array.from({ length: item[1] - item[0] + 1 }, (_, count) => item[0] + count) : [item]));
+const context = (index, of = run) => {
   const pieces = [];
   let need = Infinity;
   for (let here = index; here >= 0 && need > 0; here--) {
-    const { keep } = steps[here];
-    pieces.push(added(here).slice(0, Math.max(0, need - keep)));
+    const { keep } = of.steps[here];
+    pieces.push(added(here, of).slice(0, Math.max(0, need - keep)));
     need = Math.min(need, keep);
   }
   return pieces.reverse().flat();
@@ -67,14 +75,21 @@ const marked = (body) => {
   if (pieces.length > 1000) nodes.push(sought + pieces.slice(1000).join(sought));
   return nodes;
 };
-const said = (place) => make("div", who(place) === "customer" ? "said asked" : "said", make("span", "who", who(place)), make("pre", "", ...marked(text(place))));
+// A text of a run; `weight` says whether it matters where a cause is known.
+const said = (place, of = run, weight = "", body = null) => {
+  const speaker = make("span", "who", who(place, of), weight === "matters" ? make("strong", "", "matters") : "");
+  const pre = body ?? make("pre", "", ...marked(text(place, of)));
+  // Only what a command can show is left out: the texts of a recorded run.
+  const command = of.lengths[place] != null && of.name ? make("p", "meta", "shown by ", make("code", "mono", `runback-gate runs show ${of.name} ${side(current)[1]} --json`)) : "";
+  return make("div", `said ${who(place, of) === "customer" ? "asked" : ""} ${weight}`, speaker, make("div", "", pre, command));
+};
 
 // The rail: as many rows as can be seen, and a few around them.
 const rail = at("rail"), space = at("space"), rows = new Map();
-space.style.height = `${steps.length * HEIGHT}px`;
+space.style.height = `${places.length * HEIGHT}px`;
 const draw = () => {
   const top = Math.max(0, Math.floor(rail.scrollTop / HEIGHT) - 5);
-  const end = Math.min(steps.length, top + Math.ceil((rail.clientHeight || 600) / HEIGHT) + 10);
+  const end = Math.min(places.length, top + Math.ceil((rail.clientHeight || 600) / HEIGHT) + 10);
   for (const [index, row] of rows) if (index < top || index >= end) { row.remove(); rows.delete(index); }
   for (let index = top; index < end; index++) {
     if (!rows.has(index)) rows.set(index, line(index));
@@ -84,14 +99,14 @@ const draw = () => {
   }
 };
 const line = (index) => {
-  const step = steps[index], kind = state(index);
-  const row = make("div", "row", make("span", "number", String(index)), make("span", `mark ${kind}`, SIGN[kind]), make("span", "label", label(index)),
+  const [of, number] = side(index), step = of.steps[number], kind = state(index);
+  const row = make("div", "row", make("span", "number", name(index)), make("span", `mark ${kind}`, SIGN[kind]), make("span", "label", label(index)),
     make("span", "ms", step.ms == null ? "" : `${grouped(step.ms)} ms`));
   row.style.top = `${index * HEIGHT}px`;
   row.setAttribute("role", "option");
   row.setAttribute("aria-posinset", String(index + 1));
-  row.setAttribute("aria-setsize", String(steps.length));
-  row.setAttribute("aria-label", `step ${index}, ${WORD[kind]}: ${label(index)}`);
+  row.setAttribute("aria-setsize", String(places.length));
+  row.setAttribute("aria-label", `step ${name(index)}, ${WORD[kind]}: ${label(index)}`);
   row.addEventListener("click", () => open(index, true));
   const next = [...rows.keys()].filter((key) => key > index).sort((a, b) => a - b)[0];
   space.insertBefore(row, next == null ? null : rows.get(next));
@@ -100,18 +115,19 @@ const line = (index) => {
 // The whole run in two strips: the worst mark and the most tokens of the steps that share a line of pixels.
 const map = () => {
   const canvas = at("map"), height = canvas.clientHeight, pen = canvas.getContext("2d");
-  if (!height || !pen || !steps.length) return;
+  if (!height || !pen || !places.length) return;
   canvas.width = 14;
   canvas.height = height;
   const style = getComputedStyle(document.documentElement), color = (name) => style.getPropertyValue(name);
-  const colors = ["--fail", "--undecided", "--waived", "--line"].map(color);
-  const size = Math.min(HEIGHT, height / steps.length), most = steps.reduce((top, step) => Math.max(top, step.in ?? 0), 1);
-  for (let y = 0, index = 0; index < steps.length; y += Math.max(1, size)) {
-    let worst = 3, tokens = 0;
-    const end = Math.max(index + 1, Math.min(steps.length, Math.round((y + Math.max(1, size)) / size)));
+  const colors = ["--fail", "--undecided", "--waived", "--waived", "--waived", "--line"].map(color);
+  const used = (row) => { const [of, number] = side(row); return of.steps[number].in ?? 0; };
+  const size = Math.min(HEIGHT, height / places.length), most = places.reduce((top, _, row) => Math.max(top, used(row)), 1);
+  for (let y = 0, index = 0; index < places.length; y += Math.max(1, size)) {
+    let worst = ORDER.length - 1, tokens = 0;
+    const end = Math.max(index + 1, Math.min(places.length, Math.round((y + Math.max(1, size)) / size)));
     for (; index < end; index++) {
       worst = Math.min(worst, ORDER.indexOf(state(index)));
-      tokens = Math.max(tokens, steps[index].in ?? 0);
+      tokens = Math.max(tokens, used(index));
     }
     pen.fillStyle = colors[worst];
     pen.fillRect(2, y, 4, Math.max(1, size - 1));
@@ -122,13 +138,13 @@ const map = () => {
 
 // Where a value of a rule stands in what the model was handed.
 const literal = (value) => (/^".*"$/s.test(value) ? value.slice(1, -1) : value);
-const stands = (value) => {
+const stands = (value, step) => {
   const word = literal(value);
   if (!word || ["true", "false", "null"].includes(word)) return [];
   const alone = new RegExp(`(?<!\\w)${word.replace(/[\^$\\.*+?()[\]{}|/]/g, "\\$&")}(?!\\w)`, "u");
-  return [setting(steps[current]).system, ...context(current)].filter((place) => alone.test(text(place)));
+  return [setting(step).system, ...context(own(current))].filter((place) => alone.test(text(place)));
 };
-const where = (value) => {
+const locate = (value) => {
   whole = true;
   sought = literal(value);
   show();
@@ -138,8 +154,8 @@ const where = (value) => {
 const why = (step) => (step.rules ?? []).map((rule) => {
   const values = make("dl", "values");
   for (const [source, value] of rule.values) {
-    const count = stands(value).length;
-    const place = count ? button(`in ${count} of the texts it read`, () => where(value)) : make("span", "nowhere", source.startsWith("params.") ? "of the policy" : "");
+    const count = stands(value, step).length;
+    const place = count ? button(`in ${count} of the texts it read`, () => locate(value)) : make("span", "nowhere", source.startsWith("params.") ? "of the policy" : "");
     values.append(make("dt", "", source), make("dd", "", value), make("dd", "place", place));
   }
   const failed = rule.outcome === "fail";
@@ -148,23 +164,29 @@ const why = (step) => (step.rules ?? []).map((rule) => {
   return make("div", failed ? "card why" : "card why unsure", head, place, rule.values.length ? values : "");
 });
 
-// Lines of two texts; beginnings and ends that are the same are left out.
-const lines = (then, now) => {
+// Lines of two texts; beginnings and ends that are the same are left out, or stand there unmarked.
+const parts = (then, now) => {
   const a = then.split("\n"), b = now.split("\n");
   let begin = 0, end = 0;
   while (begin < Math.min(a.length, b.length) && a[begin] === b[begin]) begin++;
   while (end < Math.min(a.length, b.length) - begin && a[a.length - 1 - end] === b[b.length - 1 - end]) end++;
-  const pre = make("pre", "");
-  for (const row of a.slice(begin, a.length - end)) pre.append(make("span", "del", `− ${row}`));
-  for (const row of b.slice(begin, b.length - end)) pre.append(make("span", "ins", `+ ${row}`));
+  return [a, b].map((rows) => ({ before: rows.slice(0, begin), own: rows.slice(begin, rows.length - end), after: rows.slice(rows.length - end) }));
+};
+const lines = (then, now) => {
+  const [a, b] = parts(then, now), pre = make("pre", "");
+  for (const row of a.own) pre.append(make("span", "del", `− ${row}`));
+  for (const row of b.own) pre.append(make("span", "ins", `+ ${row}`));
   return pre;
 };
+const plain = (rows) => rows.map((row) => make("span", "line", row || " "));
+const beside = (then, now) => parts(then, now).map((rows) =>
+  make("pre", "", ...plain(rows.before), ...rows.own.map((row) => make("mark", "line", row || " ")), ...plain(rows.after)));
 // What the model was handed, by part: of its tokens where the run knows them, else of the characters.
-const share = (step, all) => {
+const share = (step, all, of) => {
   const sizes = PARTS.map(() => 0);
-  for (const place of [setting(step).system, setting(step).tools, ...all]) {
-    const part = PARTS.indexOf(who(place));
-    sizes[part < 0 ? PARTS.length - 1 : part] += run.lengths[place] ?? text(place).length;
+  for (const place of [setting(step, of).system, setting(step, of).tools, ...all]) {
+    const part = PARTS.indexOf(who(place, of));
+    sizes[part < 0 ? PARTS.length - 1 : part] += of.lengths[place] ?? text(place, of).length;
   }
   const total = sizes.reduce((sum, size) => sum + size, 0);
   if (!total) return [];
@@ -178,89 +200,104 @@ const share = (step, all) => {
   });
   return [heading(step.in ? `${grouped(step.in)} tokens by part` : "characters by part"), make("div", "", bar, legend)];
 };
-const talk = (step, all) => {
-  const previous = steps[current - 1], dropped = previous ? context(current - 1).length - step.keep : 0;
-  const { system } = setting(step), before = previous ? setting(previous).system : system, fresh = added(current), parts = [];
-  if (difference && system !== before) parts.push(heading("instructions changed"), make("div", "card", lines(text(before), text(system))));
-  const counts = `${fresh.length} new, ${dropped} dropped since step ${current - 1}, ${all.length} in all`;
+// Whether a message matters, where this step's cause is known.
+const weight = (known, index) => (!known?.found ? "" : known.messages.includes(index) ? "matters" : "grey");
+const prompt = (known) => make("pre", "", ...known.system.map(([piece, matters]) => (matters ? make("span", "matters", ...marked(piece)) : make("span", "grey", ...marked(piece)))));
+const talk = (step, number, all, of, known) => {
+  const previous = of.steps[number - 1], dropped = previous ? context(number - 1, of).length - step.keep : 0;
+  const { system } = setting(step, of), before = previous ? setting(previous, of).system : system, fresh = added(number, of), found = [];
+  if (difference && system !== before) found.push(heading("instructions changed"), make("div", "card", lines(text(before, of), text(system, of))));
+  const counts = `${fresh.length} new, ${dropped} dropped since step ${number - 1}, ${all.length} in all`;
   const card = make("div", "card");
-  if (whole && text(system)) card.append(said(system));
-  card.append(...(whole ? all : fresh).map(said));
+  if (whole && text(system, of)) card.append(known?.found ? said(system, of, known.system.length > 1 ? "matters" : "grey", prompt(known)) : said(system, of));
+  card.append(...(whole ? all.map((place, index) => said(place, of, weight(known, index))) : fresh.map((place) => said(place, of))));
   if (!card.childNodes.length) card.append("nothing new");
-  return [...parts, heading(previous ? `context: ${counts}` : `context: ${all.length} messages`), card];
+  return [...found, heading(previous ? `context: ${counts}` : `context: ${all.length} messages`), card];
 };
-const answers = (step) => {
-  const answer = make("div", "card", make("pre", "", text(step.answer) || "no answer")), there = twin(current);
-  if (!other) return [heading("answer"), answer];
-  answer.prepend(make("p", "meta", run.id));
-  const title = data.diverges === current ? "answers: here the two runs part" : parted(current) ? "answers of the two runs differ" : "answers of the two runs are the same";
-  const beside = make("div", "card", make("p", "meta", other.id), make("pre", "", there ? text(there.answer, other) || "no answer" : "ended before"));
-  const parts = [heading(title), make("div", "sides", answer, beside)];
-  const mine = text(setting(step).system), theirs = there ? text(setting(there, other).system, other) : mine;
-  if (mine !== theirs) parts.push(heading("instructions of the two runs differ"), make("div", "card", lines(mine, theirs)));
-  return parts;
+const answers = (row) => {
+  const [mine, theirs] = [[run, own(row)], [other, places[row][1]]];
+  if (!other) return [heading("answer"), make("div", "card", make("pre", "", answer(mine) || "no answer"))];
+  const bodies = answer(mine) == null || answer(theirs) == null ? [mine, theirs].map((item) => make("pre", "", answer(item) ?? "no such step")) : beside(answer(mine) || "no answer", answer(theirs) || "no answer");
+  const titles = { dropped: "a step of this run alone", added: "a step of the other run alone", differs: "answers of the two runs differ" };
+  const title = row === parting ? "answers: here the two runs part" : parted(row) ? titles[own(row) == null ? "added" : theirs[1] == null ? "dropped" : "differs"] : "answers of the two runs are the same";
+  const cards = [mine, theirs].map(([of, number], which) => make("div", "card", make("p", "meta", number == null ? of.id : `${of.id} step ${number}`), bodies[which]));
+  const found = [heading(title), make("div", "sides", ...cards)];
+  if (mine[1] == null || theirs[1] == null) return found;
+  const [one, two] = [mine, theirs].map(([of, number]) => text(setting(of.steps[number], of).system, of));
+  if (one !== two) found.push(heading("instructions of the two runs differ"), make("div", "card", lines(one, two)));
+  return found;
 };
-const todo = () => (data.next ?? []).map(([what, command]) => make("p", "meta", `${what} `, make("code", "mono", command.replaceAll("STEP", String(current)))));
+const causes = (known) => {
+  const facts = make("dl", "facts", ...known.facts.flatMap(([name, value]) => [make("dt", "", name), make("dd", "", value)]));
+  const reply = known.answer ? [make("p", "meta", "an answer to these parts alone"), make("pre", "", known.answer)] : [];
+  return [heading("cause"), make("div", known.found ? "card why" : "card", facts, ...reply)];
+};
+const todo = (number) => (data.next ?? []).map(([what, command]) => make("p", "meta", `${what} `, make("code", "mono", command.replaceAll("STEP", String(number)))));
 const show = () => {
-  const step = steps[current], kind = state(current), all = context(current);
-  const { agent, model, grade, parameters, system, tools } = setting(step);
+  const [of, number] = side(current), step = of.steps[number], kind = state(current), all = context(number, of), known = of === run && cause?.step === number ? cause : null;
+  const { agent, model, grade, parameters, system, tools } = setting(step, of);
   const facts = [agent, model, grade, step.ms == null ? "" : `${grouped(step.ms)} ms`, step.in == null ? "" : `${grouped(step.in)} tokens in`,
     step.out == null ? "" : `${grouped(step.out)} out`, step.usd ? `$${step.usd}` : ""].filter(Boolean).join(" · ");
   const actions = make("div", "actions");
-  if (data.step) {
+  if (data.step && of === run) {
     const link = make("a", "button main", "replay or keep ", make("kbd", "", "p"));
-    link.href = data.step + current;
+    link.href = data.step + number;
     actions.append(link);
   }
   actions.append(button(whole ? "only new" : "whole context", keys.c[0]), button(raw ? "hide request" : "request", keys.r[0]));
-  const title = make("h2", "", make("span", kind, SIGN[kind]), ` Step ${current}`);
-  const parts = [make("div", "head", title, make("span", "meta", WORD[kind]), actions), make("p", "meta", facts)];
-  if (step.rules) parts.push(heading("why"), ...why(step));
-  if (!whole) parts.push(...talk(step, all), ...answers(step));
-  else parts.push(...answers(step), ...talk(step, all));
-  if (step.ran) parts.push(heading("tools that ran"), make("div", "card", ...step.ran.map(said)));
-  parts.push(...share(step, all));
+  const title = make("h2", "", make("span", kind, SIGN[kind]), ` Step ${name(current)}`);
+  const found = [make("div", "head", title, make("span", "meta", WORD[kind]), actions), make("p", "meta", facts)];
+  if (step.rules) found.push(heading("why"), ...why(step));
+  if (known) found.push(...causes(known));
+  if (!whole) found.push(...talk(step, number, all, of, known), ...answers(current));
+  else found.push(...answers(current), ...talk(step, number, all, of, known));
+  if (step.ran) found.push(heading("tools that ran"), make("div", "card", ...step.ran.map((place) => said(place, of))));
+  found.push(...share(step, all, of));
   if (raw) {
-    parts.push(heading("request"), ...[`parameters ${parameters}`, text(system) || "no instructions", text(tools) || "no tools"]
+    found.push(heading("request"), ...[`parameters ${parameters}`, text(system, of) || "no instructions", text(tools, of) || "no tools"]
       .map((body) => make("div", "card", make("pre", "", body))));
   }
-  if (data.next?.length) parts.push(heading("what to do"), make("div", "card", ...todo()));
-  at("step").replaceChildren(...parts);
+  if (data.next?.length && of === run) found.push(heading("what to do"), make("div", "card", ...todo(number)));
+  at("step").replaceChildren(...found);
   at("step").scrollTop = 0;
 };
 
-const link = () => `#${encodeURIComponent(run.id)}/${current}/${whole ? "context" : raw ? "request" : "answer"}`;
+const link = () => `#${encodeURIComponent(run.id)}/${name(current)}/${whole ? "context" : raw ? "request" : "answer"}`;
 const open = (index, focus) => {
-  if (!steps.length) return;
-  current = Math.max(0, Math.min(index, steps.length - 1));
+  if (!places.length) return;
+  current = Math.max(0, Math.min(index, places.length - 1));
   const top = current * HEIGHT;
   if (top < rail.scrollTop || top + HEIGHT > rail.scrollTop + rail.clientHeight) rail.scrollTop = top - rail.clientHeight / 2;
   draw();
   show();
   if (focus) rows.get(current)?.focus({ preventScroll: true });
-  say(`step ${current}, ${grouped(current + 1)} of ${grouped(steps.length)}, ${WORD[state(current)]}`);
+  say(`step ${name(current)}, ${grouped(current + 1)} of ${grouped(places.length)}, ${WORD[state(current)]}`);
   history.replaceState(null, "", link());
 };
 const from = () => {
-  const [name, step, part] = location.hash.slice(1).split("/");
-  if (!name || decodeURIComponent(name) !== run.id || !/^\d{1,9}$/.test(step ?? "")) return first();
+  const [id, step, part] = location.hash.slice(1).split("/");
+  if (!id || decodeURIComponent(id) !== run.id || !/^\+?\d{1,9}$/.test(step ?? "")) {
+    whole = cause != null;
+    return first();
+  }
   whole = part === "context";
   raw = part === "request";
-  return Number(step);
+  const row = step[0] === "+" ? where(Number(step), 1) : where(Number(step));
+  return row < 0 ? places.length - 1 : row;
 };
 const next = (way, wanted, none) => {
-  for (let index = current + way; index >= 0 && index < steps.length; index += way) if (wanted(index)) return open(index, true);
+  for (let index = current + way; index >= 0 && index < places.length; index += way) if (wanted(index)) return open(index, true);
   say(none);
 };
 const find = (words) => {
   if (!words) return;
-  const word = words.toLowerCase(), hit = new Set();
-  run.texts.forEach((body, place) => { if (body.toLowerCase().includes(word)) hit.add(place); });
-  for (let count = 1; count <= steps.length; count++) {
-    const index = (current + count) % steps.length, step = steps[index];
-    if ([step.answer, setting(step).system, ...added(index), ...(step.ran ?? [])].some((place) => hit.has(place))) {
+  const word = words.toLowerCase(), hits = new Map([run, other].filter(Boolean).map((of) => [of, new Set()]));
+  for (const [of, hit] of hits) of.texts.forEach((body, place) => { if (body.toLowerCase().includes(word)) hit.add(place); });
+  for (let count = 1; count <= places.length; count++) {
+    const row = (current + count) % places.length, [of, number] = side(row), step = of.steps[number];
+    if ([step.answer, setting(step, of).system, ...added(number, of), ...(step.ran ?? [])].some((place) => hits.get(of).has(place))) {
       sought = words;
-      return open(index, true);
+      return open(row, true);
     }
   }
   say("not found");
@@ -281,9 +318,9 @@ const keys = {
   c: [() => { whole = !whole; if (!whole) sought = ""; open(current, true); }, "whole context, or only what is new"],
   d: [() => { difference = !difference; show(); }, "difference of the instructions"], r: [() => { raw = !raw; open(current, true); }, "request as recorded"],
   "/": [() => at("search").focus(), "search"], g: [() => { digits = ""; say("go to step"); }, "then 1 2 Enter: go to step 12"],
-  y: [copy, "copy a link to this step"], p: [() => { if (data.step) location.href = data.step + current; else say("replay needs runback-gate serve"); }, "replay or keep this step (with serve)"], "?": [help, "these keys"],
+  y: [copy, "copy a link to this step"], p: [() => { if (data.step && own(current) != null) location.href = data.step + own(current); else say("replay needs runback-gate serve"); }, "replay or keep this step (with serve)"], "?": [help, "these keys"],
 };
-const moves = { ArrowDown: keys.j[0], ArrowUp: keys.k[0], Home: () => open(0, true), End: () => open(steps.length - 1, true) };
+const moves = { ArrowDown: keys.j[0], ArrowUp: keys.k[0], Home: () => open(0, true), End: () => open(places.length - 1, true) };
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.target === at("search")) {
@@ -295,7 +332,7 @@ document.addEventListener("keydown", (event) => {
     if (/^\d$/.test(event.key)) { digits += event.key; return; }
     const goal = digits;
     digits = null;
-    if (event.key === "Enter" && goal) { event.preventDefault(); open(Number(goal), true); return; }
+    if (event.key === "Enter" && goal) { event.preventDefault(); open(where(Math.min(Number(goal), run.steps.length - 1)), true); return; }
   }
   const act = keys[event.key]?.[0] ?? (rail.contains(event.target) ? moves[event.key] : null);
   if (act) { event.preventDefault(); act(); }
@@ -305,18 +342,25 @@ window.addEventListener("resize", draw);
 new ResizeObserver(() => setTimeout(map)).observe(at("map"));
 window.addEventListener("hashchange", () => open(from(), false));
 at("help").addEventListener("click", help);
-at("map").addEventListener("click", (event) => open(Math.floor(event.offsetY / Math.min(HEIGHT, at("map").clientHeight / steps.length)), true));
+at("map").addEventListener("click", (event) => open(Math.floor(event.offsetY / Math.min(HEIGHT, at("map").clientHeight / places.length)), true));
 
 // What stands above the steps.
 at("keys").firstElementChild.append(...Object.entries(keys).map(([key, [, what]]) => make("div", "", make("dt", "", make("kbd", "", key)), make("dd", "", what))));
 at("back").hidden = !data.step;
 at("title").textContent = run.agent || run.id;
-const total = (name) => steps.reduce((sum, step) => sum + (step[name] ?? 0), 0);
+const { steps } = run;
+const total = (field) => steps.reduce((sum, step) => sum + (step[field] ?? 0), 0);
 const count = (kind) => steps.filter((step) => step.mark === kind).length;
 const cost = steps.reduce((sum, step) => sum + Number(step.usd ?? 0), 0);
 at("facts").textContent = [`run ${run.id}`, run.at, `${grouped(steps.length)} ${steps.length === 1 ? "step" : "steps"}`, count("fail") ? `${grouped(count("fail"))} refused` : "",
   count("error") ? `${grouped(count("error"))} with errors` : "", total("ms") ? `${(total("ms") / 1000).toFixed(1)} s` : "",
   total("in") + total("out") ? `${grouped(total("in") + total("out"))} tokens` : "", cost ? `$${cost.toFixed(4)}` : "", run.error].filter(Boolean).join(" · ");
+if (other) {
+  const tally = (wanted) => places.filter((place, row) => parted(row) && wanted(...place)).length;
+  const told = [[tally((mine, theirs) => mine != null && theirs != null), "answered otherwise"], [tally((_, theirs) => theirs == null), "in this run alone"], [tally((mine) => mine == null), "in the other run alone"]];
+  const said = told.filter(([number]) => number).map(([number, what]) => `${grouped(number)} ${what}`).join(", ");
+  at("facts").textContent += ` · beside ${other.id}: ${said || "the same answers"}`;
+}
 const badge = (what, kind) => make("li", `badge ${kind ?? ""}`, what);
 at("badges").append(badge(run.status, { ok: "good", error: "bad", truncated: "bad" }[run.status]),
   run.tampered ? badge(`tampered at line ${run.tampered}: what stands before it is shown`, "bad") : badge("chain verified when written", "good"),
