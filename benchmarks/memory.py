@@ -1,6 +1,6 @@
 """The memory of a process after a thousand judged steps and after many: does anything stay of what was judged?
 
-In: a folder with `runs`, made of the airline's transcripts, and a gate. Out: JSON on standard output: megabytes of
+In: a folder with `runs`, a gate and its `policies`. Out: JSON on standard output: megabytes of
 resident memory after 1,000 steps and after all.
 
     python -m benchmarks.memory FOLDER --way backtest --steps 100000
@@ -19,7 +19,8 @@ from pathlib import Path
 
 from benchmarks.measure import resident
 from runback_gate.app.backtest import backtest_runs
-from runback_gate.app.policies import policies_of
+from runback_gate.app.policies import load_policy_files
+from runback_gate.app.policy_paths import named_policies
 from runback_gate.app.workspace import Workspace
 from runback_gate.step import Run
 from runback_gate.store.folder import load_runs
@@ -50,7 +51,8 @@ def backtest(root: Path, watch: Watch, steps: int) -> None:
                 yield run
                 watch.add(len(run.steps))
 
-    backtest_runs(policies_of(root), runs())
+    policies = load_policy_files([named_policies(str(root / "policies"))], with_tests=False).policies
+    backtest_runs(policies, runs())
 
 
 def pages(root: Path, watch: Watch, steps: int) -> None:

@@ -15,11 +15,12 @@ from typing import Any
 
 import pytest
 
-from runback_gate.analysis.backtest import Backtest, backtest
+from runback_gate.analysis.backtest import backtest
 from runback_gate.analysis.effect import compare_policies
 from runback_gate.analysis.lint import lint_policy
 from runback_gate.analysis.policy_tests import run_tests
 from runback_gate.analysis.recorded import recorded
+from runback_gate.analysis.tally import Tally
 from runback_gate.capture.formats import Defaults, read_transcripts
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.cel.py_engine import PyEngine
@@ -324,7 +325,7 @@ def _runs() -> tuple[Run, ...]:
 
 
 @cache
-def _backtest() -> Backtest:
+def _backtest() -> Tally:
     return backtest(_policies()[0], CppEngine(), _runs())
 
 

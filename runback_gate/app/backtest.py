@@ -1,6 +1,6 @@
 """`backtest`, `import --check`: what policies would have said of recorded runs.
 
-In: policies and runs. Out: a `Backtest`, and the exit code that it means where it is a check.
+In: policies and runs. Out: a `Tally`, and the exit code that it means where it is a check.
 
     found = backtest_runs(files.policies, runs)
     found.counts, exit_code(files.policies, found)
@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from runback_gate.analysis.backtest import Backtest, backtest
+from runback_gate.analysis.backtest import backtest
+from runback_gate.analysis.tally import Tally
 from runback_gate.app.policies import with_lint_messages
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.policy.document import Policy
 from runback_gate.step import Run
 
 
-def backtest_runs(policies: Sequence[Policy], runs: Iterable[Run]) -> Backtest:
+def backtest_runs(policies: Sequence[Policy], runs: Iterable[Run]) -> Tally:
     """Judge every step of every run; runs are taken one by one and not kept.
 
     Raises:
@@ -27,7 +28,7 @@ def backtest_runs(policies: Sequence[Policy], runs: Iterable[Run]) -> Backtest:
         return backtest(policies, CppEngine(), runs)
 
 
-def check_runs(policies: Sequence[Policy], runs: Iterable[Run]) -> tuple[Backtest, int]:
+def check_runs(policies: Sequence[Policy], runs: Iterable[Run]) -> tuple[Tally, int]:
     """What policies say of runs, each once by its id, and the exit code that it means.
 
     Raises:
@@ -37,7 +38,7 @@ def check_runs(policies: Sequence[Policy], runs: Iterable[Run]) -> tuple[Backtes
     return found, exit_code(policies, found)
 
 
-def exit_code(policies: Sequence[Policy], found: Backtest) -> int:
+def exit_code(policies: Sequence[Policy], found: Tally) -> int:
     """What a backtest means as a check.
 
     1 when a step fails a rule that denies; else 2 when a rule could not be evaluated somewhere, or none judged any

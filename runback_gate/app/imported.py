@@ -18,7 +18,7 @@ from runback_gate.app.import_runs import ImportedFile, ImportOptions, file_json
 from runback_gate.plural import many
 
 if TYPE_CHECKING:
-    from runback_gate.analysis.backtest import Backtest
+    from runback_gate.analysis.tally import Tally
     from runback_gate.policy.document import Policy
 
 FAILURES = 3
@@ -34,7 +34,7 @@ class Imported:
     files: Sequence[ImportedFile]
     skipped: Sequence[Path]
     """Files of a folder that hold no JSON."""
-    judged: Backtest | None = None
+    judged: Tally | None = None
     """What policies say of the runs; None where none were given."""
     check_code: int = 0
     """The exit code that this means."""

@@ -35,7 +35,7 @@ def backtest(paths: tuple[str, ...], runs: Path, as_json: bool, show: int) -> in
     Exit codes: 0 every step could be judged (failures are what you asked for), 2 a rule could not be evaluated
     somewhere, or no step was there.
     """
-    from runback_gate.analysis.backtest import Backtest  # noqa: PLC0415  loads the engine
+    from runback_gate.analysis.tally import Tally  # noqa: PLC0415  loads the engine
     from runback_gate.app.backtest import backtest_runs  # noqa: PLC0415
     from runback_gate.report.backtest import backtest_lines  # noqa: PLC0415
 
@@ -43,7 +43,7 @@ def backtest(paths: tuple[str, ...], runs: Path, as_json: bool, show: int) -> in
     found = backtest_runs(files.policies, load_runs(runs, note=terminal.note))
     if not found.steps:
         raise InputError("no recorded step", hint=MAKE_RUNS, location=Location(runs.as_posix()))
-    terminal.show(found, as_json=as_json, to_json=Backtest.to_json, lines=partial(backtest_lines, show=show))
+    terminal.show(found, as_json=as_json, to_json=Tally.to_json, lines=partial(backtest_lines, show=show))
     errors = [(rule, counts["error"]) for rule, counts in found.counts.items() if counts["error"]]
     if errors:
         where = ", ".join(f"{rule} on {many(number, 'step')}" for rule, number in errors)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runback_gate.analysis.backtest import Backtest
+from runback_gate.analysis.tally import Tally
 from runback_gate.plural import many
 from runback_gate.report.text import safe_terminal
 
 
-def backtest_lines(found: Backtest, show: int, more: str = "--failures {number}, or --json") -> Iterator[str]:
+def backtest_lines(found: Tally, show: int, more: str = "--failures {number}, or --json") -> Iterator[str]:
     """The counts of each rule, then the first `show` steps that did not pass it; `more` says how to see the others."""
     size = max(len("rule"), *(len(rule) for rule in found.counts))
     yield f"{many(found.runs, 'run')}, {many(found.steps, 'step')}"
@@ -28,4 +28,6 @@ def backtest_lines(found: Backtest, show: int, more: str = "--failures {number},
             place = f"run {safe_terminal(item.run)} step {item.step}"
             yield f"  {item.outcome:5}  {rule}  {place}  {safe_terminal(item.message)}"
         if len(failures) > show > 0:
-            yield f"         {rule}  {len(failures) - show:,} more: {more.format(number=len(failures))}"
+            number = found.counts[rule]["fail"] + found.counts[rule]["error"]
+            kept = "" if number == len(failures) else f"{len(failures):,} are kept: "
+            yield f"         {rule}  {number - show:,} more: {kept}{more.format(number=len(failures))}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runback_gate.analysis.backtest import Backtest, Failure, backtest
+from runback_gate.analysis.backtest import backtest
+from runback_gate.analysis.tally import MAX_LISTED, Counter, Failure, Tally
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.policy.context import step_data
 from runback_gate.policy.document import load_policies
+from runback_gate.policy.evaluate import RuleOutcome, RuleResult
 from runback_gate.step import Run, Step
 from runback_gate.testing import AGENT, REFUNDS, sample_call, sample_run, sample_step, write_document
 
@@ -24,7 +27,7 @@ VIEW_ONLY = sample_step(sample_call("issue_refund", amount=40), source={"grade":
 SPOKEN: dict[str, Any] = {"validations": [{"id": "spoken", "expression": 'response.text != ""', "message": "silent"}]}
 
 
-def run_backtest(root: Path, runs: list[Run], **policies: dict[str, Any]) -> Backtest:
+def run_backtest(root: Path, runs: list[Run], **policies: dict[str, Any]) -> Tally:
     """What these policies say of the runs."""
     for name, spec in policies.items():
         write_document(root, f"{name}.yaml", "Policy", name, spec)
@@ -131,3 +134,53 @@ def test_counts_add_up(tmp_path_factory: pytest.TempPathFactory, runs: list[list
     parts = [run_backtest(root, [sample_run(*steps)], **policies).counts for steps in runs]
     for rule, counts in found.counts.items():
         assert counts == {word: sum(part[rule][word] for part in parts) for word in counts}
+
+
+FAILURES = st.lists(
+    st.tuples(
+        st.sampled_from("ab"), st.sampled_from("rst"), st.integers(0, 9), st.sampled_from(["pass", "fail", "error"])
+    )
+)
+
+
+def tally_of(said: list[tuple[str, str, int, RuleOutcome]]) -> Tally:
+    """The tally of what rules said, as if each had been another step."""
+    counter = Counter("ab")
+    for rule, run, step, outcome in said:
+        counter.add(rule, run, step, RuleResult(outcome, "rule", "no" * (outcome == "fail")))
+    return counter.tally(1, len(said))
+
+
+@given(said=FAILURES, cuts=st.lists(st.integers(0, 30), max_size=4), data=st.data())
+def test_tallies_add_up(said: list[tuple[str, str, int, RuleOutcome]], cuts: list[int], data: st.DataObject) -> None:
+    """Any partition, added in any order and in any groups, is the tally of the whole, with a sample that is too small
+    for all failures as well.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("runback_gate.analysis.tally.MAX_LISTED", 3)
+        whole = tally_of(said)
+        edges = [0, *sorted(min(cut, len(said)) for cut in cuts), len(said)]
+        parts = data.draw(st.permutations([tally_of(said[low:high]) for low, high in pairwise(edges)]))
+        middle = data.draw(st.integers(0, len(parts)))
+        halves = [Tally.sum("ab", parts[:middle]), Tally.sum("ab", parts[middle:])]
+        for total in (Tally.sum("ab", parts), Tally.sum("ab", halves), Tally.sum("ab", reversed(halves))):
+            assert (total.counts, total.failures, total.steps) == (whole.counts, whole.failures, whole.steps)
+            assert total.runs == len(parts)
+
+
+def test_failures_are_a_bounded_sample() -> None:
+    """All are counted, `MAX_LISTED` of each rule and outcome are kept, those of the smallest keys."""
+    said: list[tuple[str, str, int, RuleOutcome]] = [("a", "r", step, "fail") for step in range(2 * MAX_LISTED)]
+    found = tally_of([*said, ("a", "r", 1, "error"), ("b", "r", 1, "fail")])
+    assert found.counts["a"] == {"pass": 0, "fail": 2 * MAX_LISTED, "error": 1, "skip": 0}
+    kept = [item for item in found.failures if (item.rule, item.outcome) == ("a", "fail")]
+    all_keys = sorted(Failure("a", "r", step, "fail", "no").key for step in range(2 * MAX_LISTED))
+    assert sorted(item.key for item in kept) == all_keys[:MAX_LISTED]
+    assert [item.step for item in kept] == sorted(item.step for item in kept)
+    assert len(found.failures) == MAX_LISTED + 2
+
+
+def test_tallies_of_other_rules_do_not_add_up() -> None:
+    """A part that judged by other rules is refused."""
+    with pytest.raises(ValueError, match="other rules"):
+        Tally.sum(["a"], [Counter("ab").tally(0, 0)])

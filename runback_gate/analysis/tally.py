@@ -1,0 +1,129 @@
+"""What policies say of recorded steps, as a sum: tallies of any parts add up to the tally of the whole.
+
+In: what one rule said of one step, again and again. Out: a `Tally`: all of it counted, and of the failures of each rule
+a bounded sample that does not depend on how the steps were parted, nor on the order in which parts are added.
+
+    counter = Counter(["refunds.limit"])
+    counter.add("refunds.limit", "chats-0001", 4, RuleResult("fail", "rule", "refund above 100"))
+    Tally.sum(["refunds.limit"], [counter.tally(runs=1, steps=9), other])
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from runback_gate.canonical import JsonValue, exact_bytes, sha256
+from runback_gate.policy.evaluate import RuleOutcome, RuleResult
+
+WORDS: tuple[RuleOutcome, ...] = ("pass", "fail", "error", "skip")
+
+MAX_LISTED = 1000
+"""Failures of each rule that are kept, and as many errors; all are counted. Which ones, their digests decide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A step that breaks a rule, or on which it cannot be evaluated."""
+
+    rule: str
+    run: str
+    step: int
+    """Index of the step in its run, from 0."""
+    outcome: str
+    """`fail` or `error`."""
+    message: str
+
+    @property
+    def key(self) -> str:
+        """What decides whether it is kept of very many: SHA-256 of where it is and what it says, as hex digits."""
+        return sha256(exact_bytes([self.run, self.step, self.outcome, self.message])).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What policies say of recorded steps."""
+
+    runs: int
+    steps: int
+    counts: Mapping[str, Mapping[str, int]]
+    """Rule id to `pass`, `fail`, `error` and `skip`; the four add up to `steps`."""
+    failures: tuple[Failure, ...]
+    """By rule, run and step; at most `MAX_LISTED` of each rule that fail, and as many that err."""
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """The JSON that `backtest --json` prints: errors are counted, failures are listed."""
+        return {
+            "steps": self.steps,
+            "validations": {rule: dict(counts) for rule, counts in self.counts.items()},
+            "failures": [
+                {"validation": item.rule, "run": item.run, "step": item.step, "message": item.message}
+                for item in self.failures
+                if item.outcome == "fail"
+            ],
+        }
+
+    @classmethod
+    def sum(cls, rules: Sequence[str], parts: Iterable[Tally]) -> Tally:
+        """The tally of all parts together, in whatever order they come; each has these rules and no others.
+
+        Raises:
+            ValueError: a part has other rules.
+        """
+        total = Counter(rules)
+        runs = steps = 0
+        for part in parts:
+            runs, steps = runs + part.runs, steps + part.steps
+            total.merge(part)
+        return total.tally(runs, steps)
+
+
+class Counter:
+    """Counts what rules say, and keeps a sample of what does not hold."""
+
+    def __init__(self, rules: Iterable[str]) -> None:
+        self._counts: dict[str, dict[str, int]] = {rule: dict.fromkeys(WORDS, 0) for rule in rules}
+        self._kept: defaultdict[tuple[str, str], list[_Kept]] = defaultdict(list)
+
+    def add(self, rule: str, run: str, step: int, result: RuleResult) -> None:
+        """Count what a rule said of a step."""
+        self._counts[rule][result.outcome] += 1
+        if result.outcome in ("fail", "error"):
+            self._keep(Failure(rule, run, step, result.outcome, result.message))
+
+    def merge(self, tally: Tally) -> None:
+        """Count all that a tally counted. Raises ValueError where its rules are others."""
+        if self._counts.keys() != tally.counts.keys():
+            raise ValueError("tallies of other rules do not add up")
+        for rule, counts in tally.counts.items():
+            for word in WORDS:
+                self._counts[rule][word] += counts[word]
+        for item in tally.failures:
+            self._keep(item)
+
+    def tally(self, runs: int, steps: int) -> Tally:
+        """What was counted so far."""
+        order = {rule: place for place, rule in enumerate(self._counts)}
+        kept = [item.failure for items in self._kept.values() for item in items]
+        kept.sort(key=lambda item: (order[item.rule], item.run, item.step, item.key))
+        return Tally(runs, steps, {rule: dict(counts) for rule, counts in self._counts.items()}, tuple(kept))
+
+    def _keep(self, failure: Failure) -> None:
+        kept, item = self._kept[failure.rule, failure.outcome], _Kept(failure.key, failure)
+        if len(kept) < MAX_LISTED:
+            heapq.heappush(kept, item)
+        elif kept[0] < item:
+            heapq.heapreplace(kept, item)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A failure in a heap whose first one is the next to go: the one with the largest key."""
+
+    key: str
+    failure: Failure
+
+    def __lt__(self, other: _Kept) -> bool:
+        return self.key > other.key
