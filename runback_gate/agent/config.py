@@ -16,7 +16,7 @@ import dataclasses
 import posixpath
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic import Field
 
@@ -27,6 +27,9 @@ from runback_gate.documents.repository import read_in_repository
 from runback_gate.errors import DocumentError, InputError, Location, RunbackError
 from runback_gate.schema import Model, Resource, validate
 from runback_gate.step import Request, Step, Tool, tools_from_json
+
+if TYPE_CHECKING:
+    from runback_gate.redact import ProjectKey
 
 MAX_PROMPT_BYTES = 1 << 20
 
@@ -103,7 +106,7 @@ class Agent:
     """The file as it was read; it knows where each field stands."""
     template: Literal["jinja", "format"] = "jinja"
     """How the system prompt is filled in."""
-    redact_key: bytes | None = field(default=None, repr=False, compare=False)
+    redact_key: ProjectKey | None = field(default=None, repr=False, compare=False)
     """The project's key of the pseudonyms: under it what is asked is redacted as a recording was."""
 
     @property
@@ -112,7 +115,7 @@ class Agent:
         return self.files[0].path
 
 
-def load_agent(root: Path, name: str, redact_key: bytes | None = None) -> Agent:
+def load_agent(root: Path, name: str, redact_key: ProjectKey | None = None) -> Agent:
     """Read an agent file inside `root`, and the prompt and tool files that it names, inside the repository around it.
 
     Raises:

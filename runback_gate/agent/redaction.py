@@ -1,6 +1,6 @@
 """The text of an agent file as a recorder would have stored it.
 
-In: the project's key, the level of a recording, an agent's prompt and tools. Out: the same with pseudonyms.
+In: the project's key and rules, the level of a recording, an agent's prompt and tools. Out: the same with pseudonyms.
 
     redacted_text(key, "standard", "Write to jane@example.org.")      # 'Write to <email:3f9a1c07be21>.'
 
@@ -16,21 +16,21 @@ from functools import lru_cache
 from typing import cast
 
 from runback_gate.canonical import JsonValue, canonical_bytes
-from runback_gate.redact import Level, Redactor
+from runback_gate.redact import Level, ProjectKey, Redactor
 from runback_gate.redact.pseudonym import PSEUDONYM
 from runback_gate.step import Request, Step, Tool, from_json, to_json
 
 
 @lru_cache(maxsize=256)
-def redacted_text(key: bytes, level: Level, text: str) -> str:
+def redacted_text(key: ProjectKey, level: Level, text: str) -> str:
     """A text with pseudonyms."""
-    return Redactor(level, key=key).text(text)[0]
+    return Redactor(level, key=key.key, project=key.project).text(text)[0]
 
 
 @lru_cache(maxsize=64)
-def redacted_tools(key: bytes, level: Level, tools: str) -> tuple[Tool, ...]:
+def redacted_tools(key: ProjectKey, level: Level, tools: str) -> tuple[Tool, ...]:
     """Tools, given as JSON, with pseudonyms."""
-    found, _ = Redactor(level, key=key).redact(json.loads(tools))
+    found, _ = Redactor(level, key=key.key, project=key.project).redact(json.loads(tools))
     return tuple(from_json(Tool, item, "tools") for item in cast("list[JsonValue]", found))
 
 

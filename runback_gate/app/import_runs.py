@@ -24,7 +24,7 @@ from runback_gate.capture.provider import with_providers
 from runback_gate.capture.runs import read_run, write_run
 from runback_gate.capture.runs.turns import turns_of
 from runback_gate.errors import InputError, IntegrityError, Location, RunbackError
-from runback_gate.redact import Level, Redactor, Rule
+from runback_gate.redact import NO_PROJECT, Level, ProjectRules, Redactor
 from runback_gate.step import MAX_NAME, Run, Tool, is_name, to_json
 
 OTLP = "otlp"
@@ -194,16 +194,19 @@ def _without_key(run: Run) -> bytes:
 
 
 def redaction(
-    level: Level, key: str | None, random: Callable[[int], bytes], rules: tuple[Rule, ...] = ()
+    level: Level | None, key: str | None, random: Callable[[int], bytes], project: ProjectRules = NO_PROJECT
 ) -> Redaction | None:
-    """What redacts at a level, also by the project's `rules`; without its key the pseudonyms hold for this import.
+    """What redacts at a level, also by the project's rules; without its key the pseudonyms hold for this import.
+
+    Without a level it is the project's, else `standard`.
 
     Raises:
         InputError: the key is too short.
     """
+    level = level or project.level or "standard"
     if level == "off":
         return None
-    redactor = Redactor.under(level, key, random, rules)
+    redactor = Redactor.under(level, key, random, project)
     return Redaction(redactor.level, redactor.redact, redactor.ruleset, redactor.key_id)
 
 

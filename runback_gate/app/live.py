@@ -8,9 +8,10 @@ In: the gate whose providers and budget count, and what somebody wants. Out: the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runback_gate.app.progress import Progress
 from runback_gate.gate.config import Gate
@@ -20,6 +21,9 @@ from runback_gate.replay.known import IN_FLIGHT, Settings, StopSignal
 from runback_gate.replay.live import LiveDriver, Source
 from runback_gate.replay.providers import Runtime, open_models
 from runback_gate.replay.spend import Limits
+
+if TYPE_CHECKING:
+    from runback_gate.redact import ProjectKey, ProjectRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +107,14 @@ def open_live(
     return live
 
 
-def redact_key(world: World) -> bytes | None:
-    """The project's key of the pseudonyms, where the environment has one."""
+def redact_key(world: World, project: Callable[[], ProjectRules] | None = None) -> ProjectKey | None:
+    """The project's key of the pseudonyms, where the environment has one, with what the project says of redaction."""
     if not (given := world.environ.get("RUNBACK_REDACT_KEY")):
         return None
     # Imported here: a run without a key does not pay for the rules of redaction.
-    from runback_gate.redact import parse_key  # noqa: PLC0415
+    from runback_gate.redact import NO_PROJECT, ProjectKey, parse_key  # noqa: PLC0415
 
-    return parse_key(given)
+    return ProjectKey(parse_key(given), project() if project else NO_PROJECT)
 
 
 def _reason(gate: Gate | None, options: LiveOptions) -> str:

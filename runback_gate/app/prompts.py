@@ -32,7 +32,7 @@ from runback_gate.documents import is_text, same_files
 from runback_gate.documents.files import files_below, safe_read
 from runback_gate.documents.repository import folder_in_repository, from_top, repository_top
 from runback_gate.errors import RunbackError
-from runback_gate.redact import parse_key
+from runback_gate.redact import ProjectKey
 from runback_gate.redact.pseudonym import PSEUDONYM
 from runback_gate.step import Run, Step
 
@@ -85,7 +85,7 @@ def _filled(text: str, step: Step, template: Syntax) -> str | None:
         return None
 
 
-def find_prompt(root: Path, runs: Sequence[Run], key: str | None = None) -> Prompt | None:
+def find_prompt(root: Path, runs: Sequence[Run], key: ProjectKey | None = None) -> Prompt | None:
     """The prompt of the runs of an agent, from the best place that has it; None where none was recorded.
 
     Args:
@@ -112,12 +112,12 @@ def find_prompt(root: Path, runs: Sequence[Run], key: str | None = None) -> Prom
     return _noted(runs, step) or _proposed(steps) or Prompt(system)
 
 
-def _redaction(step: Step, key: str | None) -> Redact | None:
+def _redaction(step: Step, key: ProjectKey | None) -> Redact | None:
     """What the recorder did to a prompt; None where it did nothing, or it cannot be done again."""
     level = step.source.redaction
     if key is None or level in (None, "off") or not PSEUDONYM.search(step.request.system or ""):
         return None
-    return partial(redacted_text, parse_key(key), level)
+    return partial(redacted_text, key, level)
 
 
 def _searched(root: Path, step: Step, ours: str, redact: Redact | None) -> Iterator[Prompt]:

@@ -11,8 +11,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from runback_gate.capture import inject
+from runback_gate.redact import NO_PROJECT, ProjectRules, project_json
 from runback_gate.step import is_name
 
 
@@ -24,8 +26,10 @@ class RecordOptions:
     """Folder of the runs, absolute."""
     agent: str | None = None
     """Name of the agent; None for that of the program."""
-    redact: str = "standard"
+    redact: str | None = None
+    """Level of redaction; None for what the project says."""
     labels: Mapping[str, str] = field(default_factory=dict)
+    project: ProjectRules = NO_PROJECT
 
 
 def recorded_environment(
@@ -33,9 +37,10 @@ def recorded_environment(
 ) -> dict[str, str]:
     """What a program needs in its environment to be recorded; `separator` stands between the folders of PYTHONPATH."""
     agent = options.agent or program_name(command)
-    given = {"agent": agent, "out": str(options.out), "redact": options.redact, "parent": None}
+    given: dict[str, Any] = {"agent": agent, "out": str(options.out), "redact": options.redact, "parent": None}
     path = separator.join((*inject.__path__, *filter(None, (environ.get("PYTHONPATH"),))))
-    return {"PYTHONPATH": path, "RUNBACK_GATE_RECORD": json.dumps({**given, "labels": dict(options.labels)})}
+    given |= {"labels": dict(options.labels), "project": project_json(options.project)}
+    return {"PYTHONPATH": path, "RUNBACK_GATE_RECORD": json.dumps(given)}
 
 
 def parse_label(text: str) -> tuple[str, str]:

@@ -29,6 +29,7 @@ from runback_gate.documents.named_files import read_file
 from runback_gate.errors import InputError, Location
 from runback_gate.gate.config import Gate
 from runback_gate.name_pattern import matches_name
+from runback_gate.redact import ProjectKey
 from runback_gate.replay.evidence import Answer, ReplayRequest
 from runback_gate.replay.live import LiveDriver
 from runback_gate.replay.spend import Spend
@@ -64,7 +65,7 @@ class Edit:
     """Names of tools that are taken away."""
     settings: tuple[Setting, ...] = ()
     """Values for places of the request, such as a message or a parameter (`replay.step.parse_setting`)."""
-    redact_key: bytes | None = field(default=None, repr=False)
+    redact_key: ProjectKey | None = field(default=None, repr=False)
     """The project's key of the pseudonyms: what is asked is redacted as the recording was."""
 
 
@@ -209,7 +210,7 @@ def read_edit(
     settings: Sequence[str] = (),
     tools: Sequence[Path] = (),
     without_tools: Sequence[str] = (),
-    redact_key: bytes | None = None,
+    redact_key: ProjectKey | None = None,
 ) -> Edit:
     """An edit with the files that a person named.
 

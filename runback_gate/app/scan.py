@@ -20,7 +20,7 @@ from runback_gate.documents.folders import files_in
 from runback_gate.documents.named_files import read_file
 from runback_gate.errors import RunbackError
 from runback_gate.plural import many
-from runback_gate.redact import Found, Level, Redactor, Rule, parse_rules, scan_bytes
+from runback_gate.redact import Found, Level, ProjectRules, Redactor, Rule, parse_rules, scan_bytes
 from runback_gate.report.text import line
 
 SCHEMA_URI: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -57,6 +57,17 @@ def read_rules(path: Path) -> tuple[Rule, ...]:
     """
     name = path.as_posix()
     return parse_rules(parse_json(read_file(path, MAX_RULES), path=name), path=name)
+
+
+def scanner(level: Level | None, key: str | None, random: Callable[[int], bytes], project: ProjectRules) -> Redactor:
+    """What finds at a level; without one at the project's, but never at none.
+
+    Raises:
+        InputError: the key is too short.
+    """
+    if level is None:
+        level = "strict" if project.level == "strict" else "standard"
+    return Redactor.under(level, key, random, project)
 
 
 def scan_paths(paths: Iterable[Path], redactor: Redactor) -> Scanned:

@@ -10,24 +10,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from runback_gate.errors import InputError
-from runback_gate.redact import KEY_VARIABLE, Redactor, Rule
+from runback_gate.redact import KEY_VARIABLE, NO_PROJECT, ProjectRules, Redactor
 from runback_gate.replay.served_run import ServedRun
 from runback_gate.step import Run
 from runback_gate.store.folder import Note, find_run
 
 
 def served_named(
-    name: str, environ: Mapping[str, str], random: Callable[[int], bytes], rules: tuple[Rule, ...], *, note: Note
+    name: str, environ: Mapping[str, str], random: Callable[[int], bytes], project: ProjectRules, *, note: Note
 ) -> ServedRun:
     """The run that somebody named (a file, or an id in runs/), under the key of the environment.
 
     Raises:
         InputError: as `find_run` and `served_run`.
     """
-    return served_run(find_run(name, note=note), environ.get(KEY_VARIABLE), random, rules)
+    return served_run(find_run(name, note=note), environ.get(KEY_VARIABLE), random, project)
 
 
-def served_run(run: Run, key: str | None, random: Callable[[int], bytes], rules: tuple[Rule, ...] = ()) -> ServedRun:
+def served_run(
+    run: Run, key: str | None, random: Callable[[int], bytes], project: ProjectRules = NO_PROJECT
+) -> ServedRun:
     """The run, with what redacts a body as the run was.
 
     Raises:
@@ -36,7 +38,7 @@ def served_run(run: Run, key: str | None, random: Callable[[int], bytes], rules:
     level = run.redaction.get("level", "off")
     if level == "off":
         return ServedRun(run, lambda value: value)
-    redactor = Redactor.under(level, key, random, rules)
+    redactor = Redactor.under(level, key, random, project)
     if run.redaction.get("counts") and (redactor.key_id is None or redactor.key_id != run.redaction.get("key")):
         raise InputError(
             f"values of run {run.id} were replaced with a key that is not here",

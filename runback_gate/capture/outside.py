@@ -11,16 +11,30 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from typing import NoReturn
 
 from runback_gate.canonical import parse_json
 from runback_gate.errors import InputError, Location
-from runback_gate.redact import KEY_VARIABLE, MAX_RULES, RULES_VARIABLE, Rule, parse_rules
+from runback_gate.redact import (
+    KEY_VARIABLE,
+    MAX_RULES,
+    NO_PROJECT,
+    RULES_VARIABLE,
+    ProjectKey,
+    ProjectRules,
+    Rule,
+    parse_key,
+    parse_rules,
+    read_project,
+)
+
+GATE_FILE = "runback.yaml"
+_YAML = (".yaml", ".yml")
 
 random_bytes = os.urandom
 monotonic = time.monotonic
@@ -38,20 +52,69 @@ def redact_key() -> str | None:
 
 
 def redact_rules() -> tuple[Rule, ...]:
-    """The project's own rules of redaction, where the environment names their file.
+    """The project's own rules of redaction, where the environment names their file, a JSON list.
 
     Raises:
         RunbackError: the file cannot be read, or holds no rules.
     """
     name = os.environ.get(RULES_VARIABLE)
-    if not name:
+    if not name or name.endswith(_YAML):
         return ()
+    return parse_rules(parse_json(_read(Path(name), f" ({RULES_VARIABLE})"), path=name, max_bytes=MAX_RULES), path=name)
+
+
+def project_redaction(rules: Sequence[Rule] | None = None) -> ProjectRules:
+    """What the project says of redaction: in the nearest `runback.yaml`, and with more rules of its own.
+
+    The environment may name a gate config that takes the place of the nearest one.
+
+    Args:
+        rules: those rules; None for those of the file that the environment names.
+
+    Raises:
+        RunbackError: a file cannot be read, or holds no rules.
+        ImportError: `runback.yaml` says something of redaction, and what reads YAML is not installed.
+    """
+    more = redact_rules() if rules is None else rules
+    path = _gate_file()
+    data = b"" if path is None else _read(path)
+    # Without the word nothing is said of it, and nobody pays for a reader of YAML.
+    found = NO_PROJECT if path is None or b"redact" not in data else _project(data, path.as_posix())
+    return found.with_rules(more) if more else found
+
+
+def project_key() -> ProjectKey | None:
+    """The project's key of the pseudonyms with its rules; None where the environment has no key.
+
+    Raises:
+        RunbackError: the key is too short; else as `project_redaction`.
+    """
+    key = redact_key()
+    return ProjectKey(parse_key(key), project_redaction()) if key else None
+
+
+@cache
+def _project(data: bytes, path: str) -> ProjectRules:
+    return read_project(data, path)
+
+
+def _gate_file() -> Path | None:
+    """The gate config that the environment names, else that of the nearest folder upward in the repository."""
+    named = os.environ.get(RULES_VARIABLE, "")
+    if named.endswith(_YAML):
+        return Path(named)
+    folder = Path.cwd()
+    above = [folder, *folder.parents]
+    top = next((index for index, each in enumerate(above) if (each / ".git").exists()), 0)
+    return next((each / GATE_FILE for each in above[: top + 1] if (each / GATE_FILE).exists()), None)
+
+
+def _read(path: Path, why: str = "") -> bytes:
     try:
-        with Path(name).open("rb") as file:
-            data = file.read(MAX_RULES + 1)
+        with path.open("rb") as file:
+            return file.read(MAX_RULES + 1)
     except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror} ({RULES_VARIABLE})", location=Location(name)) from error
-    return parse_rules(parse_json(data, path=name, max_bytes=MAX_RULES), path=name)
+        raise InputError(f"cannot be read: {error.strerror}{why}", location=Location(path.as_posix())) from error
 
 
 def new_id(agent: str) -> str:

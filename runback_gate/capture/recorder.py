@@ -27,13 +27,13 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, NoReturn, TypeVar, cast, overload
+from typing import Any, Literal, TypeVar, cast, overload
 
 from runback_gate.canonical import JsonValue
 from runback_gate.capture import hooks
 from runback_gate.capture.call import end_open, forget_open
 from runback_gate.capture.exchange import Redact, Seen, load
-from runback_gate.capture.log import Event, Prompt, Redaction, RunLog, off
+from runback_gate.capture.log import Event, Prompt, RunLog
 from runback_gate.capture.outside import (
     aside,
     before_leaving,
@@ -41,14 +41,11 @@ from runback_gate.capture.outside import (
     complain,
     new_id,
     now,
-    random_bytes,
-    redact_key,
-    redact_rules,
 )
+from runback_gate.capture.redaction import redaction_at
 from runback_gate.capture.sink import after_fork, sink
 from runback_gate.capture.tool_runs import json_text, plain_json, recorded_tool
-from runback_gate.errors import RunbackError
-from runback_gate.redact import Level, Redactor, Rule
+from runback_gate.redact import Level
 from runback_gate.step import Note, Run, ToolRun
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -69,7 +66,8 @@ class Recording:
         out: folder of the runs.
         labels: what to say about the run: task, trial and the like, as JSON.
         redact: level of redaction, `off`, `standard` or `strict`; or a function that gives a value without what must
-            not be stored, and how many it replaced by rule. The run says which.
+            not be stored, and how many it replaced by rule. None is what `spec.redact` of the project's `runback.yaml`
+            says, else `standard`. The run says which.
         sample: share of the runs that is recorded, 0 to 1.
     """
 
@@ -79,7 +77,7 @@ class Recording:
         *,
         out: str | Path = "runs",
         labels: Mapping[str, JsonValue] | None = None,
-        redact: Level | Redact = "standard",
+        redact: Level | Redact | None = None,
         sample: float = 1.0,
     ) -> None:
         self.agent = agent
@@ -176,7 +174,8 @@ class Recording:
         parent = before.id if before is not None else options.get("parent")
         run = Run(self.id, self.agent, (), plain_json(options["labels"] or {}), parent=parent, at=now())
         folder, lazy = Path(options["out"]).absolute(), "parent" in options
-        self._log = RunLog(run, folder, redaction_at(options["redact"]), lazy=lazy)
+        redaction = redaction_at(options["redact"], options.get("project"))
+        self._log = RunLog(run, folder, redaction, lazy=lazy)
         _active.append(self)
         _once()
         hooks.install(taker)
@@ -246,11 +245,21 @@ def record(agent: str = "agent", **options: Any) -> Recording:
 
 
 def record_process(
-    agent: str, *, out: str, redact: str, parent: str | None, labels: dict[str, JsonValue] | None = None
+    agent: str,
+    *,
+    out: str,
+    redact: str | None,
+    parent: str | None,
+    labels: dict[str, JsonValue] | None = None,
+    project: dict[str, Any] | None = None,
 ) -> Recording:
-    """Record this process from now to its end; `parent` is the run of the process that started it, if there is one."""
+    """Record this process from now to its end.
+
+    `parent` is the run of the process that started it, if there is one; `project` is what the project says of
+    redaction, as `project_json` writes it, None for what is found here.
+    """
     recording = Recording(agent, out=out, redact=cast("Any", redact), labels=labels)
-    recording._options["parent"] = parent
+    recording._options |= {"parent": parent, "project": project}
     recording.__enter__()
     before = sys.excepthook
 
@@ -295,31 +304,6 @@ def _where(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}: {error}{place}"
-
-
-def redaction_at(level: str | Redact) -> Redaction:
-    """What a level applies, `off`, `standard` or `strict`; a function stands for itself. For the writer thread."""
-    if callable(level):
-        return Redaction("standard", level)
-    if level == "off":
-        return Redaction("off", off)
-    try:
-        rules = redact_rules()
-    except RunbackError as error:
-        complain(f"content is withheld: {error}")
-        return Redaction(level, _withhold)
-    redactor = _redactor(level, rules)
-    return Redaction(redactor.level, redactor.redact, redactor.ruleset, redactor.key_id)
-
-
-def _withhold(_value: Any) -> NoReturn:
-    raise RunbackError("the rules of redaction cannot be read")
-
-
-@functools.cache
-def _redactor(level: Any, rules: tuple[Rule, ...]) -> Redactor:
-    """One for all runs of the process, so that what was seen once is known; only the writer thread uses it."""
-    return Redactor.under(level, redact_key(), random_bytes, rules)
 
 
 def _harmless(error: BaseException) -> bool:

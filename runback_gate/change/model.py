@@ -47,6 +47,10 @@ Kind = Literal[
     "block-lowered",
     "allow-widened",
     "scan-lowered",
+    "redact-lowered",
+    "redact-rule-removed",
+    "redact-rule-changed",
+    "redact-keep-widened",
     "budget-raised",
     "provider-added",
     "provider-changed",
@@ -70,6 +74,7 @@ UNKNOWN: frozenset[Kind] = frozenset(
         "tags-changed",
         "recording-changed",
         "messages-changed",
+        "redact-rule-changed",
         "provider-changed",
         "gate-changed",
     )

@@ -1,4 +1,4 @@
-"""What the gate config asks less of: trials, blocking, budget, providers.
+"""What the gate config asks less of: trials, blocking, scan, redaction, budget, providers.
 
 In: the gate of the base and that of the head. Out: their weakenings. Which files the patterns leave out is found where
 those files are compared.
@@ -12,13 +12,14 @@ from collections.abc import Collection, Iterator
 from decimal import Decimal
 from typing import Any
 
-from runback_gate.change.model import UNSET, Change, Files, changed, differences, listed
+from runback_gate.change.model import UNSET, Change, Files, changed, differences, listed, removed
 from runback_gate.change.sides import ConfigSide, ProviderSide
 from runback_gate.dataset.document import Trials
 from runback_gate.documents import Pointer
 from runback_gate.name_pattern import covers
+from runback_gate.redact_spec import RedactSpec
 
-_COMPARED = {"agents", "datasets", "policies", "waivers", "trials", "block", "allow", "scan", "budget", "providers"}
+_COMPARED = frozenset("agents datasets policies waivers trials block allow scan redact budget providers".split())
 
 _SCANS = ("off", "standard", "strict")
 """Levels of redaction from the weakest; its package would be loaded by every run."""
@@ -37,6 +38,7 @@ def weaker_settings(base: ConfigSide, head: ConfigSide) -> Iterator[Change]:
     if _SCANS.index(head.scan) < _SCANS.index(base.scan):
         message = changed("scan", base.scan, head.scan, "committed files are searched for less")
         yield files.loosened("scan-lowered", name, message, ("spec", "scan"))
+    yield from _weaker_redaction(files, name, base.redact or RedactSpec(), head.redact or RedactSpec())
     limits = head.budget.model_dump()
     for field, old in base.budget.model_dump().items():
         new = limits[field]
@@ -67,6 +69,34 @@ def wider_allow(
     if not set(new) <= set(old):
         message = changed("allow", listed(old), listed(new), "an answer that is not whole may pass")
         yield files.loosened("allow-widened", subject, message, pointer)
+
+
+def _weaker_redaction(files: Files, name: str, old: RedactSpec, new: RedactSpec) -> Iterator[Change]:
+    """A lower level, a rule less, a rule that finds something else, more values that stay."""
+    pointer = ("spec", "redact")
+    levels = [spec.level or "standard" for spec in (old, new)]
+    if _SCANS.index(levels[1]) < _SCANS.index(levels[0]):
+        message = changed("redact.level", levels[0], levels[1], "less becomes a pseudonym before it is stored")
+        yield files.loosened("redact-lowered", name, message, (*pointer, "level"))
+    then, now = ({rule.id: (number, rule) for number, rule in enumerate(spec.rules)} for spec in (old, new))
+    for rule_id, (number, rule) in then.items():
+        was, subject = (*pointer, "rules", number), f"redact.{rule_id}"
+        if rule_id not in now:
+            message = f"redact rule {rule_id} was removed, so what it finds is stored as it is"
+            yield removed("redact-rule-removed", subject, message, files.base, was)
+            continue
+        place, other = now[rule_id]
+        fields = [
+            each.model_dump(mode="json", exclude={"example", "counterExample"}, exclude_none=True)
+            for each in (rule, other)
+        ]
+        for path, before, after in differences(*fields):
+            message = changed(f"redact rule {rule_id}: {'.'.join(path)}", before, after)
+            yield files.loosened("redact-rule-changed", subject, message, (*pointer, "rules", place, *path), was)
+    wider = [kept for kept in new.keep if not any(covers(known, kept) for known in old.keep)]
+    if wider:
+        message = changed("redact.keep", listed(old.keep), listed(new.keep), "more values stay as they are")
+        yield files.loosened("redact-keep-widened", name, message, (*pointer, "keep"))
 
 
 def _weaker_provider(files: Files, name: str, old: ProviderSide | None, new: ProviderSide) -> Iterator[Change]:

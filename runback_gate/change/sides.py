@@ -16,6 +16,7 @@ from runback_gate.agent import Agent
 from runback_gate.dataset.document import Dataset, Trials
 from runback_gate.documents import Document
 from runback_gate.policy.document import Policy
+from runback_gate.redact_spec import RedactSpec
 
 
 class ProviderSide(Protocol):
@@ -83,6 +84,10 @@ class ConfigSide(FileSide, Protocol):
     @property
     def scan(self) -> str:
         """`off`, `standard` or `strict`: what is looked for in committed files."""
+
+    @property
+    def redact(self) -> RedactSpec | None:
+        """What becomes pseudonyms; None for what holds where nothing is said."""
 
     @property
     def budget(self) -> BaseModel:

@@ -24,6 +24,7 @@ from runback_gate.cli.options import FOLDER, gate_root, option, parsed, values
 if TYPE_CHECKING:
     from runback_gate.app.cases import AddedCase, NewCase
     from runback_gate.gate.config import Gate
+    from runback_gate.redact import ProjectKey
     from runback_gate.replay.live import LiveDriver
     from runback_gate.report.progress import Shown
 
@@ -52,7 +53,7 @@ class Asking:
     gate: Gate | None
     live: LiveDriver
     progress: Shown
-    redact_key: bytes | None
+    redact_key: ProjectKey | None
 
     def show(
         self,
@@ -126,7 +127,7 @@ class AskFlags:
         with interruptible() as stop, terminal.progress(quiet=quiet or self.plan, noun=noun) as progress:
             options = LiveOptions(live=True, **given)
             live = open_live(gate, options, cache=self.cache, world=world, progress=progress, stop=stop)
-            yield Asking(root, gate, live, progress, redact_key(world))
+            yield Asking(root, gate, live, progress, redact_key(world, None if gate is None else gate.project))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from runback_gate.app.record import RecordOptions, parse_label, recorded_environment
-from runback_gate.capture.outside import chosen, redact_rules
+from runback_gate.capture.outside import chosen, project_redaction
 from runback_gate.cli.options import parsed
 from runback_gate.cli.recording import NAME, REDACT, RUNS_FOLDER
 from runback_gate.errors import InputError, Location
@@ -37,7 +37,7 @@ from runback_gate.errors import InputError, Location
 def record(
     agent: str | None,
     out: Path,
-    redact: str,
+    redact: str | None,
     labels: tuple[tuple[str, str], ...],
     sample: float,
     command: tuple[str, ...],
@@ -47,8 +47,8 @@ def record(
     The program and its environment stay as they are. Processes that it starts are recorded as well, as runs of their
     own. The exit code is that of COMMAND.
     """
-    redact_rules()  # what is wrong with them is said before the program runs
-    options = RecordOptions(out.absolute(), agent, redact, dict(labels))
+    project = project_redaction()  # what is wrong with it is said before the program runs
+    options = RecordOptions(out.absolute(), agent, redact, dict(labels), project)
     environment = dict(os.environ)
     # Drawn once: the processes that a program starts are recorded with it, or not at all.
     if chosen(sample):

@@ -29,7 +29,5 @@ RUNS_FOLDER = folder_option("--out", "Folder for the runs.", default=RUNS, show_
 REDACT = click.option(
     "--redact",
     type=click.Choice(LEVELS),
-    default="standard",
-    show_default=True,
-    help="What becomes pseudonyms before anything is stored.",
+    help="What becomes pseudonyms before anything is stored (spec.redact of runback.yaml, else standard).",
 )

@@ -9,11 +9,11 @@ from typing import cast
 
 import click
 
-from runback_gate.app.scan import read_rules, scan_json, scan_lines, scan_paths, scan_sarif
-from runback_gate.capture.outside import redact_rules
+from runback_gate.app.scan import read_rules, scan_json, scan_lines, scan_paths, scan_sarif, scanner
+from runback_gate.capture.outside import project_redaction
 from runback_gate.cli import terminal
 from runback_gate.cli.options import path_option
-from runback_gate.redact import KEY_VARIABLE, Level, Redactor
+from runback_gate.redact import KEY_VARIABLE, Level
 
 
 @click.command(short_help="Say whether files hold secrets or personal data.")
@@ -21,23 +21,22 @@ from runback_gate.redact import KEY_VARIABLE, Level, Redactor
 @click.option(
     "--level",
     type=click.Choice(("standard", "strict")),
-    default="standard",
-    show_default=True,
-    help="strict looks for IP addresses and telephone numbers as well.",
+    help="strict looks for IP addresses and telephone numbers as well (spec.redact of runback.yaml, else standard).",
 )
 @path_option("--rules", "JSON list of rules of your own.", metavar="FILE")
 @click.option("--json", "form", flag_value="json", help="Print JSON.")
 @click.option("--sarif", "form", flag_value="sarif", help="Print SARIF 2.1.0, for code scanning.")
-def scan(paths: tuple[Path, ...], level: str, rules: Path | None, form: str | None) -> int:
+def scan(paths: tuple[Path, ...], level: str | None, rules: Path | None, form: str | None) -> int:
     """Look for secrets and personal data in files and folders; hidden files of a folder are left out.
 
     Values are never printed: a pseudonym stands for each, equal for equal values. With RUNBACK_REDACT_KEY they are
-    those of recorded runs. Without --rules the rules of RUNBACK_REDACT_RULES are used, as when runs are recorded.
+    those of recorded runs. The rules and kept values of spec.redact in runback.yaml count, and those of --rules or,
+    without it, of RUNBACK_REDACT_RULES.
 
     Exit codes: 0 nothing found, 1 something found, 2 a file could not be read.
     """
-    custom = read_rules(rules) if rules else redact_rules()
-    using = Redactor.under(cast("Level", level), os.environ.get(KEY_VARIABLE), secrets.token_bytes, custom)
+    project = project_redaction(read_rules(rules) if rules else None)
+    using = scanner(cast("Level | None", level), os.environ.get(KEY_VARIABLE), secrets.token_bytes, project)
     scanned = scan_paths(paths, using)
     if form == "sarif":
         terminal.print_json(scan_sarif(scanned))

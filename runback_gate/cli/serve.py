@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from runback_gate.capture.outside import redact_rules
+from runback_gate.capture.outside import project_redaction
 from runback_gate.cli import terminal
 from runback_gate.cli.options import parsed
 from runback_gate.cli.recording import NAME, REDACT, RUNS_FOLDER
@@ -62,7 +62,7 @@ def serve(
     listen: tuple[str, int],
     out: Path,
     agent: str | None,
-    redact: str,
+    redact: str | None,
     idle: float,
     providers: tuple[tuple[str, str], ...],
     replay: str | None,
@@ -80,9 +80,9 @@ def serve(
     from runback_gate.web.desk import open_desk  # noqa: PLC0415
 
     host, port = listen
-    rules = redact_rules()  # what is wrong with them is said before anything is served
+    project = project_redaction()  # what is wrong with it is said before anything is served
     chance = secrets.token_bytes
-    served = None if replay is None else served_named(replay, os.environ, chance, rules, note=terminal.note)
+    served = None if replay is None else served_named(replay, os.environ, chance, project, note=terminal.note)
     given = os.environ.get(TOKEN) or None
     token = given or secrets.token_urlsafe(24)
     options = server.ServeOptions(
@@ -96,7 +96,7 @@ def serve(
         dict(providers),
         served,
         dict(os.environ),
-        open_desk(Path(), out, token, cache, os.environ),
+        open_desk(Path(), out, token, cache, os.environ, project),
     )
 
     what = f"answers from {replay}" if replay else f"runs in {out.as_posix()}/"

@@ -51,9 +51,9 @@ def init(source: str | None, agent: str | None, root: Path, force: bool) -> int:
 
 def _prompt(root: Path, runs: Sequence[Run]) -> Prompt | None:
     from runback_gate.app.prompts import find_prompt  # noqa: PLC0415  it loads Jinja2
-    from runback_gate.capture.outside import redact_key  # noqa: PLC0415
+    from runback_gate.capture.outside import project_key  # noqa: PLC0415
 
-    return find_prompt(root, runs, redact_key())
+    return find_prompt(root, runs, project_key())
 
 
 @click.command(epilog=f"Kinds: {', '.join(KINDS)}.")

@@ -21,7 +21,7 @@ from runback_gate.app.imported import (
 )
 from runback_gate.app.policies import load_policy_files
 from runback_gate.capture.formats import formats
-from runback_gate.capture.outside import redact_rules
+from runback_gate.capture.outside import project_redaction
 from runback_gate.cli import terminal
 from runback_gate.cli.options import JSON, option, options
 from runback_gate.cli.policy_paths import policy_roots
@@ -67,7 +67,7 @@ class ImportFlags:
 @click.option("--check", multiple=True, metavar="FILE|FOLDER", help="Policies to judge what was imported by.")
 @JSON
 def import_(
-    paths: tuple[str, ...], flags: ImportFlags, out: Path, redact: Level, check: tuple[str, ...], as_json: bool
+    paths: tuple[str, ...], flags: ImportFlags, out: Path, redact: Level | None, check: tuple[str, ...], as_json: bool
 ) -> int:
     """Read transcripts, logs and dumps: files, folders or patterns ('logs/*.json'); - is standard input.
 
@@ -89,12 +89,12 @@ def import_(
     return found.exit_code
 
 
-def _options(flags: ImportFlags, level: Level) -> ImportOptions:
+def _options(flags: ImportFlags, level: Level | None) -> ImportOptions:
     names = (*formats(), OTLP)
     if flags.format is not None and flags.format not in names:
         raise click.BadParameter(f"none of {', '.join(names)}", param_hint="--format")
     tools = None if flags.tools is None else read_tools(flags.tools)
-    redactor = redaction(level, os.environ.get(KEY_VARIABLE), secrets.token_bytes, redact_rules())
+    redactor = redaction(level, os.environ.get(KEY_VARIABLE), secrets.token_bytes, project_redaction())
     return ImportOptions(flags.agent, tools, flags.model, flags.format, redactor, flags.provider)
 
 

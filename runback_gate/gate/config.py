@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -18,9 +18,13 @@ from runback_gate.canonical import digest_bytes
 from runback_gate.dataset.document import Incomplete, Trials
 from runback_gate.documents import Document, check_kind, expand, read_document
 from runback_gate.errors import DocumentError, InputError
+from runback_gate.redact_spec import RedactSpec
 from runback_gate.replay.prices import Price
 from runback_gate.replay.providers import Provider, ProviderApi
 from runback_gate.schema import Model, Resource, validate
+
+if TYPE_CHECKING:
+    from runback_gate.redact import ProjectRules
 
 GATE_FILE = "runback.yaml"
 
@@ -113,6 +117,10 @@ class GateSpec(Model):
         "off",
         description="Whether secrets and personal data in committed agents, datasets and recordings are a red row.",
     )
+    redact: RedactSpec | None = Field(
+        None,
+        description="What becomes pseudonyms before anything is stored; its rules and kept values count in `scan`.",
+    )
     budget: Budget = Field(default_factory=Budget)
     providers: dict[str, ProviderSpec] = Field(default_factory=dict)
 
@@ -139,10 +147,22 @@ class Gate:
     block: Literal["regressions", "all"]
     allow: tuple[Incomplete, ...]
     scan: Literal["off", "standard", "strict"]
+    redact: RedactSpec | None
     budget: Budget
     providers: dict[str, ProviderSpec]
     document: Document = field(repr=False, compare=False)
     """The file as it was read; it knows where each field stands."""
+
+    def project(self) -> ProjectRules:
+        """What it says of redaction.
+
+        Raises:
+            DocumentError: a rule is none, or does not do what its examples say.
+        """
+        # Imported here: a gate that says nothing of redaction does not pay for its rules.
+        from runback_gate.redact import NO_PROJECT, project_rules  # noqa: PLC0415
+
+        return NO_PROJECT if self.redact is None else project_rules(self.document, self.redact)
 
 
 def load_gate(root: Path, name: str = GATE_FILE) -> Gate:
@@ -166,7 +186,7 @@ def load_gate(root: Path, name: str = GATE_FILE) -> Gate:
                 place = document.mark(("spec", group, index))
                 hint = "write the file, or take the pattern out"
                 raise DocumentError(f"spec.{group}: {pattern!r} names no file", hint=hint, location=place)
-    return Gate(
+    gate = Gate(
         name=model.metadata.name,
         path=name,
         digest=digest_bytes(document.data),
@@ -178,7 +198,11 @@ def load_gate(root: Path, name: str = GATE_FILE) -> Gate:
         block=spec.block,
         allow=tuple(spec.allow),
         scan=spec.scan,
+        redact=spec.redact,
         budget=spec.budget,
         providers=spec.providers,
         document=document,
     )
+    if gate.redact is not None:
+        gate.project()
+    return gate

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from runback_gate.agent import Agent, load_agent
 from runback_gate.dataset.document import Dataset, load_dataset
@@ -21,6 +21,9 @@ from runback_gate.gate.config import GATE_FILE, Gate, load_gate
 from runback_gate.gate.trials import MoreTrials
 from runback_gate.gate.waivers import Waiver, load_waivers
 from runback_gate.policy.document import Policy, load_policies
+
+if TYPE_CHECKING:
+    from runback_gate.redact import ProjectKey
 
 Named = TypeVar("Named", Agent, Dataset)
 
@@ -41,7 +44,7 @@ class Plan:
     """Filters that leave part of the gate out."""
     more: MoreTrials = field(default_factory=MoreTrials)
     """Trials beyond those that the files ask for."""
-    redact_key: bytes | None = field(default=None, repr=False, compare=False)
+    redact_key: ProjectKey | None = field(default=None, repr=False, compare=False)
     """The project's key of the pseudonyms, as each agent has it."""
 
     def agent(self, name: str) -> Agent:
@@ -56,7 +59,7 @@ def load_plan(
     agent: str | None = None,
     dataset: str | None = None,
     config: str = GATE_FILE,
-    redact_key: bytes | None = None,
+    redact_key: ProjectKey | None = None,
 ) -> Plan:
     """Read all that the gate config names.
 
@@ -72,6 +75,7 @@ def load_plan(
         InputError: something is missing or malformed; nothing has been judged then.
     """
     gate = load_gate(root, config)
+    redact_key = None if redact_key is None else replace(redact_key, project=gate.project())
     agents = _unique("agent", (load_agent(root, name, redact_key) for name in expand(root, gate.agents)))
     datasets = list(_unique("dataset", (load_dataset(root, name) for name in expand(root, gate.datasets))).values())
     whole = (len(agents), len(datasets))
@@ -113,7 +117,7 @@ def _choose_datasets(wanted: str, datasets: list[Dataset]) -> list[Dataset]:
     return found
 
 
-def _choose_agent(root: Path, wanted: str, agents: dict[str, Agent], redact_key: bytes | None) -> Agent:
+def _choose_agent(root: Path, wanted: str, agents: dict[str, Agent], redact_key: ProjectKey | None) -> Agent:
     if wanted in agents:
         return agents[wanted]
     if wanted.endswith((".yaml", ".yml")) or "/" in wanted:

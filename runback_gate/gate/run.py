@@ -89,7 +89,7 @@ def run_gate(
         progress(len(rows), len(part), row)
     undecided = {row.case for row in rows if row.verdict is Verdict.UNDECIDED}
     duties, weakened = contest.settled(waiver_rows(plan, head.used, undecided)), contest.weakened()
-    duties += scan_rows(plan, scan_level(plan, base))
+    duties += scan_rows(plan, scan_level(plan, base), base)
     ordered = [dataclasses.replace(row, order=len(tasks) + index) for index, row in enumerate([*weakened, *duties])]
     weakened, duties = ordered[: len(weakened)], ordered[len(weakened) :]
     kept = [*rows, *weakened] if of > 1 else [*rows, *weakened, *duties]

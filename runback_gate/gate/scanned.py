@@ -40,18 +40,24 @@ def scan_level(plan: Plan, base: Base | None) -> Level:
     return stricter(plan.gate.scan, kept.gate.scan if kept else "off")
 
 
-def scan_rows(plan: Plan, level: Level) -> list[Row]:
-    """The rows, in the order of the files; none at level `off`."""
+def scan_rows(plan: Plan, level: Level, base: Base | None = None) -> list[Row]:
+    """The rows, in the order of the files; none at level `off`.
+
+    What the rules of the base find counts too, unless a person approved what the head loosens.
+    """
     if level == "off":
         return []
     # Imported here: a gate that looks for nothing does not pay for the rules.
     from runback_gate.redact import Redactor, scan_bytes  # noqa: PLC0415
 
-    redactor = Redactor(level, key=_KEY, own_key=False)
+    kept = base.plan if base is not None and not base.approval else None
+    projects = dict.fromkeys([plan.gate.project(), *([kept.gate.project()] if kept else [])])
+    redactors = [Redactor(level, key=_KEY, own_key=False, project=project) for project in projects]
     rows: list[Row] = []
     for path in dict.fromkeys(_files(plan)):
         try:
-            found = scan_bytes(safe_read(plan.root, path, MAX_RECORDING_BYTES), path, redactor)
+            data = safe_read(plan.root, path, MAX_RECORDING_BYTES)
+            found = list(dict.fromkeys(item for redactor in redactors for item in scan_bytes(data, path, redactor)))
         except RunbackError as error:
             why = f"could not be looked through: {error.message}"
             rows.append(gate_row("scan", path, why, Location(path), verdict=Verdict.UNDECIDED))

@@ -7,7 +7,7 @@ In: a text. Out: spans, from left to right, none over another, none over a pseud
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,7 +34,8 @@ class Span:
 class Finder:
     """Finds what a set of rules describes."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    def __init__(self, rules: Sequence[Rule], keeps: Callable[[str], bool] | None = None) -> None:
+        self._keeps = keeps
         self._rules = (*rules, Rule(NAMED, "", hints=KEYWORDS, folded=True), Rule(NAMED, "", hint=LONG))
         self._named = {len(rules): passwords, len(rules) + 1: drawn_values}
         self._candidates = prefilter(self._rules)
@@ -47,10 +48,13 @@ class Finder:
         for number in sorted(self._candidates(seen)):
             rule, named = self._rules[number], self._named.get(number)
             places = named(seen) if named else matches(rule, seen)
-            found += (Span(start, end, rule.id) for start, end in places)
+            found += (Span(start, end, rule.id) for start, end in places if not self._kept(text, start, end))
         if found and seen is not text:
             found = list(_outside(found, [match.span() for match in PSEUDONYM.finditer(text)]))
         return _apart(found)
+
+    def _kept(self, text: str, start: int, end: int) -> bool:
+        return self._keeps is not None and self._keeps(text[start:end])
 
 
 def _outside(spans: Sequence[Span], kept: Sequence[tuple[int, int]]) -> Iterator[Span]:

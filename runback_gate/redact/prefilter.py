@@ -25,8 +25,13 @@ _MEMORY: Final = 256 << 20
 
 
 def prefilter(rules: Sequence[Rule]) -> Callable[[str], list[int]]:
-    """What says which rules to try."""
-    return _set(rules) if re2 is not None else _each(rules)
+    """What says which rules to try; one without hints is always tried."""
+    hinted = [number for number, rule in enumerate(rules) if rule.searched]
+    candidates = (_set if re2 is not None else _each)([rules[number] for number in hinted])
+    if len(hinted) == len(rules):
+        return candidates
+    always = [number for number, rule in enumerate(rules) if not rule.searched]
+    return lambda text: [*always, *(hinted[place] for place in candidates(text))]
 
 
 def _rarity(letter: str) -> int:

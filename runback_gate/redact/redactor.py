@@ -14,15 +14,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final, cast
 
 from runback_gate.canonical import MAX_DEPTH, JsonValue
 from runback_gate.errors import RunbackError
 from runback_gate.redact.find import NAMED, SHORTEST, Finder, Span
 from runback_gate.redact.names import hides, placeholder, strength
+from runback_gate.redact.project import NO_PROJECT, ProjectRules
 from runback_gate.redact.pseudonym import PSEUDONYM, key_id, masked, parse_key, pseudonym
-from runback_gate.redact.rule import Level, Rule, load_rules, ruleset_digest
+from runback_gate.redact.rule import Level, load_rules, ruleset_digest
 
 MAX_MEMO: Final = 16 << 20
 """Characters of texts that one half of the memo remembers."""
@@ -37,14 +38,15 @@ _NONE: Final[Counts] = {}
 class Redactor:
     """Redacts values at one level, under one key. Not to be used by two threads at once."""
 
-    def __init__(self, level: Level, *, key: bytes, own_key: bool = True, custom: Sequence[Rule] = ()) -> None:
-        rules = (*custom, *load_rules(level)) if level != "off" else ()
+    def __init__(self, level: Level, *, key: bytes, own_key: bool = True, project: ProjectRules = NO_PROJECT) -> None:
+        rules = (*project.at(level), *load_rules(level)) if level != "off" else ()
         self.level = level
-        self.ruleset = ruleset_digest(rules, level) if rules else None
+        self.ruleset = ruleset_digest(rules, level, project.keep) if rules else None
         """Digest of the rules; None when there are none."""
         self.key_id = key_id(key) if own_key and rules else None
         """What names the project's key; None when the key, and so each pseudonym, holds for one process alone."""
-        self._finder = Finder(rules) if rules else None
+        self._keeps = project.keeps if project.keep else None
+        self._finder = Finder(rules, self._keeps) if rules else None
         self._key = key
         self._memo: dict[str | tuple[str, str], tuple[str, Counts]] = {}
         self._older: dict[str | tuple[str, str], tuple[str, Counts]] = {}
@@ -53,14 +55,14 @@ class Redactor:
 
     @classmethod
     def under(
-        cls, level: Level, key: str | None, random: Callable[[int], bytes], custom: Sequence[Rule] = ()
+        cls, level: Level, key: str | None, random: Callable[[int], bytes], project: ProjectRules = NO_PROJECT
     ) -> Redactor:
         """One under the project's key as somebody wrote it, or under one of its own where there is none.
 
         Raises:
             InputError: the key is too short.
         """
-        return cls(level, key=parse_key(key) if key else random(32), own_key=bool(key), custom=custom)
+        return cls(level, key=parse_key(key) if key else random(32), own_key=bool(key), project=project)
 
     def redact(self, value: JsonValue) -> tuple[JsonValue, Counts]:
         """The value without what the rules find, and how many values were replaced, by rule.
@@ -133,7 +135,7 @@ class Redactor:
 
     def _number(self, value: float, name: str | None, counts: Counter[str]) -> Any:
         text = str(value)
-        if name and strength(name) == "strong" and len(text) >= 4:
+        if name and strength(name) == "strong" and len(text) >= 4 and not (self._keeps and self._keeps(text)):
             counts[NAMED] += 1
             return pseudonym(self._key, NAMED, text)
         if len(text) < 9 or isinstance(value, float):
@@ -157,7 +159,7 @@ class Redactor:
 
     def _text(self, text: str, name: str | None, depth: int) -> tuple[str, Counts]:
         if name and not PSEUDONYM.fullmatch(text) and hides(name, text):
-            return self._hidden(text)
+            return (text, _NONE) if self._keeps and self._keeps(text) else self._hidden(text)
         inner = _json(text) if text[:1] in ("{", "[") or text[:1].isspace() else None
         if inner is not None:
             counts: Counter[str] = Counter()

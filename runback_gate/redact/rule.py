@@ -12,6 +12,7 @@ are texts of which one must stand in what it finds, `hint` a pattern for the sam
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pkgutil
 import re
@@ -22,8 +23,9 @@ from typing import Any, Final, Literal, cast
 
 from runback_gate.canonical import JsonValue, digest
 from runback_gate.errors import DocumentError
-from runback_gate.redact.checks import CHECKS
+from runback_gate.redact.checks import CHECKS, Check
 from runback_gate.redact.formats import literals, pattern
+from runback_gate.redact.linear import linear_pattern
 
 Level = Literal["off", "standard", "strict"]
 LEVELS: Final[tuple[Level, ...]] = ("off", "standard", "strict")
@@ -46,6 +48,7 @@ _FIELDS: Final = {
     "hints",
     "hint",
     "folded",
+    "linear",
     "check",
     "example",
     "counter",
@@ -67,6 +70,8 @@ class Rule:
     """A pattern that `re` and RE2 read in the same way, and that is found wherever the rule finds something."""
     folded: bool = False
     """Whether the hints are in lower case and meet texts of any case."""
+    linear: bool = False
+    """Whether the pattern is RE2 syntax: it is searched in linear time, whoever wrote it, and needs no hint."""
     check: str | None = None
     level: Level = "standard"
     """The weakest level that looks for it."""
@@ -77,7 +82,7 @@ class Rule:
     @cached_property
     def regex(self) -> re.Pattern[str]:
         """The compiled pattern; made when it is first needed, since most rules of a set never are."""
-        return re.compile(self.pattern)
+        return linear_pattern(self.pattern) if self.linear else re.compile(self.pattern)
 
     @property
     def searched(self) -> str:
@@ -101,13 +106,20 @@ def parse_rules(data: JsonValue, *, path: str) -> tuple[Rule, ...]:
     """
     if not isinstance(data, list):
         raise DocumentError(f"{path}: rules of redaction are a list")
-    return tuple(_parsed(item, f"{path}: rule {number}") for number, item in enumerate(data))
+    found = []
+    for number, item in enumerate(data):
+        try:
+            found.append(parse_rule(cast("dict[str, Any]", item) if isinstance(item, dict) else {"": item}))
+        except ValueError as error:
+            raise DocumentError(f"{path}: rule {number}: {error}") from error
+    return tuple(found)
 
 
-def ruleset_digest(rules: Sequence[Rule], level: str) -> str:
-    """Name what a set of rules finds, by its content."""
+def ruleset_digest(rules: Sequence[Rule], level: str, keep: Sequence[str] = ()) -> str:
+    """Name what a set of rules finds, and which values stay, by its content."""
     content: list[JsonValue] = [[rule.id, rule.pattern, rule.check, list(rule.hints), rule.hint] for rule in rules]
-    return digest({"level": level, "names": _names(), "rules": content, "version": 1})
+    named: dict[str, JsonValue] = {"level": level, "names": _names(), "rules": content, "version": 1}
+    return digest({**named, "keep": list(keep)} if keep else named)
 
 
 def read_data(name: str) -> Any:
@@ -118,7 +130,10 @@ def read_data(name: str) -> Any:
 def matches(rule: Rule, text: str) -> Iterator[tuple[int, int]]:
     """Where a rule finds something. A match that its check refuses is tried shorter, then from its next word."""
     check, regex, place = CHECKS[rule.check] if rule.check else None, rule.regex, 0
-    group: str | int = "value" if "value" in regex.groupindex else 0
+    group = regex.groupindex.get("value", 0)
+    if rule.linear:
+        yield from _each_match(regex, group, check, text)
+        return
     while match := regex.search(text, place):
         start, end = match.span(group)
         place = max(match.end(), match.start() + 1)
@@ -136,6 +151,15 @@ def matches(rule: Rule, text: str) -> Iterator[tuple[int, int]]:
                 continue
             end = place = stop
         yield start, end
+
+
+def _each_match(regex: re.Pattern[str], group: int, check: Check | None, text: str) -> Iterator[tuple[int, int]]:
+    """The matches of a pattern that its check takes, in one pass: a second look at a place could cost the square."""
+    for match in regex.finditer(text):
+        start, end = match.span(group)
+        around = text[max(0, start - _AROUND) : start], text[end : end + _AROUND]
+        if start < end and (check is None or check(text[start:end], *around)):
+            yield start, end
 
 
 def _begins(text: str, start: int) -> bool:
@@ -163,27 +187,37 @@ def _names() -> JsonValue:
     return cast("JsonValue", read_data("names"))
 
 
-def _parsed(item: JsonValue, place: str) -> Rule:
-    if not isinstance(item, dict) or not item.keys() <= _FIELDS:
-        raise DocumentError(f"{place}: a mapping with the fields {', '.join(sorted(_FIELDS))}")
+def parse_rule(item: dict[str, Any]) -> Rule:
+    """A rule that somebody wrote, tried on its example and its counter-example.
+
+    Raises:
+        ValueError: a field is missing, wrong or unknown; the example is not found; the counter-example is.
+    """
+    if not item.keys() <= _FIELDS:
+        raise ValueError(f"a mapping with the fields {', '.join(sorted(_FIELDS))}")
     if not isinstance(item.get("id"), str) or not _ID.fullmatch(str(item["id"])):
-        raise DocumentError(f"{place}: id: lower-case words with hyphens")
+        raise ValueError("id: lower-case words with hyphens")
     if item.get("check") not in (None, *CHECKS):
-        raise DocumentError(f"{place}: check: one of {', '.join(sorted(CHECKS))}")
+        raise ValueError(f"check: one of {', '.join(sorted(CHECKS))}")
     if item.get("level", "standard") not in LEVELS[1:]:
-        raise DocumentError(f"{place}: level: standard or strict")
+        raise ValueError("level: standard or strict")
     try:
-        rule = _rule(cast("dict[str, Any]", item))
+        rule = _rule(item)
         _ = rule.regex, re.compile(rule.searched)
-    except (KeyError, TypeError, ValueError, re.error) as error:
-        raise DocumentError(f"{place}: {error}") from error
-    if not rule.searched:
-        raise DocumentError(f"{place}: hints or a hint: what is searched first")
+    except (KeyError, TypeError, re.error) as error:
+        raise ValueError(str(error)) from error
+    if not (rule.searched or rule.linear):
+        raise ValueError("hints or a hint: what is searched first")
     for name, found in (("example", True), ("counter", False)):
-        text = getattr(rule, name)
-        if bool(list(matches(rule, text))) is not found:
-            raise DocumentError(f"{place}: {name}: {'not found' if found else 'found'} by the rule")
+        if bool(list(matches(rule, getattr(rule, name)))) is not found:
+            raise ValueError(f"{name}: {'not found' if found else 'found'} by the rule")
     return rule
+
+
+def rule_json(rule: Rule) -> dict[str, Any]:
+    """A rule as JSON that `parse_rules` reads."""
+    fields = {field.name: getattr(rule, field.name) for field in dataclasses.fields(rule)}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
 
 
 def _rule(item: dict[str, Any]) -> Rule:

@@ -17,6 +17,7 @@ from runback_gate.app.paths import slug
 from runback_gate.app.replay import Edit
 from runback_gate.canonical import JsonValue, canonical_bytes, parse_json
 from runback_gate.errors import InputError
+from runback_gate.redact import ProjectKey
 from runback_gate.replay.step import Setting
 from runback_gate.step import Request, Tool, to_json, tools_from_json
 
@@ -49,7 +50,7 @@ def read_form(body: bytes) -> Form:
     return fields
 
 
-def edit_from(form: Form, request: Request, key: bytes | None) -> Edit:
+def edit_from(form: Form, request: Request, key: ProjectKey | None) -> Edit:
     """What the form asks otherwise than the request does.
 
     Raises:

@@ -22,7 +22,7 @@ from runback_gate.capture.exchange import Seen
 from runback_gate.capture.log import Redaction
 from runback_gate.capture.otlp.received import OtlpReceived
 from runback_gate.capture.proxy import UNNAMED, Claim, ProxyRuns
-from runback_gate.capture.recorder import redaction_at
+from runback_gate.capture.redaction import redaction_at
 from runback_gate.capture.sink import sink
 from runback_gate.errors import InputError
 from runback_gate.replay.served_run import ServedRun
@@ -49,7 +49,7 @@ class ServeOptions:
     token: str | None = field(default=None, repr=False)
     agent: str | None = None
     """Name of an agent that says none; of spans, in place of the one that they tell."""
-    redact: str = "standard"
+    redact: str | None = None
     idle: float = 60.0
     """Seconds without a call after which a run ends."""
     providers: Mapping[str, str] = field(default_factory=dict)

@@ -46,3 +46,43 @@ def test_rules_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert b"EMP-654321" not in data
     assert b"Hello" not in data
     assert b"withheld" in data
+
+
+GATE = """
+spec:
+  redact:
+    level: strict
+    rules:
+      - {id: staff, pattern: 'EMP-[0-9]{6}', example: EMP-123456, counterExample: EMP-12}
+    keep: ['192.0.2.7']
+"""
+
+
+def test_the_gate_config_says_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rules, level and kept values of the nearest `runback.yaml` in the repository hold where nothing else is said."""
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "runback.yaml").write_text(GATE)
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    with runback_gate.record("a", out=tmp_path / "runs") as run:
+        run._see(seen("I am EMP-654321 at 192.0.2.7", "Hello EMP-654321 at 203.0.113.9"))
+    assert sink().flush(60)
+    data = held(tmp_path / "runs")
+    assert b"EMP-654321" not in data
+    assert b"203.0.113.9" not in data
+    assert b"192.0.2.7" in data
+    assert b'"level":"strict"' in data
+    monkeypatch.chdir(tmp_path.parent)
+    assert b"EMP-654321" in recorded(tmp_path / "elsewhere")
+    monkeypatch.setenv("RUNBACK_REDACT_RULES", str(tmp_path / "runback.yaml"))
+    assert b"EMP-654321" not in recorded(tmp_path / "named")
+
+
+@pytest.mark.parametrize("text", ["spec: {redact: [", "spec: {redact: {level: high}}", "redact: {}"])
+def test_a_gate_config_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """The agent runs on, and nothing of what it said is stored."""
+    (tmp_path / "runback.yaml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    data = recorded(tmp_path / "runs")
+    assert b"EMP-654321" not in data
+    assert b"withheld" in data

@@ -72,6 +72,11 @@ def config(fields: str) -> Edit:
     return Edit(GATE, "  waivers: [waivers/*.yaml]\n", f"  waivers: [waivers/*.yaml]\n  {fields}\n")
 
 
+_STAFF = "\n    rules:\n      - {id: staff, pattern: 'EMP-[0-9]{6}', example: EMP-123456, counterExample: EMP-1}"
+STAFF = config(f"redact:\n    level: strict{_STAFF}")
+"""A rule of redaction in the gate config."""
+
+
 def policy(fields: str) -> Edit:
     """More fields of the refund policy."""
     return Edit(REFUNDS, "  validations:\n", f"  {fields}\n  validations:\n")
@@ -519,6 +524,42 @@ WAYS = (
         f"head {GATE} scan: standard",
         (Edit(GATE, "scan: strict", "scan: standard"),),
         given=(config("scan: strict"),),
+    ),
+    Way(
+        "less is redacted before it is stored (`redact.level`)",
+        "redact-lowered",
+        GATE,
+        "redact.level changed from strict to standard, so less becomes a pseudonym before it is stored",
+        f"head {GATE} level: standard",
+        (Edit(GATE, "level: strict", "level: standard"),),
+        given=(config("redact: {level: strict}"),),
+    ),
+    Way(
+        "a rule of redaction is taken out",
+        "redact-rule-removed",
+        "redact.staff",
+        "redact rule staff was removed, so what it finds is stored as it is",
+        f"base {GATE} - {{id: staff",
+        (Edit(GATE, _STAFF, ""),),
+        given=(STAFF,),
+    ),
+    Way(
+        "a rule of redaction is changed",
+        "redact-rule-changed",
+        "redact.staff",
+        "redact rule staff: pattern changed from EMP-[0-9]{6} to EMP-[0-9]{7}",
+        f"head {GATE} - {{id: staff",
+        (Edit(GATE, "{6}', example: EMP-123456,", "{7}', example: EMP-1234567,"),),
+        given=(STAFF,),
+    ),
+    Way(
+        "more values stay as they are (`redact.keep`)",
+        "redact-keep-widened",
+        GATE,
+        "redact.keep changed from help@example.org to *@example.org, so more values stay as they are",
+        f"head {GATE} keep: [",
+        (Edit(GATE, "keep: [help@example.org]", "keep: ['*@example.org']"),),
+        given=(config("redact: {keep: [help@example.org]}"),),
     ),
     Way(
         "a limit of the budget is raised",

@@ -61,6 +61,22 @@ def test_a_program_is_recorded_as_it_is(tmp_path: Path, end: str, code: int, sta
     assert (run.error or "").startswith("ValueError: no (helper.py:") == (status == "error")
 
 
+def test_the_rules_of_the_project_reach_the_program(tmp_path: Path) -> None:
+    """The program needs no reader of YAML: it is handed what the gate config says."""
+    rule = "{id: staff, pattern: 'EMP-[0-9]{6}', example: EMP-123456, counterExample: EMP-1}"
+    (tmp_path / "runback.yaml").write_text(f"spec: {{redact: {{rules: [{rule}]}}}}")
+    code = "import sys\nfor name in ('yaml', 'pydantic'): sys.modules[name] = None\n"
+    (tmp_path / "helper.py").write_text(f"{code}{AGENT}print(ask('I am EMP-654321'))\n")
+    with ModelServer(lambda *_: Act(completion("Hi EMP-654321"))) as server:
+        command = (sys.executable, "helper.py")
+        done = record(tmp_path, *command, model=server.url, options=("--redact", "standard"))
+        out, err = done.communicate(timeout=60)
+    assert (out, err, done.returncode) == ("Hi EMP-654321\n", "", 0)
+    (run,) = runs(tmp_path)
+    assert run.steps[0].response.text.startswith("Hi <staff:")
+    assert "EMP-654321" not in "".join(path.read_text() for path in (tmp_path / "runs").iterdir())
+
+
 def test_processes_that_it_starts_are_runs_of_their_own(tmp_path: Path) -> None:
     """A child names the run of its parent; one that asks nothing leaves no file."""
     code = f"{AGENT}ask('parent'); subprocess.run([sys.executable, '-c', {AGENT + 'ask(chr(99))'!r}]); "

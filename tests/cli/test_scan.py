@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from runback_gate.cli import cli
@@ -38,6 +39,21 @@ def test_forms(tmp_path: Path) -> None:
     result = json.loads(log)["runs"][0]["results"][0]
     assert (result["ruleId"], result["locations"][0]["physicalLocation"]["region"]) == ("secret", {"startLine": 1})
     assert "hunter2" not in printed + log
+
+
+def test_what_the_gate_config_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its rules are looked for, its kept values are not, and its level holds where none is named."""
+    (tmp_path / "runback.yaml").write_text(
+        "spec:\n  redact:\n    level: strict\n    keep: ['*@example.org']\n    rules:\n"
+        "      - {id: badge, pattern: 'EMP-[0-9]{6}', example: EMP-000000, counterExample: EMP-1}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_text("jane@example.org from 203.0.113.7, badge EMP-123456")
+    found = run("a.txt").output
+    assert [name in found for name in ("<badge:", "<ip:", "email")] == [True, True, False]
+    assert "<ip:" not in run("--level", "standard", "a.txt").output
+    (tmp_path / "runback.yaml").write_text("spec: {redact: {level: high}}")
+    assert "level" in str(run("a.txt").exception)
 
 
 def test_strict_and_own_rules(tmp_path: Path) -> None:

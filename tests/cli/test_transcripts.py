@@ -200,3 +200,17 @@ def test_traces_and_logs_of_one_run(command: Command, here: Path) -> None:
         ("otlp", 1, None),
     ]
     assert len(read["runs"]) == 1
+
+
+def test_the_gate_config_says_what_is_redacted(command: Command, here: Path) -> None:
+    """Its rules and level hold for an import; `--redact` says another level."""
+    rule = "{id: staff, pattern: 'EMP-[0-9]{6}', example: EMP-123456, counterExample: EMP-1}"
+    write("runback.yaml", f"spec: {{redact: {{level: strict, rules: [{rule}]}}}}")
+    said = [{"role": "user", "content": "I am EMP-654321 at 203.0.113.9"}, {"role": "assistant", "content": "Hello"}]
+    write("chat.json", json.dumps(said))
+    assert command("import", "chat.json", "--agent", "a").code == 0
+    (run,) = here.glob("runs/*.jsonl")
+    assert (b"<staff:" in run.read_bytes(), b"203.0.113.9" in run.read_bytes()) == (True, False)
+    assert command("import", "chat.json", "--agent", "a", "--redact", "standard", "--out", "other").code == 0
+    (run,) = here.glob("other/*.jsonl")
+    assert (b"<staff:" in run.read_bytes(), b"203.0.113.9" in run.read_bytes()) == (True, True)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from runback_gate.errors import DocumentError
-from runback_gate.redact import Redactor, Rule, load_rules, parse_rules
+from runback_gate.redact import ProjectRules, Redactor, Rule, load_rules, parse_rules
 from runback_gate.redact.formats import ALPHABETS, pattern
 from runback_gate.redact.prefilter import _each, _set
 from runback_gate.redact.rule import matches
@@ -86,7 +86,7 @@ CUSTOM: dict[str, Any] = {
 def test_a_project_adds_rules_in_the_same_form() -> None:
     """A rule of the project's own is found before ours, and changes the digest of the set."""
     rules = parse_rules([CUSTOM], path="redact.json")
-    own = Redactor("standard", key=KEY, custom=rules)
+    own = Redactor("standard", key=KEY, project=ProjectRules(rules=rules))
     text, counts = own.text("badge EMP-123456")
     assert counts == {"staff-number": 1}
     assert text.startswith("badge <staff-number:")

@@ -64,7 +64,7 @@ def local(folder: Path, **options: Any) -> Iterator[Local]:
             found.append(int(address.rpartition(":")[2]))
             ready.set()
 
-        found.append(await serve(ServeOptions(folder, port=0, redact="off", **options), at, end.wait))
+        found.append(await serve(ServeOptions(folder, port=0, **{"redact": "off", **options}), at, end.wait))
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(run()), daemon=True)
     thread.start()
