@@ -25,30 +25,30 @@ from runback_gate.errors import RunbackError
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 COMMANDS = {
-    "init": ("start:init", "Write a working start: gate, agent, dataset, policy with test."),
+    "init": ("start:init", "Write a working starting point: gate, agent, dataset, and a policy with its test."),
     "demo": ("demo:demo", "Write a failing run into an empty folder and open it on the step that broke."),
-    "run": ("run:run", "Judge every case and say pass, fail or could not judge."),
-    "merge": ("render:merge", "Join the reports of the parts of a run to one."),
+    "run": ("run:run", "Judge every case: pass, fail or could not judge."),
+    "merge": ("render:merge", "Join the reports of the parts of a run into one."),
     "render": ("render:render", "Show a report.json as a table, Markdown, HTML, JUnit, SARIF or annotations."),
-    "show": ("show:show", "Show a row of a report whole: what was asked, answered, changed, and what to do."),
+    "show": ("show:show", "Show a whole row of a report: what was asked and answered, what changed, what to do."),
     "view": ("view:view", "Write a run as one HTML file that opens on the step that broke."),
     "replay": ("replay:replay", "Ask a recorded step, or a whole run, again and show then and now."),
     "bisect": ("investigate:bisect", "Find the first prompt, revision or model under which a step goes wrong."),
-    "cause": ("investigate:cause", "Find the part of its context that makes a step go wrong."),
-    "attest": ("attest:attest", "Sign what a report says."),
-    "verify": ("verify:verify", "Say whether a signed result is to be believed, and whether it passed."),
+    "cause": ("investigate:cause", "Find the part of the context that makes a step go wrong."),
+    "attest": ("attest:attest", "Sign the result of a report."),
+    "verify": ("verify:verify", "Verify a signed result, and say whether it passed."),
     "backtest": ("backtest:backtest", "Judge every recorded step of a folder of runs."),
     "record": ("record:record", "Run a Python program and record what its agent does."),
-    "serve": ("serve:serve", "Record agents of any language through one local port."),
+    "serve": ("serve:serve", "Record agents in any language and browse runs, on one local port."),
     "runs": ("runs:runs", "List and show recorded runs."),
-    "import": ("transcripts:import_", "Turn transcripts into runs."),
-    "scan": ("scan:scan", "Say whether files hold secrets or personal data."),
+    "import": ("transcripts:import_", "Import transcripts, logs and traces as runs."),
+    "scan": ("scan:scan", "Find secrets and personal data in files."),
     "dataset": ("datasets:dataset", "Add, list and show cases."),
     "policy": ("policy:policy", "Lint, test, explain and compare policies."),
     "action": ("action:action", "Judge a pull request in a job of GitHub Actions."),
     "cache": ("cache:cache", "List, count and prune the cached answers of models."),
-    "keys": ("keys:keys", "Make and show keys that sign without a network."),
-    "audit": ("audit:audit", "Make and verify records that cannot be changed unseen."),
+    "keys": ("keys:keys", "Make and show keys for signing without a network."),
+    "audit": ("audit:audit", "Make and verify tamper-evident records."),
     "schema": ("start:schema", "Print the JSON Schema of a kind of file."),
     "completion": ("start:completion", "Print the shell completion script."),
 }
@@ -83,7 +83,7 @@ class LazyGroup(Commands):
 @click.group(cls=LazyGroup, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "-V", "--version", prog_name=NAME)
 def cli() -> None:
-    """Judge an agent's recorded decisions by policies and datasets, and gate its changes."""
+    """Judge an agent's recorded decisions against policies and datasets, and gate changes to it."""
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -19,7 +19,9 @@ from runback_gate.github.runner import open_runner, read_inputs
 
 
 @click.command()
-@click.option("--user", type=click.IntRange(1, 65535), help="User that root becomes before it reads a change.")
+@click.option(
+    "--user", type=click.IntRange(1, 65535), help="User id to switch to, when run as root, before a change is read."
+)
 def action(user: int | None) -> int:
     """Judge a pull request in a job of GitHub Actions; reads GITHUB_* and INPUT_* from the environment.
 

@@ -42,7 +42,7 @@ class Found(Protocol):
 
 
 F = TypeVar("F", bound=Found)
-EXIT_CODE = click.option("--exit-code", is_flag=True, help="Exit 1 where what was looked for is found.")
+EXIT_CODE = click.option("--exit-code", is_flag=True, help="Exit 1 if the command finds what it was looking for.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,26 +87,26 @@ class AskFlags:
 
     root: Path | None = option(
         "--root",
-        "Folder of runback.yaml (this one, or the nearest above it in the repository).",
+        "Folder of runback.yaml (default: this one, or the nearest above it in the repository).",
         type=FOLDER,
         metavar="FOLDER",
     )
-    cache: Path | None = option(
-        "--cache", "Earlier answers of models, and where new ones are kept.", type=FOLDER, metavar="FOLDER"
-    )
-    offline: bool = option("--offline", "Ask nobody: only what the cache knows counts.", is_flag=True)
-    refresh: bool = option("--refresh", "Ask again what the cache knows.", is_flag=True)
-    plan: bool = option("--plan", "Say what would be asked and what it costs, ask nothing, exit 0.", is_flag=True)
+    cache: Path | None = option("--cache", "Response cache to read from and add to.", type=FOLDER, metavar="FOLDER")
+    offline: bool = option("--offline", "Ask no model; use cached answers only.", is_flag=True)
+    refresh: bool = option("--refresh", "Ask again even when the cache has an answer.", is_flag=True)
+    plan: bool = option("--plan", "Print what would be asked and its cost; ask nothing.", is_flag=True)
     in_flight: int | None = option(
-        "--in-flight", "Questions at a time (16).", type=click.IntRange(1, MAX_IN_FLIGHT), metavar="N"
+        "--in-flight", "Concurrent requests (default: 16).", type=click.IntRange(1, MAX_IN_FLIGHT), metavar="N"
     )
     budget_usd: str | None = option(
-        "--budget-usd", "Spend less than the gate's budget allows.", metavar="USD", callback=parsed(dollars)
+        "--budget-usd", "Lower the gate's budget to USD.", metavar="USD", callback=parsed(dollars)
     )
     budget_seconds: float | None = option(
-        "--budget-seconds", "The same for seconds.", type=click.FloatRange(min=0, min_open=True), metavar="S"
+        "--budget-seconds", "Lower the budget to S seconds.", type=click.FloatRange(min=0, min_open=True), metavar="S"
     )
-    budget_calls: int | None = option("--budget-calls", "The same for calls.", type=click.IntRange(min=0), metavar="N")
+    budget_calls: int | None = option(
+        "--budget-calls", "Lower the gate's budget to N calls.", type=click.IntRange(min=0), metavar="N"
+    )
 
     @contextlib.contextmanager
     def open(self, *, quiet: bool, noun: str = "trial") -> Iterator[Asking]:
@@ -134,9 +134,9 @@ class AskFlags:
 class SaveFlags:
     """As which case something is kept."""
 
-    save: str | None = option("--save", "Keep what was asked and answered as this case.", metavar="CASE")
-    dataset: str | None = option("--dataset", "Dataset file of --save (datasets/AGENT.yaml).", metavar="FILE")
-    why: str = option("--why", "Why the case is here: the incident, the promise.", default="", metavar="TEXT")
+    save: str | None = option("--save", "Save the request and the answer as this case.", metavar="CASE")
+    dataset: str | None = option("--dataset", "Dataset file of --save (default: datasets/AGENT.yaml).", metavar="FILE")
+    why: str = option("--why", "Why the case exists: an incident, a promise.", default="", metavar="TEXT")
 
     def check(self) -> None:
         """Refuse what says nothing without --save.

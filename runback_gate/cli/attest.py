@@ -26,27 +26,32 @@ class SignFlags:
     """How to sign: with a key, or with an identity token (None: that of the job)."""
 
     key: str | None = option("--key", "Sign with this private key: a file, or env:NAME.", metavar="KEY")
-    keyless: bool = option("--keyless", "Sign with the identity of the CI job, through Sigstore.", is_flag=True)
+    keyless: bool = option("--keyless", "Sign with the identity of the CI job through Sigstore.", is_flag=True)
     token: str | None = option(
         "--identity-token", "Sign with this identity token: a file, env:NAME, or -.", metavar="TOKEN"
     )
     trust_config: Path | None = option(
-        "--trust-config", "Sigstore to sign with (the public one).", type=FILE, metavar="FILE"
+        "--trust-config",
+        "Sigstore trust configuration to sign with (default: the public one).",
+        type=FILE,
+        metavar="FILE",
     )
-    public_log: bool = option("--public-log", "Let the public log name a repository that may be private.", is_flag=True)
+    public_log: bool = option(
+        "--public-log", "Allow the public log to name a repository that may be private.", is_flag=True
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class FileFlags:
     """What is written, and the result that this one follows."""
 
-    out: Path | None = option("--out", "The bundle (attestation.json beside the report).", type=FILE, metavar="FILE")
+    out: Path | None = option(
+        "--out", "Bundle to write (default: attestation.json beside the report).", type=FILE, metavar="FILE"
+    )
     svr: Path | None = option(
-        "--svr", "Write a Simple Verification Result too; only on a pass.", type=FILE, metavar="FILE"
+        "--svr", "Also write a Simple Verification Result; only on a pass.", type=FILE, metavar="FILE"
     )
-    previous: Path | None = option(
-        "--previous", "The result before this one on the branch.", type=FILE, metavar="BUNDLE"
-    )
+    previous: Path | None = option("--previous", "The previous result on the branch.", type=FILE, metavar="BUNDLE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +59,11 @@ class OriginFlags:
     """Where the report was made, as far as somebody says so."""
 
     repository: str | None = option(
-        "--repository", "Repository that was judged (that of the CI job).", metavar="O/R|URL"
+        "--repository", "Repository that was judged (default: that of the CI job).", metavar="O/R|URL"
     )
-    ref: str | None = option("--ref", "Its ref (that of the CI job).", metavar="REF")
+    ref: str | None = option("--ref", "Git ref that was judged (default: that of the CI job).", metavar="REF")
     commit: str | None = option(
-        "--commit", "Commit it was judged for (that of the CI job, or of the report).", metavar="SHA"
+        "--commit", "Commit that was judged (default: that of the CI job, or of the report).", metavar="SHA"
     )
 
 
@@ -69,12 +74,12 @@ class OriginFlags:
 @options(OriginFlags, "place")
 @JSON
 def attest(report: Path, signer: SignFlags, files: FileFlags, place: OriginFlags, as_json: bool) -> int:
-    """Sign what a REPORT (.runback/report.json) says, whether it passed or not.
+    """Sign the result of a REPORT (.runback/report.json), whether it passed or not.
 
-    Signed is an in-toto test result: PASSED, WARNED or FAILED, with every case, over the report and the agent files.
-    What could not be judged is FAILED. A key needs no network.
+    The signed statement is an in-toto test result: PASSED, WARNED or FAILED, with every case, over the report and the
+    agent files. A case that could not be judged counts as FAILED. Signing with a key needs no network.
 
-    Exit codes: 0 it was signed, whatever the result; 2 nothing was signed.
+    Exit codes: 0 signed, whatever the result; 2 nothing was signed.
     """
     if (signer.key is None) == (not signer.keyless and signer.token is None):
         raise click.UsageError("say how to sign: --key or --keyless", click.get_current_context())

@@ -25,24 +25,27 @@ ORIGIN = "runback.dev/audit"
 
 @click.group(cls=Commands)
 def audit() -> None:
-    """Make and verify records that cannot be changed unseen."""
+    """Make and verify tamper-evident records."""
 
 
-@audit.command("export", short_help="Put runs and reports into one record.")
+@audit.command("export", short_help="Put runs and reports into one tamper-evident record.")
 @click.argument("sources", nargs=-1, required=True, metavar="RUN|REPORT…")
-@path_option("--out", "The record.", metavar="FILE", required=True)
-@click.option("--key", metavar="KEY", help="Private key that signs it: a file, or env:NAME.")
-@click.option("--origin", default=ORIGIN, show_default=True, metavar="NAME", help="Name of the log; keep it the same.")
-@click.option("--disclose", multiple=True, metavar="EVENT", help="Give the values of this event only (RUN:N); repeat.")
+@path_option("--out", "Record file to write.", metavar="FILE", required=True)
+@click.option("--key", metavar="KEY", help="Private key to sign the record with: a file, or env:NAME.")
+@click.option(
+    "--origin", default=ORIGIN, show_default=True, metavar="NAME", help="Name of the log; use the same one every time."
+)
+@click.option(
+    "--disclose", multiple=True, metavar="EVENT", help="Disclose the values of this event only (RUN:N); repeatable."
+)
 @JSON
 def export_(
     sources: tuple[str, ...], out: Path, key: str | None, origin: str, disclose: tuple[str, ...], as_json: bool
 ) -> int:
     """Put runs and reports, byte for byte, into one record with one checkpoint, and sign it.
 
-    A run is named by its file or by its id in runs/, a report by its file. Without --key anybody could have made the
-    record. With --disclose all values are withheld that the named events do not use; the rest of the record is the
-    same.
+    Name a run by its file or its id in runs/, a report by its file. Without --key, anybody could have made the record.
+    With --disclose, values that the named events do not use are withheld; the rest of the record is unchanged.
     """
     header = RecordHeader(origin, now(), tool())
     found = export_record(sources, out, disclose, header, signer(key, os.environ, ask_password))
@@ -54,31 +57,31 @@ def export_(
     return 0
 
 
-@audit.command(short_help="Say whether a record is as it was signed, and if not, where.")
+@audit.command(short_help="Check that a record is as it was signed, and locate any change.")
 @click.argument("record", type=click.Path(path_type=Path, allow_dash=True))
-@click.option("--key", metavar="KEY", help="Public key of whoever is to have signed it: a file, or env:NAME.")
+@click.option("--key", metavar="KEY", help="Public key of the expected signer: a file, or env:NAME.")
 @path_option(
-    "--checkpoint", "Checkpoint or record that you kept: this one must begin with the same lines.", metavar="OLD"
+    "--checkpoint", "A checkpoint or record you kept; the record must begin with the same lines.", metavar="OLD"
 )
 @JSON
 def verify(record: Path, key: str | None, checkpoint: Path | None, as_json: bool) -> int:
-    """Say whether a record is as it was signed, and if not, where it was changed (- is standard input).
+    """Check that a record is as it was signed, and show where it was changed if it was not (- is standard input).
 
-    A proof of `audit prove` or `audit consistency --out` is verified alone.
+    A proof written by `audit prove` or `audit consistency --out` is verified without the record.
 
     Exit codes: 0 valid, 1 invalid, 2 unverified (not signed, or no --key) or not a record.
     """
     return show(verify_named(record, checkpoint, check=checker(key, os.environ)), as_json=as_json)
 
 
-@audit.command(short_help="Print the checkpoint of a record, to keep elsewhere.")
+@audit.command(short_help="Print the checkpoint of a record, to be kept elsewhere.")
 @click.argument("record", type=click.Path(path_type=Path, allow_dash=True))
-@click.option("--key", metavar="KEY", help="Ed25519 private key that signs it as a note: a file, or env:NAME.")
+@click.option("--key", metavar="KEY", help="Ed25519 private key to sign the checkpoint as a note: a file, or env:NAME.")
 def checkpoint(record: Path, key: str | None) -> int:
     """Print the checkpoint of a record: three lines to keep elsewhere, for `audit verify --checkpoint`.
 
-    The lines are the body of a note. With --key they are a signed note (C2SP), which tools of transparency logs open;
-    the key that they verify it with is printed on standard error.
+    Without --key, the lines are the body of a note. With --key, they are a signed note (C2SP) that transparency-log
+    tools can open; the key that verifies it is printed on standard error.
 
     Exit codes: 0 printed, 1 the record is invalid, 2 not a record.
     """

@@ -17,8 +17,10 @@ from runback_gate.store.folder import MAKE_RUNS, load_runs
 
 
 @click.command()
-@click.option("--policies", "paths", required=True, multiple=True, metavar="FILE|FOLDER", help="Policies to judge by.")
-@path_option("--runs", "A run, or a folder of them.", required=True)
+@click.option(
+    "--policies", "paths", required=True, multiple=True, metavar="FILE|FOLDER", help="Policies to judge against."
+)
+@path_option("--runs", "A run, or a folder of runs.", required=True)
 @JSON
 @click.option(
     "--failures",
@@ -27,13 +29,13 @@ from runback_gate.store.folder import MAKE_RUNS, load_runs
     default=3,
     show_default=True,
     metavar="N",
-    help="Failures listed of each rule.",
+    help="Failures to list for each rule.",
 )
 def backtest(paths: tuple[str, ...], runs: Path, as_json: bool, show: int) -> int:
     """Judge every recorded step of a folder of runs: what would these policies have said?
 
-    Exit codes: 0 every step could be judged (failures are what you asked for), 2 a rule could not be evaluated
-    somewhere, or no step was there.
+    Exit codes: 0 every step could be judged (failures are the answer, not an error), 2 a rule could not be evaluated on
+    some step, or there was no step.
     """
     from runback_gate.analysis.tally import Tally  # noqa: PLC0415  loads the engine
     from runback_gate.app.backtest import backtest_runs  # noqa: PLC0415

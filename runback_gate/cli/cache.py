@@ -35,11 +35,11 @@ def cache() -> None:
     """List, count and prune the cached answers of models."""
 
 
-@cache.command("list", short_help="List the answers and what they said.")
+@cache.command("list", short_help="List cached answers.")
 @CACHE
 @JSON
 def list_(folder: Path, as_json: bool) -> int:
-    """List the answers: when each was last used, its request and trial, the model, and what it said.
+    """List cached answers: last use, request and trial, model, and what the model said.
 
     Exit codes: 0 listed, also when the cache is empty; 2 there is no such folder.
     """
@@ -48,34 +48,35 @@ def list_(folder: Path, as_json: bool) -> int:
     return 0
 
 
-@cache.command(short_help="Count the answers, their requests, the bytes.")
+@cache.command(short_help="Count answers, requests and bytes.")
 @CACHE
 @JSON
 def stats(folder: Path, as_json: bool) -> int:
-    """Count the answers, the requests that they answer, and the bytes.
+    """Count the cached answers, the requests they answer, and their bytes.
 
-    Exit codes: 0 counted; 2 there is no such folder.
+    Exit codes: 0 counted, 2 there is no such folder.
     """
     found = count_answers(open_cache(folder, os.environ))
     terminal.show(found, as_json=as_json, to_json=counts_json, lines=counts_lines)
     return 0
 
 
-@cache.command(short_help="Remove answers that nobody uses.")
+@cache.command(short_help="Remove unused answers.")
 @CACHE
-@click.option("--unused", type=click.IntRange(min=0), metavar="DAYS", help="Remove what nobody used for so many days.")
+@click.option("--unused", type=click.IntRange(min=0), metavar="DAYS", help="Remove answers not used for DAYS.")
 @click.option(
     "--max-size",
     metavar="SIZE",
     callback=parsed(parse_size),
-    help="Then remove what was used longest ago until SIZE (200M, 1G) is kept.",
+    help="Then remove the least recently used answers until at most SIZE (200M, 1G) remains.",
 )
 @click.option("--all", "everything", is_flag=True, help="Remove every answer.")
-@click.option("--dry-run", is_flag=True, help="Say what would go, and remove nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would be removed; change nothing.")
 def prune(folder: Path, unused: int | None, max_size: int | None, everything: bool, dry_run: bool) -> int:
-    """Remove cached answers. What is removed has to be asked again, and may then be answered otherwise.
+    """Remove cached answers. A removed answer has to be asked for again, and the model may then answer differently.
 
-    Without a limit only goes what no answer needs: requests without one, and what an interrupted run left half-written.
+    Without a limit, only leftovers are removed: requests that have no answer, and files that an interrupted run left
+    half-written.
 
     Exit codes: 0 removed, or nothing to remove; 2 there is no such folder, or a file cannot be removed.
     """

@@ -23,29 +23,32 @@ def dataset() -> None:
 class CaseFlags:
     """What a step is kept as."""
 
-    dataset: str = option("--dataset", "Dataset file; made when it is not there.", required=True, metavar="FILE")
+    dataset: str = option("--dataset", "Dataset file; created if it does not exist.", required=True, metavar="FILE")
     checks: tuple[str, ...] = option(
         "--check",
-        "As in a dataset: 'toolCalled: escalate'; may repeat. Proposed from what the step did when left out.",
+        (
+            "A check as in a dataset, such as 'toolCalled: escalate'; repeatable (default: proposed "
+            "from what the step did)."
+        ),
         multiple=True,
         metavar="CHECK",
     )
-    id: str | None = option("--id", "Id of the case (made from run and step).", metavar="ID")
-    why: str = option("--why", "Why the case is here: the incident, the promise.", default="", metavar="TEXT")
-    tags: tuple[str, ...] = option("--tag", "A word to select by; may repeat.", multiple=True, metavar="WORD")
+    id: str | None = option("--id", "Id of the case (default: derived from run and step).", metavar="ID")
+    why: str = option("--why", "Why the case exists: an incident, a promise.", default="", metavar="TEXT")
+    tags: tuple[str, ...] = option("--tag", "Tag to select the case by; repeatable.", multiple=True, metavar="WORD")
 
 
 @dataset.command(short_help="Save a recorded step as a case.")
 @click.argument("run")
 @click.argument("step", type=click.IntRange(min=0), metavar="[STEP]", required=False)
-@click.option("--all", "every", is_flag=True, help="Save every step of RUN, or of a folder of runs.")
+@click.option("--all", "every", is_flag=True, help="Save every step of RUN, or of every run in a folder.")
 @options(CaseFlags, "flags")
 @ROOT
 def add(run: str, step: int | None, every: bool, flags: CaseFlags, root: Path | None) -> int:
-    """Save STEP (from 0) of RUN (a file, or an id in runs/) as a case, with the checks that it must keep.
+    """Save STEP (from 0) of RUN (a file, or an id in runs/) as a case, with the checks it must pass.
 
-    Comments and order of the dataset file stay as they are. With --all each step becomes a case; those that are there
-    already stay.
+    The comments and the order of the dataset file are kept. With --all, every step becomes a case; existing cases are
+    left alone.
     """
     if every == (step is not None):
         raise click.UsageError("say which STEP, or --all" if step is None else "--all takes no STEP")
@@ -74,7 +77,7 @@ def add(run: str, step: int | None, every: bool, flags: CaseFlags, root: Path | 
 @ROOT
 @JSON
 def list_(names: tuple[str, ...], root: Path | None, as_json: bool) -> int:
-    """List the cases of the gate's datasets, or of some files, each with its recorded answer."""
+    """List the cases of the gate's datasets, or of the given files, each with its recorded answer."""
     from runback_gate.app.case_lines import list_json, list_lines  # noqa: PLC0415  loads the engine
     from runback_gate.app.cases import list_cases  # noqa: PLC0415
 
@@ -82,12 +85,12 @@ def list_(names: tuple[str, ...], root: Path | None, as_json: bool) -> int:
     return 0
 
 
-@dataset.command(short_help="Show one case with its conversation and checks.")
+@dataset.command(short_help="Show a case with its conversation and checks.")
 @click.argument("name", metavar="[DATASET/]CASE")
 @ROOT
 @click.option("--json", "as_json", is_flag=True, help="Print the recorded step as JSON.")
 def show(name: str, root: Path | None, as_json: bool) -> int:
-    """Show one case: the conversation, the recorded answer, the checks and the CEL that each stands for."""
+    """Show a case: its conversation, its recorded answer, and its checks with the CEL that each stands for."""
     from runback_gate.app.case_lines import case_lines, step_json  # noqa: PLC0415  loads the engine
     from runback_gate.app.cases import find_case  # noqa: PLC0415
 

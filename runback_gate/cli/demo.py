@@ -12,13 +12,14 @@ from runback_gate.cli import terminal
 
 
 @click.command()
-@click.option("--no-browser", is_flag=True, help="Print where the page lies; open nothing.")
+@click.option("--no-browser", is_flag=True, help="Print the path of the page instead of opening it.")
 def demo(no_browser: bool) -> int:
-    """Write a small agent and a run that broke into this empty folder, and open the run on the step that broke.
+    """Write a small agent and a failing run into this empty folder, and open the run on the step that broke.
 
-    No key, no network, no sign-up. The page lists its keys and what to do next: replay, keep the step, gate.
+    No key, no network, no sign-up. The page lists its keyboard shortcuts and what to do next: replay, save the step,
+    gate.
 
-    Exit codes: 0 it was written, 2 the folder is not empty.
+    Exit codes: 0 written, 2 the folder is not empty.
     """
     from runback_gate.app.demo import PAGE, demo_lines, write_demo  # noqa: PLC0415  loads the engine
 

@@ -13,19 +13,21 @@ from runback_gate.cli.options import JSON
 from runback_gate.cli.records import now
 
 
-@click.command(short_help="Erase values of a run or a record; chain and signature hold.")
+@click.command(short_help="Erase values from a run or record; chain and signature hold.")
 @click.argument("file", type=click.Path(path_type=Path), metavar="RUN|RECORD")
 @click.argument("values", nargs=-1, metavar="VALUE…")
-@click.option("--match", "pattern", metavar="PATTERN", help="Every value that this regular expression finds, too.")
-@click.option("--reason", required=True, metavar="TEXT", help="Why; it stands in the tombstone.")
-@click.option("--dry-run", is_flag=True, help="Say what would be erased, and write nothing.")
+@click.option(
+    "--match", "pattern", metavar="PATTERN", help="Also erase every value that matches this regular expression."
+)
+@click.option("--reason", required=True, metavar="TEXT", help="Reason, which is written into the tombstone.")
+@click.option("--dry-run", is_flag=True, help="Print what would be erased; change nothing.")
 @JSON
 def erase(file: Path, values: tuple[str, ...], pattern: str | None, reason: str, dry_run: bool, as_json: bool) -> int:
-    """Put a tombstone with time and reason in the place of values.
+    """Replace values with tombstones that hold the time and the reason.
 
-    VALUE is an id (sha256:…, or its first eight digits or more), or a path such as 'step 3 request.messages[2]' or
-    'RUN event 0 labels'. A value is erased as a whole, and for every event that names it. The file is replaced;
-    copies of it elsewhere, and recordings made of the run, are not touched.
+    VALUE is an id (sha256:…, or at least its first eight digits) or a path such as 'step 3 request.messages[2]' or 'RUN
+    event 0 labels'. A value is erased as a whole, in every event that refers to it. The file is replaced; copies
+    elsewhere, and recordings made from the run, are not touched.
 
     Exit codes: 0 erased (or would be), 2 nothing was changed.
     """

@@ -25,12 +25,15 @@ if TYPE_CHECKING:
 class BreachFlags:
     """What the answer does that is looked for."""
 
-    rule: str | None = option("--rule", "It breaks this rule.", metavar="ID")
+    rule: str | None = option("--rule", "Wrong means: the answer breaks this rule.", metavar="ID")
     checks: tuple[str, ...] = option(
-        "--check", "It does not keep this check: 'toolCalled: escalate'; may repeat.", multiple=True, metavar="CHECK"
+        "--check",
+        "Wrong means: the answer fails this check, such as 'toolCalled: escalate'; repeatable.",
+        multiple=True,
+        metavar="CHECK",
     )
     policies: tuple[str, ...] = option(
-        "--policies", "Policies of --rule (those of the gate here).", multiple=True, metavar="FILE|FOLDER"
+        "--policies", "Policies that hold --rule (default: those of this gate).", multiple=True, metavar="FILE|FOLDER"
     )
 
     def roots(self, asking: Asking) -> list[PolicyRoot]:
@@ -60,15 +63,15 @@ class VersionFlags:
 
     systems: tuple[Path, ...] = option(
         "--system",
-        "A prompt; may repeat. With --revisions the one whose history is walked.",
+        "A prompt file; repeatable. With --revisions, the file whose history is searched.",
         type=FILE,
         multiple=True,
         metavar="FILE",
     )
     revisions: str | None = option(
-        "--revisions", "The commits of A..B that changed the prompt, in git.", metavar="A..B"
+        "--revisions", "Git range whose commits to the prompt file are the versions.", metavar="A..B"
     )
-    models: tuple[str, ...] = option("--model", "A model; may repeat.", multiple=True, metavar="PROVIDER/MODEL")
+    models: tuple[str, ...] = option("--model", "A model; repeatable.", multiple=True, metavar="PROVIDER/MODEL")
 
 
 @click.command()
@@ -82,7 +85,7 @@ class VersionFlags:
     type=click.IntRange(1, 100),
     default=3,
     show_default=True,
-    help="How often a version is asked at the most: most of its answers decide, and it ends once that is clear.",
+    help="Maximum number of times to ask each version; the majority decides, and asking stops once it is clear.",
 )
 @EXIT_CODE
 @options(AskFlags, "flags")
@@ -99,11 +102,11 @@ def bisect(
 ) -> int:
     """Find the first prompt, revision of a prompt, or model under which STEP (from 0) of RUN goes wrong.
 
-    Wrong is what --rule or --check says; without them an answer whose calls or arguments differ from the recorded ones.
-    Of ten versions four are asked at the most.
+    --rule and --check say what is wrong; without them, it is an answer whose calls or arguments differ from the
+    recorded ones. Of ten versions, at most four are asked.
 
-    Exit codes: 0 it could be told, 1 with --exit-code a first such version was found, 2 an answer is missing, or the
-    input is wrong.
+    Exit codes: 0 the search reached a result, 1 with --exit-code a first bad version was found, 2 an answer is missing,
+    or the input is wrong.
     """
     from runback_gate.app.investigate import bisect_versions, call_change, run_subject  # noqa: PLC0415  the engine
     from runback_gate.app.investigate_lines import bisect_json, bisect_lines  # noqa: PLC0415
@@ -123,11 +126,11 @@ def bisect(
 @click.command()
 @click.argument("run", required=False)
 @click.argument("step", type=click.IntRange(min=0), required=False)
-@click.option("--case", metavar="[DATASET/]CASE", help="A case of the gate, in place of RUN and STEP.")
+@click.option("--case", metavar="[DATASET/]CASE", help="A case of the gate, instead of RUN and STEP.")
 @options(BreachFlags, "breach")
-@click.option("--model", metavar="PROVIDER/MODEL", help="Ask another model.")
+@click.option("--model", metavar="PROVIDER/MODEL", help="Ask this model instead.")
 @click.option(
-    "-n", "--trials", type=click.IntRange(5, 100), default=10, show_default=True, help="Of each confirmation."
+    "-n", "--trials", type=click.IntRange(5, 100), default=10, show_default=True, help="Trials for each confirmation."
 )
 @options(SaveFlags, "save")
 @file_option("--out", "Write the run as a page, open on this step: the parts that matter, the rest grey.")
@@ -147,13 +150,15 @@ def cause(
     flags: AskFlags,
     as_json: bool,
 ) -> int:
-    """Find the part of its context that makes the answer of STEP (from 0) of RUN go wrong: paragraphs of the prompt,
-    messages, results of tools.
+    """Find the part of the context that makes the answer of STEP (from 0) of RUN go wrong: paragraphs of the prompt,
+    messages, tool results.
 
-    Wrong is what --rule or --check says; of a --case also what makes its row red. What is found is asked anew, alone
-    and left out, and is claimed only where chance does not explain the difference.
+    --rule and --check say what is wrong; for a --case, it is also whatever makes its row red. The parts found are
+    confirmed with new answers, with those parts alone and without them, and are claimed as the cause only where chance
+    does not explain the difference.
 
-    Exit codes: 0 it could be told, 1 with --exit-code a cause was found, 2 an answer is missing, or the input is wrong.
+    Exit codes: 0 the search reached a result, 1 with --exit-code a cause was found, 2 an answer is missing, or the
+    input is wrong.
     """
     # `--help` does without the engine.
     from runback_gate.app.cause_page import cause_page  # noqa: PLC0415

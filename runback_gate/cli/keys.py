@@ -20,20 +20,22 @@ if TYPE_CHECKING:
 
 @click.group(cls=Commands)
 def keys() -> None:
-    """Make and show keys that sign without a network."""
+    """Make and show keys for signing without a network."""
 
 
 @keys.command()
 @click.argument("name")
-@click.option("--type", "kind", type=click.Choice(("p256", "ed25519")), default="p256", show_default=True, help="Type.")
-@click.option("--no-password", is_flag=True, help="Do not protect the private key.")
+@click.option(
+    "--type", "kind", type=click.Choice(("p256", "ed25519")), default="p256", show_default=True, help="Key type."
+)
+@click.option("--no-password", is_flag=True, help="Store the private key without a password.")
 def generate(name: str, kind: str, no_password: bool) -> int:
-    """Make a key that signs without a network.
+    """Make a key pair for signing without a network.
 
-    NAME.key is the private key, for you alone; NAME.pub is for those who verify. The private key is protected by the
-    password in RUNBACK_KEY_PASSWORD, or by one that is asked for. A file that exists is never written over.
+    NAME.key is the private key; keep it to yourself. NAME.pub is for those who verify. The private key is protected by
+    the password in RUNBACK_KEY_PASSWORD, or by one you are asked for. An existing file is never overwritten.
 
-    Exit codes: 0 both files were written, 2 none was.
+    Exit codes: 0 both files were written, 2 neither was.
     """
     from runback_gate.app.keys import create_key  # noqa: PLC0415  40 ms
     from runback_gate.attest.keys import key_digest  # noqa: PLC0415
@@ -53,7 +55,7 @@ def generate(name: str, kind: str, no_password: bool) -> int:
 def public(source: str) -> int:
     """Print the public key of a private KEY (a file, or env:NAME).
 
-    Exit codes: 0 it was printed, 2 it could not be read.
+    Exit codes: 0 printed, 2 the key could not be read.
     """
     from runback_gate.app.keys import private_key  # noqa: PLC0415  40 ms
     from runback_gate.attest.keys import public_pem  # noqa: PLC0415

@@ -50,10 +50,10 @@ def _more_trials(text: str) -> MoreTrials:
 class LiveFlags:
     """Whether models are asked, and how much."""
 
-    live: bool = option("--live", "Ask models for what is neither recorded nor in the cache.", is_flag=True)
-    offline: bool = option("--offline", "Ask nobody, whatever else is said.", is_flag=True)
-    refresh: bool = option("--refresh", "With --live: ask again what the cache knows.", is_flag=True)
-    plan: bool = option("--plan", "Say what --live would ask and cost, ask nothing, exit 0.", is_flag=True)
+    live: bool = option("--live", "Ask models for answers that are neither recorded nor cached.", is_flag=True)
+    offline: bool = option("--offline", "Ask no model, whatever the other options say.", is_flag=True)
+    refresh: bool = option("--refresh", "With --live: ask again even when the cache has an answer.", is_flag=True)
+    plan: bool = option("--plan", "Print what --live would ask and its cost; ask nothing.", is_flag=True)
     trials: MoreTrials | None = option(
         "--trials",
         "K of N trials, or trials until the outcome is clear; never fewer than the gate asks for.",
@@ -61,18 +61,23 @@ class LiveFlags:
         callback=parsed(_more_trials),
     )
     in_flight: int | None = option(
-        "--in-flight", "With --live: questions at a time (16).", type=click.IntRange(1, MAX_IN_FLIGHT), metavar="N"
+        "--in-flight",
+        "With --live: concurrent requests (default: 16).",
+        type=click.IntRange(1, MAX_IN_FLIGHT),
+        metavar="N",
     )
     budget_usd: str | None = option(
         "--budget-usd",
-        "With --live: spend less than the gate's budget allows.",
+        "With --live: lower the gate's budget to USD.",
         metavar="USD",
         callback=parsed(dollars),
     )
     budget_seconds: float | None = option(
-        "--budget-seconds", "The same for seconds.", type=click.FloatRange(min=0, min_open=True), metavar="S"
+        "--budget-seconds", "Lower the budget to S seconds.", type=click.FloatRange(min=0, min_open=True), metavar="S"
     )
-    budget_calls: int | None = option("--budget-calls", "The same for calls.", type=click.IntRange(min=0), metavar="N")
+    budget_calls: int | None = option(
+        "--budget-calls", "Lower the gate's budget to N calls.", type=click.IntRange(min=0), metavar="N"
+    )
 
     def options(self) -> LiveOptions:
         """The same as the stages below take it.

@@ -94,18 +94,23 @@ def parsed(parse: Callable[[str], object]) -> Callable[[click.Context, click.Par
 
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-QUIET = click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+QUIET = click.option("-q", "--quiet", is_flag=True, help="Hide progress.")
 ROOT = folder_option(
-    "--root", "Folder of runback.yaml (this one, or the nearest above it in the repository).", exists=True
+    "--root", "Folder of runback.yaml (default: this one, or the nearest above it in the repository).", exists=True
 )
 HERE = folder_option(
-    "--root", "Folder of runback.yaml (this one); with a base none is searched.", exists=True, default="."
+    "--root",
+    "Folder of runback.yaml (default: the current one); not searched for with --base.",
+    exists=True,
+    default=".",
 )
-POLICIES = click.option("--policies", multiple=True, metavar="FILE|FOLDER", help="Policies (those of the gate here).")
-CACHE = folder_option("--cache", "Earlier answers of models, and where new ones are kept; without it none counts.")
+POLICIES = click.option(
+    "--policies", multiple=True, metavar="FILE|FOLDER", help="Policies to use (default: those of this gate)."
+)
+CACHE = folder_option("--cache", "Response cache to read from and add to. Without it, no cached answer counts.")
 REPORT_FILE = path_option(
     "--report",
-    "The report, or the folder of its report.json.",
+    "Report, or the folder that holds report.json.",
     default=Path(".runback/report.json"),
     show_default=True,
 )

@@ -28,11 +28,13 @@ from runback_gate.report.text import in_log, safe_terminal
 class Output:
     """What somebody wants to see of a report."""
 
-    folder: Path | None = option("--report", "Where report.json is written (.runback).", type=FOLDER, metavar="FOLDER")
-    formats: tuple[str, ...] = option(
-        "--format", "Write this form beside it; may repeat.", type=click.Choice(tuple(FILES)), multiple=True
+    folder: Path | None = option(
+        "--report", "Folder for report.json (default: .runback).", type=FOLDER, metavar="FOLDER"
     )
-    show_all: bool = option("--all", "Show the rows that pass as well.", is_flag=True)
+    formats: tuple[str, ...] = option(
+        "--format", "Also write this format; repeatable.", type=click.Choice(tuple(FILES)), multiple=True
+    )
+    show_all: bool = option("--all", "Also show passing rows.", is_flag=True)
     annotate: bool = option("--annotate", "Print GitHub annotations after the table.", is_flag=True)
     as_json: bool = option("--json", "Print report.json instead of the table.", is_flag=True)
 

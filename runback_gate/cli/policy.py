@@ -28,12 +28,12 @@ def policy() -> None:
 @policy.command()
 @PATHS
 @ROOT
-@click.option("--strict", is_flag=True, help="A tool or an argument that no agent of the gate offers is an error.")
+@click.option("--strict", is_flag=True, help="Treat a tool or argument that no agent of the gate offers as an error.")
 @JSON
 def lint(paths: tuple[str, ...], root: Path | None, strict: bool, as_json: bool) -> int:
     """Check names, fields, types and patterns of every expression.
 
-    Without a FILE or FOLDER the policies of the gate here are checked.
+    Without a FILE or FOLDER, the policies of this gate are checked.
 
     Exit codes: 0 nothing found or warnings only, 2 an expression is wrong.
     """
@@ -47,22 +47,22 @@ def lint(paths: tuple[str, ...], root: Path | None, strict: bool, as_json: bool)
 @policy.command("test", short_help="Run policy tests on both CEL engines.")
 @PATHS
 @ROOT
-@click.option("--mutate", is_flag=True, help="Then put small faults into the policies, and name those nobody notices.")
-@path_option("--runs", "Recorded steps that may notice a fault (those of the gate's datasets).")
+@click.option("--mutate", is_flag=True, help="Also mutate the policies and list the mutants that survive.")
+@path_option("--runs", "Recorded steps that may kill a mutant (default: those of the gate's datasets).")
 @click.option(
-    "--survivors", type=click.IntRange(min=0), default=0, metavar="N", help="Faults that may go unnoticed (0)."
+    "--survivors", type=click.IntRange(min=0), default=0, metavar="N", help="Mutants that may survive (default: 0)."
 )
 @JSON
 def test_(
     paths: tuple[str, ...], root: Path | None, mutate: bool, runs: Path | None, survivors: int, as_json: bool
 ) -> int:
-    """Run policy tests on both CEL engines and show what each rule was seen to say.
+    """Run policy tests on both CEL engines and show which outcomes each rule was seen to have.
 
-    Without a FILE or FOLDER the tests of the gate here are run. With --mutate a comparison, an operator, a negation, a
-    constant, a quantifier or a param is changed, one at a time, where the tests hold.
+    Without a FILE or FOLDER, the tests of this gate are run. With --mutate, one comparison, operator, negation,
+    constant, quantifier or param is changed at a time, wherever the tests pass.
 
-    Exit codes: 0 all as expected, 1 a rule says something else, the engines disagree, or more than N faults go
-    unnoticed, 2 could not judge (also no test).
+    Exit codes: 0 all as expected, 1 a rule has another outcome, the engines disagree, or more than N mutants survive, 2
+    could not judge (also no test).
     """
     from runback_gate.app.policy_tests import MutationSteps, mutate_on, run_policy_tests  # noqa: PLC0415  loads both engines
     from runback_gate.report.policy_tests import tested_json, tested_lines  # noqa: PLC0415
@@ -84,11 +84,13 @@ def test_(
     return 1 if found.deviations or unnoticed > survivors else 0
 
 
-@policy.command(short_help="Show every sub-expression with its value for one step.")
+@policy.command(short_help="Show the value of every sub-expression of a rule for one step.")
 @click.argument("rule", metavar="RULE")
 @click.argument("run", required=False)
 @click.argument("step", type=click.IntRange(min=0), metavar="[STEP]", required=False)
-@click.option("--case", metavar="CASE", help="Explain the answer of this row of the report, a live one as well.")
+@click.option(
+    "--case", metavar="CASE", help="Explain the answer that this row of the report was judged by, recorded or live."
+)
 @REPORT_FILE
 @POLICIES
 @ROOT
@@ -103,8 +105,8 @@ def explain(
     root: Path | None,
     as_json: bool,
 ) -> int:
-    """Show every sub-expression of a RULE with its value for one STEP (from 0) of a RUN (a file, or an id in
-    runs/), or for the answer that a row of the report was judged by.
+    """Show every sub-expression of a RULE with its value for one STEP (from 0) of a RUN (a file, or an id in runs/), or
+    for the answer that a row of the report was judged by.
     """
     from runback_gate.app.explain import explain_step, explained_json, explained_lines  # noqa: PLC0415  loads the engine
 

@@ -24,12 +24,12 @@ MAX_LISTED = 10_000
 class SideFlags:
     """What is compared, and on which steps."""
 
-    base: str = option("--base", "What to compare with: a folder, or a git revision.", required=True, metavar="DIR|REF")
+    base: str = option("--base", "What to compare with: a folder or a git revision.", required=True, metavar="DIR|REF")
     head: str | None = option(
-        "--head", "What to compare (the gate here): a folder of policies, or of a gate.", metavar="DIR"
+        "--head", "What to compare: a folder of policies or of a gate (default: this gate).", metavar="DIR"
     )
     runs: Path | None = option(
-        "--runs", "Recorded steps to judge (those of the gate's datasets).", type=PATH, metavar="FILE|FOLDER"
+        "--runs", "Recorded steps to judge (default: those of the gate's datasets).", type=PATH, metavar="FILE|FOLDER"
     )
 
 
@@ -38,12 +38,12 @@ class ListFlags:
     """How the comparison is shown."""
 
     form: str = option(
-        "--format", "The form.", type=click.Choice(("text", "markdown")), default="text", show_default=True
+        "--format", "Output format.", type=click.Choice(("text", "markdown")), default="text", show_default=True
     )
     as_json: bool = option("--json", "Print JSON.", is_flag=True)
     show: int = option(
         "--flips",
-        "Flips listed of each kind of each policy.",
+        "Flips to list for each policy and kind.",
         type=click.IntRange(min=0),
         default=10,
         show_default=True,
@@ -51,20 +51,20 @@ class ListFlags:
     )
 
 
-@click.command(short_help="What a change of policies does to recorded steps.")
+@click.command(short_help="Show what a policy change does to recorded steps.")
 @options(SideFlags, "sides")
 @HERE
 @options(ListFlags, "listing")
 @click.option("--exit-code", "strict", is_flag=True, help="Exit 1 when a policy is looser, mixed or removed.")
 @QUIET
 def diff(sides: SideFlags, root: Path, listing: ListFlags, strict: bool, quiet: bool) -> int:
-    """Judge the same recorded steps by the policies of BASE and of HEAD, and say which verdicts flip and why.
+    """Judge the same recorded steps by the policies of BASE and of HEAD, and show which verdicts flip and why.
 
-    In a repository a plain name is a revision; write ./NAME for a folder. With --head a folder that is there needs no
-    ./ before it.
+    In a repository, a plain name is a revision; write ./NAME for a folder. An existing folder given to --head needs no
+    ./ prefix.
 
     Exit codes: 0 compared, whatever was found; 1 with --exit-code, when a policy is looser, mixed or removed; 2 could
-    not judge (also no recorded step though policies changed).
+    not judge (also no recorded step although policies changed).
     """
     from runback_gate.app.policy_diff import diff_policies, diff_sides  # noqa: PLC0415  loads the engine
     from runback_gate.app.recorded import recorded_steps  # noqa: PLC0415

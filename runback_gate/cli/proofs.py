@@ -15,16 +15,16 @@ from runback_gate.cli.options import JSON
 from runback_gate.cli.records import show
 
 
-@click.command(short_help="Prove that one event is in a record.")
+@click.command(short_help="Prove that an event is in a record.")
 @click.argument("record", type=click.Path(path_type=Path))
 @click.argument("event")
-@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="FILE", help="The proof.")
-@click.option("--values", is_flag=True, help="Put the values that the event names into the proof.")
-@click.option("--key", metavar="KEY", help="Public key of whoever is to have signed the record.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="FILE", help="Proof file to write.")
+@click.option("--values", is_flag=True, help="Include the values that the event refers to.")
+@click.option("--key", metavar="KEY", help="Public key of the expected signer of the record.")
 def prove(record: Path, event: str, out: Path, values: bool, key: str | None) -> int:
-    """Prove that EVENT (RUN:N, events count from 0) is in RECORD, without giving away the rest of it.
+    """Prove that EVENT (RUN:N, counted from 0) is in RECORD without disclosing the rest of it.
 
-    `audit verify` checks the proof: it needs no record.
+    `audit verify` checks the proof without the record.
 
     Exit codes: 0 written, 1 the record is invalid, 2 no such event, or not a record.
     """
@@ -36,16 +36,21 @@ def prove(record: Path, event: str, out: Path, values: bool, key: str | None) ->
     return 0
 
 
-@click.command("consistency", short_help="Prove that a record goes on where an earlier one ended.")
+@click.command("consistency", short_help="Prove that a record continues an earlier one.")
 @click.argument("old", type=click.Path(path_type=Path))
 @click.argument("new", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write a proof that needs no record.")
-@click.option("--key", metavar="KEY", help="Public key of whoever is to have signed the later record.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write a proof that can be checked without the record.",
+)
+@click.option("--key", metavar="KEY", help="Public key of the expected signer of the later record.")
 @JSON
 def consistency_(old: Path, new: Path, out: Path | None, key: str | None, as_json: bool) -> int:
-    """Say whether NEW begins with the lines that OLD stands for.
+    """Check that NEW begins with the lines that OLD stands for.
 
-    OLD is a checkpoint or a record, NEW a record, or a proof that --out wrote: then the record itself is not needed.
+    OLD is a checkpoint or a record. NEW is a record, or a proof written by --out, which needs no record.
 
     Exit codes: 0 it does, 1 it does not, 2 nobody vouches for NEW (not signed, or no --key).
     """

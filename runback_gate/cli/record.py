@@ -15,7 +15,7 @@ from runback_gate.errors import InputError, Location
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@click.option("--agent", metavar="NAME", callback=NAME, help="Name of the agent; else that of the program.")
+@click.option("--agent", metavar="NAME", callback=NAME, help="Name of the agent (default: the name of the program).")
 @RUNS_FOLDER
 @REDACT
 @click.option(
@@ -24,14 +24,14 @@ from runback_gate.errors import InputError, Location
     multiple=True,
     metavar="NAME=VALUE",
     callback=parsed(parse_label),
-    help="What to say about the runs; repeatable.",
+    help="Label to attach to the runs; repeatable.",
 )
 @click.option(
     "--sample",
     type=click.FloatRange(0, 1),
     default=1.0,
     metavar="SHARE",
-    help="Share of the programs that is recorded, 0 to 1; the others run as they would without this command.",
+    help="Share of program runs to record, 0 to 1; the rest run unrecorded.",
 )
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def record(
@@ -42,10 +42,10 @@ def record(
     sample: float,
     command: tuple[str, ...],
 ) -> int:
-    """Run COMMAND, a Python program, and record every call of a model that it makes.
+    """Run COMMAND, a Python program, and record every model call it makes.
 
-    The program and its environment stay as they are. Processes that it starts are recorded as well, as runs of their
-    own. The exit code is that of COMMAND.
+    The program and its environment stay as they are. Processes it starts are recorded too, each as a run of its own.
+    The exit code is that of COMMAND.
     """
     project = project_redaction()  # what is wrong with it is said before the program runs
     options = RecordOptions(out.absolute(), agent, redact, dict(labels), project)

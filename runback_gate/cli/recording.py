@@ -29,5 +29,5 @@ RUNS_FOLDER = folder_option("--out", "Folder for the runs.", default=RUNS, show_
 REDACT = click.option(
     "--redact",
     type=click.Choice(LEVELS),
-    help="What becomes pseudonyms before anything is stored (spec.redact of runback.yaml, else standard).",
+    help="Data to replace by pseudonyms before it is stored (default: spec.redact, else standard).",
 )

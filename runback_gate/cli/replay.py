@@ -22,22 +22,22 @@ class EditFlags:
     """What is asked otherwise than it was."""
 
     agent: str | None = option(
-        "--agent", "Ask under this agent config of the gate; without STEP the whole run.", metavar="FILE"
+        "--agent", "Ask under this agent config; without STEP, replay the whole run.", metavar="FILE"
     )
-    system: Path | None = option("--system", "With another prompt.", type=FILE, metavar="FILE")
-    model: str | None = option("--model", "Ask another model.", metavar="PROVIDER/MODEL")
+    system: Path | None = option("--system", "Use this file as the prompt.", type=FILE, metavar="FILE")
+    model: str | None = option("--model", "Ask this model instead.", metavar="PROVIDER/MODEL")
     settings: tuple[str, ...] = option(
-        "--set", "Such as parameters.temperature=0; may repeat.", multiple=True, metavar="PATH=VALUE"
+        "--set", "Set a field, such as parameters.temperature=0; repeatable.", multiple=True, metavar="PATH=VALUE"
     )
     tools: tuple[Path, ...] = option(
         "--tool",
-        "A tool in OpenAI function format: replaces the one of its name, or is added; may repeat.",
+        "A tool in OpenAI function format; replaces the tool of the same name, or is added; repeatable.",
         type=FILE,
         multiple=True,
         metavar="FILE",
     )
     without_tools: tuple[str, ...] = option(
-        "--without-tool", "Take a tool away; may repeat.", multiple=True, metavar="NAME"
+        "--without-tool", "Remove a tool; repeatable.", multiple=True, metavar="NAME"
     )
 
     def edit(self, asking: Asking) -> Edit:
@@ -52,7 +52,7 @@ class EditFlags:
 @click.argument("step", type=click.IntRange(min=0), metavar="[STEP]", required=False)
 @options(EditFlags, "edits")
 @click.option(
-    "-n", "--trials", type=click.IntRange(1, 100), default=1, show_default=True, help="How often it is asked."
+    "-n", "--trials", type=click.IntRange(1, 100), default=1, show_default=True, help="Number of times to ask."
 )
 @options(SaveFlags, "save")
 @EXIT_CODE
@@ -70,10 +70,10 @@ def replay(
 ) -> int:
     """Ask STEP (from 0) of RUN (a file, or an id in runs/) again, as it was or changed, and show then and now.
 
-    Without STEP the whole run is asked again under --agent: recorded results are served while the calls stay the same,
-    up to the first call that nobody recorded.
+    Without STEP, the whole run is asked again under --agent: recorded tool results are served while the calls stay the
+    same, up to the first call that has no recorded result.
 
-    Exit codes: 0 it was shown, 1 with --exit-code an answer differs, 2 an answer is missing, or the input is wrong.
+    Exit codes: 0 shown, 1 with --exit-code an answer differs, 2 an answer is missing, or the input is wrong.
     """
     from runback_gate.app.replay import keep_trial, replay_step, replay_whole  # noqa: PLC0415  loads the engine
     from runback_gate.app.replay_lines import step_json, step_lines, whole_json, whole_lines  # noqa: PLC0415

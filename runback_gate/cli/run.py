@@ -32,26 +32,31 @@ class RunFlags:
     """What is judged, and against what."""
 
     agent: str | None = option(
-        "--agent", "Judge this agent alone; a file stands in for the agent of its name.", metavar="NAME|FILE"
+        "--agent", "Judge only this agent; a file replaces the agent of the same name.", metavar="NAME|FILE"
     )
-    dataset: str | None = option("--dataset", "Judge this dataset alone.", metavar="NAME|FILE")
+    dataset: str | None = option("--dataset", "Judge only this dataset.", metavar="NAME|FILE")
     cache: Path | None = option(
         "--cache",
-        "Earlier answers of models, and where new ones are kept; without it none counts.",
+        "Response cache to read from and add to. Without it, no cached answer counts.",
         type=FOLDER,
         metavar="FOLDER",
     )
     date: str | None = option(
-        "--date", "Day that waivers are held against (today, UTC).", metavar="YYYY-MM-DD", callback=parsed(_date)
+        "--date",
+        "Date on which waivers are evaluated (default: today, UTC).",
+        metavar="YYYY-MM-DD",
+        callback=parsed(_date),
     )
     base: str | None = option(
-        "--base", "Hold it against this folder or git revision: its rules judge as well.", metavar="DIR|REF"
+        "--base", "Compare with this folder or git revision; its rules judge too.", metavar="DIR|REF"
     )
-    approve: str | None = option("--approve", "Accept what is loosened, for this very commit alone.", metavar="SHA")
-    head: str | None = option("--head", "Commit that is judged (the one that is checked out).", metavar="SHA")
+    approve: str | None = option(
+        "--approve", "Approve what this commit loosens; the approval holds for this commit only.", metavar="SHA"
+    )
+    head: str | None = option("--head", "Commit to judge (default: the one checked out).", metavar="SHA")
     shard: tuple[int, int] = option(
         "--shard",
-        "Judge this part of the cases alone; `merge` joins the parts.",
+        "Judge only part I of N of the cases; `merge` joins the parts.",
         metavar="I/N",
         default="1/1",
         callback=parsed(parse_shard),
@@ -65,12 +70,12 @@ class RunFlags:
 @options(Output, "output")
 @QUIET
 def run(root: Path | None, flags: RunFlags, live_flags: LiveFlags, output: Output, quiet: bool) -> int:
-    """Judge every case and say pass, fail or could not judge.
+    """Judge every case: pass, fail or could not judge.
 
-    Answers are recorded, or come from the cache, or with --live from the models that spec.providers of runback.yaml
-    names; what is missing leaves its row undecided.
+    Answers come from recordings, from the cache or, with --live, from the models that spec.providers in runback.yaml
+    names. A missing answer leaves its row undecided.
 
-    Exit codes: 0 pass, 1 fail, 2 could not judge (a row is undecided, no case was there, or the input is wrong).
+    Exit codes: 0 pass, 1 fail, 2 could not judge (a row is undecided, there was no case, or the input is wrong).
     """
     from runback_gate.app.judge import JudgeOptions, judge_sides  # noqa: PLC0415  `--help` does without the engine
     from runback_gate.app.live import World  # noqa: PLC0415

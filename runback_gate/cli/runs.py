@@ -39,7 +39,7 @@ def runs() -> None:
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=RUNS)
 @JSON
 def list_(folder: Path, as_json: bool) -> int:
-    """List the runs of FOLDER (runs/ when none is named)."""
+    """List the runs in FOLDER (default: runs/)."""
     rows = [summary(run) for run in load_runs(folder, note=terminal.note)] if folder.is_dir() else []
     terminal.show(rows, as_json=as_json, to_json=summaries_json, lines=summary_lines)
     if not as_json:
@@ -47,7 +47,7 @@ def list_(folder: Path, as_json: bool) -> int:
     return 0
 
 
-@runs.command(short_help="Show a run, or one step of it.")
+@runs.command(short_help="Show a run or one of its steps.")
 @click.argument("run")
 @click.argument("step", type=click.IntRange(min=0), required=False)
 @JSON
@@ -62,22 +62,20 @@ def show(run: str, step: int | None, as_json: bool) -> int:
     return 0
 
 
-@runs.command(short_help="Remove runs by age and size.")
+@runs.command(short_help="Remove runs by age and total size.")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=RUNS)
-@click.option(
-    "--older-than", type=click.IntRange(min=0), metavar="DAYS", help="Remove what is older than so many days."
-)
+@click.option("--older-than", type=click.IntRange(min=0), metavar="DAYS", help="Remove runs older than DAYS.")
 @click.option(
     "--max-size",
     metavar="SIZE",
     callback=parsed(parse_size),
-    help="Then remove the oldest runs until SIZE (200M, 1G) is kept.",
+    help="Then remove the oldest runs until at most SIZE (200M, 1G) remains.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would go, and remove nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would be removed; change nothing.")
 def prune(folder: Path, older_than: int | None, max_size: int | None, dry_run: bool) -> int:
-    """Remove runs of FOLDER (runs/ when none is named); recordings of datasets and other files stay.
+    """Remove runs from FOLDER (default: runs/); dataset recordings and other files stay.
 
-    A run that was written to within the last hour stays as well: its recorder may not be done.
+    A run that was written to within the last hour stays too: its recorder may not be done.
 
     Exit codes: 0 removed, or nothing to remove; 2 the folder or a file cannot be read or removed.
     """

@@ -16,22 +16,22 @@ from runback_gate.cli.options import path_option
 from runback_gate.redact import KEY_VARIABLE, Level
 
 
-@click.command(short_help="Say whether files hold secrets or personal data.")
+@click.command(short_help="Find secrets and personal data in files.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH…", type=click.Path(path_type=Path))
 @click.option(
     "--level",
     type=click.Choice(("standard", "strict")),
-    help="strict looks for IP addresses and telephone numbers as well (spec.redact of runback.yaml, else standard).",
+    help="strict also looks for IP addresses and telephone numbers (default: spec.redact, else standard).",
 )
-@path_option("--rules", "JSON list of rules of your own.", metavar="FILE")
+@path_option("--rules", "JSON file with a list of additional rules.", metavar="FILE")
 @click.option("--json", "form", flag_value="json", help="Print JSON.")
-@click.option("--sarif", "form", flag_value="sarif", help="Print SARIF 2.1.0, for code scanning.")
+@click.option("--sarif", "form", flag_value="sarif", help="Print SARIF 2.1.0 for code scanning.")
 def scan(paths: tuple[Path, ...], level: str | None, rules: Path | None, form: str | None) -> int:
-    """Look for secrets and personal data in files and folders; hidden files of a folder are left out.
+    """Look for secrets and personal data in files and folders; hidden files in a folder are skipped.
 
-    Values are never printed: a pseudonym stands for each, equal for equal values. With RUNBACK_REDACT_KEY they are
-    those of recorded runs. The rules and kept values of spec.redact in runback.yaml count, and those of --rules or,
-    without it, of RUNBACK_REDACT_RULES.
+    Values are never printed: a pseudonym stands for each, equal for equal values. With RUNBACK_REDACT_KEY, the
+    pseudonyms are those of recorded runs. The rules and kept values of spec.redact in runback.yaml apply, plus those
+    of --rules or, without it, of RUNBACK_REDACT_RULES.
 
     Exit codes: 0 nothing found, 1 something found, 2 a file could not be read.
     """

@@ -32,7 +32,10 @@ TOKEN = "RUNBACK_SERVE_TOKEN"
 )
 @RUNS_FOLDER
 @click.option(
-    "--agent", metavar="NAME", callback=NAME, help="Name of an agent that says none; else `agent`, or what spans tell."
+    "--agent",
+    metavar="NAME",
+    callback=NAME,
+    help="Name for an agent that gives none (default: `agent`, or the name in its spans).",
 )
 @REDACT
 @click.option(
@@ -41,7 +44,7 @@ TOKEN = "RUNBACK_SERVE_TOKEN"
     default=60.0,
     show_default=True,
     metavar="SECONDS",
-    help="A run in which nothing happens for so long is over.",
+    help="End a run after this long without activity.",
 )
 @click.option(
     "--provider",
@@ -49,14 +52,14 @@ TOKEN = "RUNBACK_SERVE_TOKEN"
     multiple=True,
     metavar="NAME=URL",
     callback=parsed(parse_provider),
-    help="Base URL of one more provider.",
+    help="Base URL of an additional provider; repeatable.",
 )
-@click.option("--replay", metavar="RUN", help="Answer from this run in place of the providers.")
+@click.option("--replay", metavar="RUN", help="Answer from this run instead of asking providers.")
 @click.option(
     "--cache",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
-    help="Known answers for steps that are replayed on the pages; answers of models are kept there.",
+    help="Response cache for steps replayed from the pages.",
 )
 def serve(
     listen: tuple[str, int],
@@ -68,12 +71,12 @@ def serve(
     replay: str | None,
     cache: Path | None,
 ) -> int:
-    """Serve pages over this folder, a recording proxy for model APIs and a receiver of OpenTelemetry.
+    """Serve pages over this folder, a recording proxy for model APIs, and an OpenTelemetry receiver.
 
-    An agent whose base URL is http://127.0.0.1:4318/v1/proxy/openai asks OpenAI through it, and each of its calls
-    becomes a step of a run. Keys pass through and are never stored. An OTLP exporter whose endpoint is
-    http://127.0.0.1:4318 sends its traces and logs there. The pages show runs, reports, datasets and policies; a step
-    can be asked again with another prompt, message, model, tool or parameter, and kept as a case.
+    An agent whose base URL is http://127.0.0.1:4318/v1/proxy/openai reaches OpenAI through the proxy, and each of its
+    calls becomes a step of a run. Keys pass through and are never stored. An OTLP exporter whose endpoint is
+    http://127.0.0.1:4318 sends traces and logs to the receiver. The pages show runs, reports, datasets and policies; a
+    step can be replayed with another prompt, message, model, tool or parameter, and saved as a case.
     """
     from runback_gate.app.served import served_named  # noqa: PLC0415  aiohttp is for commands that need it
     from runback_gate.web import server  # noqa: PLC0415

@@ -16,12 +16,12 @@ from runback_gate.cli.options import REPORT_FILE, load_report
 @REPORT_FILE
 @click.option("--conversation", is_flag=True, help="Show every message of the conversation.")
 def show(case: str, report: Path, conversation: bool) -> int:
-    """Show the row of CASE whole: what the customer said, the answers then and now, whose rule says no, what changed in
+    """Show the whole row of CASE: what the customer said, the answers then and now, whose rule says no, what changed in
     the prompt, and what to do.
 
     CASE is its name in the table: the case, `dataset/case`, or `agent: dataset/case`.
 
-    Exit codes: 0 it was shown, whatever its verdict; 2 there is no such row or report.
+    Exit codes: 0 shown, whatever its verdict; 2 there is no such row or report.
     """
     from runback_gate.report.show import show as rendered  # noqa: PLC0415  `--help` does without
     from runback_gate.report.story import find_row  # noqa: PLC0415

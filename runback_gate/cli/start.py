@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     "--from",
     "source",
     metavar="RUN|FOLDER",
-    help="A run (file, or id in runs/), or a folder of runs: start from the agent that was recorded.",
+    help="A run (a file, or an id in runs/) or a folder of runs: start from the agent recorded there.",
 )
-@click.option("--agent", metavar="NAME", help="Of a folder, the runs of this agent alone.")
-@folder_option("--root", "Folder to write into (this one).", default=".")
-@click.option("--force", is_flag=True, help="Replace files that are there.")
+@click.option("--agent", metavar="NAME", help="Use only the runs of this agent.")
+@folder_option("--root", "Folder to write to (default: the current one).", default=".")
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
 def init(source: str | None, agent: str | None, root: Path, force: bool) -> int:
-    """Write a working start: gate, agent, dataset, policy with test.
+    """Write a working starting point: gate, agent, dataset, and a policy with its test.
 
-    Without --from it is a small sample. With --from the agent file is the one that the run had, and its steps that
-    called a tool become cases (the first 20), so that you start green.
+    Without --from, a small sample is written. With --from, the agent file is the one the run used, and the first 20
+    steps that called a tool become cases, so that you start green.
     """
     from runback_gate.app.samples import sample_run  # noqa: PLC0415  schema and completion do without
     from runback_gate.app.start import ignores_outputs, start_files, start_lines, write_start  # noqa: PLC0415

@@ -39,40 +39,40 @@ class ImportFlags:
     """What the files do not say."""
 
     agent: str | None = option(
-        "--agent", "Agent whose runs these are; else the one that a file names.", metavar="NAME", callback=NAME
+        "--agent", "Agent the runs belong to (default: the one named in the file).", metavar="NAME", callback=NAME
     )
     tools: Path | None = option(
         "--tools",
-        "Its tools, as JSON in OpenAI function format; else those that the transcript names.",
+        "The agent's tools, as JSON in OpenAI function format (default: those in the transcript).",
         type=click.Path(path_type=Path, allow_dash=True),
         metavar="FILE",
     )
     model: str | None = option(
-        "--model", "Model to note in place of what the transcript says.", metavar="PROVIDER/MODEL", callback=NAME
+        "--model", "Model to record instead of the one in the transcript.", metavar="PROVIDER/MODEL", callback=NAME
     )
     provider: str | None = option(
         "--provider",
-        "Provider of models that are named without one; else it is inferred from name and API.",
+        "Provider of models named without one (default: inferred from the model name and API).",
         metavar="NAME",
         callback=NAME,
     )
-    format: str | None = option("--format", "Format of the files; else it is found by their keys.", metavar="FORMAT")
+    format: str | None = option("--format", "Format of the files (default: detected).", metavar="FORMAT")
 
 
-@click.command("import", short_help="Turn transcripts into runs.")
+@click.command("import", short_help="Import transcripts, logs and traces as runs.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @options(ImportFlags, "flags")
 @RUNS_FOLDER
 @REDACT
-@click.option("--check", multiple=True, metavar="FILE|FOLDER", help="Policies to judge what was imported by.")
+@click.option("--check", multiple=True, metavar="FILE|FOLDER", help="Policies to judge the imported steps against.")
 @JSON
 def import_(
     paths: tuple[str, ...], flags: ImportFlags, out: Path, redact: Level | None, check: tuple[str, ...], as_json: bool
 ) -> int:
-    """Read transcripts, logs and dumps: files, folders or patterns ('logs/*.json'); - is standard input.
+    """Import transcripts, logs and dumps: files, folders or patterns ('logs/*.json'); - is standard input.
 
-    Each conversation becomes a run, each answer a step. The format is found by the keys of a file. What cannot be read
-    is named, and the rest is written. `import transcript FILE` is the form of version 1.
+    Each conversation becomes a run, each answer a step. The format is detected from the keys of a file. Files that
+    cannot be read are named, and the rest are imported. `import transcript FILE` is the form of version 1.
 
     Exit codes: 0 everything was read, 2 something was not. With --check: 1 a step fails a policy, 2 also when a policy
     could not be evaluated or judged no step.

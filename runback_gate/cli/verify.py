@@ -24,30 +24,30 @@ def _whole_commit(commit: str) -> str:
 class VerifyFlags:
     """Who must have signed, and what the result must be of."""
 
-    report: Path | None = option("--report", "The report it is of.", type=FILE, metavar="FILE")
+    report: Path | None = option("--report", "The report the result must cover.", type=FILE, metavar="FILE")
     agents: tuple[Path, ...] = option(
-        "--agent", "An agent file it is of; may repeat.", type=FILE, metavar="FILE", multiple=True
+        "--agent", "Agent file the result must cover; repeatable.", type=FILE, metavar="FILE", multiple=True
     )
     identity: str | None = option(
-        "--identity", "Who must have signed: the whole name in the certificate.", metavar="NAME"
+        "--identity", "Identity of the required signer: the full name in the certificate.", metavar="NAME"
     )
     issuer: str | None = option(
-        "--issuer", "Who must have vouched for it (for github.com: its Actions).", metavar="URL"
+        "--issuer", "OIDC issuer of the identity (default for github.com: its Actions).", metavar="URL"
     )
-    key: str | None = option("--key", "Public key that must have signed: a file, or env:NAME.", metavar="KEY")
+    key: str | None = option("--key", "Public key of the required signer: a file, or env:NAME.", metavar="KEY")
     trust_config: Path | None = option(
-        "--trust-config", "Sigstore to trust (the public one).", type=FILE, metavar="FILE"
+        "--trust-config", "Sigstore trust configuration (default: the public one).", type=FILE, metavar="FILE"
     )
-    offline: bool = option("--offline", "Trust what was fetched of the public Sigstore before.", is_flag=True)
-    repository: str | None = option("--repository", "Repository it must be of.", metavar="O/R|URL")
-    ref: str | None = option("--ref", "Ref it must be of.", metavar="REF")
-    commit: str | None = option("--commit", "Commit it must be of.", metavar="SHA", callback=parsed(_whole_commit))
+    offline: bool = option("--offline", "Use the public Sigstore trust root fetched earlier.", is_flag=True)
+    repository: str | None = option("--repository", "Repository the result must be for.", metavar="O/R|URL")
+    ref: str | None = option("--ref", "Git ref the result must be for.", metavar="REF")
+    commit: str | None = option("--commit", "Commit it must be for.", metavar="SHA", callback=parsed(_whole_commit))
     trigger: str | None = option(
-        "--trigger", "Event that must have started the workflow, such as push.", metavar="EVENT"
+        "--trigger", "Event that must have triggered the workflow, such as push.", metavar="EVENT"
     )
-    pull_requests: bool = option("--allow-pull-request", "A workflow of a pull request may have signed.", is_flag=True)
+    pull_requests: bool = option("--allow-pull-request", "Accept a pull-request workflow as the signer.", is_flag=True)
     history: tuple[Path, ...] = option(
-        "--history", "Other results of the branch; may repeat.", type=PATH, metavar="FILE|FOLDER", multiple=True
+        "--history", "Other results of the branch; repeatable.", type=PATH, metavar="FILE|FOLDER", multiple=True
     )
 
 
@@ -56,9 +56,9 @@ class VerifyFlags:
 @options(VerifyFlags, "expected")
 @JSON
 def verify(bundle: Path, expected: VerifyFlags, as_json: bool) -> int:
-    """Say whether a signed result is to be believed, and whether it passed.
+    """Verify a signed result, and say whether it passed.
 
-    Who must have signed is given by --identity, or by --key. Names are compared whole.
+    --identity or --key says who must have signed. Names must match in full.
 
     Exit codes: 0 signed and passed, 1 invalid, 2 could not be verified, 3 signed but not passed.
     """

@@ -20,15 +20,16 @@ from runback_gate.store.folder import find_run, read_run_as_far
 @click.command()
 @click.argument("run")
 @click.argument("other", required=False)
-@click.option("--policies", multiple=True, metavar="FILE|FOLDER", help="Judge each step by these policies.")
-@file_option("--out", "Where the page is written.", default=Path(".runback/run.html"), show_default=True)
+@click.option("--policies", multiple=True, metavar="FILE|FOLDER", help="Judge each step against these policies.")
+@file_option("--out", "File to write the page to.", default=Path(".runback/run.html"), show_default=True)
 def view(run: str, other: str | None, policies: tuple[str, ...], out: Path) -> int:
     """Write RUN (a file, or an id in runs/) as one HTML file that loads nothing and opens on the first step that broke.
 
-    With an OTHER run the two stand side by side, and the page opens where their answers part. RUN may also be a case of
-    the gate here (CASE or DATASET/CASE), a report.json, or an audit record, whose page checks itself in the browser.
+    With an OTHER run, the two stand side by side, and the page opens where their answers diverge. RUN may also be a
+    case of this gate (CASE or DATASET/CASE), a report.json, or an audit record, whose page verifies itself in the
+    browser.
 
-    Of a run that was changed, the page shows what stands before the changed line, judges nothing, and names the line.
+    If a run was tampered with, the page shows what stands before the changed line, judges nothing, and names that line.
 
     Exit codes: 0 the page was written, 2 something cannot be read, or the run was changed.
     """
