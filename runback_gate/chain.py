@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 from binascii import unhexlify
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -73,15 +73,19 @@ class ChainBreak:
     """The same in a sentence."""
 
 
-def append(prev: str | None, event: dict[str, JsonValue]) -> tuple[bytes, str]:
+def append(
+    prev: str | None, event: dict[str, JsonValue], write: Callable[[JsonValue], bytes] = canonical_bytes
+) -> tuple[bytes, str]:
     """Give the line of an event, with its line end, and the new head. `prev` is the head so far, None at the start.
+
+    `write` gives the canonical bytes; `made_bytes` where the event holds nothing that somebody else wrote.
 
     Raises:
         DocumentError: the event has no canonical form, holds `prev`, or would read as a value line.
     """
     if "prev" in event:
         raise DocumentError("an event does not state `prev` itself", hint="the chain adds it")
-    line = canonical_bytes({**event, "prev": prev or START}) + b"\n"
+    line = write({**event, "prev": prev or START}) + b"\n"
     if line.startswith(VALUE_PREFIX):
         raise DocumentError("the event would read as a value line", hint="name its field `id` in another way")
     return line, digest_bytes(line)
@@ -101,7 +105,7 @@ def canonical_value_line(salt: bytes, data: bytes) -> tuple[bytes, str]:
     if len(salt) != SALT_BYTES:
         raise DocumentError(f"a salt of {len(salt)} bytes", hint=f"it has {SALT_BYTES}")
     name = digest_bytes(salt + data)
-    return b'{"id":"%b","salt":"%b","value":%b}\n' % (name.encode(), salt.hex().encode(), data), name
+    return f'{{"id":"{name}","salt":"{salt.hex()}","value":'.encode() + data + b"}\n", name
 
 
 def tombstone(name: str, *, at: str | None = None, reason: str | None = None) -> bytes:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from runback_gate.errors import InputError
 from runback_gate.values import LEFT_OUT
 from runback_gate.values import from_json as from_json
+from runback_gate.values import to_canonical as to_canonical
 from runback_gate.values import to_json as to_json
 
 if TYPE_CHECKING:

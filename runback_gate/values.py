@@ -7,10 +7,12 @@ from_json(Message, {"role": "user"}, "messages[0]")     # Message("user")
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Iterable
 from functools import cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from runback_gate.canonical import canonical_bytes, made_bytes
 from runback_gate.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,27 +36,45 @@ def to_json(value: object) -> JsonValue:
 
     Plain JSON inside a value (parameters, schemas) is passed on as it is: nobody may change it.
     """
+    return _to_json(value, [])
+
+
+def to_canonical(value: object) -> bytes:
+    """The canonical bytes of the JSON of a value; errors as `canonical_bytes`."""
+    foreign: list[object] = []
+    found = _to_json(value, foreign)
+    return canonical_bytes(found) if foreign else made_bytes(found)
+
+
+def _to_json(value: object, foreign: list[object]) -> JsonValue:
+    """As `to_json`; `foreign` gets what is passed on as it is."""
     if isinstance(value, (list, tuple)):
-        return [to_json(item) for item in value]
-    fields = _fields(cast("Hashable", type(value)))
-    if fields is None:
+        return [item if type(item) is str else _to_json(item, foreign) for item in value]
+    kind: Any = type(value)
+    plan = _plan(kind)
+    if plan is None:
+        foreign.append(value)
         return cast("JsonValue", value)
     found: dict[str, JsonValue] = {}
-    for name, left_out in fields:
-        item = getattr(value, name)
-        if item is None:
+    # By type and without comparing where that can be: every message of every step comes through here.
+    for name, default, left_out, item in zip(plan.names, plan.defaults, plan.left_out, plan.get(value), strict=True):
+        if item is default or item is None:
             continue
         kind = type(item)
-        # By type and without comparing where that can be: every message of every step comes through here.
-        if kind not in _SCALARS:
-            if not item and left_out is _EMPTY and kind in _CONTAINERS:
-                continue
-            item = item if kind is dict else to_json(item)
-        elif left_out is _EMPTY:
+        if kind is str and left_out is _EMPTY:
             found[name] = item
-            continue
-        if item is not None and item not in left_out:
-            found[name] = item
+        elif kind in _SCALARS:
+            if kind is float:
+                foreign.append(item)
+            if item not in left_out:
+                found[name] = item
+        elif item or left_out is not _EMPTY or kind not in _CONTAINERS:
+            if kind is dict:
+                foreign.append(item)
+            else:
+                item = _to_json(item, foreign)
+            if item is not None and item not in left_out:
+                found[name] = item
     if "parts" in found:
         # The text is made from them.
         found.pop("content", None)
@@ -62,12 +82,31 @@ def to_json(value: object) -> JsonValue:
     return found
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Plan:
+    """How a kind of values is written."""
+
+    get: Callable[[Any], Iterable[Any]]
+    """Reads all fields of a value."""
+    names: tuple[str, ...]
+    defaults: tuple[object, ...]
+    """Of each field: the value that is left out and mostly there; None is always left out."""
+    left_out: tuple[tuple[object, ...], ...]
+    """Of each field: all values that are left out."""
+
+
 @cache
-def _fields(kind: Any) -> tuple[tuple[str, tuple[object, ...]], ...] | None:
-    """The fields of a dataclass, and the values of each that are left out; None for any other type."""
+def _plan(kind: Any) -> _Plan | None:
+    """How a dataclass is written; None for any other type."""
     if not dataclasses.is_dataclass(kind):
         return None
-    return tuple((item.name, _left_out(item)) for item in dataclasses.fields(kind))
+    fields = dataclasses.fields(kind)
+    names = tuple(item.name for item in fields)
+    # Of one name alone, or of none, `attrgetter` gives no tuple.
+    get = attrgetter(*names) if len(names) > 1 else lambda value: [getattr(value, name) for name in names]
+    left_out = tuple(map(_left_out, fields))
+    defaults = tuple(item.default if item.metadata or item.default == () else None for item in fields)
+    return _Plan(get, names, defaults, left_out)
 
 
 def _left_out(item: dataclasses.Field[Any]) -> tuple[object, ...]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runback_gate.canonical import JsonValue, canonical_bytes, parse_canonical
-from runback_gate.errors import InputError
+from runback_gate.errors import DocumentError, InputError
 from runback_gate.step import (
     REQUEST_FIELDS,
     Message,
@@ -22,6 +22,7 @@ from runback_gate.step import (
     Usage,
     from_json,
     step_from_json,
+    to_canonical,
     to_json,
     tools_from_json,
 )
@@ -78,6 +79,29 @@ STEPS = st.builds(Step, TEXT, REQUESTS, RESPONSES, SOURCES, st.none() | OBJECTS)
 def test_what_is_written_is_read(step: Step) -> None:
     """Through canonical bytes and back a step is the same, whatever is unknown or empty in it."""
     assert step_from_json(parse_canonical(canonical_bytes(to_json(step)))) == step
+
+
+@given(STEPS)
+def test_the_short_way_to_canonical_bytes_gives_the_same(step: Step) -> None:
+    for value in (step, step.request, step.response, *step.request.messages, step.source):
+        assert to_canonical(value) == canonical_bytes(to_json(value))
+
+
+def test_numbers_of_others_take_the_long_way() -> None:
+    for number in (0.5, 2.0, 2**60, -0.0, True):
+        for value in (
+            Response("x", extra={"n": number}),
+            Message("user", "x", extra={"n": [number]}),
+            # What a source of another type than the field put there.
+            Response("x", latency_ms=number),  # type: ignore[arg-type]
+            Message("user", number),  # type: ignore[arg-type]
+        ):
+            assert to_canonical(value) == canonical_bytes(to_json(value))
+
+
+def test_a_text_that_is_none_is_refused_by_either_way() -> None:
+    with pytest.raises(DocumentError, match="lone surrogate"):
+        to_canonical(Message("user", "\ud800"))
 
 
 def test_unknown_is_left_out() -> None:

@@ -9,9 +9,11 @@ run, which the caller writes.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import gc
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -103,13 +105,31 @@ def import_file(
             raise InputError(f"the {name} is not a printable name of at most {MAX_NAME} characters")
     if is_export(data, options):
         return import_exports([(path, data)], options, random, there)[0]
-    defaults = Defaults(options.agent, options.tools, options.model, options.redaction)
+    with _no_collection():
+        return _imported(data, path, options, random, there)
+
+
+def _imported(
+    data: bytes, path: str, options: ImportOptions, random: Callable[[int], bytes], there: Callable[[str], bytes | None]
+) -> ImportedFile:
+    defaults = Defaults(options.agent, options.tools, options.model, options.redaction, options.provider)
     try:
         found = read_transcripts(data, path, defaults, options.format)
     except RunbackError as error:
         return ImportedFile(path, "", faults=(error,))
-    found.runs = [with_providers(run, options.provider) for run in found.runs]
     return _written(found, path, random, there)
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """No search for what holds itself: an import makes many values and none of that kind, and it cost a tenth."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def is_export(data: bytes, options: ImportOptions) -> bool:

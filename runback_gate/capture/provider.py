@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 from runback_gate.capture.runs.turns import Turns, turns_of
@@ -26,6 +27,7 @@ OWNERS: Final = {
 """Provider to the names of models that it gives and nobody else."""
 
 
+@lru_cache(maxsize=1024)
 def full_name(model: str, api: str | None, provider: str | None = None) -> str:
     """The name with its provider; as it is where it names one, or none is known."""
     if "/" in model:

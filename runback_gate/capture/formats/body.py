@@ -110,11 +110,12 @@ def detect_dialect(items: Sequence[Located], body: Mapping[str, Any], name: str 
         raise NotUnderstoodError(odd.place, "an object was expected")
     if (named := next((form for form in dialects() if name == form.NAME), None)) is not None:
         return named
-    marked = [form for form in dialects() if any(form.marks(value) for value in values)]
-    marked = [form for form in marked if all(form.fits(value) for value in values)] or marked
+    unlike = _unlike(values)
+    marked = [form for form in dialects() if any(map(form.marks, unlike))]
+    marked = [form for form in marked if all(map(form.fits, unlike))] or marked
     if len(marked) == 1:
         return marked[0]
-    fitting = [form for form in dialects() if all(form.fits(value) for value in values)]
+    fitting = [form for form in dialects() if all(map(form.fits, unlike))]
     if not marked and fitting:
         return _by_body(fitting, body)
     seen = sorted({key for value in values[:50] for key in value})
@@ -126,6 +127,21 @@ def detect_dialect(items: Sequence[Located], body: Mapping[str, Any], name: str 
     if bad is not None:
         raise InputError(f"messages of no known format: unknown role {bad[:40]!r}", hint=f"fields: {', '.join(seen)}")
     raise InputError(f"messages of no known format: their fields are {', '.join(seen)[:200]}")
+
+
+def _unlike(values: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One of all messages that no dialect tells apart: the same names of texts, the same kind of speaker."""
+    found: dict[Any, dict[str, Any]] = {}
+    for number, value in enumerate(values):
+        kinds = tuple(map(type, value.values()))
+        texts = _TEXTS.issuperset(kinds)
+        found[(*value, *kinds, *map(value.get, _TELLING)) if texts else number] = value
+    return list(found.values())
+
+
+_TEXTS = frozenset((str, type(None)))
+_TELLING = ("role", "type", "from", "kind")
+"""Fields whose words tell a dialect; of any other text it counts that it is there."""
 
 
 def _by_body(fitting: Sequence[Dialect], body: Mapping[str, Any]) -> Dialect:

@@ -14,10 +14,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from runback_gate.canonical import canonical_bytes
+from runback_gate.canonical import plain_bytes
 from runback_gate.capture.formats.model import Call, Conversation, Entry, answer_of
 from runback_gate.capture.formats.pairing import paired
 from runback_gate.capture.log import Redaction
+from runback_gate.capture.provider import full_name
 from runback_gate.capture.runs import Conversations, Turn, Turns
 from runback_gate.errors import InputError
 from runback_gate.step import Message, Note, Request, RequestField, Response, Run, Source, Step, Tool, ToolCall, ToolRun
@@ -38,6 +39,8 @@ class Defaults:
     """In place of what the source says."""
     redaction: Redaction | None = None
     """What is applied to each value before anything else; None for nothing."""
+    provider: str | None = None
+    """Provider of each model that is named without one; None to infer it."""
 
 
 def build_run(said: Conversation, name: str, defaults: Defaults) -> Run:
@@ -73,7 +76,8 @@ def build_run(said: Conversation, name: str, defaults: Defaults) -> Run:
 def _redaction(said: Conversation, defaults: Defaults) -> dict[str, Any]:
     if defaults.redaction is None:
         return {}
-    counts = Counter(name.decode() for name in PSEUDONYM.findall(canonical_bytes(said.said)))
+    # Pseudonyms are ASCII without quotes, so they stand in any JSON of a text as they are.
+    counts = Counter(name.decode() for name in PSEUDONYM.findall(plain_bytes(said.said)))
     return {**defaults.redaction.header(), **({"counts": dict(sorted(counts.items()))} if counts else {})}
 
 
@@ -169,9 +173,17 @@ def _steps(said: Conversation, name: str, defaults: Defaults) -> Iterator[Step]:
         yield _step(said, whole, name, number, defaults)
 
 
+def _is_plain(system: Message) -> bool:
+    """Whether instructions are one text of role `system`; asked at each step, so without making another to compare."""
+    more = (system.tool_calls, system.parts, system.extra, system.joined, system.tool_call_id, system.name)
+    return system.role == "system" and system.error is None and not any(more)
+
+
 def _step(said: Conversation, call: Call, run: str, number: int, defaults: Defaults) -> Step:
     tools = call.tools if defaults.tools is None else defaults.tools
     model = defaults.model or call.model or call.response.model
+    if model is not None:
+        model = full_name(model, said.api, defaults.provider)
     system = call.system
     missing: tuple[tuple[RequestField, object], ...] = (
         ("parameters", call.parameters),
@@ -185,7 +197,7 @@ def _step(said: Conversation, call: Call, run: str, number: int, defaults: Defau
         messages=call.messages,
         tools=tools or (),
         parameters=call.parameters or {},
-        system_message=None if system is None or system == Message("system", system.content) else system,
+        system_message=None if system is None or _is_plain(system) else system,
         api=said.api,
     )
     source = Source(

@@ -34,6 +34,8 @@ _KNOWN = frozenset(
     "reasoning reasoning_content reasoning_details thinking thinking_blocks function usage finish_reason stop_reason "
     "model timestamp status additional_kwargs".split()
 )
+_PLAIN = frozenset("role content tool_calls tool_call_id name".split())
+"""Fields of most messages: one that has no other needs no look for what is rare."""
 _OF_TOOLS = _KNOWN | {"tool_call", "id", "requestor"}
 _SAYS = frozenset("content tool_calls function_call refusal audio error images reasoning_content".split())
 """Fields of which a message has one."""
@@ -42,6 +44,9 @@ _WORDS = ("text", "value", "content")
 _THOUGHTS = ("reasoning", "thinking", "value", "text", "content")
 ARGUMENTS = ("arguments", "args", "input", "parameters", "kwargs")
 """Where the arguments of a call stand, the most frequent first."""
+_OF_CALLS = frozenset(ARGUMENTS) | frozenset(
+    "id type index function custom name function_name tool_name call_id tool_call_id".split()
+)
 
 
 def read_message(wire: dict[str, Any], place: str, reader: Reader) -> Entry:
@@ -53,38 +58,52 @@ def read_message(wire: dict[str, Any], place: str, reader: Reader) -> Entry:
     role = ROLES.get(str(wire.get("role")))
     if role is None:
         raise NotUnderstoodError(f"{place}.role", f"unknown role {str(wire.get('role'))[:40]!r}")
-    reader.leave(wire, _OF_TOOLS if role == "tool" else _KNOWN)
-    if not wire.keys() & _SAYS:
+    plain = _PLAIN.issuperset(wire)
+    if not plain:
+        reader.leave(wire, _OF_TOOLS if role == "tool" else _KNOWN)
+    if _SAYS.isdisjoint(wire):
         raise NotUnderstoodError(f"{place}.content", "a message without content")
     text, parts, calls = read_content(wire.get("content"), f"{place}.content", reader)
-    beside = [part for part in read_beside(wire) if part.kind != "text"]
     if role == "assistant":
-        beside += _thoughts(wire, beside)
-        if any(part.kind == "refusal" for part in beside) and (text or any(part.text for part in parts)):
-            raise NotUnderstoodError(f"{place}.refusal", "a refusal beside words")
-        beside += _media(wire, place)
-        calls = merged(calls, [*_calls(_with_kwargs(wire), place)])
+        if wire.get("tool_calls") or not plain:
+            calls = merged(calls, [*_calls(_with_kwargs(wire), place)])
     elif wire.get("tool_calls"):
         raise NotUnderstoodError(f"{place}.tool_calls", "calls of somebody else than the assistant")
     elif wire.get("refusal"):
         raise NotUnderstoodError(f"{place}.refusal", "a refusal of somebody else than the assistant")
-    if beside:
-        words = parts or ((Part("text", text),) if text else ())
-        parts = (*(part for part in beside if part.kind == "reasoning"), *words)
-        parts += tuple(part for part in beside if part.kind != "reasoning")
-        text = ""
+    if not plain:
+        text, parts = _with_beside(wire, role, text, parts, place)
     message = Message(
         role,
         text,
         tuple(calls),
         _answers(wire, place) if role == "tool" else None,
         _name(wire, role),
-        tool_error(wire, text) if role == "tool" else None,
+        tool_error(wire, text) if role == "tool" and not plain else None,
         parts=parts,
     )
+    if plain:
+        return entry_of(message)
     at = wire.get("timestamp")
     known = _answered(wire) if role == "assistant" else {}
     return entry_of(message, at if isinstance(at, str) else None, **known)
+
+
+def _with_beside(
+    wire: dict[str, Any], role: Role, text: str, parts: tuple[Part, ...], place: str
+) -> tuple[str, tuple[Part, ...]]:
+    """Text and parts of a message with what stands beside its content: reasoning, a refusal, sound and images."""
+    beside = [part for part in read_beside(wire) if part.kind != "text"]
+    if role == "assistant":
+        beside += _thoughts(wire, beside)
+        if any(part.kind == "refusal" for part in beside) and (text or any(part.text for part in parts)):
+            raise NotUnderstoodError(f"{place}.refusal", "a refusal beside words")
+        beside += _media(wire, place)
+    if not beside:
+        return text, parts
+    words = parts or ((Part("text", text),) if text else ())
+    thoughts = (part for part in beside if part.kind == "reasoning")
+    return "", (*thoughts, *words, *(part for part in beside if part.kind != "reasoning"))
 
 
 def _answers(wire: Mapping[str, Any], place: str) -> str | None:
@@ -253,12 +272,12 @@ def read_call(value: Any, place: str) -> ToolCall:
     if name is None:
         raise NotUnderstoodError(f"{place}.function.name", "a call without a name")
     field = next((field for field in ARGUMENTS if holder.get(field) is not None), None)
-    known = {"id", "type", "index", "function", "custom", "name", "function_name", "tool_name", *ARGUMENTS}
-    known |= {"call_id", "tool_call_id"}
-    if field is None and (odd := next((item for item in holder if item not in known and holder[item]), None)):
+    if field is None and (odd := next((item for item in holder if item not in _OF_CALLS and holder[item]), None)):
         raise NotUnderstoodError(f"{place}.{odd}", "arguments were expected as `arguments`")
     identity = wire.get("id") or wire.get("call_id") or wire.get("tool_call_id")
     arguments = argument_text(holder.get(field) if field else None, f"{place}.function.{field}")
     # What stands beside the function, such as a thought signature, has to go back as it came.
-    beside = {key: item for key, item in wire.items() if key not in known and item is not None and holder is not wire}
+    beside = {
+        key: item for key, item in wire.items() if key not in _OF_CALLS and item is not None and holder is not wire
+    }
     return ToolCall(optional_string(identity, f"{place}.id") or "", name, arguments, beside)

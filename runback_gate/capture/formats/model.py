@@ -9,7 +9,7 @@ In: nothing. Out: values, from a place in a file to a conversation whose message
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from runback_gate.canonical import JsonValue
@@ -104,14 +104,14 @@ def entry_of(message: Message, at: str | None = None, **known: Any) -> Entry:
 
 def answer_of(messages: Sequence[Message], **known: Any) -> Response:
     """The answer that messages of the assistant are."""
-    calls = tuple(call for message in messages for call in message.tool_calls)
+    known = {name: value for name, value in known.items() if value is not None}
+    if error := next((message.error for message in messages if message.error), None):
+        known = {"error": error, **known}
     if len(messages) == 1:
-        found = Response(messages[0].content, calls, parts=messages[0].parts)
-    else:
-        found = Response("", calls, parts=tuple(part for message in messages for part in _in_parts(message)))
-    error = next((message.error for message in messages if message.error), None)
-    known = {"error": error, **known}
-    return replace(found, **known) if any(value is not None for value in known.values()) else found
+        message = messages[0]
+        return Response(message.content, message.tool_calls, parts=message.parts, **known)
+    calls = tuple(call for message in messages for call in message.tool_calls)
+    return Response("", calls, parts=tuple(part for message in messages for part in _in_parts(message)), **known)
 
 
 def _in_parts(message: Message) -> Sequence[Part]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from operator import is_
 
 from runback_gate.capture.formats.model import Entry
 from runback_gate.step import Message, ToolCall
@@ -26,7 +27,9 @@ def paired(entries: Sequence[Entry]) -> list[Entry]:
             for message in entry.messages:
                 waiting.ask(message.tool_calls, joined=message.joined)
         elif any(message.role == "tool" for message in messages):
-            entry = replace(entry, messages=tuple(waiting.answer(message) for message in messages))
+            answered = tuple(waiting.answer(message) for message in messages)
+            if not all(map(is_, answered, messages)):
+                entry = replace(entry, messages=answered)
         found.append(entry)
     return found
 

@@ -33,7 +33,9 @@ class Reader:
 
     def leave(self, wire: Mapping[str, Any], known: Collection[str]) -> None:
         """Count the fields that are not `known`."""
-        self.ignored.update(name for name in wire.keys() - known if wire[name] not in (None, "", [], {}))
+        for name in wire.keys() - known:
+            if wire[name] not in (None, "", [], {}):
+                self.ignored[name] += 1
 
     def pass_over(self, name: str, value: Any) -> None:
         """Count a value that its format has beside the conversation, whatever it says."""

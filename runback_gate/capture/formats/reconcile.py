@@ -48,7 +48,8 @@ _MAX_SEARCHED = 1 << 28
 """Characters in which texts are looked for that do not stand on their own."""
 _NOTHING, _UNREAD, _READ = range(3)
 """What stands below a place: nothing that says anything; texts, none of which was read; texts of which some were."""
-_Path = tuple["_Path | None", str]
+_Path = tuple["_Path | None", str | int]
+"""A path from its end: the name of a field or the place in a list, after what stands before it."""
 
 
 class _LostError(Exception):
@@ -108,7 +109,7 @@ def _text(path: _Path | None) -> str:
     steps: list[str] = []
     while path is not None:
         path, step = path
-        steps.append(step)
+        steps.append(f"[{step}]" if isinstance(step, int) else f".{step}")
     return "".join(reversed(steps))
 
 
@@ -161,12 +162,12 @@ class _Said:
     def _message(self, message: Message) -> None:
         self.texts.add(message.content)
         for call in message.tool_calls:
-            self.texts |= {call.name, call.arguments, call.id}
+            self.texts.update((call.name, call.arguments, call.id))
         if message.error:
             self.errors.add(message.error)
-            self.texts.add(message.error)
-        if message.parts or message.name or message.tool_call_id:
-            self._keep((message.parts, message.name, message.tool_call_id))
+        self.texts.update(text for text in (message.error, message.name, message.tool_call_id) if text is not None)
+        if message.parts:
+            self._keep(message.parts)
 
     def _keep(self, value: Any) -> None:
         waiting = [value]
@@ -219,12 +220,12 @@ class _Audit:
         if isinstance(value, list):
             if id(value) in self._said.labels:
                 return self._label(value, path)
-            states = [self.visit(item, (path, f"[{index}]"), kind) for index, item in enumerate(value)]
+            states = [self.visit(item, (path, index), kind) for index, item in enumerate(value)]
             return max(states, default=_NOTHING)
         return self._string(kind, value, path) if isinstance(value, str) and value else _NOTHING
 
     def _object(self, value: dict[str, Any], path: _Path | None) -> int:
-        state = _NOTHING
+        state, texts = _NOTHING, self._said.texts
         for name, item in value.items():
             if not item or name in self._beside:
                 continue
@@ -233,12 +234,13 @@ class _Audit:
                 below = _UNREAD if kind == "flag" and not self._failed(value) else _NOTHING
             elif kind == "beside":
                 continue
-            elif isinstance(item, str) and item in self._said.texts:
-                below = _READ
+            elif isinstance(item, str) and item in texts:
+                state = _READ
+                continue
             else:
-                below = self.visit(item, (path, f".{name}"), kind)
+                below = self.visit(item, (path, name), kind)
             if below == _UNREAD and kind in ("decides", "flag"):
-                raise _LostError((path, f".{name}"))
+                raise _LostError((path, name))
             state = max(state, below)
         if state < _READ and _is_said(value):
             raise _LostError(path)
@@ -248,13 +250,13 @@ class _Audit:
         """A value of a label says what it likes; a conversation within it has to be read."""
         if isinstance(value, list):
             for index, item in enumerate(value):
-                self._label(item, (path, f"[{index}]"))
+                self._label(item, (path, index))
         elif isinstance(value, dict):
             if _is_said(value) or any(item and plain_name(name) in _CALLS for name, item in value.items()):
                 self._object(value, path)
             else:
                 for name, item in value.items():
-                    self._label(item, (path, f".{name}"))
+                    self._label(item, (path, name))
         return _READ
 
     def _string(self, kind: str, text: str, path: _Path | None) -> int:

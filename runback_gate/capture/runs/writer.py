@@ -15,11 +15,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from runback_gate.canonical import JsonValue, canonical_bytes, sha256
+from runback_gate.canonical import JsonValue, canonical_bytes, made_bytes, sha256
 from runback_gate.capture.runs.blobs import take_out
 from runback_gate.capture.runs.turns import Turn, turns_of
 from runback_gate.chain import SALT_BYTES, append, canonical_value_line
-from runback_gate.step import Note, Run, Tool, ToolRun, to_json
+from runback_gate.step import Message, Note, Response, Run, Tool, ToolRun, to_canonical, to_json
 
 FORMAT: Final = "runback.run/v2"
 FORMAT_V1: Final = "runback.run/v1"
@@ -64,17 +64,18 @@ class RunWriter:
         said = None if message is not None and message.content == request.system else request.system
         lines = self._lines(
             "model",
+            made_bytes,
             agent=None if step.agent == self._agent else step.agent,
             model=request.model,
             continues=None if turn.continues is None else {"step": turn.continues, "keep": turn.keep},
-            messages=[self._id(take_out(to_json(message), self._id, blobs)) for message in request.messages],
+            messages=[self._said(message, blobs) for message in request.messages],
             system=self._again("system", said),
-            system_message=None if message is None else self._id(take_out(to_json(message), self._id, blobs)),
+            system_message=None if message is None else self._said(message, blobs),
             tools=self._again("tools", request.tools or None),
             parameters=self._store(request.parameters or None),
             extra=self._store(request.extra or None),
             variables=self._store(step.variables),
-            response=self._id(take_out(to_json(step.response), self._id, blobs)),
+            response=self._said(step.response, blobs),
             source=to_json(step.source),
             blobs=blobs or None,
         )
@@ -111,22 +112,32 @@ class RunWriter:
             redacted=run.redaction.get("counts") or None,
         )
 
-    def _lines(self, kind: str, **fields: Any) -> bytes:
+    def _lines(self, kind: str, write: Callable[[JsonValue], bytes] = canonical_bytes, **fields: Any) -> bytes:
         event = {"type": kind, **{key: item for key, item in fields.items() if item is not None}}
-        line, self._head = append(self._head, event)
+        line, self._head = append(self._head, event, write)
         values, self._values = self._values, []
         return b"".join((*values, line))
 
     def _store(self, value: JsonValue) -> str | None:
         return None if value is None else self._id(value)
 
+    def _said(self, value: Message | Response, blobs: dict[str, str]) -> str:
+        """The id of a message or an answer; its large parts are values of their own."""
+        if value.parts:
+            return self._id(take_out(to_json(value), self._id, blobs))
+        return self._named(to_canonical(value))
+
     def _id(self, value: JsonValue) -> str:
-        data = canonical_bytes(value)
+        return self._named(canonical_bytes(value))
+
+    def _named(self, data: bytes) -> str:
         key = sha256(data).digest()
-        if key not in self._ids:
-            line, self._ids[key] = canonical_value_line(self._salt(SALT_BYTES), data)
+        name = self._ids.get(key)
+        if name is None:
+            line, name = canonical_value_line(self._salt(SALT_BYTES), data)
+            self._ids[key] = name
             self._values.append(line)
-        return self._ids[key]
+        return name
 
     def _again(self, field: str, value: Sequence[Tool] | str | None) -> str | None:
         """The id of a value that the turns of a run mostly have as one object, which is looked at once."""

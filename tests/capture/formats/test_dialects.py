@@ -377,7 +377,7 @@ def test_lines_of_one_answer_of_claude_code() -> None:
     data = "\n".join(map(json.dumps, lines)).encode()
     found = read_transcripts(data, "session.jsonl", Defaults())
     assert [[step.response.text for step in run.steps] for run in found.runs] == [["I look."], ["Sorry."]]
-    assert (found.runs[0].agent, found.runs[0].steps[0].request.model) == ("claude-code", "claude-x")
+    assert (found.runs[0].agent, found.runs[0].steps[0].request.model) == ("claude-code", "anthropic/claude-x")
     (call,) = executions(found.runs[0])
     assert (call.result, call.error) == ("limit", "limit")
 
@@ -393,7 +393,7 @@ def test_lines_of_codex() -> None:
     found = read_transcripts("\n".join(map(json.dumps, lines)).encode(), "rollout.jsonl", Defaults())
     assert found.format == "codex"
     assert [step.response.text for step in found.runs[0].steps] == ["One moment.", "Sorry."]
-    assert found.runs[0].steps[0].request.model == "gpt-5-codex"
+    assert found.runs[0].steps[0].request.model == "openai/gpt-5-codex"
 
 
 @pytest.mark.parametrize("field", ["responses", "tool_results", "systemPrompt", "outputs"])
