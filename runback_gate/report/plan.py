@@ -30,10 +30,10 @@ def forecast(estimate: Estimate, limits: Limits) -> str:
     return f"to ask: {' · '.join(parts)}"
 
 
-def plan_table(estimate: Estimate, limits: Limits) -> str:
-    """The estimate as a table for people."""
-    rows = [("model", "calls", "tokens in", "tokens out", "cost")]
-    rows += [
+def plan_rows(estimate: Estimate) -> list[tuple[str, ...]]:
+    """A row for each model that is asked, below the names of the columns."""
+    rows: list[tuple[str, ...]] = [("model", "calls", "tokens in", "tokens out", "cost")]
+    return rows + [
         (
             safe_terminal(line.model or "(unknown)"),
             _range(line.calls_least, line.calls_most),
@@ -43,12 +43,23 @@ def plan_table(estimate: Estimate, limits: Limits) -> str:
         )
         for line in estimate.lines
     ]
-    unable = ((line.model or "(unknown)", line.why) for line in estimate.lines if line.why)
-    notes = [f"! {safe_terminal(model)} cannot be asked: {safe_terminal(why)}" for model, why in unable]
-    notes += [*_over(estimate, limits)]
+
+
+def plan_notes(estimate: Estimate, limits: Limits) -> Iterator[str]:
+    """Which models cannot be asked, and what does not fit the budget."""
+    for item in estimate.lines:
+        if item.why:
+            yield f"{safe_terminal(item.model or '(unknown)')} cannot be asked: {safe_terminal(item.why)}"
+    yield from _over(estimate, limits)
+
+
+def plan_table(estimate: Estimate, limits: Limits) -> str:
+    """The estimate as a table for people."""
+    notes = [f"! {note}" for note in plan_notes(estimate, limits)]
     if estimate.lines:
         notes.append("Tokens and money are guesses; a row that fails is asked for on the base as well.")
-    return "\n".join([*(table_lines(rows) if estimate.lines else []), *notes, forecast(estimate, limits)]) + "\n"
+    table = table_lines(plan_rows(estimate)) if estimate.lines else ()
+    return "\n".join([*table, *notes, forecast(estimate, limits)]) + "\n"
 
 
 def plan_json(estimate: Estimate, limits: Limits) -> dict[str, object]:
@@ -65,10 +76,10 @@ def plan_json(estimate: Estimate, limits: Limits) -> dict[str, object]:
 def _over(estimate: Estimate, limits: Limits) -> Iterator[str]:
     """What of the estimate does not fit the budget."""
     if limits.calls is not None and estimate.calls_most > limits.calls:
-        yield f"! more than the budget of {limits.calls:,} calls: what does not fit will be undecided"
+        yield f"more than the budget of {limits.calls:,} calls: what does not fit will be undecided"
     if limits.usd is not None:
         for name in map(safe_terminal, estimate.unpriced):
-            yield f"! the price of {name} is not known, so a budget of ${limits.usd} cannot be held: not asked"
+            yield f"the price of {name} is not known, so a budget of ${limits.usd} cannot be held: not asked"
 
 
 def _range(least: int, most: int) -> str:

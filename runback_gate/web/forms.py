@@ -103,6 +103,12 @@ def trials_from(form: Form) -> int:
     return int(text)
 
 
+def confirmed_from(form: Form) -> int:
+    """How many calls whoever sent the form was told of, and wants."""
+    text = form.get("confirmed", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+
 def case_from(form: Form, agent: str) -> NewCase:
     """What a step is kept as; each line of `checks` is one check.
 
@@ -117,14 +123,18 @@ def case_from(form: Form, agent: str) -> NewCase:
     return NewCase(dataset, checks, form.get("case", "").strip() or None, why)
 
 
-def fields_of(request: Request) -> dict[str, Any]:
-    """What the form of a step shows of a request."""
+def fields_of(request: Request, form: Form) -> dict[str, Any]:
+    """What the form of a step shows of a request: what was edited, else what was recorded."""
     return {
-        "model": request.model or "",
-        "system": request.system or "",
-        "messages": [(index, item.role, item.name or "", item.content) for index, item in enumerate(request.messages)],
-        "parameters": _indented(request.parameters),
-        "tools": _indented([to_json(tool) for tool in request.tools]),
+        "model": form.get("model", request.model or ""),
+        "system": form.get("system", request.system or ""),
+        "messages": [
+            (index, item.role, item.name or "", form.get(f"message-{index}", item.content))
+            for index, item in enumerate(request.messages)
+        ],
+        "parameters": form.get("parameters", _indented(request.parameters)),
+        "tools": form.get("tools", _indented([to_json(tool) for tool in request.tools])),
+        "trials": form.get("trials", "1"),
     }
 
 

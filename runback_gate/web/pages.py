@@ -30,14 +30,25 @@ from runback_gate.app.workspace import VERDICTS, RunFilter, RunRow
 from runback_gate.errors import InputError, RunbackError
 from runback_gate.report.html import render
 from runback_gate.report.model import Report
+from runback_gate.report.spent import amounts
 from runback_gate.step import Run
 from runback_gate.view.difference import words
 from runback_gate.view.plain import answer_text, message_text, speaker
 from runback_gate.view.run_page import Around, run_page
 from runback_gate.web.desk import Desk
-from runback_gate.web.forms import MAX_FORM, Form, case_from, edit_from, fields_of, read_form, trials_from
+from runback_gate.web.forms import (
+    MAX_FORM,
+    Form,
+    case_from,
+    confirmed_from,
+    edit_from,
+    fields_of,
+    read_form,
+    trials_from,
+)
 from runback_gate.web.guard import cookie_name, read_body
 from runback_gate.web.jobs import Job
+from runback_gate.web.planned import Planned, plan_replay
 from runback_gate.web.render import HEADERS, rendered, whole_page
 from runback_gate.web.render import field as form_field
 
@@ -143,13 +154,18 @@ async def _run(desk: Desk, request: web.Request) -> web.StreamResponse:
 
 
 async def _step(desk: Desk, request: web.Request) -> web.StreamResponse:
+    return await _step_page(desk, request, {}, None)
+
+
+async def _step_page(desk: Desk, request: web.Request, form: Form, planned: Planned | None) -> web.StreamResponse:
+    """The page of a step; after its form was sent, with what was edited and what it would cost."""
     run, row, index = await _place(desk, request)
     step = recorded_step(run, index)
     texts = [(speaker(item), message_text(item)) for item in step.request.messages]
     return rendered(
         "step.html.j2", title=f"Step {index} of {run.id}", here="runs", run=run, index=index, step=step, talk=texts,
         name=request.match_info["run"], answer=answer_text(step.response), findings=row.findings.get(index, ()),
-        word=desk.word, fields=fields_of(step.request), field=form_field,
+        word=desk.word, fields=fields_of(step.request, form), field=form_field, planned=planned,
         gate=await _work(desk, desk.workspace.gate), cached=desk.cache is not None, kept=_kept(run, propose(step)),
     )  # fmt: skip
 
@@ -170,6 +186,9 @@ async def _replay(desk: Desk, request: web.Request) -> web.StreamResponse:
     edit = edit_from(form, recorded_step(run, index).request, desk.redact_key)
     trials = trials_from(form)
     gate = await _work(desk, desk.workspace.gate)
+    planned = await _work(desk, plan_replay, desk, run, index, edit, gate, trials)
+    if planned.calls > confirmed_from(form):
+        return await _step_page(desk, request, form, planned)
 
     def work(job: Job) -> StepReplay:
         options = LiveOptions(live=True)
@@ -195,7 +214,7 @@ async def _job(desk: Desk, request: web.Request) -> web.StreamResponse:
     return rendered(
         "replay.html.j2", title=job.title, here="runs", job=job, name=name, index=index, run=run, edits=_said(edit),
         then=answer_text(run.steps[index].response), trials=trials, word=desk.word, found=found,
-        kept=_kept(run, checks), spend=job.spend() if job.spend else None,
+        kept=_kept(run, checks), spent=_spent(job),
     )  # fmt: skip
 
 
@@ -209,7 +228,13 @@ def _said(edit: Edit) -> list[tuple[str, str]]:
 
 async def _state(desk: Desk, request: web.Request) -> web.StreamResponse:
     job = desk.jobs.get(request.match_info["job"])
-    return web.json_response({"state": job.state, "done": job.done, "total": job.total}, headers=HEADERS)
+    value = {"state": job.state, "done": job.done, "total": job.total, "spent": _spent(job)}
+    return web.json_response(value, headers=HEADERS)
+
+
+def _spent(job: Job) -> str:
+    """Calls and money so far."""
+    return " · ".join(amounts(job.spend())) if job.spend else ""
 
 
 async def _cancel(desk: Desk, request: web.Request) -> web.StreamResponse:

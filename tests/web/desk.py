@@ -40,9 +40,10 @@ class Browser:
 
     at: Local
     cookie: str = ""
+    token: str = TOKEN
 
     def __post_init__(self) -> None:
-        _, headers, _ = self.at.ask("GET", f"/?token={TOKEN}")
+        _, headers, _ = self.at.ask("GET", f"/?token={self.token}")
         self.cookie = headers["set-cookie"].split(";")[0]
 
     def get(self, path: str, **headers: str) -> Answer:

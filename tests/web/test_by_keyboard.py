@@ -100,7 +100,7 @@ def test_a_server_that_has_gone(browser: Any, tmp_path: Path) -> None:
     with ModelServer(lambda _body, _number: Act(completion("Hello"), delay=60)) as server:
         write_demo(tmp_path, server.url)
         with pages(tmp_path, cache=None) as at:
-            at.post(f"{STEP}/replay", {})
+            at.post(f"{STEP}/replay", {"confirmed": "1"})
             page = opened(browser, at)
             page.goto("/replays/1")
             page.wait_for_selector("#told")

@@ -30,7 +30,7 @@ REQUEST = st.builds(
 
 def sent(request: Request, **changed: str) -> Any:
     """The form of a request as a browser sends it: every line end is CR LF."""
-    fields = fields_of(request)
+    fields = fields_of(request, {})
     form = {name: fields[name] for name in ("model", "system", "parameters", "tools")}
     form |= {f"message-{index}": text for index, _, _, text in fields["messages"]}
     text = {name: value.replace("\r\n", "\n").replace("\n", "\r\n") for name, value in (form | changed).items()}

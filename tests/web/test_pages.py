@@ -158,7 +158,7 @@ def test_a_dataset_lies_inside(folder: Path) -> None:
 
 def replayed(browser: Browser, fields: dict[str, str]) -> str:
     """The page of a replay once it is over."""
-    status, headers, data = browser.post(f"{STEP}/replay", fields)
+    status, headers, data = browser.post(f"{STEP}/replay", {"confirmed": "9", **fields})
     assert status == 303, data
     for _ in range(600):
         if '"running"' not in browser.text(headers["location"] + "/state"):
@@ -205,12 +205,30 @@ def test_every_field_is_asked(tmp_path: Path) -> None:
     assert [tool["function"]["name"] for tool in bodies[0]["tools"]] == ["escalate"]
 
 
+def test_the_estimate_comes_first(tmp_path: Path) -> None:
+    """Nothing is asked before whoever asks has seen how often; what was edited stays, and more trials are told anew."""
+    edited = {"system": "Be <careful>.", "message-5": "\nOnly 3 dollars.", "trials": "3"}
+    with ModelServer(lambda _body, _number: Act(completion("Hello"))) as server:
+        write_demo(tmp_path, server.url)
+        with pages(tmp_path, cache=None) as browser:
+            for confirmed in ({}, {"confirmed": "2"}, {"confirmed": "-9"}, {"confirmed": "9" * 40}):
+                status, _, data = browser.post(f"{STEP}/replay", edited | confirmed)
+                text = data.decode()
+                assert (status, "This asks 3 times." in text) == (200, True)
+                assert "openai/gpt-4o-2024-08-06" in text
+                assert "Be &lt;careful&gt;.</textarea>" in text
+                assert "\n\nOnly 3 dollars.</textarea>" in text
+            assert not server.asked
+            assert "tool changed" in replayed(browser, edited | {"confirmed": "3"})
+    assert len(server.asked) == 3
+
+
 def test_a_replay_is_cancelled(tmp_path: Path) -> None:
     """A replay that takes long says how far it is, and ends when it is told to."""
     with ModelServer(lambda _body, _number: Act(completion("Hello"), delay=20)) as server:
         write_demo(tmp_path, server.url)
         with pages(tmp_path, cache=None) as browser:
-            status, headers, _ = browser.post(f"{STEP}/replay", {"trials": "2"})
+            status, headers, _ = browser.post(f"{STEP}/replay", {"trials": "2", "confirmed": "2"})
             place = headers["location"]
             assert (status, "0 of 2 answers" in browser.text(place)) == (303, True)
             assert browser.post(f"{place}/cancel", {})[0] == 303
@@ -227,7 +245,7 @@ def test_a_server_that_ends_in_the_middle(tmp_path: Path) -> None:
         write_demo(tmp_path, server.url)
         before = tree(tmp_path)
         with pages(tmp_path, cache=None) as browser:
-            browser.post(f"{STEP}/replay", {})
+            assert browser.post(f"{STEP}/replay", {"confirmed": "1"})[0] == 303
             old = browser.word()
         assert tree(tmp_path) == before
         with pages(tmp_path, cache=None) as browser:
