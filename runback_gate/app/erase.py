@@ -15,6 +15,7 @@ from typing import Any
 
 from runback_gate.app.records import check_whole
 from runback_gate.audit.erase import Erasable, erased, parse_selector, select
+from runback_gate.chain import MAX_REASON
 from runback_gate.documents.named_files import read_lines, write_lines
 from runback_gate.errors import InputError, Location
 from runback_gate.plural import many
@@ -48,6 +49,17 @@ class Erasure:
     def held(self) -> list[Erasable]:
         """Values that were there until now."""
         return [item for item in self.values if item.state == "held"]
+
+
+def parse_reason(text: str) -> str:
+    """Why something is erased, as somebody wrote it.
+
+    Raises:
+        ValueError: it is no line that a tombstone could hold.
+    """
+    if not (text.strip() and text.isprintable() and len(text) <= MAX_REASON):
+        raise ValueError(f"one printable line of at most {MAX_REASON} characters")
+    return text
 
 
 def erase_values(file: Path, selection: Selection, *, at: str, reason: str, dry_run: bool) -> Erasure:

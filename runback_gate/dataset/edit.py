@@ -1,6 +1,7 @@
-"""Add cases to a dataset file without touching a byte of what is there.
+"""Add cases to a dataset file, or name other recordings in it, without touching a byte of what is there.
 
-In: the file's document and the cases as plain JSON. Out: the new text, read back and held against what was meant.
+In: the file's document and the cases as plain JSON, or other names for its recordings. Out: the new text, read back and
+held against what was meant.
 
     text = append_cases(document, [{"id": "late-refund", "step": "sha256:…", "checks": [{"toolCalled": "escalate"}]}])
 """
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runback_gate.canonical import JsonValue
@@ -51,6 +52,23 @@ def new_dataset(name: str, agent: str, cases: Sequence[dict[str, JsonValue]], sc
         *(line for case in cases for line in _item(case, 4)),
     ]
     return "\n".join(lines) + "\n"
+
+
+def rename_recordings(document: Document, names: Mapping[str, str]) -> str:
+    """The text of `document` with other recordings: old digest to new; every other byte stays.
+
+    Raises:
+        InputError: the text does not say so afterwards, as when a digest is written with escapes.
+    """
+    text = document.data.decode()
+    for old, new in names.items():
+        text = text.replace(old, new)
+    value: Any = document.value
+    cases: list[Any] = value["spec"]["cases"]
+    meant = [{**case, "step": names.get(case["step"], case["step"])} if "step" in case else case for case in cases]
+    if parse_document(text, document.path).value != {**value, "spec": {**value["spec"], "cases": meant}}:
+        raise InputError(f"{document.path}: recordings cannot be renamed in the text as it is written")
+    return text
 
 
 def _with(value: Any, cases: Sequence[dict[str, JsonValue]]) -> JsonValue:

@@ -113,6 +113,19 @@ def write_file(path: Path, data: bytes) -> None:
     write_lines(path, (data,))
 
 
+def remove_file(path: Path) -> None:
+    """Remove a file; one that is gone already is no error.
+
+    Raises:
+        WriteError: it cannot be removed.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        place = Location(path.as_posix())
+        raise WriteError(f"cannot be removed: {error.strerror}", location=place) from error
+
+
 def write_lines(path: Path, lines: Iterable[bytes]) -> None:
     """The same, line by line as they come; an error on the way leaves nothing behind.
 

@@ -273,6 +273,8 @@ def test_an_erased_step_is_not_judged(command: Command, made: Path) -> None:
         (("erase", RUN, "12345678", "--reason", " "), "one printable line"),
         (("erase", RUN, "12345678", "--reason", "a\nb"), "one printable line"),
         (("erase", RUN, "12345678", "--reason", "x"), "no value has the id 12345678"),
+        (("erase", ".", "12345678", "--reason", "x"), "not a pseudonym: '12345678'"),
+        (("erase", ".", "--match", "bought", "--reason", "x"), "not a pseudonym: '--match bought'"),
         (("erase", RUN, "--match", "nobody", "--reason", "x"), "no value matches (nothing was erased)"),
         (("erase", "changed.jsonl", "12345678", "--reason", "x"), "changed.jsonl:9: the line was changed"),
         (("erase", "broken.jsonl", "12345678", "--reason", "x"), "broken.jsonl:2: line 2 holds a value"),
