@@ -17,9 +17,10 @@ import click
 
 from runback_gate.app.schemas import KINDS, current_schema
 from runback_gate.cel.functions import FUNCTIONS
+from runback_gate.cel.json_numbers import FORMATS
+from runback_gate.cel.macros import OURS
 from runback_gate.cli import EXIT_CODES, cli
 from runback_gate.dataset.checks import Check
-from runback_gate.policy.json_numbers import FORMATS
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTE = "<!-- Made by docs/generate.py; edit the code, then run `make docs`. -->\n"
@@ -129,6 +130,14 @@ def functions_page() -> str:
         lines += [f"## `{function.name}`", "", text, "", "```text"]
         lines += [f"{function.name}({', '.join(kinds)}) -> {function.result}" for kinds in function.overloads]
         lines += ["```", ""]
+    lines += [
+        "## Loops",
+        "",
+        "Methods of a list, with a name for the element and a condition. The condition is evaluated",
+    ]
+    lines += ["for every element; one that is no boolean is an error, and so is an error in it.", ""]
+    for name, (kind, text) in OURS.items():
+        lines += [f"### `{name}`", "", text, "", "```text", f"list.{name}(x, bool) -> {kind}", "```", ""]
     return "\n".join(lines)
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -21,11 +22,12 @@ from runback_gate.gate.verdict import Row, Trial
 from runback_gate.policy.context import agent_facts, bindings, case_facts
 from runback_gate.policy.evaluate import Finding
 from runback_gate.policy.rubric import Grade
+from runback_gate.policy.run_context import run_data
 from runback_gate.replay import cache
 from runback_gate.replay.spend import Spend
 from runback_gate.report import model as report
 from runback_gate.report.bodies import Body
-from runback_gate.step import Message, Part, Request, Response, Source, Step, Tool, ToolCall, Usage
+from runback_gate.step import Message, Part, Request, Response, Run, Source, Step, Tool, ToolCall, ToolRun, Usage
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -80,6 +82,15 @@ def test_what_an_expression_sees_is_documented() -> None:
     data = everything()
     seen = {place for root in ("request", "response", "history", "case", "agent") for place in paths(data[root], root)}
     assert documented("guides/policies.md", "What an expression sees") == seen | {"baseline", "history"}
+
+
+def test_what_a_policy_over_runs_sees_is_documented() -> None:
+    """Its table names the fields of a run and of its calls; a step has what the table above it names."""
+    step = Step("a", Request(), Response("", (ToolCall("1", "refund", "{}"),)), Source("r", 0, "exact"))
+    seen = ToolRun(0, 0, "refund", "{}", "1", "{}", "late")
+    run = cast("Any", run_data(Run("r", "a", (step,), {"b": "c"}, None, (seen,), (), "ok", at="now"), ()))["run"]
+    known = {place for place in paths(run, "run") if not place.startswith("run.steps[]")} | {"case.now"}
+    assert documented("guides/policies.md", "What a policy over runs sees") == known
 
 
 def test_fields_of_a_recording_are_documented() -> None:

@@ -12,15 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Literal
 
 from runback_gate.canonical import JsonValue
 from runback_gate.cel.cpp_engine import CheckedType, CppEngine, TypeChecker
-from runback_gate.cel.environment import MESSAGES, ROOT_TYPES, ROOTS
+from runback_gate.cel.environment import MESSAGES, ROOT_TYPES, ROOTS, Scope
 from runback_gate.cel.functions import KNOWN
 from runback_gate.cel.inline import inline, resolved
-from runback_gate.cel.limits import TYPE_NAMES, Node, check_limits, line_column, parse, walk
+from runback_gate.cel.limits import TYPE_NAMES, Node, check_limits, check_roots, line_column, parse, walk
 from runback_gate.cel.parser import LOOPS
 from runback_gate.cel.pattern import compile_pattern
 from runback_gate.cel.tokens import fail
@@ -69,6 +69,7 @@ def check_expression(
     params: Mapping[str, JsonValue],
     variables: Mapping[str, CheckedType],
     expect: Expect,
+    scope: Scope = "step",
 ) -> CheckedType:
     """The type of an expression, after all that can be known before it runs was checked.
 
@@ -77,8 +78,9 @@ def check_expression(
     that is not what is expected (a type that is only known at run time passes).
     """
     node = check_limits(source)
-    for part, scope in walk(node):
-        _check_name(source, part, scope)
+    for part, bound in walk(node):
+        _check_name(source, part, bound)
+    check_roots(source, node, scope)
     # Any expression will do for the variables: only whether they exist matters here.
     inline(source, params, dict.fromkeys(variables, "null"))
     for pattern in _patterns(node):
@@ -106,31 +108,34 @@ def lint_policy(policy: Policy) -> tuple[Diagnostic, ...]:
     found: list[Diagnostic] = []
     types: dict[str, CheckedType] = {}
     sources: dict[str, str] = {}
+    lint = partial(_lint, policy, types, sources, found)
     for variable in policy.variables:
-        checked = _lint(variable, policy.params, types, sources, "any", found)
+        checked = lint(variable, "any")
         # A variable that is wrong is reported once, not again by all who use it.
         types[variable.name] = checked or _checker().check("dyn(null)", {}, {})
         sources[variable.name] = variable.source if checked else "dyn(null)"
     for condition in policy.conditions:
-        _lint(condition, policy.params, types, sources, "bool", found)
+        lint(condition, "bool")
     for rule in policy.rules:
-        _lint(rule.expression, policy.params, types, sources, "bool", found)
+        lint(rule.expression, "bool")
         if rule.message_expression is not None:
-            _lint(rule.message_expression, policy.params, types, sources, "string", found)
+            lint(rule.message_expression, "string")
     return tuple(found)
 
 
 def _lint(
-    expression: Expression,
-    params: Mapping[str, JsonValue],
+    policy: Policy,
     types: Mapping[str, CheckedType],
     sources: Mapping[str, str],
-    expect: Expect,
     found: list[Diagnostic],
+    expression: Expression,
+    expect: Expect,
 ) -> CheckedType | None:
     try:
-        checked = check_expression(expression.source, params=params, variables=types, expect=expect)
-        _engine().compile(inline(expression.source, params, sources))
+        checked = check_expression(
+            expression.source, params=policy.params, variables=types, expect=expect, scope=policy.scope
+        )
+        _engine().compile(inline(expression.source, policy.params, sources))
     except ExpressionError as error:
         placed = expression.place(error)
         found.append(Diagnostic("error", placed.location or expression.location, placed.message, placed.hint))
@@ -206,7 +211,7 @@ def _is_bool(node: Node) -> bool:
     if node.kind in ("literal", "call"):
         return node.name in ("bool", "contains", "startsWith", "endsWith", "matches", "mentions", "includes")
     if node.kind == "macro":
-        return node.name not in ("map", "filter")
+        return node.name in ("all", "exists", "exists_one", "has")
     return node.name == "!" or (node.kind == "binary" and node.name not in ("+", "-", "*", "/", "%"))
 
 

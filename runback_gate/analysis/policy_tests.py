@@ -95,8 +95,8 @@ def _coverage(rule: PolicyRule, seen: Sequence[str]) -> Coverage:
 
 
 def under_test(example: Example, engine: Engine) -> StepUnderTest:
-    """The step of an example as what rules judge."""
-    return StepUnderTest(example.agent, example.tags, lambda: BoundStep(engine, example.data))
+    """The step or the run of an example as what rules judge."""
+    return StepUnderTest(example.agent, example.tags, lambda: BoundStep(engine, example.data), scope=example.scope)
 
 
 def _deviations(example: Example, said: Sequence[dict[str, RuleResult]], engines: Sequence[str]) -> list[Deviation]:
@@ -122,6 +122,12 @@ def _policy(test: PolicyTest, policies: dict[str, Policy]) -> Policy:
 
 
 def _known(example: Example, policy: Policy) -> None:
+    if example.scope != policy.scope:
+        message = f"policy {policy.name!r} is about {policy.scope}s, and this is a {example.scope}"
+        hint = (
+            "write `run:` with its steps" if policy.scope == "run" else "write `step:`, or give the policy scope: run"
+        )
+        raise DocumentError(message, hint=hint, location=example.location)
     ids = [rule.id for rule in policy.rules]
     for rule, place in example.places.items():
         if rule not in ids:

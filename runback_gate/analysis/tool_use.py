@@ -158,7 +158,7 @@ class _Reader:
         body = self.value(node.children[1], {**scope, node.variable: item})
         if node.name == "map" and isinstance(body, _Arguments):
             return body._replace(many=True)
-        return held if node.name == "filter" else body if node.name in ("map", "bind") else None
+        return held if node.name in ("filter", "before", "after") else body if node.name in ("map", "bind") else None
 
     def compare(self, left: _Value, right: _Value) -> None:
         """Note the texts that names of tools are held against."""

@@ -32,6 +32,7 @@ from runback_gate.cel.engine import kind as kind_of
 from runback_gate.cel.environment import MESSAGES, ROOT_TYPES, ROOTS
 from runback_gate.cel.functions import FUNCTIONS, Function
 from runback_gate.cel.limits import parse, parsed, walk
+from runback_gate.cel.macros import typed
 from runback_gate.cel.optimize import OURS, SEARCH, optimize, ordered
 from runback_gate.cel.parser import ENGINE_DEPTH, Node, too_deep
 from runback_gate.cel.pattern import search
@@ -46,7 +47,7 @@ MAX_PROGRAMS = 4096
 """Compiled expressions that an engine remembers."""
 
 _PACKAGE = "runback"
-# `cel.bind` and `sort` serve what `inline` and `optimize` write; policies cannot call them.
+# `cel.bind`, `sort`, `slice` and `range` serve what `inline` and `optimize` write; policies cannot call them.
 _EXTENSIONS = "extensions:\n- name: bindings\n- name: lists\n"
 _KINDS = {dict: "map", list: "list", str: "string", int: "int", float: "double", bool: "bool", type(None): "null"}
 _TRUE, _FALSE = Outcome(True), Outcome(False)
@@ -271,7 +272,7 @@ class TypeChecker:
         }
         names |= {f"variables.{key}": checked.native for key, checked in variables.items()}
         environment = _package().NewEnv(self._pool, variables=names, functions=self._functions)
-        found = compiled(environment, source, parse(source)).return_type()
+        found = compiled(environment, source, typed(parse(source))).return_type()
         name = re.sub(r"\b[A-Z_]+\b", lambda word: word[0].lower(), found.name().replace(f"{_PACKAGE}.", ""))
         return CheckedType(name, found)
 
@@ -302,10 +303,12 @@ def _checked_functions() -> list[Any]:
     """The functions of ours with the types of the shape: `calls` gives tool calls, `includes` takes anything."""
     cel = _package()
     types = cel.Type
-    record, texts = types.Map(types.STRING, types.DYN), types.List(types.STRING)
-    kinds = {"string": types.STRING, "list": texts, "map": record, "dyn": types.DYN, "bool": types.BOOL}
-    results = {"calls": types.List(_native("ToolCall"))}
-    firsts = {"calls": _native("Response"), "includes": types.DYN}
+    record, texts, items = types.Map(types.STRING, types.DYN), types.List(types.STRING), types.List(types.DYN)
+    kinds = {name: getattr(types, name.upper()) for name in ("string", "dyn", "bool", "double")}
+    kinds |= {"list": texts, "map": record}
+    results = {"calls": types.List(_native("ToolCall")), "distinct": items}
+    firsts = {"calls": _native("Response"), "includes": types.DYN, "matchesSchema": types.DYN}
+    firsts |= dict.fromkeys(("sum", "min", "max", "average", "distinct"), items)
     return [
         cel.FunctionDecl(
             item.name,

@@ -9,6 +9,8 @@ A type is `string`, `dyn` (any JSON value), `map` (text to any JSON value), the 
 
 from __future__ import annotations
 
+from typing import Literal
+
 ROOT_TYPES = {
     "request": "Request",
     "response": "Response",
@@ -16,10 +18,19 @@ ROOT_TYPES = {
     "history": "list of PastCall",
     "case": "Case",
     "agent": "Agent",
+    "run": "Run",
 }
 """Each root and its type. `baseline` is the recorded answer."""
 ROOTS = tuple(ROOT_TYPES)
 """The only variables of a compiled program."""
+
+Scope = Literal["step", "run"]
+"""What a rule judges: one answer, or all answers of a run together."""
+SCOPES: dict[Scope, tuple[str, ...]] = {
+    "step": ("request", "response", "baseline", "history", "case", "agent"),
+    "run": ("run", "case", "agent"),
+}
+"""The roots that a rule of each scope sees."""
 
 MESSAGES: dict[str, dict[str, str]] = {
     "Request": {
@@ -57,5 +68,29 @@ MESSAGES: dict[str, dict[str, str]] = {
     "PastCall": {"name": "string", "arguments": "dyn", "result": "dyn", "error": "string"},
     "Case": {"id": "string", "dataset": "string", "tags": "list of string", "now": "string"},
     "Agent": {"name": "string", "labels": "map"},
+    "Run": {
+        "id": "string",
+        "agent": "string",
+        "status": "string",
+        "labels": "map",
+        "steps": "list of Step",
+        "calls": "list of RunCall",
+    },
+    "Step": {
+        "request": "Request",
+        "response": "Response",
+        "baseline": "Response",
+        "history": "list of PastCall",
+        "case": "Case",
+        "agent": "Agent",
+    },
+    "RunCall": {
+        "step": "dyn",
+        "id": "string",
+        "name": "string",
+        "arguments": "dyn",
+        "result": "dyn",
+        "error": "string",
+    },
 }
 """Records by name, with their fields."""

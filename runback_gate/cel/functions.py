@@ -19,6 +19,8 @@ from typing import Literal
 
 from runback_gate.canonical import JsonValue
 from runback_gate.canonical import parse_json as read_json
+from runback_gate.cel.aggregates import average, distinct, largest, smallest, total
+from runback_gate.cel.tool_schema import matches_schema
 from runback_gate.cel.work import spend, weight
 from runback_gate.errors import DocumentError
 
@@ -118,6 +120,12 @@ FUNCTIONS = (
     Function("parse_json", (("string",),), "dyn", parse_json),
     Function("mentions", (("string", "string"), ("string", "list")), "bool", mentions),
     Function("includes", tuple((kind, "map") for kind in _VALUES), "bool", includes),
+    Function("sum", (("list",),), "dyn", total),
+    Function("min", (("list",),), "dyn", smallest),
+    Function("max", (("list",),), "dyn", largest),
+    Function("average", (("list",),), "double", average),
+    Function("distinct", (("list",),), "list", distinct),
+    Function("matchesSchema", (("map",),), "bool", matches_schema),
 )
 """All functions of ours, as both engines and the checker declare them."""
 KNOWN = STANDARD | {function.name for function in FUNCTIONS}

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from runback_gate.cel.engine import ParsedExpression
-from runback_gate.cel.environment import ROOTS
+from runback_gate.cel.environment import ROOTS, SCOPES, Scope
 from runback_gate.cel.functions import KNOWN
 from runback_gate.cel.parser import ENGINE_DEPTH, Node, read, too_deep
 from runback_gate.cel.tokens import fail, line_column
@@ -32,6 +32,7 @@ __all__ = [
     "Node",
     "check_growth",
     "check_limits",
+    "check_roots",
     "growth",
     "identifiers",
     "line_column",
@@ -113,6 +114,17 @@ def check_growth(source: str, node: Node) -> None:
     if growth(node) > MAX_GROWTH:
         message = f"a value of this expression could repeat its data more than {MAX_GROWTH} times"
         fail(source, node.start, message, "use the loop variable once in map()")
+
+
+def check_roots(source: str, node: Node, scope: Scope) -> None:
+    """Refuse a root that a rule of this scope does not see, where it would err on every answer."""
+    for part, bound in walk(node):
+        if part.kind != "ident" or part.name in bound or part.name not in ROOTS or part.name in SCOPES[scope]:
+            continue
+        if scope == "step":
+            fail(source, part.at, "a rule over steps does not see `run`", "this needs spec.scope: run")
+        hint = f"write run.steps[…].{part.name}, or leave out spec.scope: run"
+        fail(source, part.at, f"a rule over runs does not see `{part.name}`", hint)
 
 
 def source_bytes(source: str) -> int:

@@ -7,6 +7,7 @@ In: a tree over `environment.ROOTS`. Out: a tree that cel-cpp evaluates faster, 
     mentions(text, "a")          mentions_([text, "a"]): the binding leaks what it hands to Python, so that is one box,
                                  which the function empties
     int(text)                    int(text, or a text that no conversion takes): cel-cpp reads more than CEL (`spelling`)
+    items.before(x, p)           items.slice(0, …): the macros that CEL does not have, in its own words (`macros`)
     args.map(k, k)               over the sorted keys where `args` is a map: cel-cpp has another order in each process
 
 The second engine evaluates the tree as it was, so every policy test holds the two against each other.
@@ -20,6 +21,7 @@ from dataclasses import replace
 from runback_gate.cel.environment import MESSAGES, ROOT_TYPES
 from runback_gate.cel.functions import FUNCTIONS
 from runback_gate.cel.inline import with_children
+from runback_gate.cel.macros import expand
 from runback_gate.cel.parser import BIND, Kind, Node
 from runback_gate.cel.spelling import SPELLINGS, position, takes
 
@@ -38,12 +40,12 @@ _ORDER = ("bool", "int", "uint", "string")
 
 def optimize(node: Node, scope: Mapping[str, str] = ROOT_TYPES) -> Node:
     """The tree that cel-cpp evaluates; `scope` holds the types of the names that are known."""
-    children = [optimize(child, _inner(node, index, scope)) for index, child in enumerate(node.children)]
+    children = [optimize(child, inner_scope(node, index, scope)) for index, child in enumerate(node.children)]
     if node.variable and node.name != BIND and not shape(node.children[0], scope).startswith(_LIST):
         children[0] = _sorted(children[0])
     if node.kind == "call" and node.name in SPELLINGS and len(children) > position(node.name):
         children[position(node.name)] = _spelled(node.name, children[position(node.name)])
-    node = with_children(node, children)
+    node = expand(with_children(node, children))
     if node.kind != "call" or node.name not in _BOXED:
         return node
     if node.name == "calls" and _is_answer(node):
@@ -69,16 +71,17 @@ def shape(node: Node, scope: Mapping[str, str]) -> str:
         case "select", name:
             return MESSAGES.get(shape(node.children[0], scope), {}).get(name, "dyn")
         case "index", _:
-            return _element(shape(node.children[0], scope))
+            held, key = shape(node.children[0], scope), node.children[1].value
+            return MESSAGES[held].get(str(key), "dyn") if held in MESSAGES else _element(held)
         case "call", "calls":
             return "list of ToolCall"
-        case "macro", "filter":
+        case "macro", ("filter" | "before" | "after"):
             held = shape(node.children[0], scope)
             return held if held.startswith(_LIST) else "list of dyn"
         case ("macro", "map") | ("list", _):
             return "list of dyn"
         case "macro", "bind":
-            return shape(node.children[1], _inner(node, 1, scope))
+            return shape(node.children[1], inner_scope(node, 1, scope))
     return "dyn"
 
 
@@ -86,7 +89,7 @@ def _element(held: str) -> str:
     return held.removeprefix(_LIST) if held.startswith(_LIST) else "dyn"
 
 
-def _inner(node: Node, index: int, scope: Mapping[str, str]) -> Mapping[str, str]:
+def inner_scope(node: Node, index: int, scope: Mapping[str, str]) -> Mapping[str, str]:
     """The types of the names at a child of a node."""
     if not node.variable or index != 1:
         return scope

@@ -20,7 +20,7 @@ Kind = Literal["literal", "ident", "select", "index", "call", "macro", "list", "
 
 BIND = "bind"
 """The macro that evaluates a value once, when it is first used; policies cannot write it."""
-LOOPS = ("all", "exists", "exists_one", "map", "filter")
+LOOPS = ("all", "exists", "exists_one", "map", "filter", "count_if", "index_where", "before", "after")
 RELATIONS = ("<", "<=", ">", ">=", "==", "!=", "in")
 LOGICAL = ("&&", "||")
 PRECEDENCE = {"||": 1, "&&": 2, **dict.fromkeys(RELATIONS, 3), "+": 4, "-": 4, "*": 5, "/": 5, "%": 5}

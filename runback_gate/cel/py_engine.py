@@ -225,14 +225,19 @@ class _Evaluator(Evaluator):
         values = (self._with(variable, item, body) for item in items)
         if name in ("all", "exists"):
             return _decide(values, name == "exists")
-        kept = []
-        for item, value in zip(items, values, strict=True):
+        kept, first = [], -1
+        for index, (item, value) in enumerate(zip(items, values, strict=True)):
             if isinstance(value, CELEvalError):
                 return value
             if name != "map" and not isinstance(value, celtypes.BoolType):
                 return CELEvalError(f"the condition of {name}() is not a bool")
             if name == "map" or value:
                 kept.append(value if name == "map" else item)
+                first = index if first < 0 else first
+        if name in ("count_if", "index_where"):
+            return celtypes.IntType(len(kept) if name == "count_if" else first)
+        if name in ("before", "after"):
+            kept = (items if first < 0 else items[:first]) if name == "before" else items[first + 1 :] if kept else []
         return celtypes.BoolType(len(kept) == 1) if name == "exists_one" else celtypes.ListType(kept)
 
     def _with(self, variable: str, item: Any, body: lark.Tree[Any]) -> Any:
@@ -325,18 +330,13 @@ def _field(name: str) -> Callable[..., Any]:
     return lambda *operands: celtypes.IntType(time_field(name, *operands))
 
 
-_OWN: dict[type, Any] = {
-    float: celtypes.DoubleType,
-    str: celtypes.StringType,
-    list: celtypes.ListType,
-}
+_OWN: dict[type, Any] = {float: celtypes.DoubleType, str: celtypes.StringType, list: celtypes.ListType}
 _CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "int": celtypes.IntType,
     "uint": celtypes.UintType,
     "double": celtypes.DoubleType,
     "bool": celtypes.BoolType,
-    "timestamp": lambda value: value,
-    "duration": lambda value: value,
+    **dict.fromkeys(("timestamp", "duration"), lambda value: value),
 }
 Kinds = frozenset[tuple[str, ...]]
 

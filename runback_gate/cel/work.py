@@ -48,6 +48,7 @@ _READING = {
     **dict.fromkeys(("size", "contains", "startsWith", "endsWith", "string"), 1),
     # They are handed a copy.
     **dict.fromkeys(("matches", "mentions", "includes", "parse_json"), 8),
+    **dict.fromkeys(("sum", "min", "max", "average", "distinct", "matchesSchema"), 8),
 }
 """Functions that read the whole of their operands, and the units of a byte."""
 
@@ -107,6 +108,7 @@ class Budget:
         self._owed = 0
         """The most that the programs which are not counted yet can take."""
         self._uncounted: list[tuple[Measured, Costs]] = []
+        self._prepared: set[bytes] = set()
 
     @property
     def left(self) -> int:
@@ -122,6 +124,12 @@ class Budget:
                 self._left = 0
                 raise ValueError(_TOO_MUCH)
         self._left -= units
+
+    def prepare(self, name: bytes, units: int) -> None:
+        """Take units for what is made once, whoever needs it again. Raises ValueError when there are too few left."""
+        if name not in self._prepared:
+            self._prepared.add(name)
+            self.spend(units)
 
     def reserve(self, data: Measured, costs: Costs) -> None:
         """Take what a program may cost at most on data. Raises ValueError when there is too little left."""
@@ -149,12 +157,12 @@ class Work:
         """With a budget, binding the data is taken from it. Raises ValueError when there is too little left."""
         self.data = Measured(data)
         self.budget = budget or Budget()
-        self._tokens: list[Token[Budget | None]] = []
+        self._tokens: list[Token[Work | None]] = []
         if budget is not None:
             budget.spend(self.data.size)
 
     def __enter__(self) -> None:
-        self._tokens.append(_current.set(self.budget))
+        self._tokens.append(_current.set(self))
 
     def __exit__(self, *_: object) -> None:
         _current.reset(self._tokens.pop())
@@ -169,7 +177,7 @@ class Measured:
     """The data of an answer and its sizes, each found once."""
 
     def __init__(self, data: Mapping[str, JsonValue]) -> None:
-        self._data = data
+        self.values = data
         self._lengths: dict[tuple[Path, bool, tuple[type, ...]], int] = {}
         self._sizes: dict[Path, int] = {}
         text, is_json = _text(data)
@@ -187,7 +195,7 @@ class Measured:
         """Look at each element, once: whether bounds may be lower now."""
         closer, self._closer = self._closer, False
         if closer:
-            self._longest = _longest_inside(self._data)
+            self._longest = _longest_inside(self.values)
         return closer
 
     def most(self, costs: Costs) -> int:
@@ -231,7 +239,7 @@ class Measured:
         return self._lengths[key]
 
     def _value(self, path: Path) -> object:
-        value: object = self._data
+        value: object = self.values
         for key in path:
             if isinstance(value, dict):
                 value = value.get(key)
@@ -285,14 +293,19 @@ def _inside(value: object, kinds: tuple[type, ...]) -> int:
     return max((max(_length(item, kinds), _inside(item, kinds)) for item in inner), default=0)
 
 
-_current: ContextVar[Budget | None] = ContextVar("work", default=None)
+_current: ContextVar[Work | None] = ContextVar("work", default=None)
 
 
 def spend(units: int) -> None:
     """Take units from the answer that is being judged; outside of one, nothing. Raises ValueError as `Budget.spend`."""
-    budget = _current.get()
-    if budget is not None:
-        budget.spend(units)
+    work = _current.get()
+    if work is not None:
+        work.budget.spend(units)
+
+
+def current_work() -> Work | None:
+    """What the program that runs now may cost, and the data that it judges; None outside of one."""
+    return _current.get()
 
 
 def weight(value: object) -> int:
@@ -343,7 +356,7 @@ def _costs(node: Node, scope: Scope, around: Around) -> Iterator[Cost]:
     if node.name == BIND:
         yield from _costs(node.children[1], {**scope, node.variable: over}, around)
         return
-    yield Cost("copy" if node.name in ("map", "filter") else "keys", over, around)
+    yield Cost("keys" if node.name in ("all", "exists", "exists_one") else "copy", over, around)
     number = len(around)
     items = tuple(Reference(place.path, place.loops | {number}) for place in over)
     yield from _costs(node.children[1], {**scope, node.variable: items}, (*around, (number, over)))

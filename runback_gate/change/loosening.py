@@ -60,6 +60,11 @@ def loosenings(base: Policy, head: Policy) -> Iterator[Loosening]:
     if head.ignore_errors and not base.ignore_errors and "Deny" in (base.action, head.action):
         message = changed("failurePolicy", "Fail", "Ignore", "a rule that cannot be evaluated only warns")
         yield Loosening("failure-policy-ignore", ("failurePolicy",), name, message)
+    if head.scope != base.scope:
+        message = changed(
+            "scope", base.scope, head.scope, f"the policy judges {head.scope}s, and no {base.scope} any more"
+        )
+        yield Loosening("scope-changed", ("scope",), name, message)
     if not all(any(covers(new, old) for new in head.agents or ("*",)) for old in base.agents or ("*",)):
         agents = listed(base.agents, "all"), listed(head.agents, "all")
         message = changed("match.agents", *agents, "fewer agents are judged")

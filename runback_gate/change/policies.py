@@ -169,6 +169,7 @@ def _said(policy: Policy, shared: set[str]) -> Fields:
     spec = {
         ("validationActions",): policy.action,
         ("failurePolicy",): "Ignore" if policy.ignore_errors else "Fail",
+        ("scope",): policy.scope,
         ("match", "agents"): ", ".join(policy.agents) or "all",
         ("match", "tags"): ", ".join(policy.tags) or "all",
     }

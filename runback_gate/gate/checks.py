@@ -22,7 +22,7 @@ from runback_gate.policy.evaluate import BoundStep, Decider, ExpressionDecider, 
 from runback_gate.policy.rubric import RubricDecider
 
 if TYPE_CHECKING:
-    from runback_gate.policy.json_schema import JsonSchemaProgram
+    from runback_gate.cel.json_schema import JsonSchemaProgram
 
 _EXPLAINED = ("cel", "argument")
 # Of the other checks the title and the answer say it all.
@@ -74,7 +74,7 @@ class Schemas:
             ExpressionError: it is none, or all schemas of the dataset together are too large.
         """
         # Imported here: few datasets use it, and every run would pay for the library.
-        from runback_gate.policy import json_schema  # noqa: PLC0415
+        from runback_gate.cel import json_schema  # noqa: PLC0415
 
         key = exact_bytes(schema)
         if key not in self._programs:

@@ -13,13 +13,17 @@ that are JSON are parsed; any other text stays text. Time is never read: `case.n
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from functools import lru_cache
 from typing import cast
 
 from runback_gate.canonical import JsonValue, parse_json
+from runback_gate.cel.environment import MESSAGES
 from runback_gate.errors import RunbackError
 from runback_gate.step import Message, Part, Request, Response, Step, Tool, ToolCall
+
+REQUEST = frozenset(MESSAGES["Request"])
+"""The fields of `request`."""
 
 _INT64 = 1 << 63
 
@@ -38,7 +42,7 @@ def bindings(
     `unknown` names the fields of the request that nobody knows; they are absent.
     """
     return {
-        "request": {key: value for key, value in _request(request).items() if key not in unknown},
+        "request": request_facts(request, REQUEST - set(unknown)),
         "response": answer_facts(response),
         "baseline": {} if baseline is None else answer_facts(baseline),
         "history": history(request.messages),
@@ -92,7 +96,7 @@ def history(messages: Sequence[Message]) -> list[JsonValue]:
     """The tool calls of a conversation with their results, oldest first; a call without a result yet has none."""
     entries: list[dict[str, JsonValue]] = []
     waiting: dict[str, dict[str, JsonValue]] = {}
-    unnamed = _Unnamed(())
+    unnamed = Unnamed(())
     for message in messages:
         if message.tool_calls:
             made: list[dict[str, JsonValue]] = [
@@ -100,7 +104,7 @@ def history(messages: Sequence[Message]) -> list[JsonValue]:
             ]
             entries += made
             waiting.update(zip((call.id for call in message.tool_calls), made, strict=True))
-            unnamed = _Unnamed(entry for call, entry in zip(message.tool_calls, made, strict=True) if not call.id)
+            unnamed = Unnamed(entry for call, entry in zip(message.tool_calls, made, strict=True) if not call.id)
         if message.role == "tool":
             answered = waiting.pop(message.tool_call_id, None) if message.tool_call_id else unnamed.take(message.name)
             # A result without an open call still happened: it stands alone, under its own name.
@@ -113,7 +117,7 @@ def history(messages: Sequence[Message]) -> list[JsonValue]:
     return cast("list[JsonValue]", entries)
 
 
-class _Unnamed:
+class Unnamed:
     """The calls of the latest answer whose source kept no ids, in order."""
 
     def __init__(self, calls: Iterable[dict[str, JsonValue]]) -> None:
@@ -149,14 +153,15 @@ def read_json(text: str) -> JsonValue:
         value = parse_json(text, path="")
     except RunbackError:
         return text
-    return value if _fits(value) else text
+    return value if fits(value) else text
 
 
-def _fits(value: JsonValue) -> bool:
+def fits(value: JsonValue) -> bool:
+    """Whether every integer of a value fits 64 bits, which is all that an engine keeps."""
     if isinstance(value, dict):
-        return all(map(_fits, value.values()))
+        return all(map(fits, value.values()))
     if isinstance(value, list):
-        return all(map(_fits, value))
+        return all(map(fits, value))
     return not isinstance(value, int) or -_INT64 <= value < _INT64
 
 
@@ -164,18 +169,23 @@ def _call(call: ToolCall) -> JsonValue:
     return {"id": call.id, "name": call.name, "arguments": arguments(call)}
 
 
-def _request(request: Request) -> dict[str, JsonValue]:
-    facts: dict[str, JsonValue] = {
-        "messages": [_said(message) for message in request.messages],
-        "tools": [_tool(tool) for tool in request.tools],
-        "parameters": request.parameters,
-    }
-    if request.model is not None:
-        facts["model"] = request.model
-    return facts if request.system is None else {**facts, "system": request.system}
+def request_facts(
+    request: Request, fields: Set[str] = REQUEST, facts: Callable[[Message], JsonValue] | None = None
+) -> dict[str, JsonValue]:
+    """`request`: what the model was asked, as far as `fields` names it; `facts` makes those of one message."""
+    found: dict[str, JsonValue] = {}
+    if "messages" in fields:
+        found["messages"] = list(map(facts or message_facts, request.messages))
+    if "tools" in fields:
+        found["tools"] = [_tool(tool) for tool in request.tools]
+    if "parameters" in fields:
+        found["parameters"] = request.parameters
+    optional = {"model": request.model, "system": request.system}
+    return found | {key: value for key, value in optional.items() if value is not None and key in fields}
 
 
-def _said(message: Message) -> JsonValue:
+def message_facts(message: Message) -> JsonValue:
+    """One message of `request.messages`."""
     facts: dict[str, JsonValue] = {"role": message.role, "content": message.content}
     if message.tool_calls:
         facts["tool_calls"] = [_call(call) for call in message.tool_calls]

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from runback_gate.canonical import digest_bytes
+from runback_gate.cel.environment import Scope
 from runback_gate.documents import Document, check_kind, expand, read_document
 from runback_gate.errors import DocumentError, ExpressionError, Location
 from runback_gate.policy.policy_test_document import PolicyTest, Recordings, policy_test
@@ -64,6 +65,9 @@ class PolicySpec(Model):
     """What the policy asks."""
 
     description: str = Field("", max_length=2048)
+    scope: Literal["step", "run"] = Field(
+        "step", description="What a rule judges: one answer, or all steps and calls of a run together."
+    )
     match: Match = Field(default_factory=Match)
     params: dict[str, Any] = Field(default_factory=dict, description="Constants that expressions read as params.NAME.")
     matchConditions: list[MatchConditionSpec] = Field(default_factory=list)  # noqa: N815
@@ -86,7 +90,7 @@ class PolicySpec(Model):
 
 
 class PolicyDocument(Resource):
-    """Rules that an answer must keep."""
+    """Rules that an answer, or a whole run, must keep."""
 
     kind: Literal["Policy"]
     spec: PolicySpec
@@ -133,6 +137,8 @@ class Policy:
     digest: str
     annotations: dict[str, str]
     description: str
+    scope: Scope
+    """What its rules judge."""
     agents: tuple[str, ...]
     """Patterns of agent names; empty for all."""
     tags: tuple[str, ...]
@@ -188,6 +194,7 @@ def _policy(document: Document) -> Policy:
         digest=digest_bytes(document.data),
         annotations=dict(model.metadata.annotations),
         description=spec.description,
+        scope=spec.scope,
         agents=tuple(spec.match.agents),
         tags=tuple(spec.match.tags),
         params=spec.params,

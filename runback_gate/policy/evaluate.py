@@ -1,4 +1,4 @@
-"""Judge one answer by rules: rules of policies and dataset checks alike.
+"""Judge one answer, or one run, by rules: rules of policies and dataset checks alike.
 
 In: compiled rules and a step under test. Out: a `RuleResult` for each rule, made in `results` and nowhere else; and for
 people a `Judgement`: what holds, what does not concern the answer, and a `Finding` for each rule that fails or cannot
@@ -21,9 +21,11 @@ from typing import Any, Literal, Protocol, cast
 
 from runback_gate.canonical import JsonValue, digest_bytes, exact_bytes
 from runback_gate.cel.engine import Activation, Engine, Outcome, Program
+from runback_gate.cel.environment import Scope
 from runback_gate.cel.inline import inline
-from runback_gate.cel.limits import check_limits, line_column, walk
+from runback_gate.cel.limits import check_limits, check_roots, line_column, walk
 from runback_gate.cel.pattern import compile_pattern
+from runback_gate.cel.reads import reads
 from runback_gate.cel.words import words
 from runback_gate.cel.work import Budget
 from runback_gate.errors import ExpressionError, Location
@@ -52,6 +54,7 @@ class RuleResult:
 
 PASS = RuleResult("pass")
 NOT_CONCERNED = RuleResult("skip", "step", "the policy does not concern this agent or case")
+OTHER_SCOPE = RuleResult("skip", "step", "the policy is about runs where this is a step, or about steps of a run")
 CONDITION_FALSE = RuleResult("skip", "condition", "a match condition is false")
 
 
@@ -111,13 +114,21 @@ class BoundStep:
 
 
 class StepUnderTest:
-    """An answer, bound when a rule first concerns it."""
+    """An answer, or a run, bound when a rule first concerns it."""
 
-    def __init__(self, agent: str, tags: Sequence[str], bind: Callable[[], BoundStep], unusable: str = "") -> None:
+    def __init__(
+        self,
+        agent: str,
+        tags: Sequence[str],
+        bind: Callable[[], BoundStep],
+        unusable: str = "",
+        scope: Scope = "step",
+    ) -> None:
         """`unusable` says why nothing can be judged on it; empty where it can."""
         self.agent = agent
         self.tags = tags
         self.unusable = unusable
+        self.scope = scope
         self._bind = bind
 
     @cached_property
@@ -213,6 +224,9 @@ class RuleSet:
     tags: tuple[str, ...]
     conditions: tuple[tuple[str, ExpressionDecider], ...]
     rules: tuple[Rule, ...]
+    scope: Scope = "step"
+    reads: frozenset[str] = frozenset()
+    """Of a policy over runs the fields of steps that its expressions read (`cel.reads`)."""
 
     def concerns(self, agent: str, tags: Sequence[str]) -> bool:
         """Whether its match lists name this agent and one of these tags."""
@@ -222,7 +236,8 @@ class RuleSet:
     def fingerprint(self, rule: Rule) -> str:
         """SHA-256 of what decides one of its rules: its own content and the conditions, not its name, place or text."""
         conditions = [condition.content for _, condition in self.conditions]
-        return digest_bytes(exact_bytes({"conditions": conditions, "rule": rule.decider.content}))
+        scope = {} if self.scope == "step" else {"scope": self.scope}
+        return digest_bytes(exact_bytes({**scope, "conditions": conditions, "rule": rule.decider.content}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,10 +262,17 @@ def compile_policy(policy: Policy, engine: Engine) -> RuleSet:
         policy.
     """
     variables: dict[str, str] = {}
+    read: set[str] = set()
+
+    def compiled(expression: Expression) -> ExpressionDecider:
+        decider, fields = _compile(expression, engine, policy, variables)
+        read.update(fields)
+        return decider
+
     for variable in policy.variables:
-        _compile(variable, engine, policy.params, variables)
+        compiled(variable)
         variables[variable.name] = variable.source
-    conditions = [(item.name, _compile(item, engine, policy.params, variables)) for item in policy.conditions]
+    conditions = [(item.name, compiled(item)) for item in policy.conditions]
     rules = []
     for rule in policy.rules:
         text = rule.message_expression
@@ -260,31 +282,35 @@ def compile_policy(policy: Policy, engine: Engine) -> RuleSet:
                 policy=policy.name,
                 action=policy.action,
                 ignore_errors=policy.ignore_errors,
-                decider=_compile(rule.expression, engine, policy.params, variables),
+                decider=compiled(rule.expression),
                 message=rule.message or policy.description or "does not hold",
-                message_program=None if text is None else _compile(text, engine, policy.params, variables).program,
+                message_program=None if text is None else compiled(text).program,
                 location=rule.expression.location,
             )
         )
-    return RuleSet(policy.agents, policy.tags, tuple(conditions), tuple(rules))
+    return RuleSet(policy.agents, policy.tags, tuple(conditions), tuple(rules), policy.scope, frozenset(read))
 
 
 def _compile(
-    expression: Expression, engine: Engine, params: dict[str, Any], variables: dict[str, str]
-) -> ExpressionDecider:
+    expression: Expression, engine: Engine, policy: Policy, variables: dict[str, str]
+) -> tuple[ExpressionDecider, frozenset[str]]:
+    """An expression, and what it reads of the steps of a run."""
     try:
-        check_patterns(expression.source)
-        whole = inline(expression.source, params, variables)
+        check_patterns(expression.source, policy.scope)
+        whole = inline(expression.source, policy.params, variables)
         program = engine.compile(whole)
     except ExpressionError as error:
         raise expression.place(error) from error
-    return ExpressionDecider(program, whole.text, expression.source, params, variables)
+    fields = reads(whole.tree) if policy.scope == "run" else frozenset[str]()
+    return ExpressionDecider(program, whole.text, expression.source, policy.params, variables), fields
 
 
 @lru_cache(maxsize=1024)
-def check_patterns(source: str) -> None:
-    """Hold an expression to its limits, and its literal patterns to RE2, which engines read only when they meet it."""
+def check_patterns(source: str, scope: Scope = "step") -> None:
+    """Hold an expression to its limits and to the roots of its scope, and its literal patterns to RE2, which engines
+    read only when they meet it."""
     node = check_limits(source)
+    check_roots(source, node, scope)
     if "matches" not in source:
         return
     for part, _ in walk(node):
@@ -311,6 +337,8 @@ def _results(rule_sets: Iterable[RuleSet], step: StepUnderTest) -> Iterator[tupl
 
 def _shared(rule_set: RuleSet, step: StepUnderTest) -> RuleResult | None:
     """What every rule of a set says because of the step or a condition; None where each decides for itself."""
+    if rule_set.scope != step.scope:
+        return OTHER_SCOPE
     if (rule_set.agents or rule_set.tags) and not rule_set.concerns(step.agent, step.tags):
         return NOT_CONCERNED
     if step.unusable:
@@ -346,7 +374,7 @@ def judge(rule_sets: Iterable[RuleSet], step: StepUnderTest) -> Judgement:
             passed.append(rule.id)
         elif result.outcome != "skip":
             findings.append(_finding(rule_set, rule, result, step))
-        elif result is not NOT_CONCERNED:
+        elif result not in (NOT_CONCERNED, OTHER_SCOPE):
             skipped.append(rule.id)
     return Judgement(tuple(passed), tuple(skipped), tuple(findings))
 

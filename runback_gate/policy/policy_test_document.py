@@ -1,4 +1,4 @@
-"""Policy tests as people write them: steps, and what each rule must say of them.
+"""Policy tests as people write them: steps and runs, and what each rule must say of them.
 
 In: `kind: PolicyTest` YAML. Out: `PolicyTest` values whose cases give the data that expressions see. `conformance` runs
 them.
@@ -10,18 +10,20 @@ them.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from runback_gate.canonical import DIGEST, JsonValue
+from runback_gate.cel.environment import Scope
 from runback_gate.documents import Document
 from runback_gate.errors import DocumentError, InputError, Location
-from runback_gate.policy.context import agent_facts, bindings, case_facts, step_data
+from runback_gate.policy.context import agent_facts, bindings, case_facts, read_json, step_data
+from runback_gate.policy.run_context import run_data
 from runback_gate.schema import Model, Resource, validate
-from runback_gate.step import Message, Request, Response, Role, Step, Tool, ToolCall, Usage
+from runback_gate.step import Message, Request, Response, Role, Run, Source, Step, Tool, ToolCall, ToolRun, Usage
 
 Expected = Literal["pass", "fail", "error", "skip"]
 
@@ -122,11 +124,46 @@ class ExampleStep(Model):
     case: ExampleCase = Field(default_factory=ExampleCase)
 
 
+class ExampleRunCall(ExampleCall):
+    """A tool call of a run, with what came back where it is known."""
+
+    result: Any = Field(None, description="What the tool answered; left out where nobody knows.")
+    error: str | None = None
+
+
+class ExampleRunResponse(ExampleResponse):
+    """What the model answered at a step of a run."""
+
+    tool_calls: list[ExampleRunCall] = Field(default_factory=list)  # type: ignore[assignment]
+
+
+class ExampleRunStep(Model):
+    """A step of a run. What was asked before goes on: messages are added, other fields stay until they change."""
+
+    response: ExampleRunResponse
+    request: ExampleRequest = Field(
+        default_factory=ExampleRequest, description="`messages`: what was said since the step before."
+    )
+    agent: str | None = Field(None, description="The agent whose step it is; that of the run when left out.")
+
+
+class ExampleRun(Model):
+    """A run written by hand."""
+
+    steps: list[ExampleRunStep] = Field(min_length=1, max_length=1000)
+    id: str = Field("example", min_length=1)
+    agent: ExampleAgent = Field(default_factory=ExampleAgent)
+    case: ExampleCase = Field(default_factory=ExampleCase)
+    labels: dict[str, Any] = Field(default_factory=dict, description="Labels of the run, such as its task.")
+    status: Literal["ok", "error", "truncated"] | None = None
+
+
 class PolicyTestCase(Model):
-    """One step and what rules must say of it."""
+    """One step, or one run, and what rules must say of it."""
 
     name: str = Field(min_length=1, max_length=256)
     step: ExampleStep | None = Field(None, description="A step written by hand.")
+    run: ExampleRun | None = Field(None, description="A run written by hand, for a policy with `scope: run`.")
     recording: str | None = Field(
         None, pattern=f"^{DIGEST.pattern}$", description="Digest of a recorded step, instead of `step`."
     )
@@ -137,8 +174,8 @@ class PolicyTestCase(Model):
 
     @model_validator(mode="after")
     def _one_source(self) -> PolicyTestCase:
-        if (self.step is None) == (self.recording is None):
-            raise ValueError("a test names either `step` or `recording`")
+        if sum(source is not None for source in (self.step, self.run, self.recording)) != 1:
+            raise ValueError("a test names either `step`, `run` or `recording`")
         if (self.recording is None) != (self.dataset is None):
             raise ValueError("`recording` and `dataset` go together")
         return self
@@ -171,6 +208,8 @@ class Example:
     location: Location
     places: dict[str, Location]
     """Where each expectation stands."""
+    scope: Scope = "step"
+    """Whether it is a step or a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +242,12 @@ def _example(document: Document, index: int, case: PolicyTestCase, recordings: R
     pointer = ("spec", "cases", index)
     if case.step is not None:
         agent, tags, data = case.step.agent.name, tuple(case.step.case.tags), _written(case.step)
+    elif case.run is not None:
+        agent, tags = case.run.agent.name, tuple(case.run.case.tags)
+        try:
+            data = _written_run(case.run)
+        except ValueError as error:
+            raise DocumentError(str(error), location=document.mark((*pointer, "run"))) from error
     else:
         place = document.mark((*pointer, "recording"))
         if recordings is None:
@@ -220,6 +265,7 @@ def _example(document: Document, index: int, case: PolicyTestCase, recordings: R
         expect=dict(case.expect),
         location=document.mark(pointer),
         places={rule: document.mark((*pointer, "expect", rule)) for rule in case.expect},
+        scope="step" if case.run is None else "run",
     )
 
 
@@ -235,6 +281,49 @@ def _written(step: ExampleStep) -> dict[str, JsonValue]:
     earlier: Any = data["history"]
     data["history"] = earlier + [_earlier(item) for item in step.history]
     return data
+
+
+def _written_run(example: ExampleRun) -> dict[str, JsonValue]:
+    """What expressions see of a run written by hand."""
+    steps: list[Step] = []
+    tool_runs: list[ToolRun] = []
+    asked = ExampleRequest()
+    messages: tuple[Message, ...] = ()
+    for index, step in enumerate(example.steps):
+        # What a step states holds from there on.
+        asked = asked.model_copy(update={name: getattr(step.request, name) for name in step.request.model_fields_set})
+        messages += _request(step.request).messages
+        response = _named(index, _response(step.response))
+        source = Source(example.id, index, "semantic", at=example.case.now)
+        request = replace(_request(asked), messages=messages)
+        steps.append(Step(step.agent or example.agent.name, request, response, source))
+        results = tuple(_results(index, response, step.response.tool_calls))
+        tool_runs += results
+        messages += (Message("assistant", response.text, response.tool_calls), *map(_told, results))
+    run = Run(example.id, example.agent.name, steps, example.labels, None, tuple(tool_runs), (), example.status)
+    case = case_facts(example.case.dataset, example.case.id, example.case.tags, example.case.now)
+    return run_data(run, labels=example.agent.labels, case=case)
+
+
+def _named(index: int, response: Response) -> Response:
+    """The answer with an id for each call that has none: its results are found by it."""
+    calls = tuple(replace(call, id=call.id or f"{index}.{place}") for place, call in enumerate(response.tool_calls))
+    return replace(response, tool_calls=calls)
+
+
+def _results(index: int, response: Response, examples: Sequence[ExampleRunCall]) -> Iterator[ToolRun]:
+    """What came back of the calls of a step, as a recorder would have seen it."""
+    for place, (call, example) in enumerate(zip(response.tool_calls, examples, strict=True)):
+        if not {"result", "error"}.isdisjoint(example.model_fields_set):
+            result, known = example.result, "result" in example.model_fields_set
+            # A text is itself, unless it reads as JSON.
+            plain = isinstance(result, str) and read_json(result) == result
+            text = result if plain else json.dumps(result, ensure_ascii=False)
+            yield ToolRun(index, place, call.name, call.arguments, call.id, text if known else None, example.error)
+
+
+def _told(run: ToolRun) -> Message:
+    return Message("tool", run.result or "", tool_call_id=run.id, name=run.name, error=run.error)
 
 
 def _earlier(entry: ExampleHistory) -> dict[str, JsonValue]:
@@ -267,7 +356,7 @@ def _response(response: ExampleResponse) -> Response:
     )
 
 
-def _calls(calls: list[ExampleCall]) -> tuple[ToolCall, ...]:
+def _calls(calls: Sequence[ExampleCall]) -> tuple[ToolCall, ...]:
     return tuple(
         ToolCall(call.id, call.name, call.arguments if isinstance(call.arguments, str) else json.dumps(call.arguments))
         for call in calls

@@ -251,6 +251,14 @@ WAYS = (
         ),
     ),
     Way(
+        "a policy over steps becomes one over runs, or the other way round",
+        "scope-changed",
+        "refunds",
+        "scope changed from step to run, so the policy judges runs, and no step any more",
+        f"head {REFUNDS} scope: run",
+        (policy("scope: run"),),
+    ),
+    Way(
         "`match.agents` is narrowed",
         "match-narrowed",
         "refunds",

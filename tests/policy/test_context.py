@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runback_gate.cel.cpp_engine import CppEngine
-from runback_gate.cel.environment import ROOTS
+from runback_gate.cel.environment import SCOPES
 from runback_gate.cel.py_engine import PyEngine
 from runback_gate.policy.context import (
     agent_facts,
@@ -91,7 +91,7 @@ def test_everything_that_is_known() -> None:
         case=case_facts("refunds", "c1", ("vip",), "2026-11-03T10:00:00Z"),
         agent=agent_facts("support", {"team": "payments"}),
     )
-    assert tuple(data) == ROOTS
+    assert tuple(data) == SCOPES["step"]
     assert data == {
         "request": {
             "model": "openai/m",

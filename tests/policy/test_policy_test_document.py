@@ -197,7 +197,7 @@ def test_a_recorded_step_is_an_example(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ("step: {response: {}}\n      recording: sha256:" + "0" * 64, "either `step` or `recording`"),
+        ("step: {response: {}}\n      recording: sha256:" + "0" * 64, "either `step`, `run` or `recording`"),
         ("recording: sha256:" + "0" * 64, "`recording` and `dataset` go together"),
     ],
 )

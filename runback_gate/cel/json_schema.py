@@ -24,12 +24,12 @@ from referencing import Registry
 
 from runback_gate.canonical import parse_json
 from runback_gate.cel.engine import Outcome, error_line
+from runback_gate.cel.json_numbers import FORMATS, exact, is_whole, read_exact
 from runback_gate.cel.pattern import compile_pattern
 from runback_gate.cel.work import MAX_WORK as BUDGET
 from runback_gate.cel.work import Budget
 from runback_gate.documents import cut, suggestion
 from runback_gate.errors import ExpressionError, RunbackError
-from runback_gate.policy.json_numbers import FORMATS, exact, is_whole, read_exact
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 """The only `$schema` that is taken."""

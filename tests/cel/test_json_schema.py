@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from runback_gate.cel.json_numbers import FORMATS
+from runback_gate.cel.json_schema import DIALECT, MAX_TEXT, MAX_WORK, JsonSchemaProgram
 from runback_gate.errors import ExpressionError
-from runback_gate.policy.json_numbers import FORMATS
-from runback_gate.policy.json_schema import DIALECT, MAX_TEXT, MAX_WORK, JsonSchemaProgram
 
 ORDER: dict[str, Any] = {
     "$schema": DIALECT,
@@ -186,7 +186,7 @@ def test_many_faults_are_one_line() -> None:
 def test_the_reason_is_the_same_in_every_run() -> None:
     """It does not depend on the seed of Python's hashes."""
     code = (
-        "from runback_gate.policy.json_schema import JsonSchemaProgram as P;"
+        "from runback_gate.cel.json_schema import JsonSchemaProgram as P;"
         'print(P({\'additionalProperties\': {\'type\': \'integer\'}}).reason(\'{"d":"x","b":"y","c":"z","a":"w"}\'))'
     )
     said = set()
