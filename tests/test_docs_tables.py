@@ -17,6 +17,7 @@ from runback_gate.cel import limits as syntax
 from runback_gate.change.model import Change
 from runback_gate.dataset import recordings
 from runback_gate.documents import parser
+from runback_gate.gate.sequential import SequentialTest
 from runback_gate.gate.trials import Interval
 from runback_gate.gate.verdict import Row, Trial
 from runback_gate.policy.context import agent_facts, bindings, case_facts
@@ -129,6 +130,7 @@ def test_fields_of_a_report_are_documented() -> None:
         | fields(report.Notice, "notices[].")
         | fields(report.Totals, "totals.")
         | fields(Interval, "rows[].interval.")
+        | fields(SequentialTest, "rows[].sequential.")
         | fields(Spend, "spend.")
         | fields(Body, "answers[].")
         | fields(Change, "changes[].")

@@ -29,7 +29,8 @@ from runback_gate.change.model import (
 )
 from runback_gate.change.settings import weaker_trials, wider_allow
 from runback_gate.change.sides import GateSide
-from runback_gate.dataset.document import Case, Dataset, Trials
+from runback_gate.dataset.document import Case, Dataset
+from runback_gate.dataset.trials import AnyTrials
 from runback_gate.documents import Pointer
 from runback_gate.errors import ExpressionError
 from runback_gate.plural import many
@@ -138,7 +139,7 @@ def _places(dataset: Dataset) -> Iterator[_Place]:
 
 
 def _weaker_case(
-    files: Files, subject: str, then: _Place, now: _Place, floors: tuple[Trials, Trials]
+    files: Files, subject: str, then: _Place, now: _Place, floors: tuple[AnyTrials, AnyTrials]
 ) -> Iterator[Change]:
     if then.case.step != now.case.step:
         steps = then.case.step or UNSET, now.case.step or UNSET

@@ -45,6 +45,7 @@ Kind = Literal[
     "recording-changed",
     "messages-changed",
     "trials-lowered",
+    "trials-changed",
     "block-lowered",
     "allow-widened",
     "scan-lowered",
@@ -77,6 +78,7 @@ UNKNOWN: frozenset[Kind] = frozenset(
         "recording-changed",
         "messages-changed",
         "redact-rule-changed",
+        "trials-changed",
         "provider-changed",
         "gate-changed",
     )

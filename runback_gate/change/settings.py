@@ -12,9 +12,9 @@ from collections.abc import Collection, Iterator
 from decimal import Decimal
 from typing import Any
 
-from runback_gate.change.model import UNSET, Change, Files, changed, differences, listed, removed
+from runback_gate.change.model import UNSET, Change, Files, Kind, changed, differences, holds, listed, removed
 from runback_gate.change.sides import ConfigSide, ProviderSide
-from runback_gate.dataset.document import Trials
+from runback_gate.dataset.trials import AnyTrials, SequentialTrials, Trials
 from runback_gate.documents import Pointer
 from runback_gate.name_pattern import covers
 from runback_gate.redact_spec import RedactSpec
@@ -51,14 +51,54 @@ def weaker_settings(base: ConfigSide, head: ConfigSide) -> Iterator[Change]:
 
 
 def weaker_trials(
-    files: Files, subject: str, trials: tuple[Trials, Trials], pointer: Pointer, was: Pointer | None = None
+    files: Files, subject: str, trials: tuple[AnyTrials, AnyTrials], pointer: Pointer, was: Pointer | None = None
 ) -> Iterator[Change]:
-    """Fewer trials, fewer that must pass, or a smaller part of them; `trials` are those of base and head."""
+    """Where trials ask for less, or for something else; `trials` are those of base and head."""
     old, new = trials
-    if new.n < old.n or new.needed < old.needed or new.needed * old.n < old.needed * new.n:
-        counts = f"{old.needed} of {old.n}", f"{new.needed} of {new.n}"
-        message = changed("trials", *counts, "fewer trials must pass")
-        yield files.loosened("trials-lowered", subject, message, pointer, was)
+    if isinstance(old, Trials) and isinstance(new, Trials):
+        # Fewer trials, fewer that must pass, or a smaller part of them.
+        if new.n < old.n or new.needed < old.needed or new.needed * old.n < old.needed * new.n:
+            counts = f"{old.needed} of {old.n}", f"{new.needed} of {new.n}"
+            message = changed("trials", *counts, "fewer trials must pass")
+            yield files.loosened("trials-lowered", subject, message, pointer, was)
+    elif isinstance(old, SequentialTrials) and isinstance(new, SequentialTrials):
+        for name, kind, effect in _weaker_test(old, new):
+            before, after = (UNSET if value is None else value for value in (getattr(old, name), getattr(new, name)))
+            message = changed(f"trials.{name}", before, after, effect)
+            yield files.loosened(kind, subject, message, *_inner(files, name, pointer, was))
+    else:
+        message = changed("trials", old.words, new.words, "other cases are red")
+        yield files.loosened("trials-changed", subject, message, pointer, was)
+
+
+def _weaker_test(old: SequentialTrials, new: SequentialTrials) -> Iterator[tuple[str, Kind, str]]:
+    """The fields in which a sequential test is weaker or may be: which, how, and what that does.
+
+    A test is stricter when each series of answers that it lets pass, the other lets pass as well. Other rates, and
+    another power where the trials are counted by it, let some more pass and some fewer: that is no direction.
+    """
+    for name in ("holds", "regress"):
+        if getattr(old, name) != getattr(new, name):
+            yield name, "trials-changed", "another pass rate is red"
+    if new.alpha < old.alpha:
+        yield "alpha", "trials-lowered", "it takes more failures to be red"
+    if new.asked_power != old.asked_power and None in (old.maxTrials, new.maxTrials):
+        yield "power", "trials-changed", "a case is green after another number of trials"
+    elif new.asked_power < old.asked_power:
+        yield "power", "trials-lowered", "a case that regressed is green more often"
+    if None in (old.maxTrials, new.maxTrials):
+        if old.maxTrials != new.maxTrials:
+            yield "maxTrials", "trials-changed", "an open case is undecided after another number of trials"
+    elif (new.maxTrials or 0) > (old.maxTrials or 0):
+        yield "maxTrials", "trials-lowered", "an open case has more trials to become green"
+
+
+def _inner(files: Files, name: str, pointer: Pointer, was: Pointer | None) -> tuple[Pointer, Pointer | None]:
+    """The place of a field of trials, where both files have it; else that of the trials."""
+    before, after = (*(pointer if was is None else was), name), (*pointer, name)
+    if holds(files.base, before) and holds(files.head, after):
+        return after, before
+    return pointer, was
 
 
 def wider_allow(

@@ -13,7 +13,8 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from runback_gate.agent import Agent
-from runback_gate.dataset.document import Dataset, Trials
+from runback_gate.dataset.document import Dataset
+from runback_gate.dataset.trials import AnyTrials
 from runback_gate.documents import Document
 from runback_gate.policy.document import Policy
 from runback_gate.redact_spec import RedactSpec
@@ -70,8 +71,8 @@ class ConfigSide(FileSide, Protocol):
         """Patterns."""
 
     @property
-    def trials(self) -> Trials:
-        """k of n where nothing else says it."""
+    def trials(self) -> AnyTrials:
+        """How often a case is asked where nothing else says it."""
 
     @property
     def block(self) -> str:

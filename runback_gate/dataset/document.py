@@ -18,33 +18,12 @@ from pydantic import Field, model_validator
 from runback_gate.canonical import digest_bytes
 from runback_gate.dataset.checks import Check, Name
 from runback_gate.dataset.recordings import load_recording
+from runback_gate.dataset.trials import AnyTrials
 from runback_gate.documents import Document, check_kind, read_document
 from runback_gate.errors import DocumentError, InputError, IntegrityError, Location
 from runback_gate.rubric import Rubric
 from runback_gate.schema import Model, Resource, validate
 from runback_gate.step import Message, Request, Response, Source, Step, from_json
-
-MAX_TRIALS = 100
-
-
-class Trials(Model):
-    """k of n: how many trials a case is asked, and how many of them must pass."""
-
-    n: int = Field(1, ge=1, le=MAX_TRIALS, description="Trials of a case that the model is asked for.")
-    pass_: int | None = Field(
-        None, ge=1, le=MAX_TRIALS, alias="pass", description="Trials that must pass; all when left out."
-    )
-
-    @model_validator(mode="after")
-    def _reachable(self) -> Trials:
-        if self.needed > self.n:
-            raise ValueError(f"pass is {self.pass_}, more than the {self.n} trials that are asked")
-        return self
-
-    @property
-    def needed(self) -> int:
-        """k; every trial when `pass` is left out."""
-        return self.n if self.pass_ is None else self.pass_
 
 
 class CaseSpec(Model):
@@ -60,7 +39,7 @@ class CaseSpec(Model):
     why: str = Field("", max_length=2048, description="Why the case is here: the incident, the promise.")
     tags: list[Name] = Field(default_factory=list, description="Words that policies and people select by.")
     checks: list[Check] = Field(default_factory=list, description="What the step must keep doing.")
-    trials: Trials | None = Field(None, description="k of n for this case alone.")
+    trials: AnyTrials | None = Field(None, description="How often this case is asked: k of n, or a sequential test.")
 
     @model_validator(mode="after")
     def _one_source(self) -> CaseSpec:
@@ -88,7 +67,9 @@ class DatasetSpec(Model):
     allow: list[Incomplete] = Field(
         default_factory=list, description="Incomplete answers that are judged all the same: length, empty."
     )
-    trials: Trials | None = Field(None, description="k of n for every case that does not say its own.")
+    trials: AnyTrials | None = Field(
+        None, description="How often every case is asked that does not say its own: k of n, or a sequential test."
+    )
     cases: list[CaseSpec] = Field(min_length=1, description="At least one: an empty dataset judges nothing.")
 
 
@@ -125,7 +106,7 @@ class Case:
     why: str
     tags: tuple[str, ...]
     checks: tuple[CaseCheck, ...]
-    trials: Trials | None
+    trials: AnyTrials | None
     allow: frozenset[str]
     """Incomplete answers that are judged all the same, those that a check asks for included."""
     step: str | None
@@ -143,8 +124,8 @@ class Dataset:
     path: str
     digest: str
     cases: tuple[Case, ...]
-    trials: Trials | None
-    """k of n for the cases that do not say their own, or None where the gate says it."""
+    trials: AnyTrials | None
+    """How often the cases are asked that do not say their own; None where the gate says it."""
     document: Document = field(repr=False, compare=False)
     """The file as it was read; it knows where each field stands."""
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, model_validator
 
 from runback_gate.canonical import digest_bytes
-from runback_gate.dataset.document import Incomplete, Trials
+from runback_gate.dataset.document import Incomplete
+from runback_gate.dataset.trials import AnyTrials, Trials
 from runback_gate.documents import Document, check_kind, expand, read_document
 from runback_gate.errors import DocumentError, InputError
 from runback_gate.redact_spec import RedactSpec
@@ -104,7 +105,10 @@ class GateSpec(Model):
     datasets: list[Pattern] = Field(min_length=1, description="Datasets, as paths or globs.")
     policies: list[Pattern] = Field(default_factory=list, description="Policies and their tests, as paths or globs.")
     waivers: list[Pattern] = Field(default_factory=list, description="Waivers, as paths or globs.")
-    trials: Trials = Field(default_factory=Trials, description="k of n where neither dataset nor case says it.")
+    trials: AnyTrials = Field(
+        default_factory=Trials,
+        description="How often a case is asked where neither dataset nor case says it: k of n, or a sequential test.",
+    )
     block: Literal["regressions", "all"] = Field(
         "regressions",
         description="Whether a row that is red on the base already blocks. Without a base every red row blocks.",
@@ -143,7 +147,7 @@ class Gate:
     datasets: tuple[str, ...]
     policies: tuple[str, ...]
     waivers: tuple[str, ...]
-    trials: Trials
+    trials: AnyTrials
     block: Literal["regressions", "all"]
     allow: tuple[Incomplete, ...]
     scan: Literal["off", "standard", "strict"]

@@ -14,19 +14,18 @@ known by what decides it, on both sides, never by a title. `Alone` is the same f
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
+from itertools import accumulate, chain
 from typing import Any, Protocol
 
 from runback_gate.agent import Agent
 from runback_gate.analysis.effect import PolicyEffect, compare_policies
 from runback_gate.analysis.recorded import RecordedStep
-from runback_gate.canonical import JsonValue, exact_bytes
 from runback_gate.change.model import Change
 from runback_gate.errors import Location
+from runback_gate.gate.alike import config, demand, same_rules
 from runback_gate.gate.config import GATE_FILE
 from runback_gate.gate.gate_rows import gate_row, waiver_rows
 from runback_gate.gate.judge import CaseRef, RowTask, Rules, judge_case, severity
@@ -35,7 +34,6 @@ from runback_gate.gate.record import recorded_case, recorded_cases
 from runback_gate.gate.verdict import RANK, Row, Status, Trial, Verdict
 from runback_gate.policy.evaluate import Finding
 from runback_gate.replay.evidence import Answer, Evidence, Query
-from runback_gate.values import to_json
 
 _NO_GATE = "the base has no gate, so the change alone says what is right: approve this head, or name another base"
 
@@ -63,6 +61,10 @@ class Contest(Protocol):
     def refs(self) -> tuple[Iterable[CaseRef], Iterable[CaseRef]]:
         """The cases of the base and those of the head."""
 
+    @property
+    def judges(self) -> Sequence[Rules]:
+        """Whose rules may make the head's agent red."""
+
     def tasks(self) -> list[Callable[[], RowTask]]:
         """The making of each row, in the order in which they are written."""
 
@@ -86,6 +88,11 @@ class Alone:
     def refs(self) -> tuple[Iterable[CaseRef], Iterable[CaseRef]]:
         """Those of the head alone."""
         return (), self.head.refs
+
+    @property
+    def judges(self) -> Sequence[Rules]:
+        """Those of the head."""
+        return (self.head,)
 
     def tasks(self) -> list[Callable[[], RowTask]]:
         """The cases as written."""
@@ -114,10 +121,10 @@ class Against:
         self.head = head
         self.change = base
         self.approved = bool(base.approval)
-        self.base = None if base.plan is None else Rules(base.plan, head.engine, "base", head.bodies)
+        self.base = None if base.plan is None else Rules(base.plan, head.engine, "base", head.bodies, head.tests)
         self.ours = {ref.key: ref for ref in head.refs}
         self.theirs = {} if self.base is None else {ref.key: ref for ref in _selected(self.base, head.plan)}
-        self.same_rules = self.base is not None and _rules_of(self.base.plan) == _rules_of(head.plan)
+        self.same_rules = self.base is not None and same_rules(self.base.plan, head.plan)
         plans = [head.plan] if self.base is None or self.approved else [head.plan, self.base.plan]
         self.block_all = any(plan.gate.block == "all" for plan in plans)
         self.used: set[str] = set()
@@ -127,6 +134,11 @@ class Against:
     def refs(self) -> tuple[Iterable[CaseRef], Iterable[CaseRef]]:
         """The cases of the base and those of the head."""
         return self.theirs.values(), self.head.refs
+
+    @property
+    def judges(self) -> Sequence[Rules]:
+        """Those of both, unless a person approved the head."""
+        return (self.head,) if self.base is None or self.approved else (self.head, self.base)
 
     def tasks(self) -> list[Callable[[], RowTask]]:
         """The cases of the head as written, then those that only the base has: taking one out takes no effect."""
@@ -158,7 +170,7 @@ class Against:
         """Whether both sets of rules say the same of a case, so that one need not be asked."""
         if ours is None or not self.same_rules:
             return False
-        return theirs is None or _demand(ours) == _demand(theirs)
+        return theirs is None or demand(ours.dataset, ours.case) == demand(theirs.dataset, theirs.case)
 
     def _by_base(self, base: Rules, ref: CaseRef | None) -> RowTask:
         """The head's agent by the rules of the base."""
@@ -174,7 +186,7 @@ class Against:
         """The base's agent by the rules and the k of n of the base: what is known, and where there is somebody to blame
         for a model's answer of today, a model's answer of today as well."""
         agent = base.plan.agent(theirs.dataset.agent)
-        if ours is not None and self._alike(ours, theirs) and _config(agent) == _config(self._agent(ours)):
+        if ours is not None and self._alike(ours, theirs) and config(agent) == config(self._agent(ours)):
             return (row,)
         found = [(yield from judge_case(base, theirs, agent, live=False))]
         if row.verdict is Verdict.FAIL and row.evidence in (Evidence.LIVE, Evidence.CACHED):
@@ -262,45 +274,6 @@ def _selected(base: Rules, head: Plan) -> Iterator[CaseRef]:
             yield ref
 
 
-def _rules_of(plan: Plan) -> bytes:
-    """What judges every case of a plan: two plans that agree in it judge alike."""
-    return exact_bytes(
-        {
-            "policies": sorted(policy.digest for policy in plan.policies),
-            "waivers": sorted(waiver.digest for waiver in plan.waivers),
-            "trials": plan.gate.trials.model_dump(mode="json"),
-            "allow": sorted(plan.gate.allow),
-            "labels": {agent.name: dict(agent.labels) for agent in plan.agents},
-        }
-    )
-
-
-def _demand(ref: CaseRef) -> bytes:
-    """What a case asks and demands, wherever it stands in its file."""
-    case = ref.case
-    return exact_bytes(
-        {
-            "agent": ref.dataset.agent,
-            "tags": list(case.tags),
-            "allow": sorted(case.allow),
-            "trials": None if case.trials is None else case.trials.model_dump(mode="json"),
-            "step": case.step,
-            "messages": list(case.messages),
-            "checks": [
-                [check.kind, check.expression, check.schema, check.rubric and check.rubric.model_dump(mode="json")]
-                for check in case.checks
-            ],
-        }
-    )
-
-
-def _config(agent: Agent) -> bytes:
-    """What an agent config asks with."""
-    tools = None if agent.tools is None else to_json(agent.tools)
-    parts: dict[str, JsonValue] = {"model": agent.model, "system": agent.system, "tools": tools}
-    return exact_bytes({**parts, "parameters": agent.parameters, "name": agent.name, "labels": dict(agent.labels)})
-
-
 def _unasked(ref: CaseRef, why: str) -> Row:
     return Row(
         kind="case",
@@ -354,8 +327,17 @@ def _broken(trial: Trial) -> Iterator[Finding]:
 
 
 def _alone_enough(row: Row) -> set[str]:
-    """The rules that fail a red row each by itself, by its own k of n; all that fail where none does."""
+    """The rules that fail a red row each by itself, by its own count of trials; all that fail where none does."""
     if row.verdict is not Verdict.FAIL:
         return set()
-    counts = Counter(name for trial in row.trials for name in {item.fingerprint for item in _broken(trial)})
-    return {name for name in counts if counts[name] > row.planned - row.needed} or set(counts)
+    trials = [{item.fingerprint for item in _broken(trial)} for trial in row.trials]
+    names = set().union(*trials)
+    return {name for name in names if _is_enough(row, [name in broken for broken in trials])} or names
+
+
+def _is_enough(row: Row, failed: Sequence[bool]) -> bool:
+    """Whether a row is red by these failures alone, all other trials taken as passed."""
+    if row.sequential is None:
+        return sum(failed) > row.planned - row.needed
+    counts = zip(accumulate(failed), row.sequential.bounds, strict=False)
+    return any(count >= red for count, (red, _) in counts)

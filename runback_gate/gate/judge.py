@@ -23,12 +23,13 @@ from runback_gate.agent import Agent, ask
 from runback_gate.analysis.recorded import RecordedStep
 from runback_gate.canonical import digest
 from runback_gate.cel.engine import Engine
-from runback_gate.dataset.document import Case, Dataset, Trials, case_step
+from runback_gate.dataset.document import Case, Dataset, case_step
 from runback_gate.gate.bodies import Bodies
 from runback_gate.gate.checks import Schemas, compile_checks
+from runback_gate.gate.count import Count, KOfN, count_of
 from runback_gate.gate.plan import Plan
 from runback_gate.gate.trials import Interval, wilson
-from runback_gate.gate.verdict import Row, Trial, Verdict, settle_trials, trial_verdict, unallowed
+from runback_gate.gate.verdict import Row, Trial, Verdict, trial_verdict, unallowed
 from runback_gate.gate.waivers import apply_waivers
 from runback_gate.policy.context import agent_facts, bindings, case_facts
 from runback_gate.policy.document import ACTIONS
@@ -76,43 +77,26 @@ class CaseRef:
         return self.dataset.name, self.case.id
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
-    """k of n, and up to how many trials may be added."""
-
-    needed: int
-    planned: int
-    cap: int
-
-    def least(self, trials: Sequence[Trial]) -> int:
-        """Trials still to come if all of them pass."""
-        good = sum(trial.verdict not in (Verdict.FAIL, Verdict.UNDECIDED) for trial in trials)
-        return max(1, self.needed - good)
-
-    def most(self, trials: Sequence[Trial]) -> int:
-        """Trials that may still come. A threshold of all is never inside an interval, so nothing is added to it."""
-        cap = self.cap if self.needed < self.planned else 0
-        return max(1, max(self.planned, cap) - len(trials))
-
-    def extended(self, trials: int) -> Count:
-        """The same part of more trials, where some were added."""
-        if trials <= self.planned:
-            return self
-        return Count(-(-self.needed * trials // self.planned), trials, 0)
-
-
 class Rules:
     """The rules of one revision, and the waivers that were used so far."""
 
     def __init__(
-        self, plan: Plan, engine: Engine, side: Literal["head", "base"] = "head", bodies: Bodies | None = None
+        self,
+        plan: Plan,
+        engine: Engine,
+        side: Literal["head", "base"] = "head",
+        bodies: Bodies | None = None,
+        tests: int = 1,
     ) -> None:
         self.plan = plan
+        self.tests = tests
+        """Sequential tests of the whole run, among which the error is shared."""
         self.bodies = Bodies() if bodies is None else bodies
         self.side = side
         self.engine = engine
         self.policies = [compile_policy(policy, engine) for policy in plan.policies]
         self.refs = [CaseRef(plan.root, dataset, case) for dataset in plan.datasets for case in dataset.cases]
+        self.counts = {ref.key: count_of(plan, ref.case, tests) for ref in self.refs}
         schemas = {dataset.name: Schemas.of(dataset.cases) for dataset in plan.datasets}
         self.checks = {ref.key: compile_checks(ref.case.checks, engine, schemas[ref.dataset.name]) for ref in self.refs}
         self.waivers = {waiver.name: str(waiver) for waiver in plan.waivers}
@@ -144,12 +128,9 @@ class Rules:
         rules = self.policies if checks is None else [*self.policies, checks]
         return judge(rules, StepUnderTest(agent.name, case.tags, lambda: BoundStep(self.engine, data, grades)))
 
-    def count(self, case: Case, k_of_n: Trials | None) -> Count:
-        """How often a case is asked; a number that is given is asked exactly so."""
-        if k_of_n is not None:
-            return Count(k_of_n.needed, k_of_n.n, 0)
-        asked = self.plan.more.of(case.trials or self.plan.gate.trials)
-        return Count(asked.needed, asked.n, self.plan.more.cap)
+    def count(self, ref: CaseRef) -> Count:
+        """How often a case is asked; one of the other side by what this side asks where it does not say it."""
+        return self.counts.get(ref.key) or count_of(self.plan, ref.case, self.tests)
 
     def risk(self, ref: CaseRef, agent: Agent, step: Step, question: ReplayRequest) -> int:
         """How likely a change shows in a case: a changed prompt or model before others, then what policies concern."""
@@ -262,10 +243,8 @@ def _grade(rule: Rule, rubric: Rubric, asked: Query, response: Response) -> Gene
     return grade_samples(rubric, rule.id, question.digest, samples, stored)
 
 
-def judge_case(
-    rules: Rules, ref: CaseRef, agent: Agent, *, live: bool = True, fresh: bool = False, k_of_n: Trials | None = None
-) -> RowTask:
-    """Judge one case under an agent config, trial by trial, until k of n is settled.
+def judge_case(rules: Rules, ref: CaseRef, agent: Agent, *, live: bool = True, fresh: bool = False) -> RowTask:
+    """Judge one case under an agent config, trial by trial, until it is settled.
 
     Args:
         rules: what judges.
@@ -273,7 +252,6 @@ def judge_case(
         agent: the config that is asked.
         live: whether a model may be asked for what is not known.
         fresh: whether the recorded answer is not enough, see `Query`.
-        k_of_n: trials, where they are not those of the case or the gate.
 
     Raises:
         InputError: the recording is missing or was changed, or a template does not fit its variables.
@@ -281,7 +259,7 @@ def judge_case(
     step = case_step(ref.root, ref.dataset, ref.case)
     question = _question(agent, step)
     recorded = question.recorded and not fresh
-    count = Count(1, 1, 0) if recorded else rules.count(ref.case, k_of_n)
+    count = KOfN(1, 1) if recorded else rules.count(ref)
     judges = tuple(empty_request(item.rubric) for _, item in rules.rubrics(ref) for _ in range(item.rubric.samples))
     risk = rules.risk(ref, agent, step, question)
     first = Query(step, question, 0, live=live, fresh=fresh, risk=risk, judges=judges)
@@ -290,7 +268,7 @@ def judge_case(
     passed = verdict is Verdict.PASS
     shown = {} if passed else _shown(rules.bodies, step, question, trials, responses)
     trials = shown.pop("trials", trials)
-    decider = next(trial for trial in trials if trial.verdict is verdict)
+    decider = next((trial for trial in trials if trial.verdict is verdict), None) or _open(trials)
     return Row(
         kind="case",
         agent=agent.name,
@@ -298,7 +276,7 @@ def judge_case(
         case=ref.case.id,
         verdict=verdict,
         evidence=decider.evidence,
-        note=decider.note,
+        note="; ".join(part for part in (decider.note, count.note(trials, verdict)) if part),
         needed=count.needed,
         planned=count.planned,
         then=decider.answer if recorded else summarize(step.response) if step.source.run else "",
@@ -310,6 +288,7 @@ def judge_case(
         findings=tuple(sorted(decider.findings, key=severity)),
         waivers=tuple(dict.fromkeys(rules.waivers[item.waiver] for item in decider.findings if item.waiver)),
         interval=_interval(trials),
+        sequential=count.test,
         **shown,
     )
 
@@ -317,17 +296,23 @@ def judge_case(
 def _settled(
     rules: Rules, ref: CaseRef, agent: Agent, first: Query, count: Count
 ) -> Generator[Query, Answer, tuple[Verdict, list[Trial], list[Response | None]]]:
-    """Trials with their answers, until k of n is settled."""
+    """Trials with their answers, until they are settled."""
     trials: list[Trial] = []
     responses: list[Response | None] = []
     while True:
-        query = dataclasses.replace(first, trial=len(trials), least=count.least(trials), most=count.most(trials))
+        least, most, expected = count.least(trials), count.most(trials), count.expected(trials)
+        query = dataclasses.replace(first, trial=len(trials), least=least, most=most, expected=expected)
         answer = yield query
         trials.append((yield from rules.trial(ref, agent, query, answer)))
         responses.append(answer.response)
-        verdict = settle_trials(trials, count.needed, count.planned, count.cap)
+        verdict = count.settled(trials)
         if verdict is not None:
             return verdict, trials, responses
+
+
+def _open(trials: Sequence[Trial]) -> Trial:
+    """The trial that a case is shown by which as many as were allowed left open: the first that failed."""
+    return next((trial for trial in trials if trial.verdict is Verdict.FAIL), trials[-1])
 
 
 def _shown(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from runback_gate.agent import Agent, load_agent
 from runback_gate.dataset.document import Dataset, load_dataset
+from runback_gate.dataset.trials import asks_no_less
 from runback_gate.documents import expand, suggestion
 from runback_gate.errors import InputError, Location
 from runback_gate.gate.config import GATE_FILE, Gate, load_gate
@@ -42,6 +43,8 @@ class Plan:
     """YYYY-MM-DD, UTC: the day that waivers are held against."""
     selection: tuple[str, ...]
     """Filters that leave part of the gate out."""
+    whole: tuple[Dataset, ...]
+    """The datasets without filters: a part of a gate shares the error of its trials as the whole does."""
     more: MoreTrials = field(default_factory=MoreTrials)
     """Trials beyond those that the files ask for."""
     redact_key: ProjectKey | None = field(default=None, repr=False, compare=False)
@@ -78,6 +81,7 @@ def load_plan(
     redact_key = None if redact_key is None else replace(redact_key, project=gate.project())
     agents = _unique("agent", (load_agent(root, name, redact_key) for name in expand(root, gate.agents)))
     datasets = list(_unique("dataset", (load_dataset(root, name) for name in expand(root, gate.datasets))).values())
+    everything = tuple(datasets)
     whole = (len(agents), len(datasets))
     if agent is not None:
         chosen = _choose_agent(root, agent, agents, redact_key)
@@ -94,7 +98,7 @@ def load_plan(
     selection = tuple(part) if (len(agents), len(datasets)) != whole else ()
     policies, _ = load_policies(root, gate.policies)
     waivers = load_waivers(root, gate.waivers)
-    plan = Plan(root, gate, tuple(agents.values()), tuple(datasets), policies, waivers, day, selection)
+    plan = Plan(root, gate, tuple(agents.values()), tuple(datasets), policies, waivers, day, selection, everything)
     return replace(plan, redact_key=redact_key)
 
 
@@ -103,9 +107,8 @@ def _refuse_fewer(gate: Gate, dataset: Dataset) -> None:
     floor = gate.trials
     for case in dataset.cases:
         asked = case.trials or floor
-        if asked.n < floor.n or (asked.n == floor.n and asked.needed < floor.needed):
-            message = f"case {case.id!r} asks for {asked.needed} of {asked.n} trials"
-            message += f", the gate for {floor.needed} of {floor.n}"
+        if not asks_no_less(asked, floor):
+            message = f"case {case.id!r} asks for {asked.words}, the gate for {floor.words.removesuffix(' trials')}"
             raise InputError(message, hint="ask for more, or change the gate", location=case.location)
 
 

@@ -18,12 +18,14 @@ from typing import Literal
 from runback_gate.analysis.effect import PolicyEffect
 from runback_gate.cel.engine import Engine
 from runback_gate.dataset.recordings import recording_path
+from runback_gate.gate.alike import shared_tests
 from runback_gate.gate.bodies import Bodies
 from runback_gate.gate.contest import Against, Alone, Base, Contest
 from runback_gate.gate.gate_rows import waiver_rows
 from runback_gate.gate.judge import CaseRef, RowTask, Rules, unanswered
 from runback_gate.gate.plan import Plan
 from runback_gate.gate.scanned import scan_level, scan_rows
+from runback_gate.gate.sequential import SequentialTest
 from runback_gate.gate.verdict import Row, Verdict, by_rank
 
 Stored = tuple[Literal["recording", "answer"], str, str, Literal["head", "base"]]
@@ -54,6 +56,8 @@ class Result:
     """Against a base: what changed policies do to the recorded steps and, in a whole run, to the new answers."""
     own_effects: tuple[PolicyEffect, ...] = ()
     """Of a part of a run: what they do to its new answers alone."""
+    tests: tuple[SequentialTest, ...] = ()
+    """The sequential tests that cases ask for, each once, also those that another part of a run judges."""
 
 
 def run_gate(
@@ -78,7 +82,8 @@ def run_gate(
     Raises:
         InputError: a policy or check does not compile, or a recording or stored answer is missing or was changed.
     """
-    head = Rules(plan, engine)
+    other = None if base is None or base.approval else base.plan
+    head = Rules(plan, engine, tests=shared_tests(plan, other))
     contest: Contest = Alone(head) if base is None else Against(head, base)
     tasks = contest.tasks()
     number, of = shard
@@ -105,7 +110,13 @@ def run_gate(
         bodies=head.bodies,
         effects=effects,
         own_effects=own,
+        tests=_tests(contest.judges),
     )
+
+
+def _tests(judges: Iterable[Rules]) -> tuple[SequentialTest, ...]:
+    found = (count.test for rules in judges for count in rules.counts.values())
+    return tuple(dict.fromkeys(test for test in found if test is not None))
 
 
 def _stored(rows: Iterable[Row], base: Iterable[CaseRef], head: Iterable[CaseRef]) -> tuple[Stored, ...]:

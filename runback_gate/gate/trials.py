@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import Final
 
-from runback_gate.dataset.document import MAX_TRIALS, Trials
+from runback_gate.dataset.trials import MAX_TRIALS, AnyTrials, Trials
 
 Z: Final = Decimal("1.959963984540054")
 """The normal quantile of a two-sided 95 % interval."""
@@ -41,12 +41,13 @@ class MoreTrials:
     cap: int = 0
     """Add trials up to this number while the interval leaves the outcome open; 0 adds none."""
 
-    def of(self, asked: Trials) -> Trials:
-        """k of n of a case: what is asked for, unless this asks for at least as many and as large a part of them."""
+    def of(self, asked: AnyTrials) -> AnyTrials:
+        """What a case asks for, unless this asks for at least as many and as large a part of them; a sequential test
+        stays as it is."""
         more = self.trials
-        if more is None or more.n < asked.n or more.needed * asked.n < asked.needed * more.n:
+        if more is None or not isinstance(asked, Trials):
             return asked
-        return more
+        return asked if more.n < asked.n or more.needed * asked.n < asked.needed * more.n else more
 
 
 def bounds(passed: int, counted: int) -> tuple[Decimal, Decimal]:

@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Literal
 
 from runback_gate.errors import Location
+from runback_gate.gate.sequential import SequentialTest
 from runback_gate.gate.trials import Interval, enough, straddles
 from runback_gate.policy.evaluate import Finding
 from runback_gate.policy.rubric import Grade
@@ -90,9 +91,9 @@ class Row:
     note: str = ""
     """What must be known about the evidence: `parameters unknown`, or why it is missing."""
     needed: int = 0
-    """k of k-of-n."""
+    """k of k-of-n; of a sequential test the trials after which a case is green that never failed."""
     planned: int = 0
-    """n of k-of-n; 1 for recorded evidence, which cannot vary."""
+    """n of k-of-n, or the most trials of a sequential test; 1 for recorded evidence, which cannot vary."""
     then: str = ""
     """The recorded answer in short; empty when nothing was recorded."""
     now: str = ""
@@ -124,6 +125,8 @@ class Row:
     """Of such a case the step from 0 at which the agent first did what nobody can answer; None where it did not."""
     interval: Interval | None = None
     """How sure the pass rate is; None where fewer than two trials could be judged."""
+    sequential: SequentialTest | None = None
+    """The test of the pass rate; None for k of n, and for recorded evidence."""
 
     @property
     def passed(self) -> int:
@@ -195,9 +198,13 @@ def settle_trials(trials: Sequence[Trial], needed: int, planned: int, cap: int =
     counts = Counter(trial.verdict for trial in trials)
     failed, undecided = counts[Verdict.FAIL], counts[Verdict.UNDECIDED]
     verdict = settle_more(len(trials) - failed - undecided, failed, undecided, needed, planned, cap)
-    if verdict is Verdict.PASS:
-        return next((kind for kind in (Verdict.WAIVED, Verdict.WARN) if counts[kind]), Verdict.PASS)
-    return verdict
+    return weakest_pass(trials) if verdict is Verdict.PASS else verdict
+
+
+def weakest_pass(trials: Iterable[Trial]) -> Verdict:
+    """What a row shows that passes: the weakest verdict of those that are neither red nor undecided."""
+    kinds = {trial.verdict for trial in trials}
+    return next((kind for kind in (Verdict.WAIVED, Verdict.WARN) if kind in kinds), Verdict.PASS)
 
 
 RANK = {

@@ -49,6 +49,8 @@ class Line:
     """About; of all calls at the most. null when the price is not known."""
     why: str
     """Why it cannot be asked; empty when it can."""
+    calls_expected: int = 0
+    """Calls of healthy cases on average, rounded up: those if all goes well where nothing else is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,11 @@ class Estimate:
     def calls_least(self) -> int:
         """Calls if all goes well."""
         return sum(line.calls_least for line in self.lines)
+
+    @property
+    def calls_expected(self) -> int:
+        """Calls of healthy cases on average."""
+        return sum(line.calls_expected for line in self.lines)
 
     @property
     def calls_most(self) -> int:
@@ -87,6 +94,8 @@ class Estimate:
 class _Counts:
     least: int = 0
     most: int = 0
+    more: float = 0.0
+    """Calls on average beyond the least."""
     asked: int = 0
     answered: int = 0
 
@@ -101,6 +110,9 @@ class Forecast:
     def add(self, ask: Query) -> None:
         """Take in the first question of a row that a model must answer, and those that may follow."""
         request = ask.question.request
+        if (ask.question.digest, ask.trial) not in self._seen:
+            for asked in (request, *ask.judges):
+                self._counts(asked).more += max(0.0, ask.expected - ask.least)
         for ahead in range(ask.most):
             key = (ask.question.digest, ask.trial + ahead)
             sure = ahead < ask.least
@@ -112,8 +124,11 @@ class Forecast:
             for judge in ask.judges:
                 self._count(judge, Usage(_input(judge) + (_expected(ask).output_tokens or 0), 200), sure=sure, new=new)
 
+    def _counts(self, request: Request) -> _Counts:
+        return self._models.setdefault(request.model or "", _Counts())
+
     def _count(self, request: Request, usage: Usage, *, sure: bool, new: bool) -> None:
-        counts = self._models.setdefault(request.model or "", _Counts())
+        counts = self._counts(request)
         counts.least += sure
         if new:
             counts.most += 1
@@ -133,7 +148,8 @@ def _line(model: str, counts: _Counts, price_for: PriceFor) -> Line:
     except UnaskableError as error:
         why = str(error)
     usd = cost(price, Usage(counts.asked, counts.answered))
-    return Line(model, counts.least, counts.most, counts.asked, counts.answered, usd, why)
+    expected = min(counts.least + math.ceil(counts.more), counts.most)
+    return Line(model, counts.least, counts.most, counts.asked, counts.answered, usd, why, expected)
 
 
 def _expected(ask: Query) -> Usage:

@@ -86,6 +86,8 @@ class Query:
     """Trials that are still asked if all goes well, this one included."""
     most: int = 1
     """Trials that may still be asked, this one included."""
+    expected: float = 1.0
+    """Trials that are still asked on average, this one included."""
     judges: tuple[Request, ...] = ()
     """What judge models are asked about each answer, once for each sample, with an empty answer in the place of it."""
 

@@ -19,6 +19,7 @@ from runback_gate.gate.waivers import Waiver
 from runback_gate.policy.document import Policy
 from runback_gate.replay.spend import Spend
 from runback_gate.report.bodies import report_bodies
+from runback_gate.report.guarantee import guarantee
 from runback_gate.report.model import (
     SCHEMA,
     GatedAgent,
@@ -99,6 +100,7 @@ def build_report(
         answers=answers,
         requests=requests,
         changes=context.changes,
+        guarantee=guarantee(result.tests, result.rows),
     )
 
 

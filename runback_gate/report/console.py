@@ -22,6 +22,7 @@ from runback_gate.gate.verdict import Row, Verdict
 from runback_gate.policy.evaluate import Finding
 from runback_gate.replay.evidence import Evidence
 from runback_gate.report import effects
+from runback_gate.report.guarantee import guarantee_text
 from runback_gate.report.model import Report
 from runback_gate.report.spent import interval, spending
 from runback_gate.report.text import ELLIPSIS, safe_terminal, short
@@ -364,6 +365,8 @@ def _foot(page: _Page, report: Report) -> None:
         page.flow([step], first="next       ")
     if spent := spending(report):
         page.flow([" · ".join(map(_clean, spent))], first="spent      ")
+    if kept := guarantee_text(report):
+        page.flow([_clean(kept)], first="error      ", style="dim")
     if shown := evidence(report):
         page.flow([" · ".join(shown)], first="evidence   ", style="dim")
     page.flow([" · ".join(sources(report)) or "none"], first="inputs     ", style="dim")

@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 
 from runback_gate.gate.verdict import Verdict
 from runback_gate.report import effects, model, wording
+from runback_gate.report.guarantee import guarantee_text
 from runback_gate.report.model import Report
 from runback_gate.report.spent import interval, spending
 from runback_gate.report.story import Stories, Story, loosened
@@ -120,7 +121,7 @@ def _environment() -> tuple[Environment, Markup]:
         keep_trailing_newline=True,
     )
     env.globals.update({name: getattr(wording, name) for name in _WORDINGS}, signs=_SIGNS, words=_WORDS, limits=_LIMITS)
-    env.globals.update(interval=interval, spending=spending, loosened=loosened)
+    env.globals.update(interval=interval, spending=spending, guarantee_text=guarantee_text, loosened=loosened)
     env.filters.update(whole=_whole, marked=_marked)
     style = theme() + loader.get_source(env, "style.css")[0]
     return env, Markup(style)  # noqa: S704  a file of this package, in which `>` must stay

@@ -13,6 +13,7 @@ from typing import Final
 from xml.etree import ElementTree as ET
 
 from runback_gate.gate.verdict import Row, Verdict
+from runback_gate.report.guarantee import guarantee_text
 from runback_gate.report.model import Report, Totals, count
 from runback_gate.report.spent import interval
 from runback_gate.report.text import safe_terminal, short
@@ -41,6 +42,9 @@ def render(report: Report) -> str:
         ET.SubElement(case, "error", message=", ".join(tally(report)), type="UNDECIDED")
     for name, members in suites.items():
         suite = ET.SubElement(root, "testsuite", _numbers(_say(name, _NAME), count([row for _, row in members], 0)))
+        if kept := guarantee_text(report):
+            properties = ET.SubElement(suite, "properties")
+            ET.SubElement(properties, "property", name="error of the trials", value=_say(kept, _TEXT))
         for label, row in members:
             _case(suite, label, row)
     ET.indent(root)

@@ -15,6 +15,7 @@ from typing import Final
 from runback_gate.gate.verdict import Row, Verdict
 from runback_gate.policy.evaluate import Finding
 from runback_gate.report import effects
+from runback_gate.report.guarantee import guarantee_text
 from runback_gate.report.model import Report, report_digest
 from runback_gate.report.spent import interval, spending
 from runback_gate.report.text import cut, markdown, markdown_code, short
@@ -216,6 +217,7 @@ def _foot(report: Report) -> str:
     last = [
         f"next: {markdown(step)}" if step else "",
         " · ".join(markdown(short(part, _NAME)) for part in spending(report)),
+        markdown(short(guarantee_text(report), _TEXT)),
         " · ".join(evidence(report)),
         " · ".join(sources(report)),
         f"judged by {' · '.join(markdown(short(program, _NAME)) for program in programs)}"

@@ -17,6 +17,7 @@ from runback_gate.gate.contest import MAX_FLIPS
 from runback_gate.gate.verdict import Row, by_rank, gate_verdict
 from runback_gate.replay.spend import total
 from runback_gate.report.bodies import merged_bodies
+from runback_gate.report.guarantee import counted_anew
 from runback_gate.report.model import Incomplete, Input, Report, Shard, count, exit_code
 
 _STORED = ("recording", "answer")
@@ -55,6 +56,7 @@ def merge(parts: Sequence[Report]) -> Report:
         incomplete=incomplete,
         answers=answers,
         requests=requests,
+        guarantee=counted_anew(first.guarantee, rows),
     )
 
 
@@ -110,6 +112,8 @@ def _difference(one: Report, other: Report) -> str | None:
     for name in fields:
         if getattr(one, name) != getattr(other, name):
             return name
+    if counted_anew(one.guarantee, ()) != counted_anew(other.guarantee, ()):
+        return "guarantee"
     return None if _files(one) == _files(other) else "inputs"
 
 

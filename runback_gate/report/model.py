@@ -138,7 +138,7 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Guarantee:
-    """What error a sequential test of the trials keeps to."""
+    """What error the sequential tests of the trials keep to; where cases ask for several, what holds for each."""
 
     holds: str
     """Pass rate of a healthy case, a decimal."""
@@ -147,13 +147,16 @@ class Guarantee:
     alpha: str
     """Highest probability that any healthy case of the whole plan is red."""
     share: str
-    """Of `alpha`, for each case."""
+    """Of `alpha`, for each test."""
     power: str
     """Probability that a case at `regress` is found within `max_trials`."""
     max_trials: int
     cases: int
+    """Tests that share `alpha`: one for each case, and one more where the rules of the base judge it as well."""
     calls: int
-    """Questions that it took."""
+    """Answers that the tests took, those from the cache included."""
+    missed: str = ""
+    """Highest probability that a case at `regress` is green; empty where an older report does not say it."""
 
 
 @dataclass(frozen=True, slots=True)

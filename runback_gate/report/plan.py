@@ -20,7 +20,7 @@ from runback_gate.report.text import safe_terminal
 
 def forecast(estimate: Estimate, limits: Limits) -> str:
     """The estimate on one line."""
-    calls = _range(estimate.calls_least, estimate.calls_most)
+    calls = _range(estimate.calls_least, estimate.calls_most, estimate.calls_expected)
     parts = [f"{calls} {'call' if calls == '1' else 'calls'}", money(estimate.usd, "about ")]
     if limits.usd is not None:
         parts[1] += f" of ${limits.usd}"
@@ -36,7 +36,7 @@ def plan_rows(estimate: Estimate) -> list[tuple[str, ...]]:
     return rows + [
         (
             safe_terminal(line.model or "(unknown)"),
-            _range(line.calls_least, line.calls_most),
+            _range(line.calls_least, line.calls_most, line.calls_expected),
             f"about {line.input_tokens:,}",
             f"about {line.output_tokens:,}",
             money(line.usd, "about "),
@@ -68,6 +68,7 @@ def plan_json(estimate: Estimate, limits: Limits) -> dict[str, object]:
         **dataclasses.asdict(estimate),
         "calls_least": estimate.calls_least,
         "calls_most": estimate.calls_most,
+        "calls_expected": estimate.calls_expected,
         "usd": estimate.usd,
         "limits": dataclasses.asdict(limits),
     }
@@ -82,5 +83,7 @@ def _over(estimate: Estimate, limits: Limits) -> Iterator[str]:
             yield f"the price of {name} is not known, so a budget of ${limits.usd} cannot be held: not asked"
 
 
-def _range(least: int, most: int) -> str:
-    return f"{most:,}" if least == most else f"{least:,} to {most:,}"
+def _range(least: int, most: int, expected: int) -> str:
+    """`350 to 3,400, about 500`: the bounds, and the average where that is more than the least."""
+    about = f", about {expected:,}" if least < expected < most else ""
+    return f"{most:,}" if least == most else f"{least:,} to {most:,}{about}"

@@ -19,6 +19,7 @@ from runback_gate.canonical import JsonValue, digest
 from runback_gate.errors import Location
 from runback_gate.gate.verdict import Row, Verdict
 from runback_gate.policy.evaluate import Finding
+from runback_gate.report.guarantee import guarantee_text
 from runback_gate.report.model import Report, Rule, report_digest
 from runback_gate.report.text import safe_terminal, short, visible
 from runback_gate.report.wording import deciding, explanation, finding_text, labels, story, tally
@@ -74,7 +75,7 @@ def render(report: Report) -> str:
         "originalUriBaseIds": {_BASE: {"description": {"text": "The folder that holds runback.yaml"}}},
         "columnKind": "unicodeCodePoints",
         "results": [result | {"ruleIndex": places[result["ruleId"]]} for result in results],
-        "properties": {"verdict": report.verdict, "reportDigest": report_digest(report)},
+        "properties": {"verdict": report.verdict, "reportDigest": report_digest(report)} | _error(report),
     }
     log = {"$schema": SCHEMA_URI, "version": "2.1.0", "runs": [run]}
     return orjson.dumps(log, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode("utf-8")
@@ -83,6 +84,12 @@ def render(report: Report) -> str:
 def _say(text: str, limit: int) -> str:
     # Viewers make links of `[text](target)`, also in plain text.
     return safe_terminal(short(text, limit)).replace("](", "] (")
+
+
+def _error(report: Report) -> dict[str, str]:
+    """The error that sequential trials keep to; nothing for k of n."""
+    kept = guarantee_text(report)
+    return {"trialsError": _say(kept, _TEXT)} if kept else {}
 
 
 def _findings(row: Row) -> Sequence[Finding | None]:

@@ -121,9 +121,14 @@ def story(row: Row, say: Callable[[str], str]) -> Iterator[str]:
 
 
 def trials(row: Row) -> str:
-    """`1/3`: trials that passed, of those planned, and what is needed when that is less; `–` without an answer."""
+    """`1/3`: trials that passed, of those planned, and what is needed when that is less; `–` without an answer.
+
+    `9/10 of 68`: of a sequential test those that passed, of those that were asked, of those that might have been.
+    """
     if row.evidence in (None, Evidence.MISSING):
         return "–"
+    if row.sequential is not None:
+        return f"{row.passed}/{len(row.trials)} of {row.planned}"
     needs = f", needs {row.needed}" if row.needed < row.planned else ""
     return f"{row.passed}/{row.planned}{needs}"
 

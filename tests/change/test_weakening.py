@@ -148,6 +148,7 @@ PROVIDER = config(
     "      models: [gpt-4o*]"
 )
 THREE = config("trials: {n: 3, pass: 3}")
+SEQUENTIAL = "trials: {holds: 0.95, regress: 0.65, alpha: 0.01, maxTrials: 60}"
 
 
 @dataclass(frozen=True)
@@ -507,6 +508,60 @@ WAYS = (
         given=(Edit(CASES, "      why: Small refunds stay quick\n", "      trials: {n: 5, pass: 4}\n"),),
     ),
     Way(
+        "trials become a sequential test, or are one no longer",
+        "trials-changed",
+        GATE,
+        "trials changed from 3 of 3 trials to sequential trials",
+        f"head {GATE} trials: {{holds",
+        (Edit(GATE, "trials: {n: 3, pass: 3}", SEQUENTIAL),),
+        given=(THREE,),
+    ),
+    Way(
+        "a sequential test has another `holds` or `regress`",
+        "trials-changed",
+        GATE,
+        "trials.regress changed from 0.65 to 0.8, so another pass rate is red",
+        f"head {GATE} trials: {{holds",
+        (Edit(GATE, "regress: 0.65", "regress: 0.8"),),
+        given=(config(SEQUENTIAL),),
+    ),
+    Way(
+        "the `alpha` of a sequential test is lowered",
+        "trials-lowered",
+        GATE,
+        "trials.alpha changed from 0.01 to 0.001, so it takes more failures to be red",
+        f"head {GATE} trials: {{holds",
+        (Edit(GATE, "alpha: 0.01", "alpha: 0.001"),),
+        given=(config(SEQUENTIAL),),
+    ),
+    Way(
+        "the `power` of a sequential test is lowered",
+        "trials-lowered",
+        GATE,
+        "trials.power was added: 0.8, so a case that regressed is green more often",
+        f"head {GATE} trials: {{holds",
+        (Edit(GATE, "maxTrials: 60", "maxTrials: 60, power: 0.8"),),
+        given=(config(SEQUENTIAL),),
+    ),
+    Way(
+        "the `maxTrials` of a sequential test is raised",
+        "trials-lowered",
+        GATE,
+        "trials.maxTrials changed from 60 to 90, so an open case has more trials to become green",
+        f"head {GATE} trials: {{holds",
+        (Edit(GATE, "maxTrials: 60", "maxTrials: 90"),),
+        given=(config(SEQUENTIAL),),
+    ),
+    Way(
+        "the `maxTrials` of a sequential test is set or taken out",
+        "trials-changed",
+        "messages",
+        "trials.maxTrials was removed; it was 60, so an open case is undecided after another number of trials",
+        f"head {MAILS} trials: {{holds",
+        (Edit(MAILS, ", maxTrials: 60", ""),),
+        given=(Edit(MAILS, "spec:\n", f"spec:\n  {SEQUENTIAL}\n"),),
+    ),
+    Way(
         "`block` goes from all to regressions",
         "block-lowered",
         GATE,
@@ -822,6 +877,10 @@ HARMLESS: dict[str, tuple[tuple[Edit, ...], tuple[Edit, ...]]] = {
         (THREE,),
     ),
     "trials are written out": ((config("trials: {n: 1, pass: 1}"),), ()),
+    "a sequential test takes fewer trials, with more power and alpha": (
+        (Edit(GATE, "alpha: 0.01, maxTrials: 60", "alpha: 0.02, maxTrials: 50, power: 0.95"),),
+        (config(SEQUENTIAL),),
+    ),
     "every red row blocks": ((Edit(GATE, "block: regressions", "block: all"),), (config("block: regressions"),)),
     "the budget is lowered, one more limit is set": (
         (Edit(GATE, '"2.00"', '"1", seconds: 10'),),

@@ -146,6 +146,23 @@ def test_plan(command: Command, here: Path) -> None:
     assert "local/m cannot be asked: no provider is named 'local'" in command("run", "--plan").out
 
 
+def test_sequential_trials(command: Command, here: Path) -> None:
+    """Seven answers where none fails, three where all do; the plan says what is expected, the report what it took."""
+    with ModelServer(lambda body, _: Act(BAD if case_of(body) == 1 else GOOD)) as server:
+        fill(here, server, trials={"holds": 0.95, "regress": 0.65, "alpha": 0.01})
+        plan = json.loads(command("run", "--plan", "--json").out)
+        assert (plan["calls_least"], plan["calls_expected"], plan["calls_most"]) == (21, 30, 3 * 43)
+        result = command("run", "--live", "--cache", "answers")
+        assert (result.code, len(server.asked)) == (1, 7 + 3 + 7)
+        assert "at most 1 % of runs" in " ".join(result.out.split())
+        first = report(here)
+        assert first.guarantee is not None
+        assert (first.guarantee.calls, first.guarantee.cases, first.spend.calls) == (17, 3, 17)
+        assert command("run", "--live", "--cache", "answers").code == 1
+        assert len(server.asked) == 17
+    assert [row.verdict for row in report(here).rows] == [row.verdict for row in first.rows]
+
+
 @pytest.mark.usefixtures("gate")
 def test_a_plan_where_all_is_free(command: Command) -> None:
     """Then it says so."""

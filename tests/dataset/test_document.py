@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from runback_gate.canonical import digest_bytes
-from runback_gate.dataset.document import Trials, case_step, dataset_from, load_dataset
+from runback_gate.dataset.document import case_step, dataset_from, load_dataset
 from runback_gate.dataset.recordings import recording
+from runback_gate.dataset.trials import Trials
 from runback_gate.documents import parse_document
 from runback_gate.errors import DocumentError, InputError, Location
 from runback_gate.step import Message, Request, Response, ToolCall
@@ -83,8 +84,8 @@ def test_checks_know_their_place() -> None:
 def test_trials() -> None:
     """A case's own trials stand before the dataset's; all must pass where `pass` is left out."""
     first, second = dataset_from(parse_document(TEXT, "d.yaml")).cases
-    assert first.trials is not None
-    assert second.trials is not None
+    assert isinstance(first.trials, Trials)
+    assert isinstance(second.trials, Trials)
     assert (first.trials.n, first.trials.needed) == (3, 2)
     assert (second.trials.n, second.trials.needed) == (5, 5)
     bare = dataset_from(parse_document(with_cases(f'{{id: a, step: "{STEP}"}}'), "d.yaml"))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from runback_gate.canonical import digest_bytes
+from runback_gate.dataset.trials import Trials
 from runback_gate.errors import DocumentError, InputError
 from runback_gate.gate.config import Budget, Gate, ProviderSpec, load_gate
 from runback_gate.replay.prices import Price
@@ -40,6 +41,7 @@ def test_the_least_that_is_written(tmp_path: Path) -> None:
     assert gate.digest == digest_bytes((tmp_path / "runback.yaml").read_bytes())
     assert (gate.agents, gate.datasets) == (("agents/*.yaml",), ("datasets/*.yaml",))
     assert (gate.policies, gate.waivers) == ((), ())
+    assert isinstance(gate.trials, Trials)
     assert (gate.trials.n, gate.trials.needed) == (1, 1)
     assert (gate.block, gate.budget, gate.providers) == ("regressions", Budget(), {})
 
@@ -69,6 +71,7 @@ def test_all_that_can_be_written(tmp_path: Path) -> None:
         "claude": Provider(None, ("*",), None, "litellm", 30.0, 4, {"sonnet*": Price("3", "15.00")}),
     }
     assert (gate.policies, gate.waivers) == (("policies/*.yaml",), ("waivers/*.yaml",))
+    assert isinstance(gate.trials, Trials)
     assert (gate.trials.n, gate.trials.needed) == (3, 2)
     assert (gate.block, gate.budget) == ("all", Budget(usd="2.00", seconds=900, calls=500))
     assert gate.providers["openai"] == ProviderSpec.model_validate(PROVIDER)

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from runback_gate.canonical import digest
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.change.gates import find_weakenings
-from runback_gate.gate.contest import Base, _config
+from runback_gate.gate.alike import config
+from runback_gate.gate.contest import Base
 from runback_gate.gate.plan import load_plan
 from runback_gate.gate.run import Result, run_gate
 from runback_gate.gate.verdict import Row, Verdict, gate_verdict
@@ -272,7 +273,7 @@ def test_two_configs_are_one_when_their_bytes_are(value: object, data: st.DataOb
         sides = {"base_agent": {"parameters": {"p": value}}, "head_agent": {"parameters": {"p": other}}}
         gates(root, listed, listed, **sides)
         base, head = (load_plan(root / name, day=DAY).agents[0] for name in ("base", "head"))
-        assert (_config(base) == _config(head)) is (json.dumps(value) == json.dumps(other))
+        assert (config(base) == config(head)) is (json.dumps(value) == json.dumps(other))
 
 
 def test_checks_of_one_title_are_two(tmp_path: Path) -> None:

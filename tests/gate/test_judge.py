@@ -11,7 +11,7 @@ import pytest
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.cel.engine import Engine
 from runback_gate.cel.py_engine import PyEngine
-from runback_gate.gate.judge import Count
+from runback_gate.gate.count import KOfN
 from runback_gate.gate.plan import load_plan
 from runback_gate.gate.run import run_gate
 from runback_gate.gate.verdict import Row, Verdict
@@ -130,7 +130,7 @@ def test_what_a_judge_said_is_an_input(tmp_path: Path) -> None:
 
 def test_counts() -> None:
     """How many trials may come: at least what is needed, at most the planned or, where it is open, the cap."""
-    assert (Count(2, 3, 20).least([]), Count(2, 3, 20).most([])) == (2, 20)
-    assert (Count(3, 3, 20).least([]), Count(3, 3, 20).most([])) == (3, 3)
-    assert Count(2, 3, 20).extended(3) == Count(2, 3, 20)
-    assert Count(2, 3, 20).extended(10) == Count(7, 10, 0)
+    assert (KOfN(2, 3, 20).least([]), KOfN(2, 3, 20).most([])) == (2, 20)
+    assert (KOfN(3, 3, 20).least([]), KOfN(3, 3, 20).most([])) == (3, 3)
+    assert KOfN(2, 3, 20).extended(3) == KOfN(2, 3, 20)
+    assert KOfN(2, 3, 20).extended(10) == KOfN(7, 10)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runback_gate.dataset.document import Trials
+from runback_gate.dataset.trials import Trials
 from runback_gate.gate.trials import Interval, MoreTrials, bounds, enough, parse_trials, straddles, wilson
 from runback_gate.gate.verdict import Verdict, settle, settle_more
 
