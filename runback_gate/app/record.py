@@ -30,6 +30,8 @@ class RecordOptions:
     """Level of redaction; None for what the project says."""
     labels: Mapping[str, str] = field(default_factory=dict)
     project: ProjectRules = NO_PROJECT
+    rotate: int | None = None
+    """Bytes after which a run continues in another file."""
 
 
 def recorded_environment(
@@ -39,7 +41,7 @@ def recorded_environment(
     agent = options.agent or program_name(command)
     given: dict[str, Any] = {"agent": agent, "out": str(options.out), "redact": options.redact, "parent": None}
     path = separator.join((*inject.__path__, *filter(None, (environ.get("PYTHONPATH"),))))
-    given |= {"labels": dict(options.labels), "project": project_json(options.project)}
+    given |= {"labels": dict(options.labels), "project": project_json(options.project), "rotate": options.rotate}
     return {"PYTHONPATH": path, "RUNBACK_GATE_RECORD": json.dumps(given)}
 
 

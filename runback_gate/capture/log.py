@@ -19,7 +19,7 @@ from typing import Any, Final, cast
 from runback_gate.canonical import JsonValue
 from runback_gate.capture.exchange import Redact, RunPlace, Seen, read_exchange
 from runback_gate.capture.open_calls import OpenCalls
-from runback_gate.capture.outside import RunFile, complain, random_bytes
+from runback_gate.capture.outside import RunFile, complain, new_id, now, random_bytes
 from runback_gate.capture.runs.blobs import bounded
 from runback_gate.capture.runs.turns import Conversations
 from runback_gate.capture.runs.writer import RunWriter
@@ -60,30 +60,40 @@ Event = Seen | ToolRun | Note | Prompt
 
 
 class RunLog:
-    """Appends to one run file."""
+    """Appends to one run file; to the next one, a run of its own, where a file has grown beyond a limit."""
 
-    def __init__(self, run: Run, folder: Path, redaction: Redaction, *, lazy: bool = False) -> None:
-        self.run = replace(run, redaction=redaction.header())
+    def __init__(
+        self, run: Run, folder: Path, redaction: Redaction, *, lazy: bool = False, rotate: int | None = None
+    ) -> None:
         self.folder = folder
         self.redaction = redaction
         self.lost = 0
         """Events that were lost since the last `dropped` event."""
         self.reasons: set[str] = set()
-        self._file = RunFile(folder / f"{run.id}.jsonl")
+        self._prompts: dict[str, dict[str, Any]] = {}
+        self._lazy = lazy
+        """Whether a run in which nothing happened leaves no file."""
+        self.rotate = rotate
+        """Bytes after which the next event begins another file; None for one file."""
+        self._open(run)
+
+    def _open(self, run: Run) -> None:
+        self.run = replace(run, redaction=self.redaction.header())
+        self._file = RunFile(self.folder / f"{run.id}.jsonl")
+        self._size = 0
         self._writer = RunWriter(random_bytes)
         self._conversations = Conversations()
         self._counts: dict[str, int] = {}
-        self._prompts: dict[str, dict[str, Any]] = {}
         self._calls = OpenCalls()
         self._begun = False
-        self._lazy = lazy
-        """Whether a run in which nothing happened leaves no file."""
 
     def take(self, event: Event) -> None:
         """Store an event."""
         if len(self._file.pending) > MAX_PENDING:
             self.drop(1, "the disk takes nothing")
             return
+        if self.rotate is not None and self._size >= self.rotate:
+            self._next()
         self._begin()
         try:
             lines = self._lines(event)
@@ -93,6 +103,14 @@ class RunLog:
         except Exception as error:  # noqa: BLE001  whatever is raised, nothing unredacted is stored
             lines = self._withheld(event, _reason(error))
         self._append(lines)
+
+    def _next(self) -> None:
+        """Close this file and begin another run, whose parent is this one; nobody knows yet how they end."""
+        following = replace(self.run, id=new_id(self.run.agent), parent=self.run.id, at=now(), redaction={})
+        self._begin()
+        self._append(self._writer.note(Note("note", 0, {"text": "continued in another file", "run": following.id})))
+        self.end(Run(self.run.id, self.run.agent, ()))
+        self._open(following)
 
     def drop(self, number: int, reason: str) -> None:
         """Note that events were lost."""
@@ -134,6 +152,7 @@ class RunLog:
             self._append(self._writer.note(Note("dropped", 0, value)))
 
     def _append(self, lines: bytes) -> None:
+        self._size += len(lines)
         try:
             self._file.append(lines)
         except OSError as error:

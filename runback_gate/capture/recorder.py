@@ -69,6 +69,7 @@ class Recording:
             not be stored, and how many it replaced by rule. None is what `spec.redact` of the project's `runback.yaml`
             says, else `standard`. The run says which.
         sample: share of the runs that is recorded, 0 to 1.
+        rotate: bytes after which a run that goes on continues in another file, as a run whose parent is the one before.
     """
 
     def __init__(
@@ -79,9 +80,11 @@ class Recording:
         labels: Mapping[str, JsonValue] | None = None,
         redact: Level | Redact | None = None,
         sample: float = 1.0,
+        rotate: int | None = None,
     ) -> None:
         self.agent = agent
         self._options: dict[str, Any] = {"out": out, "labels": labels, "redact": redact, "sample": sample}
+        self._options["rotate"] = rotate
         self.id = ""
         """Id of the run, once it began; empty when it was not chosen to be recorded."""
         self._log: RunLog | None = None
@@ -175,7 +178,7 @@ class Recording:
         run = Run(self.id, self.agent, (), plain_json(options["labels"] or {}), parent=parent, at=now())
         folder, lazy = Path(options["out"]).absolute(), "parent" in options
         redaction = redaction_at(options["redact"], options.get("project"))
-        self._log = RunLog(run, folder, redaction, lazy=lazy)
+        self._log = RunLog(run, folder, redaction, lazy=lazy, rotate=options["rotate"])
         _active.append(self)
         _once()
         hooks.install(taker)
@@ -230,7 +233,7 @@ class Recording:
         if log is not None:
             run = Run(new_id(self.agent), self.agent, (), log.run.labels, parent=log.run.id, at=now())
             self.id = run.id
-            self._log = RunLog(run, log.folder, log.redaction, lazy=True)
+            self._log = RunLog(run, log.folder, log.redaction, lazy=True, rotate=log.rotate)
 
 
 def taker() -> Callable[[Seen], None] | None:
@@ -252,13 +255,14 @@ def record_process(
     parent: str | None,
     labels: dict[str, JsonValue] | None = None,
     project: dict[str, Any] | None = None,
+    rotate: int | None = None,
 ) -> Recording:
     """Record this process from now to its end.
 
     `parent` is the run of the process that started it, if there is one; `project` is what the project says of
     redaction, as `project_json` writes it, None for what is found here.
     """
-    recording = Recording(agent, out=out, redact=cast("Any", redact), labels=labels)
+    recording = Recording(agent, out=out, redact=cast("Any", redact), labels=labels, rotate=rotate)
     recording._options |= {"parent": parent, "project": project}
     recording.__enter__()
     before = sys.excepthook

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from runback_gate.app.answers import parse_size
 from runback_gate.app.record import RecordOptions, parse_label, recorded_environment
 from runback_gate.capture.outside import chosen, project_redaction
 from runback_gate.cli.options import parsed
@@ -33,6 +34,12 @@ from runback_gate.errors import InputError, Location
     metavar="SHARE",
     help="Share of program runs to record, 0 to 1; the rest run unrecorded.",
 )
+@click.option(
+    "--rotate",
+    metavar="SIZE",
+    callback=parsed(parse_size),
+    help="Continue a run that has grown beyond SIZE (200M, 1G) in another file, as a run whose parent it is.",
+)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def record(
     agent: str | None,
@@ -40,6 +47,7 @@ def record(
     redact: str | None,
     labels: tuple[tuple[str, str], ...],
     sample: float,
+    rotate: int | None,
     command: tuple[str, ...],
 ) -> int:
     """Run COMMAND, a Python program, and record every model call it makes.
@@ -48,7 +56,7 @@ def record(
     The exit code is that of COMMAND.
     """
     project = project_redaction()  # what is wrong with it is said before the program runs
-    options = RecordOptions(out.absolute(), agent, redact, dict(labels), project)
+    options = RecordOptions(out.absolute(), agent, redact, dict(labels), project, rotate)
     environment = dict(os.environ)
     # Drawn once: the processes that a program starts are recorded with it, or not at all.
     if chosen(sample):

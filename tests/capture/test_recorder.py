@@ -49,6 +49,29 @@ def recording(folder: Path, **options: Any) -> runback_gate.Recording:
     return runback_gate.record("a", out=folder, **{"redact": "off", **options})
 
 
+def test_rotation(tmp_path: Path) -> None:
+    """A run that grows continues in files that each verify, each a whole run of its own, and no step is lost."""
+    with recording(tmp_path, labels={"task": 5}, rotate=3000) as run:
+        for number in range(12):
+            run._see(seen(f"question {number}, " + "words " * 60))
+        run.finish("done")
+    found = {item.id: item for item in runs(tmp_path)}
+    assert len(found) > 2
+    assert max(path.stat().st_size for path in tmp_path.iterdir()) < 6000
+    texts, at = [], found[run.id]
+    while True:
+        texts += [step.request.messages[0].content[:11] for step in at.steps]
+        assert (at.labels, at.agent) == ({"task": 5}, "a")
+        following = [item for item in found.values() if item.parent == at.id]
+        assert [note.value["run"] for note in at.notes] == [item.id for item in following]
+        if not following:
+            break
+        assert at.status is None
+        (at,) = following
+    assert texts == [f"question {number},"[:11] for number in range(12)]
+    assert (at.status, at.output) == ("ok", "done")
+
+
 def test_a_run_has_what_its_agent_did(tmp_path: Path) -> None:
     """Labels, steps, tool runs with the call that asked for them, notes, and how it ended."""
     calls = [{"id": "c1", "type": "function", "function": {"name": "lookup", "arguments": '{"id": 7}'}}]
