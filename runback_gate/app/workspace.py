@@ -168,6 +168,13 @@ class Workspace:
         self.policies()
         return load_run(listed.path, note=lambda _text: None), self._row(listed)
 
+    def judged(self, run: Run) -> tuple[Finding, ...] | None:
+        """What the policies find in a run of one step, such as an answer of today; None where nothing is judged."""
+        self.policies()
+        engine = CppEngine()
+        found = [judge(self._rules, step.under_test(engine)).findings for step in recorded(run)]
+        return tuple(item for findings in found for item in findings) if self._rules else None
+
     def policy(self, name: str) -> PolicyRecord:
         """What a policy says of every recorded step.
 

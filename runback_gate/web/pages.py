@@ -25,14 +25,13 @@ from runback_gate.app.cases import AddedCase, NewCase, add_case, find_case, prop
 from runback_gate.app.live import LiveOptions, open_live
 from runback_gate.app.paths import slug
 from runback_gate.app.recorded import recorded_step
-from runback_gate.app.replay import Edit, StepReplay, keep_trial, replay_step
+from runback_gate.app.replay import StepReplay, keep_trial, replay_step
 from runback_gate.app.workspace import VERDICTS, RunFilter, RunRow
 from runback_gate.errors import InputError, RunbackError
 from runback_gate.report.html import render
 from runback_gate.report.model import Report
 from runback_gate.report.spent import amounts
-from runback_gate.step import Run
-from runback_gate.view.difference import words
+from runback_gate.step import Run, Step
 from runback_gate.view.plain import answer_text, message_text, speaker
 from runback_gate.view.run_page import Around, run_page
 from runback_gate.web.desk import Desk
@@ -51,6 +50,7 @@ from runback_gate.web.jobs import Job
 from runback_gate.web.planned import Planned, plan_replay
 from runback_gate.web.render import HEADERS, rendered, whole_page
 from runback_gate.web.render import field as form_field
+from runback_gate.web.then_now import shown_edits, shown_trials
 
 DESK: Final = web.AppKey("desk", Desk)
 T = TypeVar("T")
@@ -161,12 +161,14 @@ async def _step_page(desk: Desk, request: web.Request, form: Form, planned: Plan
     """The page of a step; after its form was sent, with what was edited and what it would cost."""
     run, row, index = await _place(desk, request)
     step = recorded_step(run, index)
-    texts = [(speaker(item), message_text(item)) for item in step.request.messages]
+    refused = any(item.outcome == "fail" for item in row.findings.get(index, ()))
     return rendered(
-        "step.html.j2", title=f"Step {index} of {run.id}", here="runs", run=run, index=index, step=step, talk=texts,
+        "step.html.j2", title=f"Step {index} of {run.id}", here="runs", run=run, index=index, step=step,
+        asked=_customer(step), refused=refused,
         name=request.match_info["run"], answer=answer_text(step.response), findings=row.findings.get(index, ()),
         word=desk.word, fields=fields_of(step.request, form), field=form_field, planned=planned,
-        gate=await _work(desk, desk.workspace.gate), cached=desk.cache is not None, kept=_kept(run, propose(step)),
+        gate=await _work(desk, desk.workspace.gate), cached=desk.cache is not None,
+        kept=_kept(run, [] if refused else propose(step)),
     )  # fmt: skip
 
 
@@ -203,27 +205,20 @@ async def _replay(desk: Desk, request: web.Request) -> web.StreamResponse:
 async def _job(desk: Desk, request: web.Request) -> web.StreamResponse:
     job = desk.jobs.get(request.match_info["job"])
     name, index, run, edit = job.given
-    found: StepReplay | None = job.result
-    trials = []
-    for trial in found.trials if found else ():
-        response = trial.answer.response
-        then, now = answer_text(run.steps[index].response), answer_text(response) if response else ""
-        trials.append({"trial": trial, "now": now, "difference": words(then, now) if now else ()})
-    answered = next((item.answer.response for item in found.trials if item.answer.response), None) if found else None
-    checks = propose(replace(run.steps[index], response=answered)) if answered else []
+    step, found = run.steps[index], job.result
+    trials = await _work(desk, shown_trials, desk.workspace, found) if found else ()
+    best = next((item for item in trials if item.trial.answer.response and not item.refused), None)
+    checks = propose(replace(step, response=best.trial.answer.response)) if best else []
     return rendered(
-        "replay.html.j2", title=job.title, here="runs", job=job, name=name, index=index, run=run, edits=_said(edit),
-        then=answer_text(run.steps[index].response), trials=trials, word=desk.word, found=found,
-        kept=_kept(run, checks), spent=_spent(job),
+        "replay.html.j2", title=job.title, here="runs", job=job, name=name, index=index, run=run, word=desk.word,
+        edits=shown_edits(edit, step.request), asked=_customer(step), then=answer_text(step.response), trials=trials,
+        kept=_kept(run, checks), keep_trial=trials.index(best) + 1 if best else 0, spent=_spent(job),
     )  # fmt: skip
 
 
-def _said(edit: Edit) -> list[tuple[str, str]]:
-    """What was asked otherwise, in words."""
-    said = [("model", edit.model)] if edit.model else []
-    said += [(str(item), str(item.value)) for item in edit.settings]
-    said += [("tool", tool.name) for tool in edit.tools]
-    return said + [("without the tool", name) for name in edit.without_tools]
+def _customer(step: Step) -> str:
+    """What the customer said last."""
+    return next((message_text(item) for item in reversed(step.request.messages) if item.role == "user"), "")
 
 
 async def _state(desk: Desk, request: web.Request) -> web.StreamResponse:

@@ -24,7 +24,7 @@ class Planned:
     """The estimate of a replay, as its page shows it."""
 
     calls: int
-    """At the most."""
+    """At the most; those of models that cannot be asked do not count."""
     rows: tuple[tuple[str, ...], ...]
     """The names of the columns, then a row for each model."""
     notes: tuple[str, ...]
@@ -48,4 +48,5 @@ def plan_replay(desk: Desk, run: Run, index: int, edit: Edit, gate: Gate | None,
     budget = [f"{limits.calls:,} calls" if limits.calls is not None else "", f"${limits.usd}" if limits.usd else ""]
     if any(budget):
         notes.append(f"budget of runback.yaml: {' and '.join(filter(None, budget))}")
-    return Planned(estimate.calls_most, tuple(plan_rows(estimate)), tuple(notes))
+    calls = sum(item.calls_most for item in estimate.lines if not item.why)
+    return Planned(calls, tuple(plan_rows(estimate)), tuple(notes))

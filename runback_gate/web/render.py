@@ -30,6 +30,11 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_LINES = {
+    "removed": Markup("<del>− {}</del>"),
+    "added": Markup("<ins>+ {}</ins>"),
+    "same": Markup("<span>  {}</span>"),
+}
 _LONGEST = 200_000
 """Characters of a text that is shown."""
 
@@ -57,7 +62,7 @@ def _environment() -> tuple[Environment, str, str]:
     env = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_inert
     )
-    env.filters.update(marked=_marked, json=lambda value: json.dumps(value, ensure_ascii=False))
+    env.filters.update(marked=_marked, changes=_changes, json=lambda value: json.dumps(value, ensure_ascii=False))
     style, script = (loader.get_source(env, name)[0] for name in ("web.css", "job.js"))
     return env, theme() + style, script
 
@@ -71,6 +76,18 @@ def field(text: str) -> Markup:
     """The text of a field of a form: escaped, and else as it is, since it comes back."""
     # A text area drops the first line end that it holds.
     return escape(f"\n{text}" if text.startswith("\n") else text)
+
+
+def _changes(found: Sequence[Segment | int]) -> Markup:
+    """Lines of a difference; a number stands for so many lines that are the same."""
+    parts = []
+    for item in found:
+        if isinstance(item, int):
+            parts.append(Markup("<span>  … {} lines …</span>").format(item))
+            continue
+        pattern = _LINES[item.kind]
+        parts += [pattern.format(visible(text)) for text in item.text.splitlines()]
+    return Markup().join(parts)
 
 
 def _marked(segments: Sequence[Segment], kind: str) -> Markup:

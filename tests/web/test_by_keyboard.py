@@ -80,7 +80,7 @@ def test_from_the_list_to_a_judged_case(browser: Any, tmp_path: Path, monkeypatc
 @pytest.mark.parametrize("width", [1280, 320])
 def test_pages_for_everybody(browser: Any, tmp_path: Path, scheme: str, width: int) -> None:
     """axe-core finds nothing serious on any page, and none is wider than its window."""
-    write_demo(tmp_path)
+    write_demo(tmp_path, "http://127.0.0.1:9")
     with pages(tmp_path) as at:
         at.post(f"{STEP}/replay", {"system": (tmp_path / "prompts/careful.md").read_text("utf-8")})
         page = opened(browser, at, viewport={"width": width, "height": 800}, color_scheme=scheme)
@@ -90,6 +90,13 @@ def test_pages_for_everybody(browser: Any, tmp_path: Path, scheme: str, width: i
                 page.wait_for_selector(".then")
             assert serious(page) == [], path
             assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        page.goto(STEP)
+        page.fill("#system", "Be careful.")
+        page.press("#trials", "Enter")
+        page.wait_for_selector(".plan")
+        assert page.evaluate("document.activeElement.matches('form[action$=replay] button')")
+        assert serious(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.context.close()
 
 

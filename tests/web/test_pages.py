@@ -172,6 +172,9 @@ def test_replay_keep_and_judge(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     with pages(folder) as browser:
         text = replayed(browser, {"system": (folder / "prompts/careful.md").read_text("utf-8").replace("\n", "\r\n")})
         assert "tool changed" in text
+        assert "no rule refuses it" in text
+        assert "<del>− Keep customers happy: give the money back when a customer asks for it.</del>" in text
+        assert "I never bought this!" in text
         status, _, data = browser.post("/replays/1/keep", KEEP)
         assert (status, b"refund-2-replayed-0" in data) == (200, True)
     monkeypatch.chdir(folder)
@@ -179,6 +182,28 @@ def test_replay_keep_and_judge(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(SystemExit) as ended:
         main(["run", "--cache", "answers"])
     assert ended.value.code == 0
+
+
+def test_what_the_rules_say_of_an_answer(tmp_path: Path) -> None:
+    """Each answer of today is judged: a refused one is proposed to nobody, the first that holds is."""
+    refund, escalate = ToolCall("c", "issue_refund", '{"amount": 250}'), ToolCall("c", "escalate", "{}")
+
+    def answer(_body: object, number: int) -> Act:
+        return Act(completion("", [refund if number < 2 else escalate]))
+
+    with ModelServer(answer) as server:
+        write_demo(tmp_path, server.url)
+        with pages(tmp_path, cache=None) as browser:
+            again = replayed(browser, {"trials": "2", "confirmed": "2"})
+            other = replayed(browser, {"trials": "1", "system": "Ask.", "confirmed": "1"})
+            text = browser.text(STEP)
+    assert again.count("refunds.limit: refund above the limit") == 2
+    assert "a rule refuses each" in again
+    assert 'action="/replays/1/keep"' not in again
+    assert "no rule refuses it" in other
+    assert "toolCalled" in other
+    assert "so no check is proposed" in text
+    assert "I never bought this!" in text
 
 
 def test_every_field_is_asked(tmp_path: Path) -> None:
