@@ -15,19 +15,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
 from runback_gate.analysis.flip import DifferenceFinder
 from runback_gate.analysis.flip_words import explain_flip
-from runback_gate.analysis.recorded import RecordedStep
+from runback_gate.analysis.recorded import Recorded
 from runback_gate.cel.engine import Engine
+from runback_gate.cel.environment import Scope
 from runback_gate.change.matches import PolicyMatch, RuleMatch, match_policies
 from runback_gate.change.model import Change, Side
 from runback_gate.policy.document import Policy
 from runback_gate.policy.evaluate import NOT_CONCERNED, Rule, RuleOutcome, RuleResult, RuleSet, compile_policy, results
-from runback_gate.summary import summarize
+from runback_gate.values import LEFT_OUT
 
 Word = Literal["stricter", "looser", "mixed", "same on record", "new", "removed"]
 Kind = Literal["newly permitted", "newly failing", "now error", "no longer error", "now skipped", "no longer skipped"]
@@ -55,8 +56,8 @@ class Flip:
     validation: str
     run: str
     """As `RecordedStep.run`."""
-    step: int | str
-    """As `RecordedStep.step`."""
+    step: int | str | None
+    """As `RecordedStep.step`; None where the rule is about the whole run."""
     kind: Kind
     base: RuleOutcome
     """`skip` also where there is no such rule."""
@@ -124,6 +125,8 @@ class PolicyEffect:
     path: str
     """Its file on head; on base for a removed one."""
     line: int
+    scope: Scope = field(default="step", metadata=LEFT_OUT)
+    """What it judges on head, on base for a removed one: `steps`, `same` and `matched` are counts of that."""
 
     @property
     def vacuous(self) -> bool:
@@ -142,24 +145,30 @@ class PolicyEffect:
         return tuple(sorted(found, key=lambda flip: KINDS.index(flip.kind)))
 
 
+def judged_on(effects: Iterable[PolicyEffect], scope: Scope = "step") -> int:
+    """How many recorded steps, or runs, effects rest on."""
+    return max((effect.steps for effect in effects if effect.scope == scope), default=0)
+
+
 def compare_policies(
     base: Sequence[Policy],
     head: Sequence[Policy],
     engine: Engine,
-    steps: Iterable[RecordedStep],
+    steps: Iterable[Recorded],
     *,
     limit: int = MAX_FLIPS,
 ) -> tuple[PolicyEffect, ...]:
     """What became of each policy that is not the same on both sides, head's in their order, then those that are gone.
 
-    The steps are taken one by one and not kept. Without a difference none is taken.
+    The steps, and runs for policies over runs, are taken one by one and not kept; without a difference none is taken.
 
     Raises:
         ExpressionError: an expression of one side breaks a limit or does not compile.
     """
     found = [_Comparison(match, engine, limit) for match in match_policies(base, head)]
+    reads = frozenset[str]().union(*(item.reads for item in found))
     for step in steps if found else ():
-        answer = _Asked(engine, step)
+        answer = _Asked(engine, step, reads)
         for comparison in found:
             comparison.take(answer)
     return tuple(comparison.effect() for comparison in found)
@@ -213,12 +222,12 @@ def _joined(words: Collection[str]) -> Word:
 
 
 class _Asked:
-    """A recorded step, and what explains a flip on it; both are made when first needed."""
+    """A recorded step or run, and what explains a flip on it; both are made when first needed."""
 
-    def __init__(self, engine: Engine, step: RecordedStep) -> None:
+    def __init__(self, engine: Engine, step: Recorded, reads: frozenset[str]) -> None:
         self.engine = engine
         self.step = step
-        self.under_test = step.under_test(engine)
+        self.under_test = step.under_test(engine, reads)
 
     @cached_property
     def finder(self) -> DifferenceFinder:
@@ -234,6 +243,9 @@ class _Comparison:
         self.limit = limit
         self.head = None if policy_match.removed else compile_policy(policy_match.policy, engine)
         self.sets = {item.name: compile_policy(item, engine) for item in policy_match.sources}
+        whole = [*self.sets.values(), *([] if self.head is None else [self.head])]
+        self.scopes = {rules.scope for rules in whole}
+        self.reads = frozenset[str]().union(*(rules.reads for rules in whole))
         self.shared = {match.id for match in policy_match.rules if self._same(match)}
         self.base = [
             replace(rules, rules=tuple(rule for rule in rules.rules if self._asked(rule.id)))
@@ -259,7 +271,9 @@ class _Comparison:
         return fingerprint(*old) == fingerprint(*new)
 
     def take(self, answer: _Asked) -> None:
-        """Judge one more step."""
+        """Judge one more step, or run, if that is what the policy is about."""
+        if answer.under_test.scope not in self.scopes:
+            return
         head = {} if self.head is None else results([self.head], answer.under_test)
         base = results(self.base, answer.under_test)
         self.steps += 1
@@ -296,7 +310,7 @@ class _Comparison:
                 head=after.outcome,
                 expression=reason.expression,
                 why=reason.text,
-                answer=summarize(step.content.response),
+                answer=step.answer,
             )
         )
 
@@ -314,6 +328,7 @@ class _Comparison:
             matched=self.matched,
             path=policy.location.path,
             line=policy.location.line or 1,
+            scope=policy.scope,
         )
 
     def _rule(self, match: RuleMatch) -> RuleEffect:

@@ -33,6 +33,8 @@ def _skipped(base: Policy, head: Policy, step: StepUnderTest, finder: Difference
     """Why one side does not concern the step: its match lists, or the first of its conditions that is false."""
     skips, judges = (base, head) if on_base else (head, base)
     where = "base" if on_base else "head"
+    if skips.scope != step.scope:
+        return Reason("", f"the policy on {where} is about {skips.scope}s")
     if not RuleSet(skips.agents, skips.tags, (), ()).concerns(step.agent, step.tags):
         return Reason("", f"the policy on {where} is not for this agent or case: {_match(skips)}")
     false = (item for item in skips.conditions if finder.holds(_condition(skips, item)) is False)

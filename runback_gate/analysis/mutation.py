@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from runback_gate.analysis.effect import fingerprint
 from runback_gate.analysis.mutants import Mutant, mutants
 from runback_gate.analysis.policy_tests import under_test
-from runback_gate.analysis.recorded import RecordedStep
+from runback_gate.analysis.recorded import Recorded
 from runback_gate.cel.engine import Engine
 from runback_gate.errors import ExpressionError
 from runback_gate.policy.document import Policy
@@ -57,7 +57,7 @@ def try_mutants(
     policies: Sequence[Policy],
     tests: Sequence[PolicyTest],
     engine: Engine,
-    steps: Iterable[RecordedStep] = (),
+    steps: Iterable[Recorded] = (),
     progress: Callable[[int, int, object], None] = lambda *_: None,
 ) -> Mutation:
     """Try every fault of every policy on its tests, and what they do not notice on the recorded steps.
@@ -108,7 +108,7 @@ def _notices(example: Example, step: StepUnderTest, rules: RuleSet) -> bool:
 
 
 def _unnoticed(
-    suspects: list[_Suspect], whole: dict[str, RuleSet], engine: Engine, steps: Iterable[RecordedStep]
+    suspects: list[_Suspect], whole: dict[str, RuleSet], engine: Engine, steps: Iterable[Recorded]
 ) -> tuple[list[_Suspect], int]:
     """The faults that no step notices, and how many steps were asked."""
     asked = 0

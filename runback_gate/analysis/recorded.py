@@ -1,9 +1,11 @@
-"""Recorded steps, to be judged as they were.
+"""Recorded steps and runs, to be judged as they were.
 
-In: a run, or one step and where it lies. Out: `RecordedStep`s, each of which becomes a step under test.
+In: a run, or one step and where it lies. Out: `RecordedStep`s and `RecordedRun`s, each of which becomes what rules
+judge.
 
     for step in recorded(run):
         results(rules, step.under_test(engine))
+    results(rules, RecordedRun(run).under_test(engine))
 """
 
 from __future__ import annotations
@@ -13,9 +15,13 @@ from dataclasses import dataclass, field
 
 from runback_gate.canonical import JsonValue
 from runback_gate.cel.engine import Engine
+from runback_gate.cel.reads import ALL
+from runback_gate.plural import many
 from runback_gate.policy.context import agent_facts, bindings, case_facts
 from runback_gate.policy.evaluate import BoundStep, StepUnderTest
+from runback_gate.policy.run_context import oversized, run_data
 from runback_gate.step import Response, Run, Step
+from runback_gate.summary import summarize
 
 VIEW_ONLY = "the recording is view-only: it can be read, not judged"
 
@@ -51,10 +57,62 @@ class RecordedStep:
             unknown=source.unknown,
         )
 
-    def under_test(self, engine: Engine) -> StepUnderTest:
+    @property
+    def answer(self) -> str:
+        """What was answered, in short. Text that a model wrote."""
+        return summarize(self.content.response)
+
+    def under_test(self, engine: Engine, reads: frozenset[str] = ALL) -> StepUnderTest:  # noqa: ARG002
         """It as what rules judge."""
         unusable = VIEW_ONLY if self.content.source.grade == "view-only" else ""
         return StepUnderTest(self.content.agent, self.tags, lambda: BoundStep(engine, self.data()), unusable)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRun:
+    """A recorded run and how to find it again."""
+
+    content: Run
+    tags: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Labels of the agent config."""
+    dataset: str = ""
+    case: str = ""
+    """Id of the case that names it; empty for one that is judged as it was recorded."""
+    baselines: Mapping[int, Response] | None = None
+    """The recorded answers by step, where it is another run than the recorded one."""
+
+    @property
+    def run(self) -> str:
+        """Id of the run; of a case `DATASET/CASE`."""
+        return f"{self.dataset}/{self.case}" if self.case else self.content.id
+
+    @property
+    def step(self) -> None:
+        """It is no step."""
+        return
+
+    @property
+    def answer(self) -> str:
+        """How much it holds, in short."""
+        calls = sum(len(step.response.tool_calls) for step in self.content.steps)
+        return f"{many(len(self.content.steps), 'step')}, {many(calls, 'call')}"
+
+    def under_test(self, engine: Engine, reads: frozenset[str] = ALL) -> StepUnderTest:
+        """It as what rules judge that read these fields of its steps."""
+        run = self.content
+        case = case_facts(self.dataset, self.case, self.tags, run.at) if self.case else None
+
+        def bound() -> BoundStep:
+            return BoundStep(engine, run_data(run, reads, labels=self.labels, case=case, baselines=self.baselines))
+
+        view_only = any(step.source.grade == "view-only" for step in run.steps)
+        fault = VIEW_ONLY if view_only else oversized(run, reads)
+        return StepUnderTest(run.agent, self.tags, bound, fault, scope="run")
+
+
+Recorded = RecordedStep | RecordedRun
+"""What rules judge, of either scope."""
 
 
 def recorded(run: Run) -> Iterator[RecordedStep]:

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from runback_gate.canonical import JsonValue, exact_bytes, sha256
+from runback_gate.plural import many
 from runback_gate.policy.evaluate import RuleOutcome, RuleResult
 
 WORDS: tuple[RuleOutcome, ...] = ("pass", "fail", "error", "skip")
@@ -26,12 +27,12 @@ MAX_LISTED = 1000
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A step that breaks a rule, or on which it cannot be evaluated."""
+    """A step, or a run, that breaks a rule, or on which it cannot be evaluated."""
 
     rule: str
     run: str
-    step: int
-    """Index of the step in its run, from 0."""
+    step: int | None
+    """Index of the step in its run, from 0; None where the rule is about the whole run."""
     outcome: str
     """`fail` or `error`."""
     message: str
@@ -49,21 +50,36 @@ class Tally:
     runs: int
     steps: int
     counts: Mapping[str, Mapping[str, int]]
-    """Rule id to `pass`, `fail`, `error` and `skip`; the four add up to `steps`."""
+    """Rule id to `pass`, `fail`, `error` and `skip`; the four add up to `steps`, for a rule over runs to `runs`."""
     failures: tuple[Failure, ...]
     """By rule, run and step; at most `MAX_LISTED` of each rule that fail, and as many that err."""
+    over_runs: frozenset[str] = frozenset()
+    """The rules that are about whole runs."""
+
+    def counted(self, rule: str, number: int) -> str:
+        """So many of what a rule judges: `3 steps`, `1 run`."""
+        return many(number, "run" if rule in self.over_runs else "step")
 
     def to_json(self) -> dict[str, JsonValue]:
         """The JSON that `backtest --json` prints: errors are counted, failures are listed."""
         return {
             "steps": self.steps,
-            "validations": {rule: dict(counts) for rule, counts in self.counts.items()},
+            "validations": {rule: {**counts, **self._scope(rule)} for rule, counts in self.counts.items()},
             "failures": [
-                {"validation": item.rule, "run": item.run, "step": item.step, "message": item.message}
+                {
+                    "validation": item.rule,
+                    "run": item.run,
+                    "step": item.step,
+                    "message": item.message,
+                    **self._scope(item.rule),
+                }
                 for item in self.failures
                 if item.outcome == "fail"
             ],
         }
+
+    def _scope(self, rule: str) -> dict[str, JsonValue]:
+        return {"scope": "run"} if rule in self.over_runs else {}
 
     @classmethod
     def sum(cls, rules: Sequence[str], parts: Iterable[Tally]) -> Tally:
@@ -83,12 +99,14 @@ class Tally:
 class Counter:
     """Counts what rules say, and keeps a sample of what does not hold."""
 
-    def __init__(self, rules: Iterable[str]) -> None:
+    def __init__(self, rules: Iterable[str], over_runs: Iterable[str] = ()) -> None:
+        """`over_runs`: those of the rules that are about whole runs."""
+        self._over_runs = frozenset(over_runs)
         self._counts: dict[str, dict[str, int]] = {rule: dict.fromkeys(WORDS, 0) for rule in rules}
         self._kept: defaultdict[tuple[str, str], list[_Kept]] = defaultdict(list)
 
-    def add(self, rule: str, run: str, step: int, result: RuleResult) -> None:
-        """Count what a rule said of a step."""
+    def add(self, rule: str, run: str, step: int | None, result: RuleResult) -> None:
+        """Count what a rule said of a step, or with None of the run."""
         self._counts[rule][result.outcome] += 1
         if result.outcome in ("fail", "error"):
             self._keep(Failure(rule, run, step, result.outcome, result.message))
@@ -97,6 +115,7 @@ class Counter:
         """Count all that a tally counted. Raises ValueError where its rules are others."""
         if self._counts.keys() != tally.counts.keys():
             raise ValueError("tallies of other rules do not add up")
+        self._over_runs |= tally.over_runs
         for rule, counts in tally.counts.items():
             for word in WORDS:
                 self._counts[rule][word] += counts[word]
@@ -107,8 +126,9 @@ class Counter:
         """What was counted so far."""
         order = {rule: place for place, rule in enumerate(self._counts)}
         kept = [item.failure for items in self._kept.values() for item in items]
-        kept.sort(key=lambda item: (order[item.rule], item.run, item.step, item.key))
-        return Tally(runs, steps, {rule: dict(counts) for rule, counts in self._counts.items()}, tuple(kept))
+        kept.sort(key=lambda item: (order[item.rule], item.run, -1 if item.step is None else item.step, item.key))
+        counts = {rule: dict(counts) for rule, counts in self._counts.items()}
+        return Tally(runs, steps, counts, tuple(kept), self._over_runs)
 
     def _keep(self, failure: Failure) -> None:
         kept, item = self._kept[failure.rule, failure.outcome], _Kept(failure.key, failure)

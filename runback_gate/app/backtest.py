@@ -19,7 +19,7 @@ from runback_gate.step import Run
 
 
 def backtest_runs(policies: Sequence[Policy], runs: Iterable[Run]) -> Tally:
-    """Judge every step of every run; runs are taken one by one and not kept.
+    """Judge every step of every run, and every run; runs are taken one by one and not kept.
 
     Raises:
         InputError: a policy does not compile.
@@ -41,8 +41,8 @@ def check_runs(policies: Sequence[Policy], runs: Iterable[Run]) -> tuple[Tally, 
 def exit_code(policies: Sequence[Policy], found: Tally) -> int:
     """What a backtest means as a check.
 
-    1 when a step fails a rule that denies; else 2 when a rule could not be evaluated somewhere, or none judged any
-    step; else 0. Rules that only warn or audit, and errors that their policy ignores, change nothing.
+    1 when a step or a run fails a rule that denies; else 2 when a rule could not be evaluated somewhere, or none judged
+    anything; else 0. Rules that only warn or audit, and errors that their policy ignores, change nothing.
     """
     denying = {rule.id: policy for policy in policies if policy.action == "Deny" for rule in policy.rules}
     counts = {rule: found.counts[rule] for rule in denying}

@@ -1,6 +1,6 @@
-"""`policy explain`: why a rule says what it says of one step.
+"""`policy explain`: why a rule says what it says of one step, or of one run.
 
-In: policies, the id of a rule, and a step. Out: each expression that has a say, with the value of every part.
+In: policies, the id of a rule, and a step or a run. Out: each expression that has a say, with the value of every part.
 
     for item in explain_step(files.policies, "refunds.limit", step):
         item.values, item.facts
@@ -14,16 +14,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from runback_gate.app.rules import compile_rule
+from runback_gate.canonical import JsonValue
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.cel.explain import SubValue, deciding, explain
 from runback_gate.cel.work import Budget
 from runback_gate.documents import cut
+from runback_gate.errors import InputError
 from runback_gate.policy.context import step_data
 from runback_gate.policy.document import Expression, Policy
+from runback_gate.policy.evaluate import RuleSet
+from runback_gate.policy.run_context import run_data
 from runback_gate.report.model import Report
 from runback_gate.report.story import Stories, find_row
 from runback_gate.report.text import line
-from runback_gate.step import Step
+from runback_gate.step import Run, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +43,34 @@ class Explanation:
         return deciding(self.values)
 
 
-def explain_step(policies: Sequence[Policy], rule: str, step: Step) -> tuple[Explanation, ...]:
+def explain_step(policies: Sequence[Policy], rule: str, step: Step | Run) -> tuple[Explanation, ...]:
     """The match conditions of the policy that has the rule `rule`, then the rule itself.
 
     Raises:
-        InputError: no rule has this id, or its policy does not compile.
+        InputError: no rule has this id, its policy does not compile, or it is about runs where this is a step, or about
+            steps where this is a run.
     """
     engine = CppEngine()
-    owner, _ = compile_rule(policies, rule, engine)
-    data = step_data(step)
+    owner, compiled = compile_rule(policies, rule, engine)
+    data = _data(rule, step, compiled)
     variables = {item.name: item.source for item in owner.variables}
     expressions = [*owner.conditions, next(entry.expression for entry in owner.rules if entry.id == rule)]
     known: dict[str, Any] = {"params": owner.params, "variables": variables, "engine": engine, "data": data}
     budget = Budget()
     return tuple(Explanation(item, explain(item.source, **known, budget=budget)) for item in expressions)
+
+
+def _data(rule: str, step: Step | Run, compiled: RuleSet) -> dict[str, JsonValue]:
+    """What the rule sees."""
+    if (compiled.scope == "run") != isinstance(step, Run):
+        hint = "leave out STEP" if compiled.scope == "run" else "name a STEP as well"
+        raise InputError(f"rule {rule!r} is about {compiled.scope}s", hint=hint)
+    if isinstance(step, Step):
+        return step_data(step)
+    try:
+        return run_data(step, compiled.reads)
+    except ValueError as error:
+        raise InputError(str(error)) from error
 
 
 def answered_step(report: Report, case: str) -> Step:

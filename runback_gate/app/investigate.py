@@ -147,10 +147,13 @@ def rule_breach(policies: Sequence[Policy], rule: str, subject: Subject) -> Brea
     """Whether an answer breaks a rule; one that cannot be evaluated on it is not broken.
 
     Raises:
-        InputError: no rule has this id, its policy does not compile, or does not concern the agent or case.
+        InputError: no rule has this id, its policy does not compile, is about runs, or does not concern the agent or
+            case.
     """
     engine = CppEngine()
     owner, rules = compile_rule(policies, rule, engine)
+    if rules.scope == "run":
+        raise InputError(f"rule {rule!r} is about whole runs", hint="here one step is asked again")
     if not rules.concerns(subject.step.agent, subject.tags):
         raise InputError(f"policy {owner.name} of {rule} does not concern {subject.title}", hint="see its `match`")
     return _breach([rules], engine, subject, rule)

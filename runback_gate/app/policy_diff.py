@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runback_gate.analysis.effect import PolicyEffect, compare_policies
-from runback_gate.analysis.recorded import RecordedStep
+from runback_gate.analysis.effect import PolicyEffect, compare_policies, judged_on
+from runback_gate.analysis.recorded import Recorded
 from runback_gate.app.policies import with_lint_messages
 from runback_gate.app.progress import SILENT
 from runback_gate.cel.cpp_engine import CppEngine
@@ -59,7 +59,12 @@ class PolicyDiff:
     @property
     def steps(self) -> int:
         """Recorded steps that were judged by both sides."""
-        return self.effects[0].steps if self.effects else 0
+        return judged_on(self.effects)
+
+    @property
+    def runs(self) -> int:
+        """Recorded runs that were judged by both sides, where a policy is about runs."""
+        return judged_on(self.effects, "run")
 
     @property
     def loosens(self) -> bool:
@@ -74,7 +79,7 @@ class PolicyDiff:
 def diff_policies(
     before: PolicySide,
     after: PolicySide,
-    steps: Iterable[RecordedStep],
+    steps: Iterable[Recorded],
     *,
     limit: int,
     progress: Callable[[int, int, object], None] = SILENT,
@@ -100,7 +105,8 @@ def diff_policies(
 def diff_json(found: PolicyDiff) -> dict[str, Any]:
     """The comparison, for programs."""
     titles = {"base": found.before.title, "head": found.after.title}
-    return {**titles, "steps": found.steps, **effects.as_json(found.effects)}
+    runs = {"runs": found.runs} if found.runs else {}
+    return {**titles, "steps": found.steps, **runs, **effects.as_json(found.effects)}
 
 
 def diff_markdown(found: PolicyDiff, show: int) -> str:
@@ -192,7 +198,7 @@ def naming_side(title: str, folder: Path | None) -> Iterator[None]:
         raise type(error)(message, hint=error.hint, location=place) from error
 
 
-def _counted(steps: Iterable[RecordedStep], progress: Callable[[int, int, object], None]) -> Iterator[RecordedStep]:
+def _counted(steps: Iterable[Recorded], progress: Callable[[int, int, object], None]) -> Iterator[Recorded]:
     for number, step in enumerate(steps, 1):
         yield step
         progress(number, number, None)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from runback_gate.analysis.mutation import Mutation, try_mutants
 from runback_gate.analysis.policy_tests import Conformance, run_tests
-from runback_gate.analysis.recorded import RecordedStep
+from runback_gate.analysis.recorded import Recorded
 from runback_gate.app.policies import PolicyFiles, with_lint_messages
 from runback_gate.app.recorded import recorded_steps
 from runback_gate.cel.cpp_engine import CppEngine
@@ -47,7 +47,7 @@ class MutationSteps:
     day: str
     """YYYY-MM-DD, by which the gate is read."""
 
-    def read(self, note: Note) -> Iterator[RecordedStep]:
+    def read(self, note: Note) -> Iterator[Recorded]:
         """The steps, one by one."""
         if self.runs is None and self.gate is None:
             return iter(())
@@ -70,7 +70,7 @@ def mutate_on(
 
 
 def mutate_policies(
-    files: PolicyFiles, steps: Iterable[RecordedStep], progress: Callable[[int, int, object], None]
+    files: PolicyFiles, steps: Iterable[Recorded], progress: Callable[[int, int, object], None]
 ) -> Mutation:
     """Put every small fault into the policies, one at a time, and try it on the tests, then on the recorded steps.
 

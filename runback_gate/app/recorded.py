@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from runback_gate.analysis.recorded import RecordedStep, recorded
+from runback_gate.analysis.recorded import Recorded, RecordedRun, recorded
 from runback_gate.errors import InputError
 from runback_gate.gate.plan import load_plan
 from runback_gate.gate.record import recorded_cases
@@ -31,8 +31,8 @@ def recorded_step(run: Run, index: int) -> Step:
     return run.steps[index]
 
 
-def recorded_steps(root: Path, *, day: str, runs: Iterable[Run] | None) -> Iterator[RecordedStep]:
-    """The steps of the runs, or where none are given the recordings of the cases of the gate in `root`.
+def recorded_steps(root: Path, *, day: str, runs: Iterable[Run] | None) -> Iterator[Recorded]:
+    """The steps of the runs and each run itself; where none are given, what the cases of the gate in `root` recorded.
 
     `day` (YYYY-MM-DD) is the one that the waivers of the gate are held against when it is read.
     """
@@ -41,3 +41,4 @@ def recorded_steps(root: Path, *, day: str, runs: Iterable[Run] | None) -> Itera
     else:
         for run in runs:
             yield from recorded(run)
+            yield RecordedRun(run)

@@ -11,9 +11,10 @@ Out: the text of the page.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from runback_gate.analysis.recorded import recorded
+from runback_gate.analysis.recorded import RecordedRun, recorded
 from runback_gate.app.cases import find_case
 from runback_gate.app.policies import compile_all, policies_of
 from runback_gate.audit.frame import OWN
@@ -46,6 +47,13 @@ def view_run(run: Run, policies: Sequence[Policy] = (), other: Run | None = None
             findings = judge(rule_sets, step.under_test(engine)).findings
             if findings:
                 found[index] = findings
+        reads = frozenset[str]().union(*(rules.reads for rules in rule_sets))
+        whole = judge(rule_sets, RecordedRun(run).under_test(engine, reads)).findings
+        if whole and run.steps:
+            # What is said of the run stands at its end.
+            last = len(run.steps) - 1
+            said = [replace(item, message=f"the whole run: {item.message}") for item in whole]
+            found[last] = [*found.get(last, ()), *said]
     return run_page(run, found, judged=bool(policies), other=other, around=around)
 
 

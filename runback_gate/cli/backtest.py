@@ -12,7 +12,6 @@ from runback_gate.cli import terminal
 from runback_gate.cli.options import JSON, path_option
 from runback_gate.cli.policy_paths import policy_roots
 from runback_gate.errors import InputError, Location
-from runback_gate.plural import many
 from runback_gate.store.folder import MAKE_RUNS, load_runs
 
 
@@ -34,6 +33,8 @@ from runback_gate.store.folder import MAKE_RUNS, load_runs
 def backtest(paths: tuple[str, ...], runs: Path, as_json: bool, show: int) -> int:
     """Judge every recorded step of a folder of runs: what would these policies have said?
 
+    A policy with `scope: run` judges each run once, and its counts are of runs.
+
     Exit codes: 0 every step could be judged (failures are the answer, not an error), 2 a rule could not be evaluated on
     some step, or there was no step.
     """
@@ -48,6 +49,6 @@ def backtest(paths: tuple[str, ...], runs: Path, as_json: bool, show: int) -> in
     terminal.show(found, as_json=as_json, to_json=Tally.to_json, lines=partial(backtest_lines, show=show))
     errors = [(rule, counts["error"]) for rule, counts in found.counts.items() if counts["error"]]
     if errors:
-        where = ", ".join(f"{rule} on {many(number, 'step')}" for rule, number in errors)
+        where = ", ".join(f"{rule} on {found.counted(rule, number)}" for rule, number in errors)
         raise InputError(f"could not be evaluated: {where}", hint="without --json each is listed" if as_json else None)
     return 0

@@ -17,7 +17,7 @@ from runback_gate.cli.policy_paths import PATHS, policy_roots
 from runback_gate.store.folder import find_run
 
 if TYPE_CHECKING:
-    from runback_gate.step import Step
+    from runback_gate.step import Run, Step
 
 
 @click.group(cls=Commands)
@@ -106,7 +106,7 @@ def explain(
     as_json: bool,
 ) -> int:
     """Show every sub-expression of a RULE with its value for one STEP (from 0) of a RUN (a file, or an id in runs/), or
-    for the answer that a row of the report was judged by.
+    for the answer that a row of the report was judged by. A rule with `scope: run` takes the RUN alone.
     """
     from runback_gate.app.explain import explain_step, explained_json, explained_lines  # noqa: PLC0415  loads the engine
 
@@ -117,16 +117,17 @@ def explain(
     return 0
 
 
-def _step_named(run: str | None, step: int | None, case: str | None, report: Path) -> Step:
-    """The step that is meant: one of a run, or the one that a row of a report was judged by."""
+def _step_named(run: str | None, step: int | None, case: str | None, report: Path) -> Step | Run:
+    """What is meant: a step of a run, the run itself, or the step that a row of a report was judged by."""
     from runback_gate.app.explain import answered_step  # noqa: PLC0415  loads the engine
     from runback_gate.app.recorded import recorded_step  # noqa: PLC0415
 
-    if (case is None) == (run is None) or (run is None) != (step is None):
+    if (case is None) == (run is None) or (run is None and step is not None):
         raise click.UsageError("name a RUN and a STEP, or a --case", click.get_current_context())
     if case is not None:
         return answered_step(load_report(report), case)
-    return recorded_step(find_run(run or "", note=terminal.note), step or 0)
+    found = find_run(run or "", note=terminal.note)
+    return found if step is None else recorded_step(found, step)
 
 
 policy.add_command(diff)

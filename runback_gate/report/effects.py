@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from runback_gate.analysis.effect import KINDS, FieldChange, Flip, Kind, PolicyEffect
+from runback_gate.analysis.effect import KINDS, FieldChange, Flip, Kind, PolicyEffect, judged_on
 from runback_gate.documents import cut
 from runback_gate.plural import many
 from runback_gate.report.model import Report
@@ -38,7 +38,7 @@ def named_place(report: Report) -> Place:
 
 def judged(report: Report) -> int:
     """How many recorded steps the effects of a report rest on."""
-    return report.effects[0].steps if report.effects else 0
+    return judged_on(report.effects)
 
 
 def as_text(
@@ -74,6 +74,7 @@ def as_json(effects: Sequence[PolicyEffect]) -> dict[str, object]:
             {
                 "policy": effect.policy,
                 "word": effect.word,
+                **({"scope": effect.scope} if effect.scope == "run" else {}),
                 "vacuous": effect.vacuous,
                 "steps": effect.steps,
                 "same": effect.same,
@@ -95,7 +96,10 @@ def summary(effects: Sequence[PolicyEffect], steps: int) -> str:
         return "no policy changed"
     words = [item.word for item in effects]
     counted = ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words))
-    return f"{many(len(effects), 'policy')} changed: {counted}; {_steps(steps)}"
+    scopes = {item.scope for item in effects}
+    parts = [many(steps, "recorded step")] if "step" in scopes else []
+    parts += [many(judged_on(effects, "run"), "recorded run")] if "run" in scopes else []
+    return f"{many(len(effects), 'policy')} changed: {counted}; {' and '.join(parts)}"
 
 
 def _lines(effect: PolicyEffect, size: int, width: int, place: Place, show: int) -> Iterator[str]:
@@ -112,7 +116,7 @@ def _lines(effect: PolicyEffect, size: int, width: int, place: Place, show: int)
     yield ""
     for kind, number in counted:
         mark = "   needs approval" if kind == "newly permitted" and number else ""
-        yield f"  {kind:16}  {_steps(number) if number else '0'}{mark}"
+        yield f"  {kind:16}  {_judged(effect, number) if number else '0'}{mark}"
         flips = [flip for flip in effect.flips if flip.kind == kind]
         for flip in flips[:show]:
             yield from _flip_lines(flip, width)
@@ -134,7 +138,9 @@ def _flip_lines(flip: Flip, width: int) -> Iterator[str]:
 def flip_place(flip: Flip) -> str:
     """`run 01JD… step 12`, or the case that was recorded."""
     run = _inert(flip.run)
-    return f"run {run} step {flip.step}" if isinstance(flip.step, int) else f"case {run}"
+    if isinstance(flip.step, int):
+        return f"run {run} step {flip.step}"
+    return f"run {run}" if flip.step is None else f"case {run}"
 
 
 def _changes(effect: PolicyEffect, place: Place) -> Iterator[tuple[str, str]]:
@@ -153,17 +159,17 @@ def _worded(change: FieldChange) -> str:
 def _notes(effect: PolicyEffect) -> Iterator[str]:
     """What is to be known besides the flips."""
     if effect.vacuous:
-        yield "matched no recorded step"
+        yield f"matched no recorded {effect.scope}"
     elif effect.word in ("new", "removed"):
-        yield f"concerns {effect.matched:,} of {_steps(effect.steps)}"
+        yield f"concerns {effect.matched:,} of {_judged(effect, effect.steps)}"
     elif not effect.changes:
         yield "the text changed, no rule did"
     if effect.changes and not effect.vacuous:
-        same = f"same verdict on {effect.same:,} of {_steps(effect.steps)}"
+        same = f"same verdict on {effect.same:,} of {_judged(effect, effect.steps)}"
         yield f"text changed, {same} (not proven)" if effect.same == effect.steps else same
     messages = sum(item.messages for item in effect.validations)
     if messages:
-        yield f"another message only on {_steps(messages)}"
+        yield f"another message only on {_judged(effect, messages)}"
 
 
 def _counts(effect: PolicyEffect) -> list[tuple[Kind, int]]:
@@ -176,8 +182,8 @@ def _counts(effect: PolicyEffect) -> list[tuple[Kind, int]]:
     return shown if any(found.values()) else []
 
 
-def _steps(number: int) -> str:
-    return many(number, "recorded step")
+def _judged(effect: PolicyEffect, number: int) -> str:
+    return many(number, f"recorded {effect.scope}")
 
 
 def _inert(text: str) -> str:
@@ -195,8 +201,12 @@ def as_markdown(effects: Sequence[PolicyEffect], *, steps: int, place: Place, sh
             if not number:
                 continue
             flips = [flip for flip in effect.flips if flip.kind == kind][:show]
-            lines += ["", f"{markdown_code(short(effect.policy, _NAME_BYTES))} **{kind}** on {_steps(number)}", ""]
-            lines += ["| step | rule | answer | why |", "|---|---|---|---|"] if flips else []
+            lines += [
+                "",
+                f"{markdown_code(short(effect.policy, _NAME_BYTES))} **{kind}** on {_judged(effect, number)}",
+                "",
+            ]
+            lines += [f"| {effect.scope} | rule | answer | why |", "|---|---|---|---|"] if flips else []
             lines += [_markdown_flip(flip) for flip in flips]
             if number > len(flips):
                 lines += ["", f"{number - len(flips):,} more"]

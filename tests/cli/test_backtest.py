@@ -196,3 +196,44 @@ def test_real_runs_through_the_command(command: Command, here: Path) -> None:
     assert found["validations"]["airline.basic_economy_update"]["fail"] == 15
     assert all(sum(counts.values()) == 1229 for counts in found["validations"].values())
     assert (here / "runs").is_dir()
+
+
+OVER_RUNS = """\
+apiVersion: runback.dev/v1
+kind: Policy
+metadata: {name: shop}
+spec:
+  scope: run
+  validations:
+    - id: shop.total
+      expression: run.calls.map(c, c.arguments.amount).sum() <= 300
+      message: more than 300 in one run
+"""
+
+
+def test_rules_over_runs(command: Command, gate: Path) -> None:
+    """They are judged by backtest, explained for the run alone, and a rule that errs is counted on runs."""
+    recorded("a", Response("Hello"), pays(250))
+    recorded("b", pays(40), pays(300))
+    recorded("c", pays("much"))
+    write("shop.yaml", OVER_RUNS)
+    result = command("backtest", "--policies", "shop.yaml", "--runs", "runs", "--json")
+    told = json.loads(result.out)
+    assert told["validations"] == {"shop.total": {"pass": 1, "fail": 1, "error": 1, "skip": 0, "scope": "run"}}
+    failure = {"validation": "shop.total", "run": "b", "step": None, "scope": "run"}
+    assert told["failures"] == [{**failure, "message": "more than 300 in one run"}]
+    assert result.code == 2
+    assert "shop.total on 1 run" in result.err
+    explained = command("policy", "explain", "shop.total", "b", "--policies", "shop.yaml")
+    assert "decided by  run.calls.map(c, c.arguments.amount).sum() = 340" in explained.out
+    refused = command("policy", "explain", "shop.total", "b", "0", "--policies", "shop.yaml")
+    assert (refused.code, refused.err) == (2, "error: rule 'shop.total' is about runs (leave out STEP)\n")
+    head = gate / "head"
+    write("head/shop.yaml", OVER_RUNS.replace("<= 300", "<= 340"))
+    (gate / "base").mkdir()
+    write("base/shop.yaml", OVER_RUNS)
+    diff = command("policy", "diff", "--base", "./base", "--head", f"./{head.name}", "--runs", "runs", "--json")
+    assert json.loads(diff.out)["runs"] == 3
+    assert [(flip["run"], flip["step"], flip["kind"]) for flip in json.loads(diff.out)["flips"]] == [
+        ("b", None, "newly permitted")
+    ]
