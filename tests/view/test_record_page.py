@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from runback_gate.attest.keys import new_key, public_pem
+from runback_gate.attest.note import sign_note
+from runback_gate.audit.checkpoint import Checkpoint
 from runback_gate.cli import main
 from runback_gate.errors import InputError
 from runback_gate.view import record_page as module
@@ -21,23 +23,24 @@ from tests.browser import Shown, serious
 
 SPECIMENS = Path(__file__).parent.parent / "specimens" / "v1" / "audit"
 SCRIPT = Path(module.__file__).parent / "templates" / "record_check.js"
-CHECKED = """async ([source, pem, records]) => {
+CHECKED = """async ([source, pem, records, kept]) => {
   const checks = await import(`data:text/javascript;base64,${source}`);
-  const key = pem && await checks.readKey(pem), found = [];
+  const key = pem && await checks.readKey(pem), earlier = kept && checks.readCheckpoint(kept), found = [];
   for (const record of records) {
-    const { status, line } = await checks.verify(Uint8Array.from(atob(record), (letter) => letter.charCodeAt(0)), key);
+    const data = Uint8Array.from(atob(record), (letter) => letter.charCodeAt(0));
+    const { status, line } = await checks.verify(data, key, earlier).catch(({ message }) => ({ status: message }));
     found.push([status, status === "invalid" ? line : 0]);
   }
   return found;
 }"""
 
 
-def checked(browser: Any, folder: Path, pem: bytes, records: list[bytes]) -> list[list[Any]]:
-    """What the script of the page says of records: status, and the line where it is invalid."""
+def checked(browser: Any, folder: Path, pem: bytes, records: list[bytes], kept: str = "") -> list[list[Any]]:
+    """What the script of the page says of records: status, and the line where it is invalid; `kept` is a checkpoint."""
     page = Shown(browser, folder / "empty.html", "<!doctype html><title>empty</title>").page
     source = b64encode(SCRIPT.read_bytes()).decode()
     found: list[list[Any]] = page.evaluate(
-        CHECKED, [source, pem.decode(), [b64encode(data).decode() for data in records]]
+        CHECKED, [source, pem.decode(), [b64encode(data).decode() for data in records], kept]
     )
     page.close()
     return found
@@ -64,6 +67,55 @@ def test_it_agrees_with_audit_verify(browser: Any, tmp_path: Path) -> None:
     assert all(two[0] == "invalid" for one, two in zip(expected, said, strict=True) if one[1] is None)
 
 
+def test_a_checkpoint_that_was_kept(browser: Any, tmp_path: Path) -> None:
+    """The page says what `audit verify --checkpoint` does: of longer, shorter, rewritten, changed and other records."""
+    run = conftest.run_part("first", 9, erased=(1,))
+    longer = conftest.record(run, *(conftest.run_part(name, 70) for name in "abc"))
+    other = conftest.record(run, origin="other.example")
+    changes = [changed for changed, _ in byte_changes(Random(6), 997)]
+    records = [LINES, conftest.record(run), longer, conftest.record(), other, LINES[:-3], LINES[:-1], *changes]
+    kept = [found.statement.checkpoint for found in map(conftest.verified, records[:5]) if found.statement]
+    pem = public_pem(conftest.key().public_key())
+    for at in (*kept, Checkpoint(conftest.ORIGIN, 0, kept[0].root)):
+        expected: list[list[Any]] = []
+        for record in records:
+            try:
+                found = conftest.verified(record, earlier=at)
+                expected.append([found.status, found.fault.line if found.fault else 0])
+            except InputError as error:
+                expected.append([str(error).split(" (")[0], None])
+        said = checked(browser, tmp_path, pem, [b"".join(record) for record in records], at.text)
+        wrong = [(one, two) for one, two in zip(expected, said, strict=True) if one[1] is not None and one != two]
+        assert wrong == [], at
+        refused = [two[0] for one, two in zip(expected, said, strict=True) if one[1] is None]
+        assert all(text.startswith("the checkpoint is of") for text in refused)
+        assert len(refused) < len(records)
+
+
+def test_a_checkpoint_on_the_page(browser: Any, tmp_path: Path) -> None:
+    """It is pasted beside the key, alone or as a signed note; what is none is named, and nothing is claimed then."""
+    old, new = (conftest.verified(record).statement for record in (conftest.record(), LINES))
+    assert old
+    assert new
+    page = Shown(browser, tmp_path / "p.html", record_page(DATA, "record.jsonl")).page
+    page.wait_for_selector("body.unverified")
+    page.fill("#pem", public_pem(conftest.key().public_key()).decode())
+    note = sign_note(new_key("ed25519"), new.checkpoint.text, new.checkpoint.origin).encode()
+    for text, state, words in (
+        (new.checkpoint.text, "valid", "the record begins with them"),
+        (note, "valid", "the record begins with them"),
+        (old.checkpoint.text, "invalid", "are not those of the checkpoint"),
+        ("nothing", "", "not a checkpoint"),
+        (new.checkpoint.text.replace("acme", "other"), "", "the checkpoint is of other.example/support"),
+        ("", "valid", "every line is the one that was signed"),
+    ):
+        page.fill("#kept", text if isinstance(text, str) else text.decode())
+        page.click("#key button")
+        page.wait_for_function("(state) => document.body.className === state", arg=state)
+        page.wait_for_function("(words) => document.body.innerText.includes(words)", arg=words)
+        assert serious(page) == []
+
+
 def test_a_specimen_of_each_kind_of_key(browser: Any, tmp_path: Path) -> None:
     """P-256 and Ed25519; without a key, and with another one."""
     specimen, pem = (SPECIMENS / "record.jsonl").read_bytes(), (SPECIMENS / "key.pub").read_bytes()
@@ -82,6 +134,7 @@ def test_what_an_auditor_sees(browser: Any, tmp_path: Path) -> None:
     whole = Shown(browser, tmp_path / "whole.html", record_page(data, "record.jsonl"))
     whole.page.wait_for_selector("body.unverified")
     whole.page.fill("#pem", pem)
+    whole.page.keyboard.press("Tab")
     whole.page.keyboard.press("Tab")
     whole.page.keyboard.press("Enter")
     whole.page.wait_for_selector("body.valid")

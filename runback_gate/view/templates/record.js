@@ -11,7 +11,7 @@ const bytes = base64(given.record), shown = split(bytes), AROUND = 12;
 const grouped = (number) => number.toLocaleString("en");
 const many = (count, noun) => `${grouped(count)} ${noun}${count === 1 ? "" : "s"}`;
 const WORD = { valid: "VALID", unverified: "UNVERIFIED", invalid: "INVALID" };
-let key = null, broken = 0, first = 1;
+let key = null, earlier = null, broken = 0, first = 1;
 
 const list = () => {
   const last = Math.min(shown.length, first + 2 * AROUND);
@@ -24,10 +24,23 @@ const list = () => {
   at("where").textContent = shown.length ? `lines ${grouped(first)} to ${grouped(last)} of ${grouped(shown.length)}` : "no line";
 };
 const go = (line) => { first = Math.max(1, Math.min(line, shown.length - 2 * AROUND)); list(); };
+const fail = (message) => {
+  document.body.className = "";
+  at("status").textContent = "NOT CHECKED";
+  at("why").textContent = "";
+  at("facts").replaceChildren();
+  at("fault").textContent = message;
+};
 const fact = (name, value) => [make("dt", "", name), make("dd", "", value)];
 const check = async () => {
   at("status").textContent = "checking …";
-  const found = await verify(bytes, key);
+  let found;
+  try {
+    found = await verify(bytes, key, earlier);
+  } catch (error) {
+    fail(error.message);
+    return;
+  }
   broken = found.status === "invalid" ? found.line : 0;
   document.body.className = found.status;
   at("status").textContent = WORD[found.status];
@@ -35,19 +48,20 @@ const check = async () => {
   const { counts, told } = found, facts = [["lines", grouped(shown.length)]];
   if (counts) facts.push(["carries", `${many(counts.runs, "run")} · ${many(counts.reports, "report")} · ${many(counts.events, "event")}`], ["values", `${counts.held} to read · ${counts.erased} erased · ${counts.withheld} withheld`]);
   if (told) facts.push(["checkpoint", `${told.at.origin} · ${grouped(told.at.size)} leaves · root ${told.at.root}`], ["made", `${told.predicate.created} by ${told.predicate.tool}, as its exporter said`]);
+  if (earlier) facts.push(["kept elsewhere", `${earlier.origin} · ${grouped(earlier.size)} leaves · ${broken ? "not valid" : "the record begins with them"}`]);
   if (found.root) facts.push(["root of these lines", found.root]);
   at("facts").replaceChildren(...facts.flatMap(([name, value]) => fact(name, value)));
   go(broken ? broken - AROUND : first);
 };
 at("key").addEventListener("submit", async (event) => {
   event.preventDefault();
-  const text = at("pem").value.trim();
+  const [pem, kept] = ["pem", "kept"].map((id) => at(id).value.trim());
   at("fault").textContent = "";
   try {
-    key = text ? await readKey(text) : null;
+    [key, earlier] = [pem ? await readKey(pem) : null, kept ? readCheckpoint(kept) : null];
   } catch (error) {
-    key = null;
-    at("fault").textContent = error.message;
+    fail(error.message);
+    return;
   }
   await check();
 });

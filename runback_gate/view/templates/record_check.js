@@ -102,10 +102,12 @@ const misplaced = (block, index, expected) => {
   return differing(entries, index.lines);
 };
 
-// What a record is: its status, and the first line that is wrong.
-export const verify = async (data, key) => {
+// What a record is: its status, and the first line that is wrong. An earlier checkpoint that was kept elsewhere stands
+// for the lines with which the record must begin; one of another log cannot be compared, and throws.
+export const verify = async (data, key, earlier = null) => {
   const lines = split(data), tree = new Tree(), faults = [];
   const fault = (number, message) => faults.push({ line: number, message });
+  let then = earlier?.size === 0 ? encoded(await tree.root()) : "";
   const counts = { erased: 0, events: 0, held: 0, reports: 0, runs: 0, withheld: 0 };
   let block = [], erased = {}, blocks = 0, index = [], asRead = [], ended = false, part = null, begun = false, statement = null, signature = null, blamed = null;
   const render = () => {
@@ -211,7 +213,10 @@ export const verify = async (data, key) => {
       else odd = "it stands outside of any run or report";
     }
     block.push({ number, entry, odd });
-    if (!entry.startsWith("own:")) await tree.append(entry);
+    if (!entry.startsWith("own:")) {
+      await tree.append(entry);
+      if (tree.size === earlier?.size) then = encoded(await tree.root());
+    }
   }
 
   if (!lines.length || (decoded(lines[0]) ?? "").slice(0, 10) !== '{"audit":"' && !blocks && statement === null) return { status: "invalid", line: 1, message: "not an audit record", lines: lines.length, counts };
@@ -243,6 +248,11 @@ export const verify = async (data, key) => {
   else if (sealed.fault) found.push({ line: signature.number, message: sealed.fault });
   else if (sealed.payload !== payload) found.push({ line: signature.number, message: "it is of another statement" });
   else if (!announced) found.push({ line: signature.number, message: "the record was made without one" });
+  if (earlier && told && told.at.origin !== earlier.origin) throw new Error(`the checkpoint is of ${earlier.origin}, the record of ${told.at.origin}`);
+  if (earlier && then !== earlier.root) {
+    const message = tree.size < earlier.size ? `the checkpoint stands for ${earlier.size} lines, the record has ${tree.size}` : `the first ${earlier.size} lines are not those of the checkpoint`;
+    found.push({ line: statement ? statement.number : lines.length, message });
+  }
   const worst = found.sort((one, other) => one.line - other.line)[0];
   const result = { lines: lines.length, counts, told, root, size: tree.size, signed: signature !== null };
   if (worst) return { ...result, status: "invalid", ...worst };
@@ -321,4 +331,12 @@ export const readKey = async (text) => {
     } catch { /* the other kind, perhaps */ }
   }
   throw new Error("a P-256 or an Ed25519 key was expected, or this browser does not know its kind");
+};
+
+// A checkpoint that was kept, alone or in a signed note; whoever kept it knows whose it is.
+export const readCheckpoint = (given) => {
+  const text = `${given.replace(/\r\n/g, "\n").trim()}\n`, note = /^((?:[^\n]+\n){3})\n(?:\u2014 [^ \n]+ [A-Za-z0-9+/]+={0,2}\n)+$/.exec(text);
+  const found = /^([!-~](?:[ -~]{0,198}[!-~])?)\n(0|[1-9][0-9]{0,15})\n([A-Za-z0-9+/]{43}=)\n$/.exec(note ? note[1] : text);
+  if (!found || !Number.isSafeInteger(Number(found[2])) || encoded(base64(found[3])) !== found[3]) throw new Error("not a checkpoint: three lines were expected, origin, size and root");
+  return { origin: found[1], size: Number(found[2]), root: found[3] };
 };
