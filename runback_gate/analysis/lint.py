@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Literal
 
+from runback_gate.analysis.kinds import Known, Reading, read_kinds
 from runback_gate.canonical import JsonValue
 from runback_gate.cel.cpp_engine import CheckedType, CppEngine, TypeChecker
 from runback_gate.cel.environment import MESSAGES, ROOT_TYPES, ROOTS, Scope
@@ -32,6 +33,14 @@ __all__ = ["CheckedType", "Diagnostic", "Warning", "check_expression", "lint_pol
 
 Expect = Literal["bool", "string", "any"]
 
+_ORDERED = (
+    "a map has no order, so each engine may say something else here",
+    "ask with exists(), all(), in, size() or a sum, or name the key",
+)
+_MIXED = (
+    "arithmetic takes two ints or two doubles: an error where the other number is of the other kind",
+    "write double(x) for both numbers, and a literal with a point, such as 100.0",
+)
 _ALWAYS = ("arguments", "labels", "messages", "parameters", "tool_calls", "tools")
 
 
@@ -93,14 +102,15 @@ def check_expression(
     return found
 
 
-def warnings(source: str) -> tuple[Warning, ...]:
-    """What is risky in an expression that `check_expression` accepts, in reading order."""
+def warnings(source: str, reading: Reading | None = None) -> tuple[Warning, ...]:
+    """What is risky in an expression that `check_expression` accepts, in reading order.
+
+    `reading` is what is known of its values, where its params and variables were taken in.
+    """
     node = parse(source)
-    found = []
-    for part, _ in walk(node):
-        for message, hint in _risks(source, part, node):
-            found.append(Warning(*line_column(source, part.at), message, hint))
-    return tuple(found)
+    risky = [(part.at, *risk) for part, _ in walk(node) for risk in _risks(source, part, node)]
+    risky += [(part.at, *_MIXED) for part in (reading or read_kinds(node, {}, {})).mixed]
+    return tuple(Warning(*line_column(source, at), message, hint) for at, message, hint in sorted(risky))
 
 
 def lint_policy(policy: Policy) -> tuple[Diagnostic, ...]:
@@ -108,9 +118,12 @@ def lint_policy(policy: Policy) -> tuple[Diagnostic, ...]:
     found: list[Diagnostic] = []
     types: dict[str, CheckedType] = {}
     sources: dict[str, str] = {}
-    lint = partial(_lint, policy, types, sources, found)
+    known: dict[str, Known] = {}
+    lint = partial(_lint, policy, types, sources, known, found)
     for variable in policy.variables:
         checked = lint(variable, "any")
+        if checked:
+            known[variable.name] = read_kinds(parse(variable.source), policy.params, known).value
         # A variable that is wrong is reported once, not again by all who use it.
         types[variable.name] = checked or _checker().check("dyn(null)", {}, {})
         sources[variable.name] = variable.source if checked else "dyn(null)"
@@ -127,6 +140,7 @@ def _lint(
     policy: Policy,
     types: Mapping[str, CheckedType],
     sources: Mapping[str, str],
+    known: Mapping[str, Known],
     found: list[Diagnostic],
     expression: Expression,
     expect: Expect,
@@ -140,10 +154,14 @@ def _lint(
         placed = expression.place(error)
         found.append(Diagnostic("error", placed.location or expression.location, placed.message, placed.hint))
         return None
-    for item in warnings(expression.source):
+    reading = read_kinds(parse(expression.source), policy.params, known)
+    places = (line_column(expression.source, part.at) for part in reading.ordered)
+    risks: list[tuple[Literal["error", "warning"], Warning]] = [("error", Warning(*at, *_ORDERED)) for at in places]
+    risks += [("warning", item) for item in warnings(expression.source, reading)]
+    for level, item in risks:
         risk = ExpressionError(item.message, hint=item.hint, location=Location("", item.line, item.column))
         placed = expression.place(risk)
-        found.append(Diagnostic("warning", placed.location or expression.location, placed.message, placed.hint))
+        found.append(Diagnostic(level, placed.location or expression.location, placed.message, placed.hint))
     return checked
 
 
@@ -194,11 +212,6 @@ def _risks(source: str, node: Node, whole: Node) -> Iterator[tuple[str, str]]:
             yield "string() of a bool is not the same text in every CEL engine", 'write x ? "true" : "false"'
         case "unary", sign if node.children[0].kind == "unary" and node.children[0].start == node.start + 1:
             yield f"`{sign}{sign}` does not check the type of what follows", "leave both out"
-        case "binary", ("+" | "-" | "*" | "/" | "%") if _mixes(node):
-            yield (
-                "arithmetic takes two ints or two doubles: an error where the other number is of the other kind",
-                "write double(x) and a literal with a point, such as 100.0",
-            )
 
 
 def _is_constant(node: Node) -> bool:
@@ -213,15 +226,6 @@ def _is_bool(node: Node) -> bool:
     if node.kind == "macro":
         return node.name in ("all", "exists", "exists_one", "has")
     return node.name == "!" or (node.kind == "binary" and node.name not in ("+", "-", "*", "/", "%"))
-
-
-def _mixes(node: Node) -> bool:
-    """Whether a number literal meets a number of money, time or the model's choice, which may be of the other kind."""
-    kinds = [child.name for child in node.children if child.kind == "literal"]
-    others = [child.name for child in node.children if child.kind == "select"]
-    return (
-        bool(kinds) and kinds[0] == "int" and any(name in ("cost_usd", "latency_ms", "temperature") for name in others)
-    )
 
 
 def _unguarded(source: str, holder: Node, whole: Node) -> Iterator[tuple[str, str]]:

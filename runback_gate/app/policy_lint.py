@@ -16,6 +16,7 @@ from typing import Any
 from runback_gate.agent import Agent, load_agent
 from runback_gate.analysis.lint import Diagnostic, lint_policy
 from runback_gate.analysis.tool_names import unknown_names
+from runback_gate.analysis.tool_schemas import unchecked_schemas
 from runback_gate.app.policies import PolicyFiles
 from runback_gate.dataset.document import Dataset, load_dataset
 from runback_gate.documents import expand
@@ -41,7 +42,8 @@ def lint_policies(files: PolicyFiles, *, strict: bool = False) -> LintResult:
     """Check names, fields, types and patterns of every expression, and beside a gate the tools and arguments that its
     policies and datasets name.
 
-    `strict` makes an error of a tool or an argument that no agent of the gate offers.
+    `strict` makes an error of a tool or an argument that no agent of the gate offers, and of a schema of a tool that
+    `matchesSchema` cannot check.
 
     Raises:
         InputError: a gate beside the policies, an agent or a dataset of it, cannot be read.
@@ -49,7 +51,8 @@ def lint_policies(files: PolicyFiles, *, strict: bool = False) -> LintResult:
     found: list[Diagnostic] = []
     for root, policies, _ in files.parts:
         items = [item for policy in policies for item in lint_policy(policy)]
-        named = unknown_names(policies, *_beside(root.folder))
+        datasets, agents = _beside(root.folder)
+        named = [*unknown_names(policies, datasets, agents), *unchecked_schemas(policies, agents)]
         items += [dataclasses.replace(item, level="error") for item in named] if strict else named
         found += [dataclasses.replace(item, location=root.move(item.location)) for item in items]
     return LintResult(len(files.policies), tuple(found))

@@ -82,6 +82,14 @@ def _compiled(schema: bytes) -> JsonSchemaProgram | str:
         return error.message
 
 
+def schema_problem(schema: object) -> str:
+    """Why the parameters of a tool could not be checked, before a call of it is judged; empty where they can."""
+    if not isinstance(schema, dict):
+        return "it is no JSON Schema"
+    found = _compiled(exact_bytes(schema))
+    return found if isinstance(found, str) else ""
+
+
 def _program(schema: bytes) -> JsonSchemaProgram:
     found = _compiled(schema)
     if isinstance(found, str):

@@ -276,6 +276,12 @@ def test_a_policy_is_checked_whole(tmp_path: Path) -> None:
             "refunds.limit messageExpression: `+` does not take (string, int)",
             None,
         ),
+        (
+            "error",
+            "refunds.yaml:21:43",
+            "refunds.labels: a map has no order, so each engine may say something else here",
+            "ask with exists(), all(), in, size() or a sum, or name the key",
+        ),
     ]
 
 
