@@ -11,17 +11,12 @@ import json
 import shutil
 from pathlib import Path
 
-from benchmarks.promises import AIRLINE, EXAMPLES, Figure, Peer, airline_runs, run_module
+from benchmarks.measure import measure
+from benchmarks.promises import AIRLINE, COMMAND, EXAMPLES, Figure, Peer, airline_runs, run_module
 
 MANY = 100_000
 GROWTH = 50
 """MB that the memory may have grown between 1,000 steps and `MANY`."""
-GATE = """\
-apiVersion: runback.dev/v1
-kind: Gate
-metadata: {name: airline}
-spec: {policies: ["policies/*.yaml"]}
-"""
 
 
 def memory(folder: Path) -> list[Figure]:
@@ -29,8 +24,9 @@ def memory(folder: Path) -> list[Figure]:
     if not AIRLINE.is_dir():
         return []
     airline_runs(folder)
-    shutil.copytree(EXAMPLES, folder / "policies", ignore=shutil.ignore_patterns("*.test.yaml"))
-    (folder / "runback.yaml").write_text(GATE, "utf-8")
+    measure([COMMAND, "init"], folder, runs=0)
+    shutil.rmtree(folder / "policies")
+    shutil.copytree(EXAMPLES, folder / "policies")
     figures = []
     for way, name in (("backtest", "a backtest"), ("pages", "pages of serve")):
         found = json.loads(run_module("benchmarks.memory", str(folder), "--way", way, "--steps", str(MANY)))

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from runback_gate import __version__
 from runback_gate.analysis.recorded import RecordedRun, recorded
 from runback_gate.analysis.tally import Counter, Tally
+from runback_gate.canonical import digest_bytes, exact_bytes
 from runback_gate.cel.engine import Engine
+from runback_gate.cel.inline import inline
 from runback_gate.policy.document import Policy
 from runback_gate.policy.evaluate import RuleSet, compile_policy, results
 from runback_gate.step import Run
@@ -41,3 +44,25 @@ def backtest_rules(rule_sets: Sequence[RuleSet], engine: Engine, runs: Iterable[
         for rule, result in results(over_runs, RecordedRun(run).under_test(engine, reads)).items() if over_runs else ():
             counter.add(rule, run.id, None, result)
     return counter.tally(seen, steps)
+
+
+def rule_names(policies: Sequence[Policy], rule_sets: Sequence[RuleSet], engine: Engine) -> dict[str, str]:
+    """By the id of each rule a name for all that decides what it says of a recorded step, its message included.
+
+    Two rules of one name say the same of every step, whatever their ids. It names the engine and this package as well:
+    either may judge otherwise in another version.
+    """
+    found: dict[str, str] = {}
+    for policy, rules in zip(policies, rule_sets, strict=True):
+        variables = {item.name: item.source for item in policy.variables}
+        for written, rule in zip(policy.rules, rules.rules, strict=True):
+            expression = written.message_expression
+            said = "" if expression is None else inline(expression.source, policy.params, variables).text
+            content = {
+                "rule": rules.fingerprint(rule),
+                "match": [list(rules.agents), list(rules.tags)],
+                "message": [rule.message, said],
+                "judge": [engine.name, engine.version, __version__],
+            }
+            found[rule.id] = digest_bytes(exact_bytes(content))
+    return found

@@ -13,7 +13,7 @@ from __future__ import annotations
 import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runback_gate.canonical import JsonValue, exact_bytes, sha256
 from runback_gate.plural import many
@@ -94,6 +94,30 @@ class Tally:
             runs, steps = runs + part.runs, steps + part.steps
             total.merge(part)
         return total.tally(runs, steps)
+
+
+def pick(rules: Mapping[str, tuple[Tally, str]]) -> Tally:
+    """A tally of these rules: each has the tally that counted it and its name there. All tallies are of the same steps.
+
+    Raises:
+        ValueError: no rule is named.
+    """
+    tallies = {id(tally): tally for tally, _ in rules.values()}
+    if not tallies:
+        raise ValueError("a tally has rules")
+    kept = {key: _by_rule(tally) for key, tally in tallies.items()}
+    failures = (replace(item, rule=rule) for rule, (tally, name) in rules.items() for item in kept[id(tally)][name])
+    any_of, _ = next(iter(rules.values()))
+    counts = {rule: tally.counts[name] for rule, (tally, name) in rules.items()}
+    over_runs = frozenset(rule for rule, (tally, name) in rules.items() if name in tally.over_runs)
+    return Tally(any_of.runs, any_of.steps, counts, tuple(failures), over_runs)
+
+
+def _by_rule(tally: Tally) -> dict[str, list[Failure]]:
+    found: dict[str, list[Failure]] = {rule: [] for rule in tally.counts}
+    for item in tally.failures:
+        found[item.rule].append(item)
+    return found
 
 
 class Counter:

@@ -1,21 +1,43 @@
 """`backtest`, `import --check`: what policies would have said of recorded runs.
 
-In: policies and runs. Out: a `Tally`, and the exit code that it means where it is a check.
+In: policies and runs, or run files and where they are judged. Out: a `Tally`, and the exit code that it means where it
+is a check.
 
     found = backtest_runs(files.policies, runs)
+    found = backtest_files(files.policies, run_files(Path("runs")), BacktestOptions(jobs=2))
     found.counts, exit_code(files.policies, found)
+
+Whatever runs the shards, the sum is the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
-from runback_gate.analysis.backtest import backtest
-from runback_gate.analysis.tally import Tally
-from runback_gate.app.policies import with_lint_messages
+from runback_gate.analysis.backtest import backtest, backtest_rules, rule_names
+from runback_gate.analysis.tally import Tally, pick
+from runback_gate.app.policies import compile_all, with_lint_messages
+from runback_gate.app.progress import SILENT, Progress
+from runback_gate.app.shards import Shard, corpus, cut
+from runback_gate.app.tallies import kept_bytes, kept_name, part_bytes, read_kept
+from runback_gate.canonical import sha256
+from runback_gate.capture.runs import MAX_RUN_BYTES
 from runback_gate.cel.cpp_engine import CppEngine
+from runback_gate.documents import write_atomic
+from runback_gate.documents.named_files import read_file, write_file
+from runback_gate.errors import InputError, Location
+from runback_gate.executors import Executor, Here
 from runback_gate.policy.document import Policy
+from runback_gate.policy.evaluate import RuleSet
 from runback_gate.step import Run
+from runback_gate.store.folder import MAKE_RUNS, run_files, run_of
+
+WORTH = 64 << 20
+"""Bytes of run files from which on several processes are begun unasked."""
+MAX_KEPT = 256
+"""Rules that are kept of a shard beside those that were asked for."""
 
 
 def backtest_runs(policies: Sequence[Policy], runs: Iterable[Run]) -> Tally:
@@ -26,6 +48,201 @@ def backtest_runs(policies: Sequence[Policy], runs: Iterable[Run]) -> Tally:
     """
     with with_lint_messages(policies):
         return backtest(policies, CppEngine(), runs)
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestOptions:
+    """Where a backtest runs, and what it keeps."""
+
+    jobs: int | None = None
+    """Processes; None for one on each of `cores` where the work is worth it."""
+    cores: int = 1
+    on: str | None = None
+    """`ray` or `ray:ADDRESS`: a cluster, in the place of processes."""
+    cache: Path | None = None
+    """Where earlier results lie and new ones are kept; without it none count."""
+    key: bytes | None = field(default=None, repr=False)
+    """Of the seals of what is kept."""
+    shard: tuple[int, int] = (1, 1)
+    """(i, n): judge the shards i, i + n, i + 2n … alone, counted from 1."""
+    out: Path | None = None
+    """The file of what was counted, for `merge_parts`."""
+
+
+def backtest_named(
+    policies: Sequence[Policy],
+    runs: Path,
+    options: BacktestOptions,
+    *,
+    note: Callable[[str], None],
+    progress: Progress = SILENT,
+) -> Tally:
+    """Judge the run of a file, or those of a folder, and write the file of the part where one is named.
+
+    Raises:
+        InputError: as `backtest_files`; there is no step, unless this is one of several parts.
+        WriteError: a result cannot be written.
+    """
+    files = run_files(runs)
+    found = backtest_files(policies, files, options, note=note, progress=progress)
+    if not found.steps and options.shard[1] == 1:
+        raise InputError("no recorded step", hint=MAKE_RUNS, location=Location(runs.as_posix()))
+    if options.out is not None:
+        engine = CppEngine()
+        names = rule_names(policies, compile_all(policies, engine), engine)
+        write_file(options.out, part_bytes(found, names, corpus(cut(files)), options.shard))
+    return found
+
+
+def require_judged(found: Tally, *, as_json: bool) -> None:
+    """Raise InputError where a rule could not be evaluated on a step or a run."""
+    errors = [(rule, counts["error"]) for rule, counts in found.counts.items() if counts["error"]]
+    if errors:
+        where = ", ".join(f"{rule} on {found.counted(rule, number)}" for rule, number in errors)
+        raise InputError(f"could not be evaluated: {where}", hint="without --json each is listed" if as_json else None)
+
+
+def backtest_files(
+    policies: Sequence[Policy],
+    files: Sequence[Path],
+    options: BacktestOptions,
+    *,
+    note: Callable[[str], None],
+    progress: Progress = SILENT,
+) -> Tally:
+    """Judge every step of every run file. `progress` counts runs; `note` is told of runs that have no end.
+
+    With a cache every shard that is done stays done, whatever ends this.
+
+    Raises:
+        InputError: a policy does not compile; a file is not there, or not a run that verifies.
+        WriteError: a result cannot be kept.
+    """
+    shards = _part(cut(files), options.shard)
+    job = BacktestJob(tuple(policies), options.cache, options.key)
+    executor = _executor(options, sum(shard.size for shard in shards))
+    total, done, notes = sum(len(shard.files) for shard in shards), 0, dict[int, tuple[str, ...]]()
+
+    def tallies() -> Iterator[Tally]:
+        nonlocal done
+        for number, judged in executor.run(job, shards):
+            if judged.kept is not None and options.cache is not None:
+                name, data = judged.kept
+                write_atomic(options.cache / name, data, durable=False)
+            notes[number] = judged.notes
+            done += len(shards[number].files)
+            progress(done, total, None)
+            yield judged.tally
+
+    found = Tally.sum([rule.id for policy in policies for rule in policy.rules], tallies())
+    for number in sorted(notes):
+        for text in notes[number]:
+            note(text)
+    return found
+
+
+def _part(shards: Sequence[Shard], part: tuple[int, int]) -> tuple[Shard, ...]:
+    number, of = part
+    return tuple(shards[number - 1 :: of])
+
+
+def _executor(options: BacktestOptions, size: int) -> Executor:
+    if options.on is not None:
+        kind, _, address = options.on.partition(":")
+        if kind != "ray":
+            raise InputError(f"nothing is named {kind[:40]!r} that runs a backtest", hint="ray, or ray:ADDRESS")
+        from runback_gate.executors.ray import Ray  # noqa: PLC0415  an extra
+
+        return Ray(address or None)
+    jobs = options.jobs or (options.cores if size >= WORTH else 1)
+    if jobs == 1:
+        return Here()
+    from runback_gate.executors.processes import Processes  # noqa: PLC0415  most backtests need none
+
+    return Processes(jobs)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What came of a shard."""
+
+    tally: Tally
+    notes: tuple[str, ...] = ()
+    kept: tuple[str, bytes] | None = None
+    """What is to be kept of it, and where in the cache; None where nothing is new."""
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestJob:
+    """Policies on their way to a worker."""
+
+    policies: tuple[Policy, ...]
+    cache: Path | None = None
+    key: bytes | None = field(default=None, repr=False)
+
+    def begin(self) -> Callable[[Shard], Judged]:
+        """Compile the policies.
+
+        Raises:
+            InputError: one does not compile.
+        """
+        return _Judge(self).judge
+
+
+class _Judge:
+    """Compiled policies in a worker."""
+
+    def __init__(self, job: BacktestJob) -> None:
+        self.job = job
+        self.engine = CppEngine()
+        self.rule_sets = compile_all(job.policies, self.engine)
+        self.names = rule_names(job.policies, self.rule_sets, self.engine)
+
+    def judge(self, shard: Shard) -> Judged:
+        """Judge the runs of a shard by each rule of which nothing is kept."""
+        notes: list[str] = []
+        if self.job.cache is None:
+            return Judged(self.tally(self.rule_sets, self.runs(shard, map(_read, shard.files), notes)), tuple(notes))
+        contents = list(map(_read, shard.files))
+        name = sha256(b"".join(sha256(data).digest() for data in contents)).hexdigest()
+        known = read_kept(self.job.cache, name, self.job.key)
+        missing = {rule for rule, own in self.names.items() if known is None or own not in known.counts}
+        if known is not None and not missing:
+            return Judged(pick({rule: (known, own) for rule, own in self.names.items()}))
+        fresh = self.tally(list(_only(self.rule_sets, missing)), self.runs(shard, contents, notes))
+        found = pick(
+            {
+                rule: (fresh, rule) if known is None or rule in missing else (known, own)
+                for rule, own in self.names.items()
+            }
+        )
+        # A run that has no end may get one: what is said of it is not kept.
+        kept = None if notes else (kept_name(name), kept_bytes(name, self.kept(found, known), self.job.key))
+        return Judged(found, tuple(notes), kept)
+
+    def kept(self, found: Tally, known: Tally | None) -> Tally:
+        """What is kept of a shard: what was found now, and some of what was there."""
+        own = {name: (found, rule) for rule, name in self.names.items()}
+        others = [] if known is None else [name for name in known.counts if name not in own]
+        return pick({**own, **{name: (known, name) for name in others[:MAX_KEPT] if known is not None}})
+
+    def tally(self, rule_sets: Sequence[RuleSet], runs: Iterable[Run]) -> Tally:
+        return backtest_rules(rule_sets, self.engine, runs)
+
+    def runs(self, shard: Shard, contents: Iterable[bytes], notes: list[str]) -> Iterator[Run]:
+        for name, data in zip(shard.files, contents, strict=True):
+            yield run_of(data, Path(name), note=notes.append)
+
+
+def _read(name: str) -> bytes:
+    return read_file(Path(name), MAX_RUN_BYTES, hint=MAKE_RUNS)
+
+
+def _only(rule_sets: Sequence[RuleSet], wanted: set[str]) -> Iterator[RuleSet]:
+    """The rule sets with the wanted rules alone."""
+    for rules in rule_sets:
+        if own := tuple(rule for rule in rules.rules if rule.id in wanted):
+            yield replace(rules, rules=own)
 
 
 def check_runs(policies: Sequence[Policy], runs: Iterable[Run]) -> tuple[Tally, int]:

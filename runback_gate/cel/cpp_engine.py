@@ -36,6 +36,7 @@ from runback_gate.cel.macros import typed
 from runback_gate.cel.optimize import OURS, SEARCH, optimize, ordered
 from runback_gate.cel.parser import ENGINE_DEPTH, Node, too_deep
 from runback_gate.cel.pattern import search
+from runback_gate.cel.reclaim import due, keeps_tuples, reclaim, unpack
 from runback_gate.cel.tokens import line_column
 from runback_gate.cel.work import Budget, Costs, Work, costs
 from runback_gate.cel.write import write
@@ -126,6 +127,8 @@ class CppEngine:
 
     def bind(self, data: Mapping[str, JsonValue], budget: Budget | None = None) -> CppActivation:
         """See `engine.Engine.bind`."""
+        if due() and _keeps_tuples():
+            reclaim()
         try:
             work = Work(data, budget)
             return CppActivation(self._environment(ROOTS).Activation(without_nul(data, work)), work)
@@ -185,12 +188,11 @@ def _functions() -> tuple[Any, ...]:
 
 
 def _boxed(name: str, function: Function) -> Any:
-    """A function of ours that takes its arguments in one list, which it empties: the binding never releases it."""
+    """A function of ours that takes its arguments in one list, which it empties: the binding keeps it (`reclaim`)."""
     cel = _package()
 
     def called(box: list[Any]) -> JsonValue:
-        arguments = tuple(box)
-        box.clear()
+        arguments = unpack(box)
         kinds = tuple([_KINDS.get(type(argument), "unknown") for argument in arguments])
         if kinds not in function.overloads:
             raise ValueError(f"{function.name} does not take ({', '.join(kinds)})")
@@ -200,6 +202,18 @@ def _boxed(name: str, function: Function) -> Any:
     return cel.FunctionDecl(
         name, [cel.Overload(f"{name}list", return_type=result, parameters=[cel.Type.LIST], impl=called)]
     )
+
+
+@cache
+def _keeps_tuples() -> bool:
+    cel = _package()
+
+    def call(function: Any) -> None:
+        overload = cel.Overload("probe_list", return_type=cel.Type.BOOL, parameters=[cel.Type.LIST], impl=function)
+        environment = cel.NewEnv(functions=[cel.FunctionDecl("probe", [overload])])
+        environment.compile("probe([1])").eval(environment.Activation({}))
+
+    return keeps_tuples(call)
 
 
 def compiled(environment: Any, source: str, tree: Node) -> Any:

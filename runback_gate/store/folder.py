@@ -90,7 +90,11 @@ def load_run(path: Path, *, note: Note, hint: str | None = None) -> Run:
     Raises:
         InputError: not there (with the hint), or not a run that verifies.
     """
-    data = read_file(path, MAX_RUN_BYTES, hint=hint)
+    return run_of(read_file(path, MAX_RUN_BYTES, hint=hint), path, note=note)
+
+
+def run_of(data: bytes, path: Path, *, note: Note) -> Run:
+    """The run of the bytes of a file; as `load_run`."""
     try:
         run = read_run(data, path.as_posix(), truncated=True)
     except IntegrityError as error:
@@ -129,5 +133,10 @@ def load_runs(path: Path, *, note: Note) -> Iterator[Run]:
     Raises:
         InputError: one is not there, or not a run that verifies.
     """
-    for name in sorted(path.glob("*.jsonl")) if path.is_dir() else [path]:
+    for name in run_files(path):
         yield load_run(name, note=note, hint=MAKE_RUNS)
+
+
+def run_files(path: Path) -> list[Path]:
+    """The file that was named, or those of a folder by name."""
+    return sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
