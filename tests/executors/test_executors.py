@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gc
 import multiprocessing
-import warnings
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,11 +28,11 @@ def cluster() -> Iterator[Executor]:
     try:
         yield Ray()
     finally:
-        with warnings.catch_warnings():
-            # It leaves its processes to the collector.
-            warnings.simplefilter("ignore", ResourceWarning)
-            ray.shutdown()
-            gc.collect()
+        ray.shutdown()
+        # It does not wait for the processes that it ends.
+        for item in gc.get_objects():
+            if isinstance(item, subprocess.Popen):
+                item.wait(30)
 
 
 PROCESSES = pytest.param("processes", marks=pytest.mark.integration)
