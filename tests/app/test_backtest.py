@@ -102,7 +102,7 @@ def test_parts_make_the_whole(runs: Path, tmp_path: Path) -> None:
     """What any number of jobs counted is, merged in any order, the same as one backtest of all."""
     rules = policies(tmp_path, refunds={**REFUNDS}, spoken=SPOKEN, calls=CALLS)
     whole = judge(rules, runs)
-    assert (whole.runs, whole.steps, whole.over_runs) == (12, 36, {"calls"})
+    assert (whole.runs, whole.steps, whole.over_runs) == (12, 36, frozenset(["calls"]))
     assert [judge(rules, runs, cache=tmp_path / "kept") for _ in range(2)] == [whole, whole]
     for of in (1, 7):
         parts = [tmp_path / f"tally-{number}.json" for number in range(1, of + 1)]
