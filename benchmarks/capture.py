@@ -4,6 +4,10 @@ In: an environment with openai and httpx2, such as `.clients/openai` (`make clie
 
     .clients/openai/bin/python -m benchmarks.capture    # {"recorded": {"bare": 1710.0, "caller": 41.0, "ratio": 1.08}}
 
+A peer that is installed there as well is measured beside it: langfuse; openinference-instrumentation-openai with
+opentelemetry-sdk; opentelemetry-instrumentation-openai, which is traceloop's OpenLLMetry. `make bench` looks into the
+folders `langfuse`, `openinference` and `traceloop` beside that environment.
+
 The transport answers at once, so only work counts. `caller` is what recording adds on the thread that calls, `ratio`
 the CPU time of the whole process, the writer's included, beside that of the bare client.
 """
@@ -53,22 +57,61 @@ def recorded() -> Iterator[None]:
         yield
 
 
+def instrumented(module: str) -> Callable[[], contextlib.AbstractContextManager[None]]:
+    """A package that makes spans of the calls of OpenAI's client; they go nowhere."""
+
+    @contextlib.contextmanager
+    def spans() -> Iterator[None]:
+        trace: Any = importlib.import_module("opentelemetry.sdk.trace")
+        export: Any = importlib.import_module("opentelemetry.sdk.trace.export")
+        provider = trace.TracerProvider()
+        provider.add_span_processor(export.BatchSpanProcessor(_memory()))
+        owner: Any = importlib.import_module("openai.resources.chat.completions").Completions
+        plain = owner.create
+        instrumentor = importlib.import_module(module).OpenAIInstrumentor()
+        instrumentor.instrument(tracer_provider=provider)
+        try:
+            yield
+            provider.force_flush()
+        finally:
+            instrumentor.uninstrument()
+            owner.create = plain  # traceloop's leaves its wrapper
+            provider.shutdown()
+
+    return spans
+
+
+def _memory() -> Any:
+    return importlib.import_module("opentelemetry.sdk.trace.export.in_memory_span_exporter").InMemorySpanExporter()
+
+
 @contextlib.contextmanager
-def openinference() -> Iterator[None]:
-    """OpenInference's instrumentation, whose spans go nowhere."""
-    trace: Any = importlib.import_module("opentelemetry.sdk.trace")
-    export: Any = importlib.import_module("opentelemetry.sdk.trace.export")
-    memory: Any = importlib.import_module("opentelemetry.sdk.trace.export.in_memory_span_exporter")
-    provider = trace.TracerProvider()
-    provider.add_span_processor(export.BatchSpanProcessor(memory.InMemorySpanExporter()))
-    instrumentor = importlib.import_module("openinference.instrumentation.openai").OpenAIInstrumentor()
-    instrumentor.instrument(tracer_provider=provider)
+def langfuse() -> Iterator[None]:
+    """Langfuse's drop-in client, which replaces one method of OpenAI's; its spans go nowhere."""
+    owner: Any = importlib.import_module("openai.resources.chat.completions").Completions
+    plain = owner.create
+    if not _LANGFUSE:
+        name: Any = importlib.import_module("langfuse")
+        sink = name.Langfuse(public_key="pk", secret_key="sk", base_url="http://127.0.0.1:9", span_exporter=_memory())  # noqa: S106
+        importlib.import_module("langfuse.openai")
+        _LANGFUSE.extend((sink, owner.create))
+    sink, owner.create = _LANGFUSE
     try:
         yield
-        provider.force_flush()
+        sink.flush()
     finally:
-        instrumentor.uninstrument()
-        provider.shutdown()
+        owner.create = plain
+
+
+_LANGFUSE: list[Any] = []
+"""Its client and the method, which importing it puts in place once."""
+
+PEERS: dict[str, tuple[str, Callable[[], contextlib.AbstractContextManager[None]]]] = {
+    "langfuse": ("langfuse", langfuse),
+    "openinference": ("openinference.instrumentation.openai", instrumented("openinference.instrumentation.openai")),
+    "traceloop": ("opentelemetry.instrumentation.openai", instrumented("opentelemetry.instrumentation.openai")),
+}
+"""By name: the module that shows that it is installed, and what records by it."""
 
 
 def chunk(ask: Callable[[int], None]) -> tuple[float, float]:
@@ -99,13 +142,21 @@ def measured(ask: Callable[[int], None], recorder: Callable[[], Any]) -> dict[st
 
 
 def main() -> None:
-    """Measure, beside OpenInference where it is installed."""
+    """Measure, beside the peers that are installed."""
     ask = client()
     ask(0)
     found = {"recorded": measured(ask, recorded)}
-    if importlib.util.find_spec("openinference"):
-        found["openinference"] = measured(ask, openinference)
+    for name, (module, recorder) in PEERS.items():
+        if _is_installed(module):
+            found[name] = measured(ask, recorder)
     sys.stdout.write(json.dumps(found) + "\n")
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # what it lies in is not there
+        return False
 
 
 if __name__ == "__main__":

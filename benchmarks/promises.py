@@ -195,11 +195,14 @@ def capture(folder: Path) -> list[Figure]:  # noqa: ARG001  as above
     if not CLIENT.exists():
         raise RuntimeError("no client to record: run `make clients`")
     found = json.loads(measure([str(CLIENT), "-m", "benchmarks.capture"], ROOT, runs=0).output)
-    ours, peer = found["recorded"], found.get("openinference")
-    callers, ratios = [Peer("langfuse 5.0.4 (measured once)", 487.0)], [Peer("the bare client", 1.0)]
-    if peer is not None:
-        callers.append(Peer("openinference", peer["caller"]))
-        ratios.append(Peer("openinference", peer["ratio"]))
+    ours = found.pop("recorded")
+    for name in ("langfuse", "openinference", "traceloop"):
+        python = CLIENT.parents[2] / name / "bin" / "python"
+        if name not in found and python.exists():
+            found |= {name: json.loads(measure([str(python), "-m", "benchmarks.capture"], ROOT, runs=0).output)[name]}
+    callers = [Peer(name, peer["caller"]) for name, peer in found.items()]
+    callers = callers or [Peer("langfuse 5.0.4 (measured once)", 487.0)]
+    ratios = [Peer("the bare client", 1.0), *(Peer(name, peer["ratio"]) for name, peer in found.items())]
     return [
         Figure("recording, added on the caller's thread", "µs", ours["caller"], 100.0, tuple(callers)),
         Figure("recording, CPU in all beside the bare client", "x", ours["ratio"], 1.1, tuple(ratios)),

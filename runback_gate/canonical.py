@@ -53,6 +53,8 @@ sha256 = hashlib.sha256
 """The hash itself, for what is hashed piece by piece, and where a digest is needed as its 32 bytes."""
 
 _TOKEN = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*")([ \t\n\r]*:)?|[][{}]')
+_START = 256
+"""Characters in which a text shows whether it has white space between its tokens."""
 _TOO_DEEP = f"nesting deeper than {MAX_DEPTH} levels"
 _MAX_PARTS = 1 << 22
 _CONTAINERS = frozenset((dict, list, tuple))
@@ -151,9 +153,10 @@ def parse_json(data: bytes | str, *, path: str, max_bytes: int = MAX_JSON_BYTES)
         value = _strict_loads(text, _unique)
         if isinstance(data, str) and len(text.encode()) > max_bytes:
             raise _too_large(path, max_bytes)
-        if orjson is not None:
+        if orjson is not None and not _written_so(value, text):
             value = _DECODER.decode(text)
-        _survey(value)
+        if text.count("[") + text.count("{") > MAX_DEPTH or len(text) > _MAX_PARTS:
+            _survey(value)
     except json.JSONDecodeError as error:
         place = Location(path, error.lineno, error.colno)
         raise DocumentError(f"not valid JSON: {error.msg}", location=place) from error
@@ -206,6 +209,19 @@ def git_blob_id(data: bytes, *, like: str) -> str:
 def seal(key: bytes, data: bytes) -> str:
     """Show that whoever holds the key wrote the bytes: HMAC-SHA-256 (RFC 2104), as `hmac-sha256:<64 hex digits>`."""
     return "hmac-sha256:" + hmac.new(key, data, hashlib.sha256).hexdigest()
+
+
+def _written_so(value: object, text: str) -> bool:
+    """Whether a text without white space is what is written of its value: then no key and no digit of it was lost.
+
+    That costs a fraction of the second reading, and holds for the bodies that most clients send.
+    """
+    if '": ' in text[:_START]:
+        return False
+    try:
+        return bool(orjson.dumps(value) == text.encode())
+    except TypeError:  # too deep, which the second reading says better
+        return False
 
 
 def _survey(value: object, limit: int = MAX_DEPTH) -> tuple[set[type], set[object]]:

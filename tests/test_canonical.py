@@ -301,6 +301,7 @@ def test_digests_name_bytes_and_values() -> None:
         ('[{"a": 1}, {"a": {"a": 1}, "b": ["a", "a"]}, NaN]', "in.json:1:46: not valid JSON"),
         ("[1,\n 2,]", "in.json:2:"),
         ('[{"a": 1}, {"a": {"a": 1}, "b": ["a", "a"], "c": 1, "c": 1}]', 'in.json:1:53: duplicate key "c"'),
+        ('{"a":[{"b":1,"c":{},"b":1}]}', 'in.json:1:21: duplicate key "b"'),
         ("[1e999]", "in.json:1:2: not valid JSON"),
         ('["é", "\\ud800"]', "in.json:1:8: not valid JSON"),
         ("\ufeff[]", "in.json:1:1: not valid JSON"),

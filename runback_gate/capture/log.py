@@ -183,8 +183,8 @@ class RunLog:
         step, counts = bounded(found[0]), found[1]
         for rule, many in counts.items():
             self._counts[rule] = self._counts.get(rule, 0) + many
-        if step.request.system is not None:
-            step = replace(step, variables=self._prompts.get(step.request.system))
+        if (variables := self._prompts.get(step.request.system or "")) is not None:
+            step = replace(step, variables=variables)
         try:
             lines = self._writer.turn(self._conversations.turn(step))
         except RunbackError:

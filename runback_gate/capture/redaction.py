@@ -41,7 +41,7 @@ def redaction_at(level: str | Redact | None, project: Mapping[str, Any] | None =
     if level == "off":
         return Redaction("off", off)
     redactor = _redactor(cast("Level", level), rules)
-    return Redaction(redactor.level, redactor.redact, redactor.ruleset, redactor.key_id)
+    return Redaction(redactor.level, redactor.redact_again, redactor.ruleset, redactor.key_id)
 
 
 def _withhold(_value: Any) -> NoReturn:

@@ -5,8 +5,9 @@ In: events, each with the log that it belongs to. Out: nothing; the logs are cal
     sink().put(log, seen, size)        # returns at once
     sink().flush(5)                    # waits until what was put is written, at most so many seconds
 
-A caller pays one lock and one put. What does not fit is counted and becomes a `dropped` event of its run. A forked
-process has a thread and a queue of its own.
+A caller pays one lock and one put. The writer wakes once for all that comes within a few milliseconds: to wake it for
+each event costs the machine more than the event. What does not fit is counted and becomes a `dropped` event of its run.
+A forked process has a thread and a queue of its own.
 """
 
 from __future__ import annotations
@@ -23,6 +24,11 @@ from runback_gate.capture.outside import complain
 MAX_WAITING: Final = 256 << 20
 """Bytes that wait for the writer."""
 
+LINGER: Final = 0.02
+"""Seconds that the first event waits for others to be written with it."""
+_MANY: Final = 1 << 20
+"""Waiting bytes that are not left to wait."""
+
 _Job = tuple[Callable[[], Any], int]
 
 
@@ -35,6 +41,7 @@ class Sink:
         self._lock = threading.RLock()
         self._limit = limit
         self._waiting = 0
+        self._hurry = threading.Event()
         self._thread: threading.Thread | None = None
 
     def put(self, log: RunLog, event: Event, size: int) -> None:
@@ -51,6 +58,9 @@ class Sink:
             full = self._waiting + size > self._limit
             if not full:
                 self._waiting += size
+            many = self._waiting > _MANY
+        if many:
+            self._hurry.set()
         self.call(*((lost,) if full else (job, size)))
         return not full
 
@@ -66,6 +76,7 @@ class Sink:
             return True
         done = threading.Event()
         self.call(done.set)
+        self._hurry.set()
         return done.wait(seconds)
 
     def _start(self) -> None:
@@ -76,13 +87,20 @@ class Sink:
 
     def _run(self) -> None:
         while True:
-            job, size = self._queue.get()
-            try:
-                job()
-            except Exception as error:  # noqa: BLE001  the writer outlives whatever one event does to it
-                complain(f"an event could not be recorded: {type(error).__name__}")
-            with self._lock:
-                self._waiting -= size
+            first = self._queue.get()
+            self._hurry.wait(LINGER)
+            self._hurry.clear()
+            self._do(*first)
+            while not self._queue.empty():
+                self._do(*self._queue.get())
+
+    def _do(self, job: Callable[[], Any], size: int) -> None:
+        try:
+            job()
+        except Exception as error:  # noqa: BLE001  the writer outlives whatever one event does to it
+            complain(f"an event could not be recorded: {type(error).__name__}")
+        with self._lock:
+            self._waiting -= size
 
 
 _sink = Sink()

@@ -13,6 +13,7 @@ redact once. What is raised means that nothing was redacted: the caller withhold
 from __future__ import annotations
 
 import json
+import marshal
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, cast
@@ -27,6 +28,8 @@ from runback_gate.redact.rule import Level, load_rules, ruleset_digest
 
 MAX_MEMO: Final = 16 << 20
 """Characters of texts that one half of the memo remembers."""
+MAX_ENTRIES: Final = 4 << 20
+"""Bytes of entries of bodies that one half of the memo remembers."""
 MAX_FIELDS: Final = 1 << 14
 """Keys of mappings that are remembered."""
 _ROUNDS: Final = 8
@@ -52,6 +55,9 @@ class Redactor:
         self._older: dict[str | tuple[str, str], tuple[str, Counts]] = {}
         self._fields: dict[str, tuple[str, str | None]] = {}
         self._held = 0
+        self._known: dict[bytes, tuple[Any, Counts]] = {}
+        self._known_before: dict[bytes, tuple[Any, Counts]] = {}
+        self._held_entries = 0
 
     @classmethod
     def under(
@@ -74,6 +80,16 @@ class Redactor:
             return value, {}
         counts: Counter[str] = Counter()
         return self._value(value, None, counts, 0), dict(counts)
+
+    def redact_again(self, value: JsonValue) -> tuple[JsonValue, Counts]:
+        """As `redact`, for bodies that mostly repeat those before: entries of their lists are known at one look.
+
+        What is given may hold objects that were given before, so nobody may change it.
+        """
+        if self._finder is None or type(value) is not dict:
+            return self.redact(value)
+        counts: Counter[str] = Counter()
+        return self._mapping(value, None, counts, 0, self._entries), dict(counts)
 
     def find(self, text: str) -> list[tuple[Span, str]]:
         """Where a text holds something, and the pseudonym of it."""
@@ -101,7 +117,41 @@ class Redactor:
             return [self._value(item, name, counts, depth + 1) for item in value]
         return self._number(value, name, counts)
 
-    def _mapping(self, value: dict[str, Any], name: str | None, counts: Counter[str], depth: int) -> dict[str, Any]:
+    def _entries(self, value: Any, name: str | None, counts: Counter[str], depth: int) -> Any:
+        """As `_value`, of a field of a body: the entries of a list, such as messages, as they were given before."""
+        if type(value) is not list or name is not None:
+            return self._value(value, name, counts, depth)
+        return [self._entry(item, counts, depth + 1) for item in value]
+
+    def _entry(self, value: Any, counts: Counter[str], depth: int) -> Any:
+        if type(value) is not dict:
+            return self._value(value, None, counts, depth)
+        try:
+            # Of version 2: without references, so that equal JSON has equal bytes; 1, 1.0 and true differ.
+            place = marshal.dumps(value, 2)
+        except ValueError:  # no JSON
+            return self._value(value, None, counts, depth)
+        known = self._known.get(place)
+        if known is None:
+            own: Counter[str] = Counter()
+            known = self._known_before.get(place) or (self._value(value, None, own, depth), dict(own))
+            self._held_entries += len(place)
+            if self._held_entries > MAX_ENTRIES:
+                self._known_before, self._known, self._held_entries = self._known, {}, len(place)
+            self._known[place] = known
+        if known[1]:
+            counts.update(known[1])
+        return known[0]
+
+    def _mapping(
+        self,
+        value: dict[str, Any],
+        name: str | None,
+        counts: Counter[str],
+        depth: int,
+        each: Callable[[Any, str | None, Counter[str], int], Any] | None = None,
+    ) -> dict[str, Any]:
+        each = each or self._value
         paired = "value" in value
         pair = self._pair(value) if paired else None
         result = {}
@@ -111,7 +161,7 @@ class Redactor:
                 own = pair if field == "value" else None
             elif own is None and name is not None and field.endswith("Value"):
                 own = name
-            result[key] = self._value(item, own, counts, depth + 1)
+            result[key] = each(item, own, counts, depth + 1)
         if len(result) != len(value):
             raise RunbackError("two keys of a mapping became one")
         return result

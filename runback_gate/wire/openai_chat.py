@@ -82,6 +82,7 @@ _MESSAGE = frozenset(
     "role content refusal tool_calls function_call reasoning_content reasoning reasoning_details annotations audio "
     "images name provider_specific_fields thinking_blocks extra_content citations".split()
 )
+_NO_ANSWERS = DECIDING - {"choices"}
 _KEPT = ("annotations", "citations", "reasoning_details", "thinking_blocks", "extra_content")
 _NOT_KEPT = frozenset(("choices", "model", "usage", "object", "created", "obfuscation"))
 
@@ -98,22 +99,20 @@ def read_request(body: JsonValue) -> Request:
     first = messages[0] if messages and messages[0].role in ("system", "developer") else None
     tools = top.get("tools") or []
     parameters = {name: value for name, value in top.items() if name in PARAMETERS}
-    request = Request(
-        model=optional_string(top.get("model"), "$.model"),
+    model = optional_string(top.get("model"), "$.model")
+    # What `write_request` makes, whatever stands in `extra`.
+    stated = {"messages": True, "model": model is not None, "tools": bool(tools)}
+    written = parameters.keys() | {name for name, has in stated.items() if has}
+    return Request(
+        model=model,
         system=None if first is None else first.content,
         messages=named(messages[first is not None :]),
         tools=tuple(_tool(item, f"$.tools[{index}]") for index, item in enumerate(sequence(tools, "$.tools"))),
         parameters=parameters,
         system_message=None if first is None or first == Message("system", first.content) else first,
+        extra={name: value for name, value in top.items() if name not in written},
         api=API,
     )
-    return replace(request, extra={name: value for name, value in top.items() if name not in _written(request)})
-
-
-def _written(request: Request) -> set[str]:
-    """The fields of a body that `write_request` makes, whatever stands in `extra`."""
-    stated = {"messages": True, "model": request.model is not None, "tools": bool(request.tools)}
-    return request.parameters.keys() | {name for name, has in stated.items() if has}
 
 
 @remembered
@@ -187,12 +186,14 @@ def _messages(request: Request) -> Iterator[dict[str, Any]]:
     waiting: list[str] = []
     for number, message in enumerate(request.messages):
         # A source that kept no ids still said which result follows which call: their order.
-        ids = [call.id or f"call_{number}_{index}" for index, call in enumerate(message.tool_calls)]
-        waiting = ids or waiting
+        ids: list[str] = []
+        if message.tool_calls:
+            waiting = ids = [call.id or f"call_{number}_{index}" for index, call in enumerate(message.tool_calls)]
         if message.role == "tool" and message.tool_call_id is None:
             name = next(iter(waiting), f"call_{number}")
             message = replace(message, tool_call_id=name)
-        waiting = [item for item in waiting if item != message.tool_call_id]
+        if message.tool_call_id is not None:
+            waiting = [item for item in waiting if item != message.tool_call_id]
         yield _write_message(message, ids)
 
 
@@ -231,7 +232,7 @@ def read_answer(value: JsonValue) -> Response:
     top = mapping(value, "$")
     if top.get("error"):
         raise ErrorAnswerError("$.error", top["error"])
-    refuse_unknown({name: top[name] for name in top.keys() & DECIDING - {"choices"}}, (), "$")
+    refuse_unknown({name: top[name] for name in top.keys() & _NO_ANSWERS}, (), "$")
     choices = sequence(top.get("choices"), "$.choices")
     if len(choices) != 1:
         place = "$.choices[1]" if choices else "$.choices"

@@ -80,7 +80,8 @@ def named(messages: Sequence[Message]) -> tuple[Message, ...]:
     names: dict[str, str] = {}
     found = []
     for message in messages:
-        names |= {call.id: call.name for call in message.tool_calls if call.id}
+        if message.tool_calls:
+            names |= {call.id: call.name for call in message.tool_calls if call.id}
         ran = names.get(message.tool_call_id or "") if message.role == "tool" and message.name is None else None
         found.append(message if ran is None else replace(message, name=ran))
     return tuple(found)

@@ -55,6 +55,26 @@ def test_twice_is_once(value: Any) -> None:
     assert STRICT.redact(once) == (once, {})
 
 
+@given(st.lists(st.dictionaries(names, st.one_of(values, st.lists(values, max_size=3)), max_size=3), max_size=3))
+def test_bodies_that_repeat_each_other_are_redacted_as_any_other(bodies: list[Any]) -> None:
+    known = Redactor("strict", key=KEY)
+    for body in (*bodies, {"messages": bodies}, *bodies, {"messages": bodies}):
+        try:
+            expected = Redactor("strict", key=KEY).redact(body)
+        except RunbackError as error:
+            with pytest.raises(RunbackError, match=str(error)):
+                known.redact_again(body)
+        else:
+            found = known.redact_again(body)
+            assert (json.dumps(found[0]), found[1]) == (json.dumps(expected[0]), expected[1])
+
+
+def test_entries_that_are_equal_for_python_alone_are_not_taken_for_each_other() -> None:
+    redactor = Redactor("standard", key=KEY)
+    for value in (1, True, 1.0):
+        assert repr(redactor.redact_again({"messages": [{"n": value}]})[0]) == f"{{'messages': [{{'n': {value!r}}}]}}"
+
+
 @given(values)
 def test_the_memo_and_the_prefilter_change_nothing(value: Any) -> None:
     """A redactor that knows the texts already gives what a new one gives."""

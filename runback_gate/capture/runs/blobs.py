@@ -67,6 +67,9 @@ def _whole(part: Any, blobs: Mapping[str, str]) -> JsonValue:
 
 def bounded(step: Step) -> Step:
     """The step without the bytes of parts beyond the limit: digest and length stay, and it is no longer `exact`."""
+    held = (*step.request.messages, step.request.system_message, step.response)
+    if not any(value.parts for value in held if value is not None):
+        return step
     lost: list[str] = []
 
     def message(value: Message, place: str) -> Message:
