@@ -28,6 +28,8 @@ from runback_gate.app.import_runs import (
 from runback_gate.app.paths import slug
 from runback_gate.canonical import parse_json
 from runback_gate.capture.formats import MAX_TRANSCRIPT_BYTES
+from runback_gate.capture.formats.batches import JoinedFile, batch_part, join_batches
+from runback_gate.capture.formats.envelopes import batch
 from runback_gate.capture.runs import MAX_RUN_BYTES
 from runback_gate.capture.runs.turns import turns_of
 from runback_gate.documents.folders import begins_as_json, named_files
@@ -79,7 +81,8 @@ def import_paths(
 ) -> list[ImportedFile]:
     """Read each file whole, then write the runs of it that are not there yet; with `whole`, all of them or none.
 
-    Traces and logs of OpenTelemetry are read together, once the other files are written.
+    Traces and logs of OpenTelemetry, and requests and results of batches, are read together, once the other files are
+    written.
 
     Raises:
         WriteError: a run cannot be written.
@@ -96,6 +99,7 @@ def import_paths(
 
     found: dict[Path, ImportedFile] = {}
     exports: dict[Path, tuple[str, bytes]] = {}
+    halves: dict[Path, tuple[str, bytes]] = {}
     for file in files:
         name = "stdin" if file == STDIN else file.as_posix()
         try:
@@ -105,8 +109,17 @@ def import_paths(
             continue
         if is_export(data, options):
             exports[file] = (name, data)
+        elif options.format in (None, batch.NAME) and batch_part(data) is not None:
+            halves[file] = (name, data)
         else:
             found[file] = written(import_file(data, name, options, random, earlier))
+    batches = join_batches(dict(halves.values()))
+    for file, (name, data) in halves.items():
+        half = batches.get(name, JoinedFile(data))
+        if half.data is None:
+            found[file] = ImportedFile(name, batch.NAME, ignored=half.counted)
+        else:
+            found[file] = written(import_file(half.data, name, options, random, earlier))
     joined = import_exports(list(exports.values()), options, random, earlier)
     found |= dict(zip(exports, map(written, joined), strict=True))
     return [found[file] for file in files]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from runback_gate.capture.formats.model import Call, Conversation, Entry, Locate
 from runback_gate.capture.formats.reader import Reader
 from runback_gate.capture.formats.tools import read_tools
 from runback_gate.errors import RunbackError
-from runback_gate.step import Response
+from runback_gate.step import Response, ToolRun
 
 _MAX_LITERAL = 1 << 20
 
@@ -107,6 +107,10 @@ def read_answer(where: Located, reader: Reader) -> Entry:
         value = where.value
     if isinstance(value, str):
         return text_entry(value)
+    if isinstance(value, dict) and dialect("langchain").marks(value):
+        (entry,) = dialect("langchain").read([where], reader)
+        if entry.response is not None:
+            return entry
     if isinstance(value, dict) and api_of_answer(value) is None:
         inner = value.get("content")
         if isinstance(inner, dict) and isinstance(inner.get("parts"), list):  # an ADK response
@@ -124,6 +128,24 @@ def read_answer(where: Located, reader: Reader) -> Entry:
     known = not isinstance(where.value, dict) or api_of_answer(where.value) is not None
     form = dialect("openai-chat") if known else detect_dialect([where], {}, reader.dialect)
     return answer_entry(where, form, reader)
+
+
+def open_tool_runs(calls: Sequence[Call], ran: Iterable[tuple[str, str, str | None]]) -> Iterator[ToolRun]:
+    """What a trace says of calls whose results no later request holds; of each run its name, result and error."""
+    answered = {message.tool_call_id for call in calls for message in call.messages if message.role == "tool"}
+    open_calls = [
+        (number, place, call)
+        for number, item in enumerate(calls)
+        for place, call in enumerate(item.response.tool_calls)
+        if not call.id or call.id not in answered
+    ]
+    unnamed = any(message.role == "tool" and not message.tool_call_id for call in calls for message in call.messages)
+    for name, result, error in () if unnamed else ran:
+        found = next((item for item in open_calls if item[2].name in name), None)
+        if found is not None:
+            open_calls.remove(found)
+            number, place, call = found
+            yield ToolRun(number, place, call.name, call.arguments, call.id, result, error)
 
 
 def _finished(entry: Entry, value: Mapping[str, Any]) -> Entry:

@@ -15,11 +15,11 @@ from dataclasses import replace
 from typing import Any, Final
 
 from runback_gate.capture.formats.body import system_message
-from runback_gate.capture.formats.exchange import parsed, read_answer, read_call, read_request
+from runback_gate.capture.formats.exchange import open_tool_runs, parsed, read_answer, read_call, read_request
 from runback_gate.capture.formats.model import Call, Conversation, Located, token_usage, without
 from runback_gate.capture.formats.reader import Reader
 from runback_gate.capture.formats.records import Records
-from runback_gate.step import Message, ToolRun
+from runback_gate.step import Message
 from runback_gate.wire.faults import NotUnderstoodError
 
 NAME: Final = "langfuse"
@@ -86,7 +86,8 @@ def read(where: Located, reader: Reader) -> Iterable[Conversation]:
     if not calls:
         return (_of_last_input(where, trace, inner, labels, reader),)
     system = _system(trace, where)
-    runs = tuple(_tool_runs(calls, ordered))
+    tools = [item for item in ordered if item["type"] == "TOOL" and item.get("output") is not None]
+    runs = tuple(open_tool_runs(calls, map(_tool_run, tools)))
     return (Conversation(where, said, NAME, calls=calls, api=api, system=system, labels=labels, tool_runs=runs),)
 
 
@@ -140,28 +141,12 @@ def _system(trace: Any, where: Located) -> Message | None:
     return system_message(said, f"{where.place}.trace.input") if isinstance(said, str) else None
 
 
-def _tool_runs(calls: Sequence[Call], ordered: Sequence[Any]) -> Iterator[ToolRun]:
-    """What the observations of tools say of calls whose results no later input holds."""
-    answered = {message.tool_call_id for call in calls for message in call.messages if message.role == "tool"}
-    open_calls = [
-        (number, place, call)
-        for number, item in enumerate(calls)
-        for place, call in enumerate(item.response.tool_calls)
-        if not call.id or call.id not in answered
-    ]
-    unnamed = any(message.role == "tool" and not message.tool_call_id for call in calls for message in call.messages)
-    for observation in ordered if not unnamed else ():
-        if observation["type"] != "TOOL" or observation.get("output") is None:
-            continue
-        name = str(observation.get("name"))
-        found = next((item for item in open_calls if item[2].name in name), None)
-        if found is not None:
-            open_calls.remove(found)
-            number, place, call = found
-            output = observation["output"]
-            text = output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
-            failed = observation.get("statusMessage") or text if observation.get("level") == "ERROR" else None
-            yield ToolRun(number, place, call.name, call.arguments, call.id, text, failed)
+def _tool_run(observation: dict[str, Any]) -> tuple[str, str, str | None]:
+    """Name, result and error of the observation of a tool."""
+    output = observation["output"]
+    text = output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
+    failed = observation.get("statusMessage") or text if observation.get("level") == "ERROR" else None
+    return str(observation.get("name")), text, failed
 
 
 def _of_last_input(

@@ -55,7 +55,7 @@ def _flat(values: Sequence[Any]) -> list[Any]:
 
 
 def _pair(value: Any) -> tuple[str, str] | None:
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or "run_type" in value:  # a run of LangSmith is a call of a trace
         return None
     if _is_litellm(value):
         return "", "response"
