@@ -38,6 +38,8 @@ _NO_VENDORS: Final = frozenset(_DATA["nouns"].split())
 _PLAIN: Final = frozenset("key token secret password passwd apikey credential credentials bearer auth jwt".split())
 """Words that tell of a secret from some way off."""
 
+_KEYS: Final = (("key",), ("apikey",), ("token",))
+
 KEYWORDS: Final = tuple(_DATA["keywords"].split())
 """Texts of which one stands in the name of every secret, in lower case."""
 LONG: Final = r"[A-Za-z0-9_+/.~-]{16}"
@@ -132,7 +134,8 @@ def drawn_values(text: str) -> Iterator[tuple[int, int]]:
         named = _ASSIGNED.search(window)
         words = _words(named[1] if named else window[-24:])
         if named and not named[2].strip() and words[-1:] and words[-1] not in _PLAIN:
-            named = None
+            # Unless a word stood between them: `acme api key 123e…`
+            named = named if _words(window)[-1:] in _KEYS else None
         if not words or words[-1] in _KEPT or (_KEPT - _MILD).intersection(words[-2:]):
             continue
         near = _words(window)

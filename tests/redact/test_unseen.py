@@ -1,7 +1,8 @@
 """Tokens of vendors that no rule is written for: what is found of the formats that they publish.
 
 None of the vendors in `unseen.txt` has a rule of its own. A first list of 212 formats shaped the general rules: before
-them .66 were found. At first sight these found .75 of 24 others, and, with the names of more vendors, .87 of 103.
+them .66 were found. At first sight these found .75 of 24 others, with the names of more vendors .87 of 103, and .70 of
+30 texts of 24 formats in gitleaks' list: what was missed stood alone, without a name before it.
 """
 
 from __future__ import annotations
