@@ -1,6 +1,7 @@
 """The page of a run: how long it takes to write, and until the browser has painted the step that broke.
 
-In: Debian's Chromium and the `browser` group of packages. Out: figures; none where the browser is not here.
+In: Debian's Chromium and the `browser` group of packages; beside it Inspect View, where it is installed. Out: figures;
+none where the browser is not here.
 
     python -m benchmarks viewer
 """
@@ -12,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from benchmarks.inspect_view import inspect_seconds
 from benchmarks.promises import Figure, Peer
 from runback_gate.errors import Location
 from runback_gate.policy.evaluate import Finding
@@ -19,8 +21,6 @@ from runback_gate.step import Message, Request, Response, Run, Source, Step, Too
 from runback_gate.view.run_page import run_page
 
 PROGRAM = Path("/usr/bin/chromium")
-INSPECT = {5_000: 6.8}
-"""Seconds that Inspect View 0.3.285 took to show a text of a run of so many messages, measured once."""
 WATCH = """new MutationObserver((_, watcher) => { if (document.querySelector("#step h2")) { watcher.disconnect();
 requestAnimationFrame(() => setTimeout(() => { window.painted = performance.now(); }, 0)); } })
 .observe(document, {childList: true, subtree: true});"""
@@ -58,7 +58,8 @@ def viewer(folder: Path) -> list[Figure]:
             path.write_text(run_page(run, {red: (rule,)}, judged=True), encoding="utf-8")
             written = time.process_time() - start
             shown, pressed = zip(*(_opened(browser, path, red) for _ in range(3)), strict=True)
-            peers = (Peer("Inspect View 0.3.285 (measured once)", INSPECT[count]),) if count in INSPECT else ()
+            beside = inspect_seconds(browser, folder, count)
+            peers = () if beside is None else (Peer(f"Inspect View, {count:,} messages", beside),)
             name = f"a page of {count:,} steps"
             figures += [
                 Figure(f"{name}, failing step painted", "s", min(shown), limit, peers),
