@@ -142,15 +142,21 @@ async def _runs(desk: Desk, request: web.Request) -> web.StreamResponse:
 
 
 async def _run(desk: Desk, request: web.Request) -> web.StreamResponse:
-    name = request.match_info["run"]
+    return whole_page(await _work(desk, _run_page, desk, request.match_info["run"], None))
 
-    def page() -> str:
-        run, row = desk.workspace.run(name)
-        path = (desk.workspace.folder / f"{name}.jsonl").as_posix()
-        around = Around(step=f"/runs/{quote(name, safe='')}/steps/", names=(shlex.quote(path), ""))
-        return run_page(run, row.findings, judged=desk.workspace.judges, around=around)
 
-    return whole_page(await _work(desk, page))
+async def _compare(desk: Desk, request: web.Request) -> web.StreamResponse:
+    names = [request.query.get(name, "").strip()[:500] for name in ("run", "beside")]
+    return whole_page(await _work(desk, _run_page, desk, *names))
+
+
+def _run_page(desk: Desk, name: str, beside: str | None) -> str:
+    """The page of a run, with another one beside it where one is named."""
+    run, row = desk.workspace.run(name)
+    other = None if beside is None else desk.workspace.run(beside)[0]
+    own, theirs = (shlex.quote((desk.workspace.folder / f"{item}.jsonl").as_posix()) for item in (name, beside or ""))
+    around = Around(step=f"/runs/{quote(name, safe='')}/steps/", names=(own, theirs))
+    return run_page(run, row.findings, judged=desk.workspace.judges, other=other, around=around)
 
 
 async def _step(desk: Desk, request: web.Request) -> web.StreamResponse:
@@ -306,6 +312,7 @@ _STEP: Final = "/runs/{run}/steps/{step:[0-9]{1,9}}"
 PAGES: Final[dict[str, Page]] = {
     "/": _runs,
     "/runs/{run}": _run,
+    "/compare": _compare,
     _STEP: _step,
     "/replays/{job}": _job,
     "/replays/{job}/state": _state,

@@ -14,6 +14,7 @@ from runback_gate.step import Message
 from runback_gate.testing import REFUNDS, sample_call, sample_case, sample_run, sample_step, write_gate
 from runback_gate.testing.server import Act, ModelServer, completion
 from tests.cli.conftest import Command, write
+from tests.web.desk import write_demo
 
 REFUND = sample_call("issue_refund", amount=250)
 ESCALATE = sample_call("escalate", reason="dispute")
@@ -126,6 +127,35 @@ def test_the_page_of_a_cause(command: Command, here: Path) -> None:
     known = page_data(here / "out/none.html")["cause"]
     assert (known["found"], known["messages"], known["answer"]) == (False, [], "")
     assert "no claim" in dict(known["facts"])
+
+
+TABLE = Path(__file__).parents[2] / "docs/guides/investigate.md"
+VERSION = ("bisect", "refund", "2", "--system", "prompts/careful.md", "--cache", "answers")
+
+
+@pytest.mark.docs
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("show", "refund-0"), 0),
+        (("show", "none"), 2),
+        (("replay", "refund", "2", "--system", "prompts/careful.md", "--cache", "answers"), 0),
+        (("replay", "refund", "2", "--system", "prompts/careful.md", "--cache", "answers", "--exit-code"), 1),
+        (("replay", "refund", "2", "--offline", "--exit-code"), 2),
+        ((*VERSION, "--rule", "refunds.limit", "-n", "1"), 0),
+        ((*VERSION, "-n", "1", "--exit-code"), 1),
+        ((*VERSION, "--offline", "--refresh"), 2),
+        (("cause", "refund", "2", "--rule", "refunds.limit", "--plan"), 0),
+        (("cause", "refund", "2", "--rule", "refunds.limit", "--offline"), 2),
+    ],
+)
+def test_the_table_of_exit_codes(command: Command, here: Path, words: tuple[str, ...], code: int) -> None:
+    """Each command of the table exits as its row says; what `cause` exits with where it finds one stands above."""
+    write_demo(here)
+    command("run")
+    row = next(line for line in TABLE.read_text("utf-8").splitlines() if line.startswith(f"| `{words[0]}`"))
+    assert row.split("|")[2 + code].strip() != "–"
+    assert command(*words).code == code
 
 
 def turn(first: int, versions: int = 10) -> list[str]:

@@ -114,7 +114,7 @@ def test_two_runs(browser: Any, tmp_path: Path) -> None:
     assert "run-2" in page.page.inner_text("#step")
 
 
-@pytest.mark.parametrize("count", [500, 5_000])
+@pytest.mark.parametrize("count", [500, 5_000, 50_000])
 def test_long_runs_are_windowed(browser: Any, tmp_path: Path, count: int) -> None:
     """However long a run is, a few rows are in the page; each knows its place among all."""
     page = Shown(browser, tmp_path / "p.html", run_page(a_run(count), {}, judged=False))

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import os
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from runback_gate.app.cause_page import cause_page
 from runback_gate.app.demo import demo_page
+from runback_gate.app.investigate import find, rule_breach, run_subject
+from runback_gate.app.policies import gate_policies, policies_of
+from runback_gate.app.replay import Edit
+from runback_gate.step import Request, Response, ToolCall
+from runback_gate.store.folder import load_run
+from runback_gate.testing.models import ScriptedModels
 from runback_gate.view.record_page import record_page
 from tests.browser import Shown
 from tests.web.desk import STEP, TOKEN, pages, write_demo
@@ -39,6 +47,26 @@ def test_pictures_of_pages_that_stand_alone(browser: Any, tmp_path: Path) -> Non
     record = Shown(browser, tmp_path / "record.html", record_page(changed, "record.jsonl"), viewport=SIZE)
     record.page.wait_for_selector("body.invalid")
     taken(record.page, "record")
+
+
+def test_picture_of_a_cause(browser: Any, tmp_path: Path) -> None:
+    """The parts of the demo's failing step that make a model pay: one paragraph and what the customer said."""
+    write_demo(tmp_path)
+
+    def says(request: Request) -> Response:
+        asked = "happy" in (request.system or "") and any("$250" in item.content for item in request.messages)
+        return Response("", (ToolCall("c", "issue_refund", '{"amount": 250}'),)) if asked else Response("One moment.")
+
+    run = load_run(tmp_path / "runs/refund.jsonl", note=print)
+    subject = run_subject(run, 2, Edit(), None)
+    breaks = rule_breach(policies_of(tmp_path), "refunds.limit", subject)
+    # The browser's own loop runs in this thread.
+    with ThreadPoolExecutor(1) as thread:
+        found = thread.submit(find, subject, breaks, ScriptedModels(says).live()).result()
+    assert found.shown
+    page = Shown(browser, tmp_path / "p.html", cause_page(found, [gate_policies(tmp_path)]), viewport=SIZE)
+    page.page.evaluate("document.querySelector('.said.matters').scrollIntoView({block: 'center'})")
+    taken(page.page, "cause")
 
 
 def test_picture_of_a_replay(browser: Any, tmp_path: Path) -> None:

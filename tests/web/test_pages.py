@@ -23,6 +23,7 @@ KEEP = {"why": "a disputed charge was paid", "checks": "toolCalled: escalate"}
 SHOWN = (
     "/",
     "/runs/refund",
+    "/compare?run=refund&beside=refund-before",
     STEP,
     "/reports",
     "/datasets",
@@ -59,7 +60,7 @@ def test_nobody_without_the_token(folder: Path) -> None:
         for path in SHOWN:
             for cookie in ("", browser.cookie[:-1] + "x", f"runback_1={TOKEN}"):
                 assert browser.at.ask("GET", path, None, {"Cookie": cookie})[0] == 403
-            assert browser.at.ask("GET", f"{path}?token=wrong")[0] == 403
+            assert browser.at.ask("GET", f"{path}{'&' if '?' in path else '?'}token=wrong")[0] == 403
         for path in ACTIONS:
             assert browser.at.ask("POST", path)[0] == 403
         status, headers, _ = browser.at.ask("GET", f"/policies?token={TOKEN}")
@@ -295,6 +296,40 @@ def test_two_tabs(folder: Path) -> None:
         assert sorted(found) == [200, 200, 200, 400]
         text = browser.text("/datasets")
     assert all(f"support/{name}<" in text for name in ("one", "two", "three"))
+
+
+def test_two_tabs_replay(folder: Path) -> None:
+    """Two tabs that ask the same step otherwise each get their own answer."""
+    with pages(folder) as browser:
+        word, careful = browser.word(), (folder / "prompts/careful.md").read_text("utf-8")
+        places: dict[str, str] = {}
+
+        def ask(system: str) -> None:
+            fields = {"system": system, "confirmed": "1"}
+            places[system] = browser.post(f"{STEP}/replay", fields, word)[1]["location"]
+
+        tabs = [threading.Thread(target=ask, args=(system,)) for system in (careful, CAREFUL)]
+        for tab in tabs:
+            tab.start()
+        for tab in tabs:
+            tab.join()
+        for place in places.values():
+            for _ in range(200):
+                if '"running"' not in browser.text(f"{place}/state"):
+                    break
+                time.sleep(0.05)
+        assert "tool changed" in browser.text(places[careful])
+        assert "no answer" in browser.text(places[CAREFUL])
+
+
+def test_two_runs_are_compared(folder: Path) -> None:
+    """Two runs of the list stand side by side; a name that is not listed is refused."""
+    with pages(folder) as browser:
+        assert 'list="names"' in browser.text("/")
+        text = browser.text("/compare?run=refund&beside=refund-before")
+        assert '"id":"refund-before"' in text
+        for query in ("", "?run=refund", "?run=refund&beside=..%2fsecret", "?run=none&beside=refund"):
+            assert browser.get(f"/compare{query}")[0] == 400
 
 
 def test_runs_are_filtered(folder: Path) -> None:
