@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if isinstance(item, pytest.Function):
             for lane in {LANES[name] for name in item.fixturenames if name in LANES}:
                 item.add_marker(lane)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Wait for no disk: no test pulls the plug."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(os, "fsync", lambda _file: None)
+    config.add_cleanup(patch.undo)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:  # noqa: ARG001
+    """Look for no garbage while thousands of tests are collected, and never again in what was."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -16,6 +16,7 @@ import json
 import marshal
 from collections import Counter
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final, cast
 
 from runback_gate.canonical import MAX_DEPTH, JsonValue
@@ -38,18 +39,24 @@ Counts = dict[str, int]
 _NONE: Final[Counts] = {}
 
 
+@lru_cache(maxsize=8)
+def _compiled(level: Level, project: ProjectRules) -> tuple[str, Finder]:
+    rules = (*project.at(level), *load_rules(level))
+    return ruleset_digest(rules, level, project.keep), Finder(rules, project.keeps if project.keep else None)
+
+
 class Redactor:
     """Redacts values at one level, under one key. Not to be used by two threads at once."""
 
     def __init__(self, level: Level, *, key: bytes, own_key: bool = True, project: ProjectRules = NO_PROJECT) -> None:
-        rules = (*project.at(level), *load_rules(level)) if level != "off" else ()
+        found = None if level == "off" else _compiled(level, project)
         self.level = level
-        self.ruleset = ruleset_digest(rules, level, project.keep) if rules else None
+        self.ruleset = found[0] if found else None
         """Digest of the rules; None when there are none."""
-        self.key_id = key_id(key) if own_key and rules else None
+        self.key_id = key_id(key) if own_key and found else None
         """What names the project's key; None when the key, and so each pseudonym, holds for one process alone."""
         self._keeps = project.keeps if project.keep else None
-        self._finder = Finder(rules, self._keeps) if rules else None
+        self._finder = found[1] if found else None
         self._key = key
         self._memo: dict[str | tuple[str, str], tuple[str, Counts]] = {}
         self._older: dict[str | tuple[str, str], tuple[str, Counts]] = {}

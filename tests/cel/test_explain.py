@@ -263,8 +263,10 @@ def test_a_false_expression_has_a_reason(source: str) -> None:
         assert found
 
 
-@pytest.mark.parametrize("engine", [CppEngine(), PyEngine()], ids=lambda engine: str(engine.name))
-@pytest.mark.parametrize("place", [0, 1, 5, 63, 64, 98, 99])
+PLACES = [(CppEngine(), place) for place in (0, 1, 5, 63, 64, 98, 99)] + [(PyEngine(), place) for place in (0, 64)]
+
+
+@pytest.mark.parametrize(("engine", "place"), PLACES)
 def test_the_first_element_that_decides_is_found(engine: Engine, place: int) -> None:
     """Wherever it stands, in a list or a map, for `all`, `exists` and an error; also behind others that would do."""
     values: list[JsonValue] = [1] * 100

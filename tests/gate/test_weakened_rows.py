@@ -13,7 +13,7 @@ from runback_gate.gate.contest import Base
 from runback_gate.gate.run import run_gate
 from runback_gate.gate.verdict import Row, Verdict, gate_verdict
 from runback_gate.testing import Answers, in_turn
-from tests.change.test_weakening import ROOT, WAYS, Way, line_of, pair
+from tests.change.test_weakening import ROOT, WAYS, Way, edited, line_of
 
 pytestmark = pytest.mark.integration
 
@@ -26,7 +26,7 @@ def test_a_way_to_loosen_the_gate_is_a_red_row(tmp_path: Path, way: Way) -> None
     """With file and line, whatever the answers say: the gate fails. Approved, each row is waived and says for which
     commit, and none is red any more.
     """
-    base, head = pair(tmp_path, way.given, way.edits)
+    base, head = edited(tmp_path / "base", way.given), edited(tmp_path / "head", (*way.given, *way.edits))
     for side in ("base", "head"):
         shutil.copytree(ROOT / "datasets/recordings", tmp_path / side / "datasets/recordings")
     weakenings = find_weakenings(base, head)
@@ -35,7 +35,7 @@ def test_a_way_to_loosen_the_gate_is_a_red_row(tmp_path: Path, way: Way) -> None
     red = weakened(found)
     assert {(row.verdict, row.blocking) for row in red} == {(Verdict.FAIL, True)}
     row = next(row for row in red if row.case == way.subject and row.note.startswith(way.kind))
-    side, path, line = line_of(tmp_path, way.at)
+    side, path, line = line_of(way)
     assert (row.location.path, row.location.line) == (path, line)
     assert row.note.endswith("in the base's file") == (side == "base")
     assert way.said in row.why

@@ -21,9 +21,6 @@ RECALL = {
     "CREDIT_CARD": 0.98,
     "PHONE_NUMBER": 0.8,
 }
-STATE = [3]
-
-
 PRESIDIO = SHARED_DATA / "redaction" / "presidio-synth.json"
 
 
@@ -44,8 +41,11 @@ def test_recall_on_presidio() -> None:
     assert {kind: found[kind] / total[kind] for kind in total if found[kind] / total[kind] < RECALL[kind]} == {}
 
 
+STATE = [3]
+
+
 def drawn(first: int, end: int) -> int:
-    """A number from `first` to before `end`, by Knuth's linear congruence: the same in every run."""
+    """A number from `first` to before `end`, by Knuth's linear congruence: after a seed the same in every run."""
     STATE[0] = (STATE[0] * 6364136223846793005 + 1442695040888963407) % 2**64
     return first + (STATE[0] >> 16) % (end - first)
 
@@ -77,9 +77,11 @@ NUMBERS = {
 }
 
 
+@pytest.mark.parametrize("many", [200, pytest.param(2000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", sorted(NUMBERS))
 @pytest.mark.parametrize("text", ["the value {} here", "{}", "order {} shipped", "id: {}"])
-def test_numbers_that_are_nobodys_stay(kind: str, text: str) -> None:
+def test_numbers_that_are_nobodys_stay(kind: str, text: str, many: int) -> None:
     """At most 2 % of any kind are taken for something else."""
-    taken = sum(bool(STRICT.spans(text.format(NUMBERS[kind]()))) for _ in range(1000))
-    assert taken <= 20
+    STATE[0] = 3
+    taken = sum(bool(STRICT.spans(text.format(NUMBERS[kind]()))) for _ in range(many))
+    assert taken <= 0.02 * many

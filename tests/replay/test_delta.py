@@ -47,7 +47,7 @@ def test_without_noise_it_is_exact(needed: list[bool]) -> None:
     assert search(len(needed), CLEAN, needs(cause))[0] == cause
 
 
-@pytest.mark.parametrize("parts", [20, 61, 200])
+@pytest.mark.parametrize("parts", [20, 61, pytest.param(200, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("needed", [1, 2, 3])
 def test_with_noise_nine_of_ten_are_exact(parts: int, needed: int) -> None:
     """A model that breaks the rule in nine of ten trials with its cause, and in one of fifty without it."""

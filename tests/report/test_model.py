@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -73,12 +74,18 @@ def test_digest(red: Report, green: Report) -> None:
     assert report_digest(red) != report_digest(green)
 
 
+@cache
+def validator() -> jsonschema.Draft7Validator:
+    """The JSON Schema of reports, which is itself valid draft-07."""
+    schema = report_schema()
+    jsonschema.Draft7Validator.check_schema(schema)
+    return jsonschema.Draft7Validator(schema)
+
+
 @pytest.mark.parametrize("name", ["green", "red", "empty", "cut_short", "hostile"])
 def test_schema(name: str, request: pytest.FixtureRequest) -> None:
     """Every report is valid by its JSON Schema, which is itself valid draft-07."""
-    schema = report_schema()
-    jsonschema.Draft7Validator.check_schema(schema)
-    jsonschema.Draft7Validator(schema).validate(json.loads(render(request.getfixturevalue(name))))
+    validator().validate(json.loads(render(request.getfixturevalue(name))))
 
 
 @pytest.mark.parametrize(
@@ -86,8 +93,7 @@ def test_schema(name: str, request: pytest.FixtureRequest) -> None:
 )
 def test_schema_refuses(damage: dict[str, Any], red: Report) -> None:
     """A damaged report is not valid by the schema."""
-    validator = jsonschema.Draft7Validator(report_schema())
-    assert not validator.is_valid(json.loads(render(red)) | damage)
+    assert not validator().is_valid(json.loads(render(red)) | damage)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +160,7 @@ def test_more_than_the_schema_is_refused(extra: dict[str, Any], red: Report) -> 
     value = json.loads(render(red))
     if "rules" in extra:
         extra = {"rules": [value["rules"][0] | extra["rules"][0]]}
-    assert not jsonschema.Draft7Validator(report_schema()).is_valid(value | extra)
+    assert not validator().is_valid(value | extra)
     with pytest.raises(InputError, match="does not have"):
         read_report(json.dumps(value | extra).encode())
 
