@@ -15,6 +15,7 @@ from runback_gate.canonical import JsonValue
 from runback_gate.capture import formats, runs
 from runback_gate.cel import limits as syntax
 from runback_gate.change.model import Change
+from runback_gate.change.proof import Proof
 from runback_gate.dataset import recordings
 from runback_gate.documents import parser
 from runback_gate.gate.sequential import SequentialTest
@@ -134,7 +135,7 @@ def test_fields_of_a_report_are_documented() -> None:
         | fields(Spend, "spend.")
         | fields(Body, "answers[].")
         | fields(Change, "changes[].")
-        | fields(report.Proof, "proofs[].")
+        | fields(Proof, "proofs[].")
         | fields(report.Guarantee, "guarantee.")
         | fields(Grade, "rows[].trials[].judged[].")
     )

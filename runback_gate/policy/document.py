@@ -165,14 +165,15 @@ def load_policies(
     for name in expand(root, patterns):
         document = read_document(root, name)
         if check_kind(document, ("Policy", "PolicyTest")) == "Policy":
-            policies.append(_policy(document))
+            policies.append(policy_of(document))
         elif recordings is not None:
             tests.append(policy_test(document, recordings))
     _refuse_twins(policies)
     return tuple(policies), tuple(tests)
 
 
-def _policy(document: Document) -> Policy:
+def policy_of(document: Document) -> Policy:
+    """The policy that a document holds. Raises InputError for one that is malformed."""
     model = validate(document, PolicyDocument)
     spec = model.spec
 

@@ -241,7 +241,7 @@ def policy_test(document: Document, recordings: Recordings | None = None) -> Pol
 def _example(document: Document, index: int, case: PolicyTestCase, recordings: Recordings | None) -> Example:
     pointer = ("spec", "cases", index)
     if case.step is not None:
-        agent, tags, data = case.step.agent.name, tuple(case.step.case.tags), _written(case.step)
+        agent, tags, data = case.step.agent.name, tuple(case.step.case.tags), example_data(case.step)
     elif case.run is not None:
         agent, tags = case.run.agent.name, tuple(case.run.case.tags)
         try:
@@ -269,7 +269,7 @@ def _example(document: Document, index: int, case: PolicyTestCase, recordings: R
     )
 
 
-def _written(step: ExampleStep) -> dict[str, JsonValue]:
+def example_data(step: ExampleStep) -> dict[str, JsonValue]:
     """What expressions see of a step written by hand."""
     data = bindings(
         _request(step.request),

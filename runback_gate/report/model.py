@@ -20,6 +20,7 @@ import orjson
 from runback_gate.analysis.effect import PolicyEffect
 from runback_gate.canonical import digest_bytes, parse_json
 from runback_gate.change.model import Change
+from runback_gate.change.proof import Proof
 from runback_gate.errors import InputError, Location
 from runback_gate.gate.verdict import Row, Verdict, gate_verdict
 from runback_gate.replay.spend import Spend
@@ -120,20 +121,6 @@ class Notice:
 
     message: str
     location: Location | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """What a proof says of a changed rule, over all possible steps within its bounds."""
-
-    rule: str
-    verdict: Literal["equivalent", "stricter", "looser", "incomparable", "unknown"]
-    bounds: dict[str, int] | None = None
-    """`{"calls": n, "history": n}` up to which it holds; None for every length."""
-    counterexample: dict[str, Any] | None = None
-    """What expressions see of a step on which the two forms differ, confirmed by both engines."""
-    reason: str = ""
-    """Why it holds for every length, or why nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,94 @@
+"""The two forms of a changed rule: what is proved of, and what judges a step that shows a difference.
+
+In: a policy as it was and as it is. Out: a `Form` of one of its rules, and a function that judges a step by both.
+
+    before, after = form(base, "refunds.limit"), form(head, "refunds.limit")
+    confirming(base, head, "refunds.limit", (CppEngine(), PyEngine()))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from runback_gate.analysis.proof.example import Example, seen
+from runback_gate.cel.engine import Engine
+from runback_gate.cel.inline import inline
+from runback_gate.cel.parser import Node
+from runback_gate.errors import ExpressionError
+from runback_gate.policy.document import Expression, Policy
+from runback_gate.policy.evaluate import BoundStep, RuleResult, RuleSet, StepUnderTest, compile_policy, results
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A rule with the match conditions of its policy; params and variables are put in."""
+
+    id: str
+    conditions: tuple[Node, ...]
+    rule: Node
+    ignore_errors: bool = False
+    """Whether the rule lets a step pass on which it cannot be evaluated."""
+
+
+def form(policy: Policy, rule: str) -> Form:
+    """A rule of a policy. Raises ExpressionError: an expression does not compile."""
+    variables = {item.name: item.source for item in policy.variables}
+
+    def tree(expression: Expression) -> Node:
+        try:
+            return inline(expression.source, policy.params, variables, flat=True).tree
+        except ExpressionError:
+            return inline(expression.source, policy.params, variables).tree
+
+    found = next(item for item in policy.rules if item.id == rule)
+    conditions = tuple(tree(item) for item in policy.conditions)
+    return Form(rule, conditions, tree(found.expression), policy.ignore_errors)
+
+
+class Judges:
+    """Judges steps by both forms of a rule, on every engine."""
+
+    def __init__(self, base: Policy, head: Policy, rule: str, engines: Sequence[Engine]) -> None:
+        """Compile. Raises ExpressionError."""
+        self.rule = rule
+        self.ignoring = (base.ignore_errors, head.ignore_errors)
+        self.engines = tuple(engines)
+        # Which agents and cases a policy is about is no part of what its rules say.
+        self.sides = [
+            tuple(compile_policy(_alone(policy, rule), engine) for policy in (base, head)) for engine in self.engines
+        ]
+
+    def outcomes(self, step: Example) -> list[tuple[RuleResult, RuleResult]]:
+        """What the old and the new form say, by engine."""
+        data = seen(step)
+        found = []
+        for engine, sides in zip(self.engines, self.sides, strict=True):
+            bound = StepUnderTest("", (), partial(BoundStep, engine, data))
+            found.append((self._one(sides[0], bound), self._one(sides[1], bound)))
+        return found
+
+    def _one(self, side: RuleSet, step: StepUnderTest) -> RuleResult:
+        return results((side,), step)[self.rule]
+
+    def stops(self, result: RuleResult, side: int) -> bool:
+        """Whether a form stops the step: side 0 is the old one."""
+        return result.outcome == "fail" or (result.outcome == "error" and not self.ignoring[side])
+
+    def confirm(self, step: Example, direction: str) -> str:
+        """`was false, is true`, where every engine says that the rule became looser, or stricter, on this step."""
+        found = self.outcomes(step)
+        wanted = (True, False) if direction == "looser" else (False, True)
+        if any((self.stops(old, 0), self.stops(new, 1)) != wanted for old, new in found):
+            return ""
+        old, new = found[0]
+        return f"was {_WORDS[old.outcome]}, is {_WORDS[new.outcome]} (both engines)"
+
+
+_WORDS = {"pass": "true", "fail": "false", "error": "an error", "skip": "left out"}
+
+
+def _alone(policy: Policy, rule: str) -> Policy:
+    rules = tuple(replace(item, message_expression=None) for item in policy.rules if item.id == rule)
+    return replace(policy, agents=(), tags=(), rules=rules)

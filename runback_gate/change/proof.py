@@ -1,0 +1,28 @@
+"""What was proved of a changed rule.
+
+In: nothing. Out: `Proof`, which `analysis.proof` makes, the comparison of two gates reads, and reports hold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a proof says of a changed rule, over all possible steps within its bounds."""
+
+    rule: str
+    verdict: Literal["equivalent", "stricter", "looser", "incomparable", "unknown"]
+    bounds: dict[str, int] | None = None
+    """`{"calls": n, "history": n}` up to which it holds; None for every length."""
+    counterexample: dict[str, Any] | None = None
+    """What expressions see of a step on which the two forms differ, confirmed by both engines."""
+    reason: str = ""
+    """Why it holds for every length, what both engines say of the step, or why nothing is known."""
+
+    @property
+    def frees(self) -> bool:
+        """Whether the change needs no approval: it lets nothing pass that was stopped, whatever the lengths."""
+        return self.verdict in ("equivalent", "stricter") and self.bounds is None
