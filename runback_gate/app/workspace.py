@@ -35,6 +35,8 @@ from runback_gate.view.plain import answer_text, message_text
 
 MAX_RUNS: Final = 500
 """Runs of a folder that are listed, the newest first."""
+READ_AT_ONCE: Final = 4 << 20
+"""Bytes of runs after which a list is given with what was read until then: a second or two."""
 MAX_REPORT: Final = 64 << 20
 _REPORTS: Final = Path(".runback")
 
@@ -115,9 +117,12 @@ class Workspace:
         self.root, self.folder = root, folder
         self._rows: dict[str, tuple[tuple[object, ...], RunRow]] = {}
         self._rules: tuple[RuleSet, ...] = ()
+        self._judged_by: tuple[tuple[str, str], ...] = ()
         self._policies: tuple[Policy, ...] = ()
         self.fault = ""
         """Why nothing is judged; empty where it is."""
+        self.unread = 0
+        """Runs of the list that were not read yet when it was last asked for."""
 
     def gate(self) -> Gate | None:
         """The gate of the folder, or None where there is none.
@@ -134,12 +139,13 @@ class Workspace:
             found = () if self.gate() is None else policies_of(self.root)
         except RunbackError as error:
             found, self.fault = (), str(error)
-        if found != self._policies:
+        files = tuple((policy.path, policy.digest) for policy in found)
+        if files != self._judged_by:
             try:
                 self._rules = tuple(compile_all(found, CppEngine()))
             except RunbackError as error:
-                found, self._rules, self.fault = (), (), str(error)
-            self._policies = found
+                found, self._rules, self.fault, files = (), (), str(error), ()
+            self._policies, self._judged_by = found, files
             self._rows.clear()
         return self._policies
 
@@ -152,9 +158,20 @@ class Workspace:
         return bool(self._rules)
 
     def runs(self) -> list[RunRow]:
-        """The runs, the newest first; of very many the newest `MAX_RUNS`."""
+        """The runs, the newest first; of very many the newest `MAX_RUNS`.
+
+        One call reads about `READ_AT_ONCE` bytes that were not read before; `unread` says how many runs are left.
+        """
         self.policies()
-        return [self._row(listed) for listed in self._files()[:MAX_RUNS]]
+        files, rows, room = self._files()[:MAX_RUNS], list[RunRow](), READ_AT_ONCE
+        for listed in files:
+            if not self._is_known(listed):
+                if room <= 0:
+                    continue
+                room -= listed.size
+            rows.append(self._row(listed))
+        self.unread = len(files) - len(rows)
+        return rows
 
     def run(self, name: str) -> tuple[Run, RunRow]:
         """A run of the list, and what was found in it.
@@ -215,12 +232,14 @@ class Workspace:
         gate = self.gate()
         return [] if gate is None or not gate.datasets else list_cases(self.root)
 
+    def _is_known(self, listed: Listed) -> bool:
+        known = self._rows.get(listed.path.stem)
+        return known is not None and known[0] == listed.version
+
     def _row(self, listed: Listed) -> RunRow:
-        name = listed.path.stem
-        known = self._rows.get(name)
-        if known is None or known[0] != listed.version:
-            known = self._rows[name] = (listed.version, self._read(listed.path))
-        return known[1]
+        if not self._is_known(listed):
+            self._rows[listed.path.stem] = (listed.version, self._read(listed.path))
+        return self._rows[listed.path.stem][1]
 
     def _read(self, path: Path) -> RunRow:
         name = path.stem

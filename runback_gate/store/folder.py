@@ -72,6 +72,11 @@ class Listed:
     version: tuple[int, int, int]
     """Time of its last change in ns, size, inode: another file, or another content, has another one."""
 
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.version[1]
+
 
 def newest(folder: Path, pattern: str) -> list[Listed]:
     """The files below a folder that match, those that were changed last first; no link."""

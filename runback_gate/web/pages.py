@@ -138,7 +138,14 @@ async def _runs(desk: Desk, request: web.Request) -> web.StreamResponse:
     return rendered(
         "runs.html.j2", title="Runs", here="runs", rows=rows, total=len(every), wanted=wanted, agents=agents,
         tools=tools, verdicts=VERDICTS, folder=desk.workspace.folder.name, fault=desk.workspace.fault,
+        unread=desk.workspace.unread,
     )  # fmt: skip
+
+
+async def _reading(desk: Desk, _request: web.Request) -> web.StreamResponse:
+    """How many runs are read; each request reads some more."""
+    rows = await _work(desk, desk.workspace.runs)
+    return web.json_response({"read": len(rows), "left": desk.workspace.unread}, headers=HEADERS)
 
 
 async def _run(desk: Desk, request: web.Request) -> web.StreamResponse:
@@ -300,18 +307,23 @@ async def _case(desk: Desk, request: web.Request) -> web.StreamResponse:
 
 async def _policies(desk: Desk, _request: web.Request) -> web.StreamResponse:
     records = await _work(desk, desk.workspace.records)
-    return rendered("policies.html.j2", title="Policies", here="policies", records=records, fault=desk.workspace.fault)
+    return rendered(
+        "policies.html.j2", title="Policies", here="policies", records=records, fault=desk.workspace.fault,
+        unread=desk.workspace.unread,
+    )  # fmt: skip
 
 
 async def _policy(desk: Desk, request: web.Request) -> web.StreamResponse:
     record = await _work(desk, desk.workspace.policy, request.match_info["policy"])
-    return rendered("policy.html.j2", title=record.policy.name, here="policies", record=record)
+    unread = desk.workspace.unread
+    return rendered("policy.html.j2", title=record.policy.name, here="policies", record=record, unread=unread)
 
 
 _STEP: Final = "/runs/{run}/steps/{step:[0-9]{1,9}}"
 PAGES: Final[dict[str, Page]] = {
     "/": _runs,
     "/runs/{run}": _run,
+    "/reading": _reading,
     "/compare": _compare,
     _STEP: _step,
     "/replays/{job}": _job,

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from runback_gate.app import workspace
 from runback_gate.cli import main
 from tests.browser import serious
 from tests.web.desk import STEP, TOKEN, Browser, pages, write_demo
@@ -97,6 +98,28 @@ def test_pages_for_everybody(browser: Any, tmp_path: Path, scheme: str, width: i
         assert page.evaluate("document.activeElement.matches('form[action$=replay] button')")
         assert serious(page) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.context.close()
+
+
+def test_runs_that_take_long_to_read(browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list completes itself, but not under the hands of whoever fills its form in."""
+    write_demo(tmp_path)
+    for number in range(4):
+        (tmp_path / f"runs/again-{number}.jsonl").write_bytes((tmp_path / "runs/refund.jsonl").read_bytes())
+    monkeypatch.setattr(workspace, "READ_AT_ONCE", 1)
+    with pages(tmp_path) as at:
+        page = opened(browser, at)
+        page.wait_for_selector("p:has-text('6 of 6 runs')")
+        (tmp_path / "policies/refunds.yaml").write_bytes((tmp_path / "policies/refunds.yaml").read_bytes() + b"#\n")
+        page.route("**/reading", lambda route: page.wait_for_timeout(200) or route.continue_())
+        page.goto("/")
+        page.focus("#text")
+        page.keyboard.type("refund")
+        page.wait_for_selector("#reading:has-text('All runs are read.')")
+        assert page.input_value("#text") == "refund"
+        page.keyboard.press("Enter")
+        page.wait_for_selector("p:has-text('6 of 6 runs')")
+        assert serious(page) == []
         page.context.close()
 
 

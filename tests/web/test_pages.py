@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import os
 import threading
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from runback_gate.app import workspace
 from runback_gate.capture.runs import write_run
 from runback_gate.cli import main
 from runback_gate.step import Message, Request, Response, Run, Source, Step, ToolCall
@@ -364,6 +366,31 @@ def test_runs_are_filtered(folder: Path) -> None:
         "/?until=2026-02": ["r9"],
         "/?agent=nobody": [],
     }
+
+
+def test_a_folder_that_takes_long_to_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The newest runs are there at once, the page says how many are left, and each is read and judged once."""
+    for number in range(4):
+        data = (folder / "runs/refund.jsonl").read_bytes()
+        (folder / f"runs/again-{number}.jsonl").write_bytes(data)
+    monkeypatch.setattr(workspace, "READ_AT_ONCE", 1)
+    read: list[str] = []
+    whole = workspace.Workspace._read
+
+    def counted(self: workspace.Workspace, path: Path) -> workspace.RunRow:
+        read.append(path.stem)
+        return whole(self, path)
+
+    monkeypatch.setattr(workspace.Workspace, "_read", counted)
+    with pages(folder) as browser:
+        assert "5 older runs are still being read" in browser.text("/")
+        assert "4 older runs are still being read" in browser.text("/policies/refunds")
+        left = [json.loads(browser.text("/reading"))["left"] for _ in range(5)]
+        text = browser.text("/")
+    assert left == [3, 2, 1, 0, 0]
+    assert "6 of 6 runs" in text
+    assert "still being read" not in text
+    assert len(read) == len(set(read)) == 6
 
 
 def test_hostile_text_is_text(folder: Path) -> None:

@@ -1,4 +1,4 @@
-// How far a replay is. It asks this server alone, and loads the page anew when the work is over.
+// How far a replay, or the reading of the runs, is. It asks this server alone, and loads the page anew when that is over.
 const bar = document.getElementById("progress");
 const told = document.getElementById("told");
 const look = async () => {
@@ -16,3 +16,20 @@ const look = async () => {
   }
 };
 if (bar) look();
+
+// The runs that are not read yet; whoever fills a form in meanwhile is not disturbed.
+const note = document.getElementById("reading");
+const read = async () => {
+  try {
+    const answer = await fetch("/reading", { credentials: "same-origin" });
+    if (!answer.ok) throw new Error(String(answer.status));
+    const { left } = await answer.json();
+    const busy = document.activeElement?.closest("form");
+    if (!left && !busy) return location.reload();
+    note.firstChild.data = left ? `${left} older runs are still being read and not counted here. ` : "All runs are read. ";
+    if (left) setTimeout(read, 50);
+  } catch {
+    note.firstChild.data = "The server has gone. ";
+  }
+};
+if (note) read();
