@@ -48,6 +48,7 @@ INTEGER = "$integer"
 _GIT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 """The text form of a digest."""
+_MAY_BE_DOUBLE = re.compile(rb"[0-9](?:\.[0-9]|[eE])")  # in a number; a text may hold it as well
 
 sha256 = hashlib.sha256
 """The hash itself, for what is hashed piece by piece, and where a digest is needed as its 32 bytes."""
@@ -98,13 +99,11 @@ def made_bytes(value: JsonValue) -> bytes:
     Raises:
         DocumentError: as `canonical_bytes`.
     """
-    if orjson is not None:
-        try:
-            data: bytes = orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER)
-        except TypeError:
-            pass  # A number out of range, or a text that is none.
-        else:
-            return data
+    try:
+        if orjson is not None:
+            return cast("bytes", orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER))
+    except TypeError:
+        pass  # A number out of range, or a text that is none.
     return canonical_bytes(value)
 
 
@@ -126,7 +125,7 @@ def parse_canonical(data: bytes, *, path: str | None = None) -> JsonValue:
             # A number at the deepest place that is allowed stands one level deeper when it is marked.
             _survey(value, MAX_DEPTH + 1)
             value = unmarked(value)
-        canonical = canonical_bytes(value) == data
+        canonical = (made_bytes if _is_plain(data) else canonical_bytes)(value) == data
     except (_RefusedError, DocumentError) as error:
         raise DocumentError(f"not canonical JSON: {error}", location=where) from error
     if not canonical:
@@ -134,6 +133,12 @@ def parse_canonical(data: bytes, *, path: str | None = None) -> JsonValue:
             "not canonical JSON", hint="the bytes were edited or written by another program", location=where
         )
     return cast("JsonValue", value)
+
+
+def _is_plain(data: bytes) -> bool:
+    """Whether JSON holds no double, no mark, no name beyond ASCII and nothing deep: most does not, and a look tells."""
+    plain = data.isascii() and b'"$' not in data and not _MAY_BE_DOUBLE.search(data)
+    return plain and data.count(b"{") + data.count(b"[") <= MAX_DEPTH
 
 
 def parse_json(data: bytes | str, *, path: str, max_bytes: int = MAX_JSON_BYTES) -> JsonValue:
@@ -146,13 +151,13 @@ def parse_json(data: bytes | str, *, path: str, max_bytes: int = MAX_JSON_BYTES)
             mark or a lone surrogate), for duplicate keys, nesting deeper than 128, and numbers beyond a double.
     """
     if len(data) > max_bytes:
-        raise _too_large(path, max_bytes)
+        raise DocumentError(f"larger than {max_bytes:,} bytes", hint="split it", location=Location(path))
     text = data if isinstance(data, str) else _decoded(data, path)
     try:
         # The strict reader first: the lenient one below would let NaN, overflow and lone surrogates pass.
         value = _strict_loads(text, _unique)
         if isinstance(data, str) and len(text.encode()) > max_bytes:
-            raise _too_large(path, max_bytes)
+            raise DocumentError(f"larger than {max_bytes:,} bytes", hint="split it", location=Location(path))
         if orjson is not None and not _written_so(value, text):
             value = _DECODER.decode(text)
         if text.count("[") + text.count("{") > MAX_DEPTH or len(text) > _MAX_PARTS:
@@ -366,21 +371,16 @@ def _decoded(data: bytes, path: str) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        before = data[: error.start].decode()
-        raise DocumentError("not UTF-8", hint="save the file as UTF-8", location=_place(before, path)) from error
+        place = _place(data[: error.start].decode(), path)
+        raise DocumentError("not UTF-8", hint="save the file as UTF-8", location=place) from error
 
 
 def _place(before: str, path: str) -> Location:
     return Location(path, before.count("\n") + 1, len(before) - before.rfind("\n"))
 
 
-def _too_large(path: str, max_bytes: int) -> DocumentError:
-    return DocumentError(f"larger than {max_bytes:,} bytes", hint="split it", location=Location(path))
-
-
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
+    if len(value := dict(pairs)) != len(pairs):
         raise _RefusedError("duplicate key")
     return value
 

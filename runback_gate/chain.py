@@ -22,6 +22,7 @@ import re
 from binascii import unhexlify
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from runback_gate.canonical import DIGEST, JsonValue, canonical_bytes, digest_bytes, parse_canonical, sha256
@@ -43,6 +44,8 @@ _MIDDLE, _BEFORE_VALUE = b'","salt":"', b'","value":'
 _PLACE = re.compile(rb'\{"id":"(sha256:[0-9a-f]{64})",("tombstone"|"withheld"):')
 _WITHHELD = b'"withheld":true}\n'
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_SHARED = (1 << 11, 1 << 18)
+"""Bytes of a value, from and to, that is remembered."""
 _PREV = b'"prev":"'
 _FEW = 8
 
@@ -163,7 +166,14 @@ class ValueLine:
         Raises:
             DocumentError: another program wrote it.
         """
-        return parse_canonical(self.line[_VALUE])
+        data = self.line[_VALUE]
+        return _shared(data) if _SHARED[0] <= len(data) <= _SHARED[1] else parse_canonical(data)
+
+
+# Runs of one agent hold the same instructions and tools: they are read once. Nobody changes a value that was read.
+@lru_cache(maxsize=64)
+def _shared(data: bytes) -> JsonValue:
+    return parse_canonical(data)
 
 
 def value_state(line: bytes) -> State | None:

@@ -17,7 +17,7 @@ from runback_gate.canonical import JsonValue
 from runback_gate.cel.engine import Engine
 from runback_gate.cel.reads import ALL
 from runback_gate.plural import many
-from runback_gate.policy.context import agent_facts, bindings, case_facts
+from runback_gate.policy.context import Layout, agent_facts, bindings, case_facts
 from runback_gate.policy.evaluate import BoundStep, StepUnderTest
 from runback_gate.policy.run_context import oversized, run_data
 from runback_gate.step import Response, Run, Step
@@ -44,8 +44,8 @@ class RecordedStep:
     baseline: Response | None = None
     """What was recorded, where the answer is another one; None where it is the recorded one itself."""
 
-    def data(self) -> dict[str, JsonValue]:
-        """What expressions see: the step as it was."""
+    def data(self, layout: Layout | None = None) -> dict[str, JsonValue]:
+        """What expressions see: the step as it was, as far as they read it."""
         step, source = self.content, self.content.source
         case = case_facts(self.dataset, self.case or f"{source.run}/{source.event}", self.tags, source.at)
         return bindings(
@@ -55,6 +55,7 @@ class RecordedStep:
             case=case,
             agent=agent_facts(step.agent, self.labels),
             unknown=source.unknown,
+            layout=layout,
         )
 
     @property
@@ -66,6 +67,11 @@ class RecordedStep:
         """It as what rules judge."""
         unusable = VIEW_ONLY if self.content.source.grade == "view-only" else ""
         return StepUnderTest(self.content.agent, self.tags, lambda: BoundStep(engine, self.data()), unusable)
+
+    def projected(self, engine: Engine, layout: Layout) -> StepUnderTest:
+        """The same for rules that read no more than is laid out, and whose values nobody explains."""
+        unusable = VIEW_ONLY if self.content.source.grade == "view-only" else ""
+        return StepUnderTest(self.content.agent, self.tags, lambda: BoundStep(engine, self.data(layout)), unusable)
 
 
 @dataclass(frozen=True, slots=True)

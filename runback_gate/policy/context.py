@@ -18,14 +18,19 @@ from functools import lru_cache
 from typing import cast
 
 from runback_gate.canonical import JsonValue, parse_json
-from runback_gate.cel.environment import MESSAGES
+from runback_gate.cel.environment import MESSAGES, SCOPES
+from runback_gate.cel.projection import Needs
 from runback_gate.errors import RunbackError
 from runback_gate.step import Message, Part, Request, Response, Step, Tool, ToolCall
 
+EVERYTHING: Mapping[str, Needs] = dict.fromkeys(SCOPES["step"])
+"""All that a rule over steps can read."""
 REQUEST = frozenset(MESSAGES["Request"])
 """The fields of `request`."""
 
 _INT64 = 1 << 63
+_REMEMBERED = 4096
+"""Messages that a layout remembers."""
 
 
 def bindings(
@@ -36,19 +41,81 @@ def bindings(
     case: dict[str, JsonValue],
     agent: dict[str, JsonValue],
     unknown: Sequence[str] = (),
+    layout: Layout | None = None,
 ) -> dict[str, JsonValue]:
     """The roots that an expression sees. Values are shared between calls: nobody may change them.
 
-    `unknown` names the fields of the request that nobody knows; they are absent.
+    `unknown` names the fields of the request that nobody knows; they are absent. With a `layout` only what it says is
+    laid out.
     """
-    return {
-        "request": request_facts(request, REQUEST - set(unknown)),
-        "response": answer_facts(response),
-        "baseline": {} if baseline is None else answer_facts(baseline),
-        "history": history(request.messages),
-        "case": case,
-        "agent": agent,
-    }
+    layout = layout or Layout(EVERYTHING)
+    fields = REQUEST - set(unknown)
+    found: dict[str, JsonValue] = {}
+    for root, wanted in layout.needs.items():
+        if root == "request":
+            found[root] = layout.request(request, fields)
+        elif root == "response" or (root == "baseline" and baseline is not None):
+            answer = response if root == "response" or baseline is None else baseline
+            found[root] = pruned(answer_facts(answer), wanted)
+        elif root == "history":
+            found[root] = pruned(history(request.messages), wanted)
+        else:
+            found[root] = {"case": case, "agent": agent}.get(root, {})
+    return found
+
+
+class Layout:
+    """What is laid out of steps. Messages and tools that steps share are laid out once, while they are among the last.
+
+    Args:
+        needs: by root what rules read of it.
+    """
+
+    def __init__(self, needs: Mapping[str, Needs]) -> None:
+        self.needs = needs
+        self._messages: dict[int, tuple[Message, JsonValue]] = {}
+        self._tools: tuple[Sequence[Tool], JsonValue] = ((), [])
+
+    def request(self, request: Request, fields: Set[str]) -> JsonValue:
+        """What is laid out of a request, of these fields."""
+        wanted = self.needs["request"]
+        names = fields if wanted is None else fields & wanted.keys()
+        found = request_facts(request, names - {"messages", "tools"})
+        if "messages" in names:
+            inner = _each(wanted, "messages")
+            found["messages"] = [self._message(message, inner) for message in request.messages]
+        if "tools" in names:
+            if self._tools[0] is not request.tools:
+                self._tools = request.tools, pruned(list(map(_tool, request.tools)), {"*": _each(wanted, "tools")})
+            found["tools"] = self._tools[1]
+        return found
+
+    def _message(self, message: Message, wanted: Needs) -> JsonValue:
+        known = self._messages.get(id(message))
+        if known is None:
+            if len(self._messages) >= _REMEMBERED:
+                self._messages.clear()
+            # The message stays referred to: another object must not get its id.
+            known = self._messages[id(message)] = message, pruned(message_facts(message), wanted)
+        return known[1]
+
+
+def _each(wanted: Needs, name: str) -> Needs:
+    """What is wanted of each element of a list."""
+    held = None if wanted is None else wanted[name]
+    return None if held is None else held["*"]
+
+
+def pruned(value: JsonValue, wanted: Needs) -> JsonValue:
+    """A value with the fields that are wanted."""
+    if wanted is None:
+        return value
+    if isinstance(value, list):
+        inner = wanted["*"]
+        return value if inner is None else [pruned(item, inner) for item in value]
+    if isinstance(value, dict):
+        return {name: pruned(value[name], below) for name, below in wanted.items() if name in value}
+    return value
 
 
 def step_data(step: Step) -> dict[str, JsonValue]:

@@ -25,6 +25,7 @@ from runback_gate.cel.environment import Scope
 from runback_gate.cel.inline import inline
 from runback_gate.cel.limits import check_limits, check_roots, line_column, walk
 from runback_gate.cel.pattern import compile_pattern
+from runback_gate.cel.projection import paths
 from runback_gate.cel.reads import reads
 from runback_gate.cel.words import words
 from runback_gate.cel.work import Budget
@@ -227,6 +228,8 @@ class RuleSet:
     scope: Scope = "step"
     reads: frozenset[str] = frozenset()
     """Of a policy over runs the fields of steps that its expressions read (`cel.reads`)."""
+    paths: frozenset[str] = frozenset()
+    """Of a policy over steps what its expressions read of one (`cel.projection`)."""
 
     def concerns(self, agent: str, tags: Sequence[str]) -> bool:
         """Whether its match lists name this agent and one of these tags."""
@@ -288,20 +291,22 @@ def compile_policy(policy: Policy, engine: Engine) -> RuleSet:
                 location=rule.expression.location,
             )
         )
-    return RuleSet(policy.agents, policy.tags, tuple(conditions), tuple(rules), policy.scope, frozenset(read))
+    over_runs = policy.scope == "run"
+    fields = {"reads" if over_runs else "paths": frozenset(read)}
+    return RuleSet(policy.agents, policy.tags, tuple(conditions), tuple(rules), policy.scope, **fields)
 
 
 def _compile(
     expression: Expression, engine: Engine, policy: Policy, variables: dict[str, str]
 ) -> tuple[ExpressionDecider, frozenset[str]]:
-    """An expression, and what it reads of the steps of a run."""
+    """An expression, and what it reads."""
     try:
         check_patterns(expression.source, policy.scope)
         whole = inline(expression.source, policy.params, variables)
         program = engine.compile(whole)
     except ExpressionError as error:
         raise expression.place(error) from error
-    fields = reads(whole.tree) if policy.scope == "run" else frozenset[str]()
+    fields = reads(whole.tree) if policy.scope == "run" else paths(whole.tree)
     return ExpressionDecider(program, whole.text, expression.source, policy.params, variables), fields
 
 

@@ -106,6 +106,18 @@ def _checked(value: Any, kind: type[T]) -> T:
     return value
 
 
+_last_tools: list[tuple[JsonValue, tuple[Tool, ...]]] = [(None, ())]
+
+
+def _tools(value: JsonValue) -> tuple[Tool, ...]:
+    """The tools of a value; those of the value that was read last are the same ones."""
+    known, tools = _last_tools[0]
+    if known is not value:
+        tools = tuple(from_json(Tool, item, "tool") for item in cast("list[JsonValue]", value))
+        _last_tools[0] = value, tools
+    return tools
+
+
 class _Reader:
     """Builds one run; each value is read once however many events name it."""
 
@@ -251,8 +263,7 @@ class _Reader:
             return ()
         name = event["tools"]
         if (tuple, name) not in self._read:
-            items = cast("list[JsonValue]", self._values[name])
-            self._read[tuple, name] = tuple(from_json(Tool, item, "tool") for item in items)
+            self._read[tuple, name] = _tools(self._values[name])
         return cast("tuple[Tool, ...]", self._read[tuple, name])
 
     def _value(self, kind: type, name: str, blobs: dict[str, str]) -> Any:

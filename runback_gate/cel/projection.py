@@ -1,0 +1,147 @@
+"""What a rule over steps reads of a step, so that no more of it is laid out.
+
+In: the tree of an expression, with params and variables put in. Out: paths into the roots, `*` for the elements of a
+list; what stands at a path is read whole. `needs` makes of many paths what is to be laid out.
+
+    paths(parse('response.text != "" && history.exists(h, h.name == "pay")'))
+    # {"response.text", "history.*.name"}
+    needs(["response.text", "history.*.name"])
+    # {"response": {"text": None}, "history": {"*": {"name": None}}}
+
+A field that nobody reads may be absent: no outcome, no error and no message is another one for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+
+from runback_gate.cel.environment import MESSAGES, ROOT_TYPES
+from runback_gate.cel.parser import LOOPS, Node
+
+Needs: TypeAlias = "Mapping[str, Needs] | None"
+"""The fields that are read; None where the whole is."""
+
+_LIST = "list of "
+_EACH = "*"
+_GIVE_ON = ("filter", "before", "after")
+"""Loops that give elements of what they go over."""
+
+_Path = tuple[str, ...]
+_Places = tuple[_Path, ...]
+_Names = Mapping[str, _Places]
+
+
+def paths(tree: Node) -> frozenset[str]:
+    """The paths that an expression reads."""
+    reader = _Reader()
+    reader.read(reader.places(tree, {name: ((name,),) for name in ROOT_TYPES}))
+    return frozenset(map(".".join, reader.found))
+
+
+def needs(of: Iterable[str]) -> Mapping[str, Needs]:
+    """What is to be laid out for these paths, by root."""
+    found: dict[str, Needs] = {}
+    for path in sorted(of, key=len):
+        *above, last = path.split(".")
+        inner = found
+        for part in above:
+            below = inner.setdefault(part, {})
+            if below is None:
+                break
+            inner = below  # type: ignore[assignment]
+        else:
+            # An element without a field is its place in the list alone.
+            inner.setdefault(last, {} if last == _EACH else None)
+    return found
+
+
+def _kind(path: _Path) -> str:
+    """The type of what stands at a path, in the words of `environment`."""
+    kind = ROOT_TYPES[path[0]]
+    for part in path[1:]:
+        kind = kind.removeprefix(_LIST) if part == _EACH else MESSAGES[kind][part]
+    return kind
+
+
+def _field(place: _Path, name: str) -> _Path:
+    """The place of a field; the place itself, as a whole, where its fields are not known."""
+    return (*place, name) if name in MESSAGES.get(_kind(place), {}) else place
+
+
+def _element(place: _Path) -> _Path:
+    return (*place, _EACH) if _kind(place).startswith(_LIST) else place
+
+
+class _Reader:
+    """Notes what one expression reads."""
+
+    def __init__(self) -> None:
+        self.found: set[_Path] = set()
+
+    def read(self, places: _Places) -> None:
+        """Note that what stands at the places is used whole; of an element alone, its fields."""
+        for place in places:
+            kind = _kind(place)
+            names = MESSAGES.get(kind, {}) if place[-1] == _EACH else {}
+            self.found.update((*place, name) for name in names)
+            if not names:
+                self.found.add(place)
+
+    def places(self, node: Node, names: _Names) -> _Places:
+        """Note what a node reads; give the places whose value it may be, which whoever uses it reads."""
+        match node.kind, node.name:
+            case "ident", name:
+                return names.get(name, ())
+            case "select", name:
+                return tuple(_field(place, name) for place in self.places(node.children[0], names))
+            case "index", _:
+                return self._index(node, names)
+            case "conditional", _:
+                self.read(self.places(node.children[0], names))
+                return (*self.places(node.children[1], names), *self.places(node.children[2], names))
+            case "macro", "bind":
+                held = self.places(node.children[0], names)
+                return self.places(node.children[1], {**names, node.variable: held})
+            case "macro", name if node.variable:
+                return self._loop(node, name, names)
+            case "call", ("size" | "calls" | "matchesSchema") if node.children:
+                return self._call(node, names)
+        for child in node.children:
+            self.read(self.places(child, names))
+        return ()
+
+    def _index(self, node: Node, names: _Names) -> _Places:
+        held, key = self.places(node.children[0], names), node.children[1]
+        if key.kind == "literal" and isinstance(key.value, str):
+            return tuple(_field(place, key.value) for place in held)
+        self.read(self.places(key, names))
+        self._touch(held)
+        return tuple(map(_element, held))
+
+    def _loop(self, node: Node, name: str, names: _Names) -> _Places:
+        held = self.places(node.children[0], names)
+        self._touch(held)
+        if name not in LOOPS:
+            self.read(held)
+        self.read(self.places(node.children[1], {**names, node.variable: tuple(map(_element, held))}))
+        return held if name in _GIVE_ON else ()
+
+    def _call(self, node: Node, names: _Names) -> _Places:
+        first, *others = (self.places(child, names) for child in node.children)
+        for places in others:
+            self.read(places)
+        if node.name == "size":
+            self._touch(first)
+            return ()
+        if node.name == "matchesSchema":
+            self.read((("request", "tools"), *first))
+            return ()
+        held = tuple(_field(place, "tool_calls") for place in first)
+        self.read(tuple(_field(_element(place), "name") for place in held))
+        return held
+
+    def _touch(self, places: _Places) -> None:
+        """Note that the elements of a list are counted; what is no list is read whole."""
+        for place in places:
+            self.found.add(_element(place))
