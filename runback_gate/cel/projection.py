@@ -144,4 +144,8 @@ class _Reader:
     def _touch(self, places: _Places) -> None:
         """Note that the elements of a list are counted; what is no list is read whole."""
         for place in places:
-            self.found.add(_element(place))
+            element = _element(place)
+            if element == place:
+                self.read((place,))
+            else:
+                self.found.add(element)

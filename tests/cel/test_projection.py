@@ -69,7 +69,12 @@ def test_what_is_read(source: str, expected: list[str]) -> None:
 
 def test_an_element_that_is_used_whole_has_all_its_fields() -> None:
     """Whatever follows an index or a loop variable that is compared or given on."""
-    for source in ("history[0] == history[1]", "history.exists(h, h == {})", "history.map(h, h) == []"):
+    for source in (
+        "history[0] == history[1]",
+        "size(history[0]) == 2",
+        "history.exists(h, h == {})",
+        "history.map(h, h) == []",
+    ):
         assert read(source) == [f"history.*.{name}" for name in ("arguments", "error", "name", "result")]
 
 
