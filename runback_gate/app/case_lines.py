@@ -58,6 +58,7 @@ def _case_json(found: FoundCase) -> dict[str, Any]:
         "tags": list(case.tags),
         "why": case.why,
         "step": case.step,
+        **({"run": case.run} if case.run else {}),
         "place": str(case.location),
     }
 
@@ -89,8 +90,8 @@ def _rows(found: FoundCase) -> Iterator[tuple[str, str]]:
         yield "why", case.why
     if case.tags:
         yield "tags", ", ".join(case.tags)
-    if case.step is not None:
-        yield "recorded", case.step
+    if name := case.step or case.run:
+        yield "recorded", f"{name}, a whole run, of which this is the last step" if case.run else name
     prompt = "no system prompt" if request.system is None else f"system prompt of {len(request.system):,} characters"
     yield "asked", f"{request.model or 'model unknown'}, {prompt}, {many(len(request.tools), 'tool')}"
     yield "", ""

@@ -21,21 +21,22 @@ from runback_gate.analysis.recorded import RecordedStep
 from runback_gate.app.paths import below, slug
 from runback_gate.app.recorded import recorded_step
 from runback_gate.canonical import JsonValue
+from runback_gate.capture.runs import MAX_RUN_BYTES, read_run
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.dataset.checks import Check, propose_checks
 from runback_gate.dataset.document import Case, Dataset, case_step, dataset_from, load_dataset
 from runback_gate.dataset.edit import append_cases, new_dataset
-from runback_gate.dataset.recordings import recording
+from runback_gate.dataset.recordings import recorded_run, recording
 from runback_gate.documents import Document, expand, parse_document, read_document, suggestion
-from runback_gate.documents.named_files import write_file
-from runback_gate.errors import DocumentError, ExpressionError, InputError
+from runback_gate.documents.named_files import read_file, write_file
+from runback_gate.errors import DocumentError, ExpressionError, InputError, Location
 from runback_gate.gate.checks import compile_checks
 from runback_gate.gate.config import GATE_FILE, load_gate
 from runback_gate.policy.context import read_json
 from runback_gate.policy.evaluate import results
 from runback_gate.schema import schema_id, validate
 from runback_gate.step import Run, Step
-from runback_gate.store.folder import MAKE_RUNS, Note, find_run, load_runs
+from runback_gate.store.folder import MAKE_RUNS, Note, find_run, load_runs, run_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +110,14 @@ def _case(root: Path, dataset: str, name: str, step: Step, new: NewCase) -> tupl
     below(root, path)
     checks = propose(step) if new.checks is None else list(new.checks)
     case: dict[str, JsonValue] = {"id": name, "step": digest}
-    case |= {"why": new.why} if new.why else {}
-    case |= {"tags": list(new.tags)} if new.tags else {}
+    case |= _remarks(new)
     case |= {"checks": cast("JsonValue", checks)} if checks else {}
     return case, path, data
+
+
+def _remarks(new: NewCase) -> dict[str, JsonValue]:
+    why: dict[str, JsonValue] = {"why": new.why} if new.why else {}
+    return {**why, "tags": list(new.tags)} if new.tags else why
 
 
 def save_case(root: Path, run: Run, index: int, new: NewCase) -> AddedCase:
@@ -152,6 +157,26 @@ def save_named(root: Path, source: str, new: NewCase, *, note: Note) -> SavedCas
     if saved == SavedCases(0, 0):
         raise InputError(f"{source}: no step", hint=MAKE_RUNS)
     return saved
+
+
+def save_run(root: Path, source: str, new: NewCase) -> SavedCases:
+    """Save a whole run (a file, or an id in runs/) as one case, byte for byte as it lies there.
+
+    Raises:
+        InputError: it is no run, was truncated, or has no step; and as `save_case`.
+    """
+    path = run_path(source)
+    data = read_file(path, MAX_RUN_BYTES, hint=MAKE_RUNS)
+    run = read_run(data, path.as_posix())
+    if not run.steps:
+        raise InputError("the run has no step", location=Location(path.as_posix()))
+    name = PurePosixPath(new.dataset).as_posix()
+    digest, file = recorded_run(data, name)
+    case: dict[str, JsonValue] = {"id": new.id or case_name(run), "run": digest}
+    case |= _remarks(new)
+    document = _extended(root, name, [case], run.agent)
+    _write(root, {file: data, name: document.data})
+    return SavedCases(1, 0)
 
 
 def save_cases(root: Path, runs: Iterable[Run], new: NewCase) -> SavedCases:
@@ -213,9 +238,10 @@ def find_case(root: Path, name: str) -> FoundCase:
     return FoundCase(item, case, case_step(root, item, case))
 
 
-def case_name(run: Run, index: int) -> str:
-    """The id of a case that is made of a step."""
-    return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', run.id).lstrip('._-')[:200] or 'run'}-{index}"
+def case_name(run: Run, index: int | None = None) -> str:
+    """The id of a case that is made of a step; without one, of the whole run."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", run.id).lstrip("._-")[:200] or "run"
+    return name if index is None else f"{name}-{index}"
 
 
 def propose(step: Step) -> list[dict[str, Any]]:

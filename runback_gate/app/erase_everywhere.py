@@ -22,7 +22,7 @@ from typing import Any, Final
 from runback_gate.app.erase import Erasure, Selection, erase_values
 from runback_gate.app.paths import below
 from runback_gate.chain import MAX_REASON
-from runback_gate.dataset.document import Dataset, load_dataset
+from runback_gate.dataset.document import Case, Dataset, load_dataset
 from runback_gate.dataset.edit import rename_recordings
 from runback_gate.dataset.erase import erased_step
 from runback_gate.dataset.recordings import load_recording, recording, recording_path
@@ -173,6 +173,9 @@ def _recordings(root: Path, dataset: Dataset, reasons: Mapping[str, str], at: st
     """By digest what a recording becomes: its new digest, path and bytes."""
     erase = partial(_without, {text: f"[erased {at}: {reason}]" for text, reason in reasons.items()})
     found = {}
+    for case in dataset.cases:
+        if case.run is not None:
+            _refuse_run(root, dataset, case, reasons)
     for name in dict.fromkeys(case.step for case in dataset.cases if case.step):
         step = load_recording(root, dataset.path, name)
         before_too = _ERASED if step.source.grade == "view-only" else None
@@ -180,6 +183,15 @@ def _recordings(root: Path, dataset: Dataset, reasons: Mapping[str, str], at: st
         if dataclasses.replace(after, source=step.source) != step:
             found[name] = recording(after, dataset.path)
     return found
+
+
+def _refuse_run(root: Path, dataset: Dataset, case: Case, reasons: Mapping[str, str]) -> None:
+    """A whole run that a case names is named by its bytes: it is erased as a run, and named anew, by hand."""
+    path = below(root, recording_path(dataset.path, case.run or "", "jsonl"))
+    data = _TOMBSTONE.sub(b"", read_file(path, MAX_FILE))
+    if any(text.encode() in data for text in reasons):
+        hint = f"take case {case.id!r} out, erase it in the run itself, and add that again; nothing was erased"
+        raise InputError("the run of a case holds the pseudonym", hint=hint, location=Location(path.as_posix()))
 
 
 def _without(tombstones: Mapping[str, str], kept: re.Pattern[str] | None, text: str) -> str:

@@ -135,6 +135,8 @@ def case_subject(plan: Plan, name: str, *, model: str | None = None) -> Subject:
         InputError: no case, or more than one, is named so.
     """
     found = find_case(plan.root, name)
+    if found.case.run is not None:
+        raise InputError(f"case {found.title} is a whole run", hint="name a RUN and a STEP")
     agent = plan.agent(found.dataset.agent)
     request = ask(agent, found.step)
     request = dataclasses.replace(request, model=with_provider(model or request.model, plan.gate))

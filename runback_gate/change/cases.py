@@ -145,6 +145,10 @@ def _weaker_case(
         steps = then.case.step or UNSET, now.case.step or UNSET
         message = changed("step", *steps, "another recorded step is judged")
         yield files.loosened("recording-changed", subject, message, (*now.pointer, "step"), (*then.pointer, "step"))
+    elif then.case.run != now.case.run:
+        runs = then.case.run or UNSET, now.case.run or UNSET
+        message = changed("run", *runs, "another recorded run is judged")
+        yield files.loosened("recording-changed", subject, message, (*now.pointer, "run"), (*then.pointer, "run"))
     elif not same(then.case.messages, now.case.messages):
         message = changed("messages", then.case.messages, now.case.messages, "another conversation is judged")
         yield files.loosened("messages-changed", subject, message, (*now.pointer, "messages"))

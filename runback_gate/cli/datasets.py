@@ -42,20 +42,23 @@ class CaseFlags:
 @click.argument("run")
 @click.argument("step", type=click.IntRange(min=0), metavar="[STEP]", required=False)
 @click.option("--all", "every", is_flag=True, help="Save every step of RUN, or of every run in a folder.")
+@click.option("--whole", is_flag=True, help="Save RUN itself as one case, which policies judge as a whole.")
 @options(CaseFlags, "flags")
 @ROOT
-def add(run: str, step: int | None, every: bool, flags: CaseFlags, root: Path | None) -> int:
+def add(run: str, step: int | None, every: bool, whole: bool, flags: CaseFlags, root: Path | None) -> int:
     """Save STEP (from 0) of RUN (a file, or an id in runs/) as a case, with the checks it must pass.
 
     The comments and the order of the dataset file are kept. With --all, every step becomes a case; existing cases are
     left alone.
     """
-    if every == (step is not None):
-        raise click.UsageError("say which STEP, or --all" if step is None else "--all takes no STEP")
+    if every + whole + (step is not None) != 1:
+        raise click.UsageError("say which STEP, --all or --whole" if step is None else "--all and --whole take no STEP")
+    if whole and flags.checks:
+        raise click.UsageError("--check goes with a STEP: policies judge a whole run")
     if every and flags.id is not None:
         raise click.UsageError("--id names one case, --all makes many")
     from runback_gate.app.case_lines import added_lines, saved_lines  # noqa: PLC0415  loads the engine
-    from runback_gate.app.cases import NewCase, parse_check, save_case, save_named, why_not_judged  # noqa: PLC0415
+    from runback_gate.app.cases import NewCase, parse_check, save_case, save_named, save_run, why_not_judged  # noqa: PLC0415
 
     root = gate_root(root)
     below(root, flags.dataset)
@@ -63,7 +66,8 @@ def add(run: str, step: int | None, every: bool, flags: CaseFlags, root: Path | 
     checks = tuple(parse_check(text) for text in flags.checks) or None
     new = NewCase(flags.dataset, checks, flags.id, flags.why, flags.tags)
     if step is None:
-        terminal.say_lines(saved_lines(save_named(root, run, new, note=terminal.note), flags.dataset))
+        saved = save_run(root, run, new) if whole else save_named(root, run, new, note=terminal.note)
+        terminal.say_lines(saved_lines(saved, flags.dataset))
         return 0
     recorded = find_run(run, note=terminal.note)
     added = save_case(root, recorded, step, new)

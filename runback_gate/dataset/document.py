@@ -9,6 +9,8 @@ in the file.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -17,17 +19,17 @@ from pydantic import Field, model_validator
 
 from runback_gate.canonical import digest_bytes
 from runback_gate.dataset.checks import Check, Name
-from runback_gate.dataset.recordings import load_recording
+from runback_gate.dataset.recordings import load_recorded_run, load_recording
 from runback_gate.dataset.trials import AnyTrials
 from runback_gate.documents import Document, check_kind, read_document
 from runback_gate.errors import DocumentError, InputError, IntegrityError, Location
 from runback_gate.rubric import Rubric
 from runback_gate.schema import Model, Resource, validate
-from runback_gate.step import Message, Request, Response, Source, Step, from_json
+from runback_gate.step import Message, Request, Response, Run, Source, Step, from_json
 
 
 class CaseSpec(Model):
-    """One step and what it must keep doing."""
+    """One step and what it must keep doing; or one run, which policies judge."""
 
     id: Name = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Stable name, unique in the dataset.")
     step: str | None = Field(None, pattern=r"^sha256:[0-9a-f]{64}$", description="Digest of the recorded step.")
@@ -36,6 +38,11 @@ class CaseSpec(Model):
         min_length=1,
         description="A conversation written by hand instead of a recorded step; it needs a model's answer.",
     )
+    run: str | None = Field(
+        None,
+        pattern=r"^sha256:[0-9a-f]{64}$",
+        description="Digest of a whole run beside the dataset, which policies judge; it has no checks of its own.",
+    )
     why: str = Field("", max_length=2048, description="Why the case is here: the incident, the promise.")
     tags: list[Name] = Field(default_factory=list, description="Words that policies and people select by.")
     checks: list[Check] = Field(default_factory=list, description="What the step must keep doing.")
@@ -43,8 +50,10 @@ class CaseSpec(Model):
 
     @model_validator(mode="after")
     def _one_source(self) -> CaseSpec:
-        if (self.step is None) == (self.messages is None):
-            raise ValueError("a case names either `step` or `messages`")
+        if sum(source is not None for source in (self.step, self.messages, self.run)) != 1:
+            raise ValueError("a case names either `step`, `messages` or `run`")
+        if self.run is not None and self.checks:
+            raise ValueError("`checks` hold one step, and policies judge a whole run: keep the step as a case too")
         return self
 
 
@@ -99,7 +108,7 @@ class CaseCheck:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One step under test."""
+    """One step, or one run, under test."""
 
     id: str
     dataset: str
@@ -110,7 +119,9 @@ class Case:
     allow: frozenset[str]
     """Incomplete answers that are judged all the same, those that a check asks for included."""
     step: str | None
-    """Digest of the recording, or None for a conversation written by hand."""
+    """Digest of the recording, or None for a conversation written by hand and for a whole run."""
+    run: str | None
+    """Digest of the run file, of a case that is a whole run."""
     messages: tuple[dict[str, Any], ...]
     location: Location
 
@@ -163,6 +174,7 @@ def dataset_from(document: Document) -> Dataset:
                 trials=spec.trials or model.spec.trials,
                 allow=frozenset((*model.spec.allow, *(check.implied for check in spec.checks if check.implied))),
                 step=spec.step,
+                run=spec.run,
                 messages=tuple(spec.messages or ()),
                 location=document.mark(pointer),
             )
@@ -188,20 +200,31 @@ def _check(document: Document, pointer: tuple[str | int, ...], check: Check) -> 
     return CaseCheck(check.kind, check.title, check.expression, check.jsonSchema, place, check.judge)
 
 
+def case_run(root: Path, dataset: Dataset, case: Case) -> Run:
+    """The run of a case that names one.
+
+    Raises:
+        InputError: it is missing or changed, or another agent's.
+    """
+    with _naming(case):
+        run = load_recorded_run(root, dataset.path, case.run or "")
+    if run.agent != dataset.agent:
+        message = f"the run is of agent {run.agent!r}, the dataset of {dataset.agent!r}"
+        raise InputError(message, location=case.location)
+    return run
+
+
 def case_step(root: Path, dataset: Dataset, case: Case) -> Step:
-    """The step of a case: the recording, or what its hand-written conversation amounts to.
+    """The step of a case: the recording, what its hand-written conversation amounts to, or the last one of its run.
 
     Raises:
         InputError: the recording is missing or changed, or the conversation is not one.
     """
+    if case.run is not None:
+        return case_run(root, dataset, case).steps[-1]
     if case.step is not None:
-        try:
+        with _naming(case):
             return load_recording(root, dataset.path, case.step)
-        except IntegrityError:
-            raise
-        except InputError as error:
-            hint = f"case {case.id!r} at {case.location} names it" + (f"; {error.hint}" if error.hint else "")
-            raise type(error)(error.message, hint=hint, location=error.location) from error
     messages = tuple(
         from_json(Message, cast("Any", item), f"{case.location}: messages[{index}]")
         for index, item in enumerate(case.messages)
@@ -210,3 +233,15 @@ def case_step(root: Path, dataset: Dataset, case: Case) -> Step:
     request = Request(model=None, system=system, messages=messages if system is None else messages[1:])
     source = Source(run="", event=0, grade="semantic")
     return Step(agent=dataset.agent, request=request, response=Response(), source=source)
+
+
+@contextlib.contextmanager
+def _naming(case: Case) -> Iterator[None]:
+    """A recording that cannot be read is named with its case; one that was changed says that alone."""
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except InputError as error:
+        hint = f"case {case.id!r} at {case.location} names it" + (f"; {error.hint}" if error.hint else "")
+        raise type(error)(error.message, hint=hint, location=error.location) from error

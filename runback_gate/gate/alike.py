@@ -45,6 +45,7 @@ def demand(dataset: Dataset, case: Case) -> bytes:
             "allow": sorted(case.allow),
             "trials": None if case.trials is None else case.trials.model_dump(mode="json"),
             "step": case.step,
+            "run": case.run,
             "messages": list(case.messages),
             "checks": [
                 [check.kind, check.expression, check.schema, check.rubric and check.rubric.model_dump(mode="json")]

@@ -22,15 +22,16 @@ from typing import Any, Protocol
 
 from runback_gate.agent import Agent
 from runback_gate.analysis.effect import PolicyEffect, compare_policies
-from runback_gate.analysis.recorded import RecordedStep
+from runback_gate.analysis.recorded import Recorded
 from runback_gate.change.model import Change
 from runback_gate.errors import Location
 from runback_gate.gate.alike import config, demand, same_rules
 from runback_gate.gate.config import GATE_FILE
 from runback_gate.gate.gate_rows import gate_row, waiver_rows
-from runback_gate.gate.judge import CaseRef, RowTask, Rules, judge_case, severity
+from runback_gate.gate.judge import CaseRef, RowTask, Rules, severity
 from runback_gate.gate.plan import Plan
 from runback_gate.gate.record import recorded_case, recorded_cases
+from runback_gate.gate.run_case import judge_ref
 from runback_gate.gate.verdict import RANK, Row, Status, Trial, Verdict
 from runback_gate.policy.evaluate import Finding
 from runback_gate.replay.evidence import Answer, Evidence, Query
@@ -74,7 +75,7 @@ class Contest(Protocol):
     def weakened(self) -> list[Row]:
         """A row for each thing that the head takes away."""
 
-    def effects(self, answers: Iterable[RecordedStep], *, record: bool = True) -> tuple[PolicyEffect, ...]:
+    def effects(self, answers: Iterable[Recorded], *, record: bool = True) -> tuple[PolicyEffect, ...]:
         """What changed policies do to the recorded steps, unless they are left out, and to these new answers."""
 
 
@@ -99,7 +100,7 @@ class Alone:
         return [partial(self._row, ref) for ref in self.head.refs]
 
     def _row(self, ref: CaseRef) -> RowTask:
-        return (yield from judge_case(self.head, ref, self.head.plan.agent(ref.dataset.agent)))
+        return (yield from judge_ref(self.head, ref, self.head.plan.agent(ref.dataset.agent)))
 
     def settled(self, rows: Sequence[Row]) -> list[Row]:
         """As they are."""
@@ -109,7 +110,7 @@ class Alone:
         """None."""
         return []
 
-    def effects(self, answers: Iterable[RecordedStep], *, record: bool = True) -> tuple[PolicyEffect, ...]:  # noqa: ARG002
+    def effects(self, answers: Iterable[Recorded], *, record: bool = True) -> tuple[PolicyEffect, ...]:  # noqa: ARG002
         """None."""
         return ()
 
@@ -149,7 +150,7 @@ class Against:
         ours, theirs = self.ours.get(key), self.theirs.get(key)
         rows: list[Row] = []
         if ours is not None:
-            rows.append((yield from judge_case(self.head, ours, self._agent(ours))))
+            rows.append((yield from judge_ref(self.head, ours, self._agent(ours))))
         if self.base is not None and not self.approved and not self._alike(ours, theirs):
             rows.append((yield from self._by_base(self.base, theirs or ours)))
         # The last one is what the base's rules say, where they are others than the head's.
@@ -178,7 +179,7 @@ class Against:
         agent = next((item for item in self.head.plan.agents if item.name == ref.dataset.agent), None)
         if agent is None:
             return _unasked(ref, f"the change has no agent {ref.dataset.agent!r}")
-        return (yield from judge_case(base, ref, agent))
+        return (yield from judge_ref(base, ref, agent))
 
     def _before(
         self, base: Rules, theirs: CaseRef, ours: CaseRef | None, row: Row
@@ -188,9 +189,9 @@ class Against:
         agent = base.plan.agent(theirs.dataset.agent)
         if ours is not None and self._alike(ours, theirs) and config(agent) == config(self._agent(ours)):
             return (row,)
-        found = [(yield from judge_case(base, theirs, agent, live=False))]
+        found = [(yield from judge_ref(base, theirs, agent, live=False))]
         if row.verdict is Verdict.FAIL and row.evidence in (Evidence.LIVE, Evidence.CACHED):
-            found.append((yield from judge_case(base, theirs, agent, fresh=True)))
+            found.append((yield from judge_ref(base, theirs, agent, fresh=True)))
         decided = tuple(item for item in found if item.verdict is not Verdict.UNDECIDED)
         return decided or (found[0],)
 
@@ -234,15 +235,15 @@ class Against:
             red = {row.case for row in waiver_rows(self.base.plan, self.used, self.undecided)}
         return [self._settled(row, "already failing" if row.case in red else "new") for row in rows]
 
-    def effects(self, answers: Iterable[RecordedStep], *, record: bool = True) -> tuple[PolicyEffect, ...]:
+    def effects(self, answers: Iterable[Recorded], *, record: bool = True) -> tuple[PolicyEffect, ...]:
         """What the change of the policies does to the recorded steps of both revisions and to the new answers."""
         if self.base is None:
             return ()
         head, base = self.head.plan, self.base.plan
         gone = (
-            recorded_case(base, ref.dataset, ref.case, ref.case.step)
+            recorded_case(base, ref.dataset, ref.case)
             for key, ref in self.theirs.items()
-            if key not in self.ours and ref.case.step is not None
+            if key not in self.ours and (ref.case.step or ref.case.run)
         )
         steps = chain(recorded_cases(head), gone, answers) if record else answers
         return compare_policies(base.policies, head.policies, self.head.engine, steps, limit=MAX_FLIPS)
@@ -287,6 +288,7 @@ def _unasked(ref: CaseRef, why: str) -> Row:
         planned=1,
         why=ref.case.why,
         recording=ref.case.step,
+        run=ref.case.run,
         location=ref.case.location,
     )
 

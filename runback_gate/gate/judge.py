@@ -13,14 +13,14 @@ the row. So the same code judges what is recorded and what a model is asked for,
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
 from runback_gate.agent import Agent, ask
-from runback_gate.analysis.recorded import RecordedStep
+from runback_gate.analysis.recorded import Recorded, RecordedStep
 from runback_gate.canonical import digest
 from runback_gate.cel.engine import Engine
 from runback_gate.dataset.document import Case, Dataset, case_step
@@ -101,7 +101,7 @@ class Rules:
         self.checks = {ref.key: compile_checks(ref.case.checks, engine, schemas[ref.dataset.name]) for ref in self.refs}
         self.waivers = {waiver.name: str(waiver) for waiver in plan.waivers}
         self.used: set[str] = set()
-        self._answered: dict[tuple[tuple[str, str], int], RecordedStep] = {}
+        self._answered: dict[tuple[tuple[str, str], int], Recorded] = {}
 
     def judge(
         self,
@@ -152,7 +152,7 @@ class Rules:
         if answer.response is None or answer.evidence is Evidence.RECORDED:
             return
         step = Step(agent.name, asked.question.request, answer.response, asked.step.source)
-        self._answered[ref.key, asked.trial] = RecordedStep(
+        item = RecordedStep(
             run=f"{ref.dataset.name}/{ref.case.id}",
             step=digest(to_json(answer.response)),
             content=step,
@@ -162,12 +162,24 @@ class Rules:
             case=ref.case.id,
             baseline=asked.step.response,
         )
+        self.keep(ref, asked.trial, item)
 
-    def new_answers(self) -> Iterator[RecordedStep]:
+    def keep(self, ref: CaseRef, trial: int, item: Recorded) -> None:
+        """Remember what was answered anew, for what is said of all answers in the end."""
+        self._answered[ref.key, trial] = item
+
+    def new_answers(self) -> Iterator[Recorded]:
         """The answers to the agents of this revision that are no recordings, by case and trial as written."""
         places = {ref.key: place for place, ref in enumerate(self.refs)}
         for key in sorted(self._answered, key=lambda key: (places.get(key[0], len(places)), key)):
             yield self._answered[key]
+
+    def waived(self, ref: CaseRef, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+        """Findings as those of this revision, with its waivers."""
+        own = (dataclasses.replace(item, side=self.side) for item in findings)
+        found = apply_waivers(own, self.plan.waivers, ref.case.id, self.plan.day)
+        self.used.update(finding.waiver for finding in found if finding.waiver)
+        return found
 
     def rubrics(self, ref: CaseRef) -> list[tuple[Rule, RubricDecider]]:
         """The checks of a case that a judge model decides."""
@@ -188,9 +200,7 @@ class Rules:
             gap = unallowed(answer.response, self.allowed(ref.case))
             answered, note = answered and not gap, "; ".join(part for part in (answer.note, gap) if part)
             self._keep(ref, agent, asked, answer)
-        own = (dataclasses.replace(item, side=self.side) for item in judgement.findings)
-        findings = apply_waivers(own, self.plan.waivers, ref.case.id, self.plan.day)
-        self.used.update(finding.waiver for finding in findings if finding.waiver)
+        findings = self.waived(ref, judgement.findings)
         return Trial(
             index=asked.trial,
             evidence=answer.evidence,
@@ -264,10 +274,24 @@ def judge_case(rules: Rules, ref: CaseRef, agent: Agent, *, live: bool = True, f
     risk = rules.risk(ref, agent, step, question)
     first = Query(step, question, 0, live=live, fresh=fresh, risk=risk, judges=judges)
     verdict, trials, responses = yield from _settled(rules, ref, agent, first, count)
+    shown = {} if verdict is Verdict.PASS else show_answers(rules.bodies, step, question, trials, responses)
+    then = None if recorded else summarize(step.response) if step.source.run else ""
+    return case_row(rules, ref, agent, verdict, shown.pop("trials", trials), count, then=then, **shown)
+
+
+def case_row(
+    rules: Rules,
+    ref: CaseRef,
+    agent: Agent,
+    verdict: Verdict,
+    trials: Sequence[Trial],
+    count: Count,
+    *,
+    then: str | None,
+    **more: Any,
+) -> Row:
+    """The row of a case whose trials are settled; `then` is what was recorded, None where that is what was judged."""
     count = count.extended(len(trials))
-    passed = verdict is Verdict.PASS
-    shown = {} if passed else _shown(rules.bodies, step, question, trials, responses)
-    trials = shown.pop("trials", trials)
     decider = next((trial for trial in trials if trial.verdict is verdict), None) or _open(trials)
     return Row(
         kind="case",
@@ -279,17 +303,18 @@ def judge_case(rules: Rules, ref: CaseRef, agent: Agent, *, live: bool = True, f
         note="; ".join(part for part in (decider.note, count.note(trials, verdict)) if part),
         needed=count.needed,
         planned=count.planned,
-        then=decider.answer if recorded else summarize(step.response) if step.source.run else "",
+        then=decider.answer if then is None else then,
         now=decider.answer,
         why=ref.case.why,
         recording=ref.case.step,
+        run=ref.case.run,
         location=ref.case.location,
         trials=tuple(trials),
         findings=tuple(sorted(decider.findings, key=severity)),
         waivers=tuple(dict.fromkeys(rules.waivers[item.waiver] for item in decider.findings if item.waiver)),
         interval=_interval(trials),
         sequential=count.test,
-        **shown,
+        **more,
     )
 
 
@@ -315,7 +340,7 @@ def _open(trials: Sequence[Trial]) -> Trial:
     return next((trial for trial in trials if trial.verdict is Verdict.FAIL), trials[-1])
 
 
-def _shown(
+def show_answers(
     bodies: Bodies, step: Step, question: ReplayRequest, trials: Sequence[Trial], responses: Sequence[Response | None]
 ) -> dict[str, Any]:
     """What was asked and answered in full, then and now, kept for whoever has to decide a row."""

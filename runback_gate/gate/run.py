@@ -122,16 +122,17 @@ def _tests(judges: Iterable[Rules]) -> tuple[SequentialTest, ...]:
 def _stored(rows: Iterable[Row], base: Iterable[CaseRef], head: Iterable[CaseRef]) -> tuple[Stored, ...]:
     sides: tuple[tuple[Iterable[CaseRef], Literal["head", "base"]], ...] = ((base, "base"), (head, "head"))
     places = {
-        ref.case.step: (recording_path(ref.dataset.path, ref.case.step), side)
+        name: (recording_path(ref.dataset.path, name, "json" if ref.case.step else "jsonl"), side)
         for refs, side in sides
         for ref in refs
-        if ref.case.step
+        if (name := ref.case.step or ref.case.run)
     }
     found: list[Stored] = []
     for row in rows:
-        if row.recording in places:
-            path, side = places[row.recording]
-            found.append(("recording", path, row.recording, side))
+        name = row.recording or row.run
+        if name in places:
+            path, side = places[name]
+            found.append(("recording", path, name, side))
         answers = (item for item in row.trials if item.stored)
         found += [("answer", f"{item.request}.{item.index}", item.stored or "", "head") for item in answers]
         for grade in (grade for item in row.trials for grade in item.judged):

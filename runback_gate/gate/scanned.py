@@ -72,7 +72,9 @@ def _files(plan: Plan) -> Iterator[str]:
         yield from (file.path for file in agent.files)
     for dataset in plan.datasets:
         yield dataset.path
-        yield from (recording_path(dataset.path, case.step) for case in dataset.cases if case.step)
+        for case in dataset.cases:
+            if name := case.step or case.run:
+                yield recording_path(dataset.path, name, "json" if case.step else "jsonl")
 
 
 def _why(found: list[Found], level: Level) -> str:

@@ -9,12 +9,14 @@ In: a `Report` and a row of it. Out: a `Story`, which the page and the terminal 
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
 from runback_gate.canonical import JsonValue, unmarked
+from runback_gate.dataset.recordings import recording_path
 from runback_gate.documents import suggestion
 from runback_gate.errors import InputError, RunbackError
 from runback_gate.gate.verdict import Row, Trial, Verdict
@@ -26,6 +28,8 @@ from runback_gate.step import Request, Response, Source, Step, from_json, to_jso
 from runback_gate.view.difference import Segment, hunks, lines, words
 from runback_gate.view.plain import answer_text, message_text, speaker
 
+_STEP = re.compile(r"step ([0-9]{1,6}): ")
+"""How a rule over steps begins what it says of a step of a run."""
 _Value = TypeVar("_Value", Request, Response)
 
 
@@ -215,10 +219,24 @@ def _next(report: Report, row: Row, label: str) -> Iterator[Advice]:
     if row.verdict in (Verdict.FAIL, Verdict.UNDECIDED):
         files = [item.path for item in wording.changed(report) if item.kind in ("agent", "prompt", "tools")]
         yield Advice(f"Fix {', '.join(files[:3]) or 'the prompt'}, and run it again.")
-    rule = next((item.rule for item in wording.deciding(row) if item.policy), None)
-    if rule is not None:
-        command = f"runback-gate policy explain {shlex.quote(rule)} --case {shlex.quote(label)}"
+    rule = next((item for item in wording.deciding(row) if item.policy), None)
+    if rule is not None and (what := _explained(row, rule, label)):
+        command = f"runback-gate policy explain {shlex.quote(rule.rule)} {what}"
         yield Advice("See what each part of the rule was:", command)
     if row.verdict is Verdict.FAIL and rule is not None:
         yield Advice("If the rule is wrong, change it: a person then approves that very commit (--approve SHA).")
         yield Advice("If the breach is accepted for a time, write a waiver with an end.")
+
+
+def _explained(row: Row, rule: Finding, label: str) -> str:
+    """What `policy explain` is told to explain a rule on: the row, or the run that its case names, or a step of it.
+
+    Empty for a run that was answered anew, which no report holds whole.
+    """
+    if row.run is None:
+        return f"--case {shlex.quote(label)}"
+    if row.evidence is not Evidence.RECORDED:
+        return ""
+    path = shlex.quote(recording_path(row.location.path, row.run, "jsonl"))
+    step = _STEP.match(rule.message)
+    return f"{path} {step[1]}" if step else path

@@ -40,11 +40,16 @@ def find_run(name: str, *, note: Note) -> Run:
     Raises:
         InputError: not there, or not a run that verifies.
     """
-    if name.endswith(".jsonl") or "/" in name:
-        return load_run(Path(name), note=note)
-    path = RUNS / f"{name}.jsonl"
+    path = run_path(name)
+    if path == Path(name):
+        return load_run(path, note=note)
     ids = [item.stem for item in RUNS.glob("*.jsonl")]
     return load_run(path, note=note, hint=suggestion(name, ids) if ids else MAKE_RUNS)
+
+
+def run_path(name: str) -> Path:
+    """Where a run lies that is named by its file, or by its id in `runs/`."""
+    return Path(name) if name.endswith(".jsonl") or "/" in name else RUNS / f"{name}.jsonl"
 
 
 def find_runs(name: str, *, note: Note) -> tuple[Run, ...]:

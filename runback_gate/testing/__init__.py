@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from runback_gate.canonical import digest
-from runback_gate.dataset.recordings import recording
+from runback_gate.capture.runs import write_run
+from runback_gate.dataset.recordings import recorded_run, recording
 from runback_gate.documents import API_VERSION, write_atomic
 from runback_gate.gate.judge import RowTask
 from runback_gate.gate.run import Driver
@@ -68,8 +69,13 @@ def sample_run(*steps: Step, run: str = "sample") -> Run:
     return Run(run, AGENT, steps)
 
 
-def sample_case(case: str, step: Step, *checks: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
-    """A case for `write_gate`: a step, its checks as written in a dataset, and other fields (`tags`, `trials`)."""
+def sample_case(case: str, step: Step | Run, *checks: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
+    """A case for `write_gate`: a step, its checks as written in a dataset, and other fields (`tags`, `trials`).
+
+    A whole run is a case too, which has no checks.
+    """
+    if isinstance(step, Run):
+        return {"id": case, "run": step, **fields}
     return {"id": case, "step": step, "checks": list(checks), **fields}
 
 
@@ -151,6 +157,11 @@ def write_gate(
 
 
 def _recorded(root: Path, dataset: str, case: Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(run := case.get("run"), Run):
+        data = write_run(run, bytes)
+        name, path = recorded_run(data, dataset)
+        write_atomic(root / path, data)
+        return {**case, "run": name}
     if not isinstance(case.get("step"), Step):
         return dict(case)
     name, path, data = recording(cast("Step", case["step"]), dataset)

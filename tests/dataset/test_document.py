@@ -97,10 +97,10 @@ def test_trials() -> None:
     ("cases", "message"),
     [
         ("", "d.yaml:5:10: spec.cases must not be empty"),
-        ("{id: a}", "d.yaml:5:11: spec.cases[0]: a case names either `step` or `messages`"),
+        ("{id: a}", "d.yaml:5:11: spec.cases[0]: a case names either `step`, `messages` or `run`"),
         (
             f'{{id: a, step: "{STEP}", messages: [{{}}]}}',
-            "d.yaml:5:11: spec.cases[0]: a case names either `step` or `messages`",
+            "d.yaml:5:11: spec.cases[0]: a case names either `step`, `messages` or `run`",
         ),
         ("{id: a, step: sha256:abc}", "d.yaml:5:25: spec.cases[0].step does not have the form"),
         ("{id: a, messages: []}", "d.yaml:5:29: spec.cases[0].messages must not be empty"),
