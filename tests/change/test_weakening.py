@@ -164,6 +164,14 @@ THREE = config("trials: {n: 3, pass: 3}")
 SEQUENTIAL = "trials: {holds: 0.95, regress: 0.65, alpha: 0.01, maxTrials: 60}"
 
 
+NAMED = write(
+    "policies/named.yaml",
+    "apiVersion: runback.dev/v1\nkind: Policy\nmetadata: {name: named}\n"
+    "spec:\n  validations:\n    - {id: named.agent, expression: agent.name != 'nobody'}\n",
+)
+"""A policy whose rule can be read over steps and over runs."""
+
+
 @dataclass(frozen=True)
 class Way:
     """One way to loosen a gate."""
@@ -267,10 +275,11 @@ WAYS = (
     Way(
         "a policy over steps becomes one over runs, or the other way round",
         "scope-changed",
-        "refunds",
+        "named",
         "scope changed from step to run, so the policy judges runs, and no step any more",
-        f"head {REFUNDS} scope: run",
-        (policy("scope: run"),),
+        "head policies/named.yaml scope: run",
+        (Edit("policies/named.yaml", "spec:", "spec:\n  scope: run"),),
+        given=(NAMED,),
     ),
     Way(
         "`match.agents` is narrowed",
