@@ -157,8 +157,8 @@ def step_json(step: Step, index: int) -> dict[str, JsonValue]:
 
 
 def step_request_json(step: Step, index: int) -> dict[str, JsonValue]:
-    """One step with its whole request."""
-    return {**step_json(step, index), "request": to_json(step.request)}
+    """One step with its whole request and answer."""
+    return {**step_json(step, index), "request": to_json(step.request), "response": to_json(step.response)}
 
 
 def summaries_json(rows: Sequence[RunSummary]) -> dict[str, Any]:

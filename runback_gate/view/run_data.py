@@ -27,7 +27,7 @@ _JSON = json.JSONEncoder(ensure_ascii=False).encode
 
 T = TypeVar("T")
 _Setting = tuple[str, str, str, str, int, int]
-"""Agent, model, grade, parameters; where instructions and tools stand."""
+"""Agent, model, grade, parameters with what else the request says; where instructions and tools stand."""
 Findings = Mapping[int, Sequence[Finding]]
 """What rules say, by step from 0."""
 
@@ -154,7 +154,8 @@ def _setting(step: Step, texts: _Texts) -> _Setting:
     """What a step mostly has in common with the steps around it."""
     request = step.request
     system, tools = texts.place("instructions", request.system or ""), texts.of(request.tools, _tools)
-    return step.agent, request.model or "", step.source.grade, _JSON(request.parameters), system, tools
+    parameters = _JSON({**request.extra, **request.parameters})
+    return step.agent, request.model or "", step.source.grade, parameters, system, tools
 
 
 def _ranges(places: Sequence[int]) -> Iterator[int | list[int]]:

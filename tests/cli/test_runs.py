@@ -78,3 +78,4 @@ def test_json_of_a_run_and_of_a_step(command: Command) -> None:
     step = json.loads(command("runs", "show", "r1", "0", "--json").out)
     assert (step["index"], step["api"], step["grade"]) == (0, "openai.chat", "exact")
     assert step["request"]["system"] == "Be kind."
+    assert step["response"]["tool_calls"][0]["name"] == "refund"

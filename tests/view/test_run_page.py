@@ -181,6 +181,19 @@ def test_what_is_left_out(browser: Any, tmp_path: Path, monkeypatch: pytest.Monk
     assert len(text) < 60_000
 
 
+def test_the_request_as_recorded(browser: Any, tmp_path: Path) -> None:
+    """`r` shows parameters, what else the request says, instructions and tools, and the command that shows the rest."""
+    run = a_run(1)
+    request = replace(run.steps[0].request, parameters={"temperature": 0}, extra={"tool_choice": "required"})
+    run = replace(run, steps=(replace(run.steps[0], request=request),))
+    around = Around(names=("runs/run-1.jsonl", ""))
+    page = Shown(browser, tmp_path / "p.html", run_page(run, {}, judged=False, around=around))
+    page.press("r")
+    shown = page.page.inner_text("#step")
+    assert 'parameters {"tool_choice": "required", "temperature": 0}' in shown
+    assert "runback-gate runs show runs/run-1.jsonl 0 --json" in shown
+
+
 def test_the_parts_that_matter(browser: Any, tmp_path: Path) -> None:
     """A page with a cause opens on its step and whole context; what matters is told apart, the rest is grey."""
     run = a_run(12, pays=9)

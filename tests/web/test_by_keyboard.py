@@ -14,6 +14,7 @@ from tests.web.desk import STEP, TOKEN, Browser, pages, write_demo
 
 SHOWN = (
     "/",
+    "/compare?run=refund&beside=refund-before",
     STEP,
     "/reports",
     "/datasets",

@@ -75,12 +75,13 @@ const marked = (body) => {
   if (pieces.length > 1000) nodes.push(sought + pieces.slice(1000).join(sought));
   return nodes;
 };
+const shell = (of, number) => `runback-gate runs show ${of.name} ${number} --json`;
 // A text of a run; `weight` says whether it matters where a cause is known.
 const said = (place, of = run, weight = "", body = null) => {
   const speaker = make("span", "who", who(place, of), weight === "matters" ? make("strong", "", "matters") : "");
   const pre = body ?? make("pre", "", ...marked(text(place, of)));
   // Only what a command can show is left out: the texts of a recorded run.
-  const command = of.lengths[place] != null && of.name ? make("p", "meta", "shown by ", make("code", "mono", `runback-gate runs show ${of.name} ${side(current)[1]} --json`)) : "";
+  const command = of.lengths[place] != null && of.name ? make("p", "meta", "shown by ", make("code", "mono", shell(of, side(current)[1]))) : "";
   return make("div", `said ${who(place, of) === "customer" ? "asked" : ""} ${weight}`, speaker, make("div", "", pre, command));
 };
 
@@ -256,6 +257,7 @@ const show = () => {
   if (raw) {
     found.push(heading("request"), ...[`parameters ${parameters}`, text(system, of) || "no instructions", text(tools, of) || "no tools"]
       .map((body) => make("div", "card", make("pre", "", body))));
+    if (of.name) found.push(make("p", "meta", "all of this step as JSON: ", make("code", "mono", shell(of, number))));
   }
   if (data.next?.length && of === run) found.push(heading("what to do"), make("div", "card", ...todo(number)));
   at("step").replaceChildren(...found);
