@@ -21,13 +21,13 @@ from benchmarks.live_run import large_run, whole_run
 from benchmarks.measure import speed
 from benchmarks.promises import PROMISES, Figure
 from benchmarks.redaction import redaction, secrets
-from benchmarks.scale import memory
+from benchmarks.scale import backtests, memory
 from benchmarks.trials import trials
 from benchmarks.viewer import viewer
 
 PROMISES |= {"live": direct, "litellm": through_litellm, "run": whole_run, "large": large_run}
 PROMISES |= {"import": imports, "redaction": redaction, "secrets": secrets, "viewer": viewer, "cause": cause}
-PROMISES |= {"memory": memory}
+PROMISES |= {"memory": memory, "scale": backtests}
 PROMISES |= {"trials": trials}
 
 

@@ -72,7 +72,7 @@ def gate(folder: Path) -> list[Figure]:
     """A whole run on recorded evidence, beside reading, hashing and parsing the same recordings."""
     run_module("benchmarks.workload", str(folder), "--cases", str(CASES), "--policies", str(POLICIES))
     cost = measure([COMMAND, "run", "--report", "report"], folder)
-    floor = _floor(folder, "datasets")
+    floor = read_floor(folder, "datasets")
     report = json.loads((folder / "report" / "report.json").read_bytes())
     judged = (report["verdict"], report["totals"]["passed"], report["totals"]["recorded"], report["totals"]["policies"])
     if judged != ("PASS", CASES, CASES, POLICIES):
@@ -99,7 +99,7 @@ def backtest(folder: Path) -> list[Figure]:
     cost = measure([COMMAND, "backtest", "--policies", str(EXAMPLES), "--runs", "runs", "--json"], folder)
     if (steps := json.loads(cost.output)["steps"]) != TURNS:
         raise RuntimeError(f"the backtest did not judge what it was given: {steps} steps")
-    floor = _floor(folder, "runs")
+    floor = read_floor(folder, "runs")
     return [Figure(f"backtest of {TURNS:,} airline turns", "CPU s", cost.cpu, 2.0, (Peer(FLOOR, floor.cpu),))]
 
 
@@ -117,7 +117,7 @@ def diff(folder: Path) -> list[Figure]:
     if (found["steps"], found["policies"]) != (TURNS, {"airline-booking": "looser"}) or not found["flips"]:
         raise RuntimeError(f"the comparison did not find what was changed: {found['policies']}")
     beside = measure([COMMAND, "backtest", "--policies", str(EXAMPLES), "--runs", "runs", "--json"], folder)
-    peers = (Peer("backtest", beside.cpu), Peer(FLOOR, _floor(folder, "runs").cpu))
+    peers = (Peer("backtest", beside.cpu), Peer(FLOOR, read_floor(folder, "runs").cpu))
     return [Figure(f"policy diff over {TURNS:,} airline turns", "CPU s", cost.cpu, 3.0, peers)]
 
 
@@ -186,7 +186,8 @@ def records(folder: Path) -> list[Figure]:
     ]
 
 
-def _floor(folder: Path, data: str) -> Cost:
+def read_floor(folder: Path, data: str) -> Cost:
+    """What reading, hashing and parsing the files of a folder costs."""
     return measure([sys.executable, str(ROOT / "benchmarks" / "floor.py"), data], folder)
 
 

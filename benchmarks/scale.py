@@ -1,4 +1,4 @@
-"""Promises about many steps: memory that stays flat.
+"""Promises about many steps: what one costs, what several processes and a cluster add, memory that stays flat.
 
 In: a folder to work in. Out: `Figure`s; nothing where the airline's transcripts are not at hand.
 
@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.measure import measure
-from benchmarks.promises import AIRLINE, COMMAND, EXAMPLES, Figure, Peer, airline_runs, run_module
+from benchmarks.measure import family_cpu, measure
+from benchmarks.promises import AIRLINE, COMMAND, EXAMPLES, FLOOR, Figure, Peer, airline_runs, read_floor, run_module
 
 MANY = 100_000
+RULES = 8
 GROWTH = 50
 """MB that the memory may have grown between 1,000 steps and `MANY`."""
 
@@ -33,4 +35,35 @@ def memory(folder: Path) -> list[Figure]:
         grown = max(found["many"] - found["few"], 0)
         beside = (Peer("after 1,000", found["few"]),)
         figures.append(Figure(f"{MANY:,} steps, memory grown, {name}", "MB", grown, GROWTH, beside))
+    return figures
+
+
+def backtests(folder: Path) -> list[Figure]:
+    """Many steps under `RULES` rules in one process, in two, and on a cluster of Ray where that is installed.
+
+    Their output must be the same, byte for byte.
+    """
+    if not AIRLINE.is_dir():
+        return []
+    airline_runs(folder)
+    run_module("benchmarks.steps", str(folder / "runs"), str(folder / "many"), "--steps", str(MANY))
+    (folder / "gate").mkdir()
+    run_module("benchmarks.workload", str(folder / "gate"), "--cases", "1", "--policies", str(RULES))
+    command = [COMMAND, "backtest", "--policies", "gate/policies", "--runs", "many", "--json", "--quiet"]
+    one = measure([*command, "--jobs", "1"], folder, runs=0)
+    two = measure([*command, "--jobs", "2"], folder, runs=0)
+    floor = read_floor(folder, "many")
+    steps = json.loads(one.output)["steps"]
+    outputs = {one.output, two.output}
+    beside = (Peer(FLOOR, 1e3 * floor.cpu / steps),)
+    figures = [
+        Figure(f"a step of 24 KB, {RULES} rules", "CPU ms", 1e3 * one.cpu / steps, 0.15, beside),
+        Figure(f"{MANY:,} steps, two processes for one", "x", two.cpu / one.cpu, 1.2),
+    ]
+    if find_spec("ray"):
+        cluster = family_cpu([*command, "--on", "ray"], folder)
+        outputs.add(cluster.output)
+        figures.append(Figure(f"{MANY:,} steps, Ray for one", "x", cluster.cpu / one.cpu, 1.6))
+    if len(outputs) != 1:
+        raise RuntimeError("the output depends on who judges")
     return figures

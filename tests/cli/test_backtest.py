@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +16,7 @@ import pytest
 from runback_gate.capture.runs import write_run
 from runback_gate.step import Message, Request, Response, Run, Source, Step, ToolCall
 from tests.cli.conftest import ROOT, Command, change, process, write
+from tests.extras import needs
 
 Refused = Callable[..., str]
 
@@ -237,3 +242,70 @@ def test_rules_over_runs(command: Command, gate: Path) -> None:
     assert [(flip["run"], flip["step"], flip["kind"]) for flip in json.loads(diff.out)["flips"]] == [
         ("b", None, "newly permitted")
     ]
+
+
+@pytest.mark.usefixtures("runs")
+def test_the_same_in_parts_in_processes_and_from_a_cache(command: Command) -> None:
+    """Whoever judges, the output is the same; parts join to it, and a part that is missing is named."""
+    asked = ("backtest", "--policies", "policies", "--runs", "runs", "--json")
+    whole = command(*asked)
+    assert command(*asked, "--cache", "kept").out == command(*asked, "--cache", "kept").out == whole.out
+    for number in (1, 2):
+        assert command(*asked, "--shard", f"{number}/2", "--out", f"{number}.json").code == 0
+    assert command("backtest", "merge", "2.json", "1.json", "--json").out == whole.out
+    result = command("backtest", "merge", "2.json")
+    assert (result.code, result.error) == (2, "part 1/2 is missing (name each part once)")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--runs", "runs"], "Missing option '--policies'."),
+        (["--policies", "policies"], "Missing option '--runs'."),
+        (["--policies", "policies", "--runs", "runs", "--jobs", "0"], "Invalid value for '--jobs'"),
+        (["--policies", "policies", "--runs", "runs", "--shard", "3/2"], "Invalid value for '--shard'"),
+        (["--policies", "policies", "--runs", "runs", "--on", "dask"], "nothing is named 'dask' that runs a backtest"),
+        (["merge"], "Missing argument 'FILE...'"),
+    ],
+)
+@pytest.mark.usefixtures("runs")
+def test_wrong_usage(refused: Refused, words: list[str], message: str) -> None:
+    """It is an error, and says what is missing or wrong."""
+    assert refused("backtest", *words).startswith(message)
+
+
+@pytest.fixture
+def many(runs: Path) -> Path:
+    """Some hundred runs more."""
+    lines = Path("runs/b.jsonl").read_bytes()
+    for number in range(300):
+        Path(f"runs/c{number}.jsonl").write_bytes(lines)
+    return runs
+
+
+@pytest.mark.integration
+def test_an_interrupted_backtest_goes_on(many: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What was done when somebody interrupted it stays done, and nothing runs on."""
+    kept = tmp_path_factory.mktemp("kept")
+    asked = [sys.executable, "-m", "runback_gate", "backtest", "--policies", "policies", "--runs", "runs", "--json"]
+    with subprocess.Popen([*asked, "--jobs", "2", "--cache", kept], cwd=many, stdout=subprocess.PIPE) as begun:
+        while not any(kept.rglob("*.json")) and begun.poll() is None:
+            time.sleep(0.01)
+        begun.send_signal(signal.SIGINT)
+        begun.wait(60)
+    done = {path: path.stat().st_mtime_ns for path in kept.rglob("*.json")}
+    assert done
+    again = subprocess.run([*asked, "--cache", kept], cwd=many, capture_output=True, check=True)
+    assert {path: path.stat().st_mtime_ns for path in done} == done
+    whole = subprocess.run(asked, cwd=many, capture_output=True, check=True)
+    assert again.stdout == whole.stdout
+
+
+@pytest.mark.contract
+def test_the_same_on_a_cluster(many: Path) -> None:
+    """Ray on this machine gives the output of one process."""
+    needs("ray")
+    asked = [sys.executable, "-m", "runback_gate", "backtest", "--policies", "policies", "--runs", "runs", "--json"]
+    whole = subprocess.run(asked, cwd=many, capture_output=True, check=True)
+    cluster = subprocess.run([*asked, "--on", "ray"], cwd=many, capture_output=True, check=True)
+    assert cluster.stdout == whole.stdout
