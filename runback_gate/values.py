@@ -7,9 +7,10 @@ from_json(Message, {"role": "user"}, "messages[0]")     # Message("user")
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Sequence
 from functools import cache
-from operator import attrgetter
+from itertools import compress
+from operator import attrgetter, is_not
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from runback_gate.canonical import canonical_bytes, made_bytes
@@ -56,9 +57,11 @@ def _to_json(value: object, foreign: list[object]) -> JsonValue:
         foreign.append(value)
         return cast("JsonValue", value)
     found: dict[str, JsonValue] = {}
-    # By type and without comparing where that can be: every message of every step comes through here.
-    for name, default, left_out, item in zip(plan.names, plan.defaults, plan.left_out, plan.get(value), strict=True):
-        if item is default or item is None:
+    # By type and without comparing where that can be, and C passes over what has its default: every message of every
+    # step comes through here.
+    items = plan.get(value)
+    for name, left_out, item in compress(zip(plan.names, plan.left_out, items), map(is_not, items, plan.defaults)):  # noqa: B905
+        if item is None:
             continue
         kind = type(item)
         if kind is str and left_out is _EMPTY:
@@ -86,7 +89,7 @@ def _to_json(value: object, foreign: list[object]) -> JsonValue:
 class _Plan:
     """How a kind of values is written."""
 
-    get: Callable[[Any], Iterable[Any]]
+    get: Callable[[Any], Sequence[Any]]
     """Reads all fields of a value."""
     names: tuple[str, ...]
     defaults: tuple[object, ...]

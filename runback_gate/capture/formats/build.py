@@ -115,6 +115,7 @@ def _words(last: Sequence[Message], steps: int) -> Iterator[Note]:
 def _turns(said: Conversation, name: str, defaults: Defaults, last_said: list[Message]) -> Iterator[Turn]:
     """The turns; `last_said` gets what comes after the last of them."""
     added: list[Message] = []
+    asked = _asked(said, said, defaults)
     number = kept = answered = 0
     for group in _answers(paired(said.entries)):
         last = group[-1]
@@ -123,8 +124,8 @@ def _turns(said: Conversation, name: str, defaults: Defaults, last_said: list[Me
             added += messages
             continue
         response = last.response if len(group) == 1 else _one(group, messages)
-        call = Call(tuple(added), response, said.system, said.tools, said.model, said.parameters, last.at, last.agent)
-        yield Turn(_step(said, call, name, number, defaults), number - 1 if number else None, kept)
+        call = Call(tuple(added), response, at=last.at, agent=last.agent)
+        yield Turn(_step(asked, call, name, number), number - 1 if number else None, kept)
         number, kept, added = number + 1, kept + len(added), messages
         answered = len(messages)
     last_said += added[answered:]
@@ -170,7 +171,7 @@ def _steps(said: Conversation, name: str, defaults: Defaults) -> Iterator[Step]:
             model=call.model or said.model,
             parameters=said.parameters if call.parameters is None else call.parameters,
         )
-        yield _step(said, whole, name, number, defaults)
+        yield _step(_asked(said, whole, defaults), whole, name, number)
 
 
 def _is_plain(system: Message) -> bool:
@@ -179,11 +180,24 @@ def _is_plain(system: Message) -> bool:
     return system.role == "system" and system.error is None and not any(more)
 
 
-def _step(said: Conversation, call: Call, run: str, number: int, defaults: Defaults) -> Step:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the requests of a conversation have in common, looked at once for all of its steps."""
+
+    said: Conversation
+    agent: str
+    model: str | None
+    system: str | None
+    system_message: Message | None
+    tools: tuple[Tool, ...]
+    parameters: dict[str, Any]
+    unknown: tuple[RequestField, ...]
+    defaults: Defaults
+
+
+def _asked(said: Conversation, call: Call | Conversation, defaults: Defaults) -> _Asked:
     tools = call.tools if defaults.tools is None else defaults.tools
-    model = defaults.model or call.model or call.response.model
-    if model is not None:
-        model = full_name(model, said.api, defaults.provider)
+    model = defaults.model or call.model
     system = call.system
     missing: tuple[tuple[RequestField, object], ...] = (
         ("parameters", call.parameters),
@@ -191,23 +205,42 @@ def _step(said: Conversation, call: Call, run: str, number: int, defaults: Defau
         ("tools", tools),
         ("system", system),
     )
+    return _Asked(
+        said,
+        defaults.agent or call.agent or _agent(said, defaults),
+        None if model is None else full_name(model, said.api, defaults.provider),
+        None if system is None else system.content,
+        None if system is None or _is_plain(system) else system,
+        tools or (),
+        call.parameters or {},
+        tuple(field for field, value in missing if value is None),
+        defaults,
+    )
+
+
+def _step(asked: _Asked, call: Call, run: str, number: int) -> Step:
+    defaults, model, unknown = asked.defaults, asked.model, asked.unknown
+    if model is None and call.response.model is not None:
+        model = full_name(call.response.model, asked.said.api, defaults.provider)
+        unknown = tuple(field for field in unknown if field != "model")
     request = Request(
-        model=model,
-        system=None if system is None else system.content,
-        messages=call.messages,
-        tools=tools or (),
-        parameters=call.parameters or {},
-        system_message=None if system is None or _is_plain(system) else system,
-        api=said.api,
+        model,
+        asked.system,
+        call.messages,
+        asked.tools,
+        asked.parameters,
+        asked.system_message,
+        api=asked.said.api,
     )
     source = Source(
         run,
         number,
         call.graded,
-        tuple(field for field, value in missing if value is None),
+        unknown,
         at=rfc3339(call.at),
-        api=said.api,
+        api=asked.said.api,
         redaction=None if defaults.redaction is None else cast("Any", defaults.redaction.level),
         ruleset=None if defaults.redaction is None else defaults.redaction.ruleset,
     )
-    return Step(defaults.agent or call.agent or _agent(said, defaults), request, call.response, source)
+    agent = asked.agent if call.agent is None or defaults.agent else call.agent
+    return Step(agent, request, call.response, source)

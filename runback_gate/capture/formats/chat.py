@@ -63,7 +63,10 @@ def read_message(wire: dict[str, Any], place: str, reader: Reader) -> Entry:
         reader.leave(wire, _OF_TOOLS if role == "tool" else _KNOWN)
     if _SAYS.isdisjoint(wire):
         raise NotUnderstoodError(f"{place}.content", "a message without content")
-    text, parts, calls = read_content(wire.get("content"), f"{place}.content", reader)
+    content = wire.get("content")
+    text, parts, calls = (
+        (content, (), []) if type(content) is str else read_content(content, f"{place}.content", reader)
+    )
     if role == "assistant":
         if wire.get("tool_calls") or not plain:
             calls = merged(calls, [*_calls(_with_kwargs(wire), place)])
@@ -78,7 +81,7 @@ def read_message(wire: dict[str, Any], place: str, reader: Reader) -> Entry:
         text,
         tuple(calls),
         _answers(wire, place) if role == "tool" else None,
-        _name(wire, role),
+        _name(wire, role) if role == "tool" or "name" in wire else None,
         tool_error(wire, text) if role == "tool" and not plain else None,
         parts=parts,
     )

@@ -104,12 +104,15 @@ def entry_of(message: Message, at: str | None = None, **known: Any) -> Entry:
 
 def answer_of(messages: Sequence[Message], **known: Any) -> Response:
     """The answer that messages of the assistant are."""
-    known = {name: value for name, value in known.items() if value is not None}
-    if error := next((message.error for message in messages if message.error), None):
-        known = {"error": error, **known}
+    if known:
+        known = {name: value for name, value in known.items() if value is not None}
     if len(messages) == 1:
         message = messages[0]
+        if message.error:
+            known = {"error": message.error, **known}
         return Response(message.content, message.tool_calls, parts=message.parts, **known)
+    if error := next((message.error for message in messages if message.error), None):
+        known = {"error": error, **known}
     calls = tuple(call for message in messages for call in message.tool_calls)
     return Response("", calls, parts=tuple(part for message in messages for part in _in_parts(message)), **known)
 

@@ -22,6 +22,9 @@ def paired(entries: Sequence[Entry]) -> list[Entry]:
     waiting = _Waiting()
     for entry in entries:
         messages = entry.messages
+        if len(messages) == 1 and messages[0].role != "tool" and not messages[0].tool_calls:
+            found.append(entry)
+            continue
         if any(message.tool_calls for message in messages):
             entry = _with_own_ids(entry)
             for message in entry.messages:
