@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from operator import is_
 from typing import overload
 
 from runback_gate.canonical import sha256
@@ -116,20 +117,31 @@ class Conversations:
         self._nodes: dict[tuple[int, bytes], int] = {}
         self._steps: list[int] = [-1]
         self._known: dict[int, tuple[Message, bytes]] = {}
+        self._last: tuple[Message, ...] = ()
+        self._path = [0]
+        """The nodes on the way to the last conversation, one after each of its messages."""
         self._count = first
 
     def turn(self, step: Step) -> Turn:
         """The turn of the next step."""
         messages = step.request.messages
-        keys = [self._key(message) for message in messages]
-        node = keep = 0
-        while keep < len(keys) and (found := self._nodes.get((node, keys[keep]))):
-            node, keep = found, keep + 1
-        before = self._steps[node]
-        for key in keys[keep:]:
-            self._nodes[node, key] = node = len(self._steps)
+        # What both hold as one object needs no look.
+        same = list(map(is_, self._last, messages))
+        keep = same.index(False) if False in same else len(same)
+        path = self._path[: keep + 1]
+        keys = [self._key(message) for message in messages[keep:]]
+        for key in keys:
+            found = self._nodes.get((path[-1], key))
+            if found is None:
+                break
+            path.append(found)
+        keep = len(path) - 1
+        before = self._steps[path[-1]]
+        for key in keys[len(keys) - len(messages) + keep :]:
+            self._nodes[path[-1], key] = node = len(self._steps)
             self._steps.append(self._count)
-        self._count += 1
+            path.append(node)
+        self._last, self._path, self._count = messages, path, self._count + 1
         if not keep:
             return Turn(step)
         return Turn(replace(step, request=replace(step.request, messages=messages[keep:])), before, keep)
