@@ -12,7 +12,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: demo live-demo test lanes properties contract slow check fix golden bench docs lock clean help
+.PHONY: demo live-demo test lanes properties contract slow check fix golden bench proof docs lock clean help
 
 demo: .venv/.run ## a green run, a changed agent whose row turns red, a signed record and a forgery of it
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh demo/demo.sh
@@ -65,6 +65,9 @@ golden: .venv/.dev ## write the golden files and the sample data anew; read the 
 
 bench: .venv/.run ## every promise: the figure, the limit, the ratio
 	@$(PY) -m benchmarks
+
+proof: .venv/.extras ## proofs of 10,000 random pairs of rules and of all mutants, held against both engines: half an hour
+	@nice $(PY) -m benchmarks.proofs 10000
 
 docs: .venv/.dev ## write the generated parts of the docs anew
 	@$(PY) docs/generate.py

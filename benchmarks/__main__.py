@@ -20,6 +20,7 @@ from benchmarks.live import direct, through_litellm
 from benchmarks.live_run import large_run, whole_run
 from benchmarks.measure import speed
 from benchmarks.promises import PROMISES, Figure
+from benchmarks.proofs import proofs
 from benchmarks.redaction import redaction, secrets
 from benchmarks.scale import backtests, memory
 from benchmarks.trials import trials
@@ -27,7 +28,7 @@ from benchmarks.viewer import viewer
 
 PROMISES |= {"live": direct, "litellm": through_litellm, "run": whole_run, "large": large_run}
 PROMISES |= {"import": imports, "redaction": redaction, "secrets": secrets, "viewer": viewer, "cause": cause}
-PROMISES |= {"memory": memory, "scale": backtests}
+PROMISES |= {"memory": memory, "scale": backtests, "proof": proofs}
 PROMISES |= {"trials": trials}
 
 

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runback_gate.canonical import is_git_id
+from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.change.gates import compare_gates
+from runback_gate.change.proof import Proof
 from runback_gate.errors import InputError
 from runback_gate.gate.approval import refusal
 from runback_gate.gate.contest import Base
@@ -53,12 +55,13 @@ class Against:
 
 
 @contextmanager
-def held_against(against: Against, plan: Plan) -> Iterator[tuple[Base | None, Context]]:
+def held_against(against: Against, plan: Plan, *, prove: bool = False) -> Iterator[tuple[Base | None, Context]]:
     """What the head is held against, and what the report says of it. The base is there for as long as the `with`.
 
     Args:
         against: the base, the approval and the commit of the head.
         plan: the gate of the head, without filters: what a filter leaves out is no weakening.
+        prove: whether changed rules are proved to weaken nothing.
 
     Raises:
         InputError: a gate that cannot be read, or an approval that names no commit.
@@ -71,9 +74,15 @@ def held_against(against: Against, plan: Plan) -> Iterator[tuple[Base | None, Co
     approval, void = _approval(against)
     with ExitStack() as stack:
         base, theirs, notices = _base(stack, against.base, plan, approval)
+        proofs = _proofs(theirs, plan) if prove and theirs else ()
+        if theirs is not None:
+            base = replace(base, changes=compare_gates(theirs, plan, proofs))
         revision = Revision(against.base.name, against.base.commit)
         notices = (*against.notices, *void, *notices)
-        yield base, Context(base=revision, base_plan=theirs, changes=base.changes, head=head, notices=notices)
+        yield (
+            base,
+            Context(base=revision, base_plan=theirs, changes=base.changes, head=head, notices=notices, proofs=proofs),
+        )
 
 
 def _approval(against: Against) -> tuple[str | None, tuple[Notice, ...]]:
@@ -109,4 +118,12 @@ def _base(
     if theirs is None:
         notice = Notice(f"the base {name} has no gate: the rules of the change judge alone{approved}")
         return Base(None, approval=approve or ""), None, (notice,)
-    return Base(theirs, compare_gates(theirs, plan), approve or ""), theirs, ()
+    return Base(theirs, approval=approve or ""), theirs, ()
+
+
+def _proofs(theirs: Plan, plan: Plan) -> tuple[Proof, ...]:
+    # Imported here: few runs prove anything, and the second engine takes a while to start.
+    from runback_gate.analysis.proof.changed import prove_policies  # noqa: PLC0415
+    from runback_gate.cel.py_engine import PyEngine  # noqa: PLC0415
+
+    return prove_policies(theirs.policies, plan.policies, (CppEngine(), PyEngine()))

@@ -138,6 +138,7 @@ def _outcome(inputs: Inputs, workspace: Path, world: JobWorld, api: Api | None, 
         shard=inputs.shard,
         live=LiveOptions(live=inputs.live),
         approve=inputs.approve,
+        prove=inputs.prove,
         merge=inputs.merge,
     )
     try:

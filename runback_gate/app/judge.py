@@ -52,6 +52,8 @@ class JudgeOptions:
     """The part of the cases that is judged: i of n."""
     live: LiveOptions = field(default_factory=LiveOptions)
     against: Against = field(default_factory=Against)
+    prove: bool = False
+    """Whether changed rules are proved to weaken nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def judge(
     filtered = options.agent is not None or options.dataset is not None
     whole = load_plan(root, day=options.day, redact_key=key) if filtered else plan
     engine = CppEngine()
-    with held_against(against, whole) as (base, context):
+    with held_against(against, whole, prove=options.prove) as (base, context):
         theirs = context.base_plan.policies if context.base_plan else ()
         with with_lint_messages([*plan.policies, *theirs]):
             if base is not None and base.plan is not None:

@@ -45,6 +45,8 @@ class JobOptions:
     live: LiveOptions = field(default_factory=LiveOptions)
     approve: str | None = None
     """The head whose weakening of the gate a person approved."""
+    prove: bool = False
+    """Whether changed rules are proved to weaken nothing."""
     merge: str | None = None
     """Folder of the reports of all parts; nothing is judged then."""
 
@@ -86,6 +88,7 @@ def _judge_options(options: JobOptions, against: Against) -> JudgeOptions:
         shard=options.shard,
         live=options.live,
         against=against,
+        prove=options.prove,
     )
 
 

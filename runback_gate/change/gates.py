@@ -13,19 +13,20 @@ and trials, Warn → Deny, one waiver less loosen nothing. Neither does another 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from runback_gate.change.cases import weaker_agents, weaker_datasets
 from runback_gate.change.model import Change, tightened
 from runback_gate.change.policies import changed_policies
+from runback_gate.change.proof import Proof
 from runback_gate.change.settings import weaker_settings
 from runback_gate.change.sides import GateSide
 from runback_gate.change.waivers import weaker_waivers
 from runback_gate.errors import InputError, Location
 
 
-def compare_gates(base: GateSide, head: GateSide) -> tuple[Change, ...]:
-    """Compare two gates, or the same part of both.
+def compare_gates(base: GateSide, head: GateSide, proofs: Iterable[Proof] = ()) -> tuple[Change, ...]:
+    """Compare two gates, or the same part of both; `proofs` of rules that both have, made of these two gates.
 
     Raises:
         InputError: parts of the gates were selected, and not the same ones: what was left out would look removed, or
@@ -39,7 +40,7 @@ def compare_gates(base: GateSide, head: GateSide) -> tuple[Change, ...]:
         parts = [", ".join(plan.selection) or "all" for plan in (base, head)]
         hint = "select the same on both sides, or nothing"
         raise InputError(f"parts of two gates cannot be compared: {parts[0]} and {parts[1]}", hint=hint)
-    policies = tuple(changed_policies(base, head))
+    policies = tuple(changed_policies(base, head, {proof.rule: proof for proof in proofs}))
     settings, cases = _weaker(base, head)
     found = [*settings, *policies, *cases]
     known = {(item.kind, item.subject) for item in found if item.direction == "unknown"}

@@ -50,6 +50,23 @@ class _Texts(NamedTuple):
             return (("malformed", source), ("params", json_text(self.params)), *self.variables.items())
 
 
+def changed_rules(base: Policy, head: Policy) -> tuple[str, ...]:
+    """The rules of both policies that decide otherwise, as far as a comparison of words can tell."""
+    then, now = (_Texts(item.params, {each.name: each.source for each in item.variables}) for item in (base, head))
+    many = max(len(base.conditions), len(head.conditions)) > _MANY
+    said = [
+        {words(item.source) if many else texts.words(item.source) for item in side.conditions}
+        for side, texts in ((base, then), (head, now))
+    ]
+    whole = said[0] != said[1] or many or base.ignore_errors != head.ignore_errors
+    rules = {rule.id: rule.expression.source for rule in head.rules}
+    return tuple(
+        rule.id
+        for rule in base.rules
+        if rule.id in rules and (whole or then.words(rule.expression.source) != now.words(rules[rule.id]))
+    )
+
+
 def loosenings(base: Policy, head: Policy) -> Iterator[Loosening]:
     """What the head asks for less, or may; rules that only one of them has are left out."""
     name = base.name

@@ -137,6 +137,11 @@ class Change:
         """Whether the head asks for less than the base, or may."""
         return self.direction in ("looser", "unknown")
 
+    @property
+    def proved(self) -> bool:
+        """Whether it would weaken, were it not proved that it does not; `message` says so."""
+        return bool(self.message) and not self.weakens
+
 
 def loosened(kind: Kind) -> Direction:
     """What a way of loosening comes to."""

@@ -11,10 +11,11 @@ A rule that reads otherwise is of unknown direction even if it should be stricte
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from runback_gate.change.loosening import Key, loosenings
+from runback_gate.change.loosening import Key, Loosening, changed_rules, loosenings
 from runback_gate.change.model import (
     UNSET,
     Change,
@@ -29,9 +30,17 @@ from runback_gate.change.model import (
     opposite,
     unlisted,
 )
+from runback_gate.change.proof import Proof
 from runback_gate.change.sides import GateSide
 from runback_gate.documents import Document, Pointer
 from runback_gate.policy.document import Policy, PolicyRule
+
+NONE: Mapping[str, Proof] = MappingProxyType({})
+"""No proofs."""
+_PROVABLE = frozenset(
+    ("expression-changed", "params-changed", "variable-changed", "match-condition-added", "match-condition-changed")
+)
+"""Changes of what a rule says; who is judged, and what a breach counts for, is no part of a proof."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +53,8 @@ class _Field:
 Fields = dict[Key, _Field]
 
 
-def changed_policies(base: GateSide, head: GateSide) -> Iterator[Change]:
-    """Policies, rules and fields in which two gates differ, those of the base first.
+def changed_policies(base: GateSide, head: GateSide, proofs: Mapping[str, Proof] = NONE) -> Iterator[Change]:
+    """Policies, rules and fields in which two gates differ, those of the base first; `proofs` by id of the rule.
 
     Rules are found by id wherever they stand, so a file may be renamed, split or sorted anew.
     """
@@ -61,7 +70,7 @@ def changed_policies(base: GateSide, head: GateSide) -> Iterator[Change]:
             continue
         yield from (rule_removed(rule) for rule in policy.rules if rule.id not in homes)
         for home in {homes[rule].name: homes[rule] for rule in ids if rule in homes}.values():
-            yield from policy_changes(policy, home)
+            yield from policy_changes(policy, home, proofs)
     for policy in head.policies:
         fresh = [rule for rule in policy.rules if rule.id not in origins]
         if policy.name not in names[0] and len(fresh) == len(policy.rules):
@@ -86,20 +95,23 @@ def rule_added(rule: PolicyRule) -> Change:
     return Change("validation-added", "stricter", rule.id, "", text, place, "head", f"rule {rule.id}")
 
 
-def policy_changes(base: Policy, head: Policy) -> tuple[Change, ...]:
+def policy_changes(base: Policy, head: Policy, proofs: Mapping[str, Proof] = NONE) -> tuple[Change, ...]:
     """The fields in which two policies differ: what loosens or may, what tightens, what does neither.
 
-    Rules that only one of the two has are left out: they may stand elsewhere.
+    Rules that only one of the two has are left out: they may stand elsewhere. A change of which a proof says, for
+    every length, that it lets nothing pass that was stopped, loosens nothing.
     """
     if base.digest == head.digest:
         return ()
     pair = _Pair(base, head, *_fields(base, head))
     found, told, unknown = [], set(), set()
     for item in loosenings(base, head):
-        direction = loosened(item.kind)
-        found.append(pair.change(item.kind, direction, item.key, item.subject, item.message))
+        direction, message = loosened(item.kind), item.message
+        if proved := _proved(item, base, head, proofs):
+            direction, message = proved[0], f"{message}; {proved[1]}"
+        found.append(pair.change(item.kind, direction, item.key, item.subject, message))
         told.add(item.key)
-        if direction == "unknown":
+        if loosened(item.kind) == "unknown":
             unknown.add(item.key)
     for item in loosenings(head, base):
         if item.key not in unknown:
@@ -107,6 +119,20 @@ def policy_changes(base: Policy, head: Policy) -> tuple[Change, ...]:
             told.add(item.key)
     found += [pair.change("changed", "neutral", key, base.name) for key in pair.reworded() if key not in told]
     return tuple(found)
+
+
+def _proved(item: Loosening, base: Policy, head: Policy, proofs: Mapping[str, Proof]) -> tuple[Direction, str] | None:
+    """What proofs make of a change: all rules that it touches must be free; None where one is not."""
+    if item.kind not in _PROVABLE or not proofs:
+        return None
+    one = item.kind == "expression-changed" and item.key[0] == "validations"
+    rules = (item.key[1],) if one else changed_rules(base, head)
+    found = [proofs[rule] for rule in rules if rule in proofs]
+    if not found or len(found) < len(rules) or not all(proof.frees for proof in found):
+        return None
+    same = all(proof.verdict == "equivalent" for proof in found)
+    words = f"proved {'equivalent' if same else 'stricter'}: {found[0].length}"
+    return ("neutral" if same else "stricter"), words
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,22 @@ class Proof:
     counterexample: dict[str, Any] | None = None
     """What expressions see of a step on which the two forms differ, confirmed by both engines."""
     reason: str = ""
-    """Why it holds for every length, what both engines say of the step, or why nothing is known."""
+    """What both engines say of the step, or why nothing is known."""
 
     @property
     def frees(self) -> bool:
         """Whether the change needs no approval: it lets nothing pass that was stopped, whatever the lengths."""
         return self.verdict in ("equivalent", "stricter") and self.bounds is None
+
+    @property
+    def loosens(self) -> bool:
+        """Whether a step shows that something passes that was stopped."""
+        return self.verdict in ("looser", "incomparable")
+
+    @property
+    def length(self) -> str:
+        """For which lists it holds, in words."""
+        if self.bounds is None:
+            return "for lists of any length"
+        calls, history = self.bounds["calls"], self.bounds["history"]
+        return f"up to {calls} calls in the answer and {history} before it; beyond that not proved"

@@ -10,11 +10,13 @@ import click
 
 from runback_gate.cli import terminal
 from runback_gate.cli.options import HERE, PATH, QUIET, option, options
+from runback_gate.documents.named_files import create_files
 from runback_gate.errors import InputError
 from runback_gate.store.folder import MAKE_RUNS, load_runs
 
 if TYPE_CHECKING:
     from runback_gate.app.policy_diff import PolicyDiff
+    from runback_gate.change.proof import Proof
 
 MAX_LISTED = 10_000
 """Flips of each rule and kind that `--json` lists."""
@@ -51,13 +53,24 @@ class ListFlags:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class ProofFlags:
+    """What is proved, and what is kept of it."""
+
+    prove: bool = option("--prove", "Prove what each changed rule says of every step (extra `proof`).", is_flag=True)
+    keep: Path | None = option(
+        "--keep", "With --prove, write the steps it found as policy tests.", type=PATH, metavar="FOLDER"
+    )
+
+
 @click.command(short_help="Show what a policy change does to recorded steps.")
 @options(SideFlags, "sides")
 @HERE
 @options(ListFlags, "listing")
-@click.option("--exit-code", "strict", is_flag=True, help="Exit 1 when a policy is looser, mixed or removed.")
+@options(ProofFlags, "proving")
+@click.option("--exit-code", "strict", is_flag=True, help="Exit 1 when a policy or rule is looser, mixed or removed.")
 @QUIET
-def diff(sides: SideFlags, root: Path, listing: ListFlags, strict: bool, quiet: bool) -> int:
+def diff(sides: SideFlags, root: Path, listing: ListFlags, proving: ProofFlags, strict: bool, quiet: bool) -> int:
     """Judge the same recorded steps by the policies of BASE and of HEAD, and show which verdicts flip and why.
 
     In a repository, a plain name is a revision; write ./NAME for a folder. An existing folder given to --head needs no
@@ -75,21 +88,36 @@ def diff(sides: SideFlags, root: Path, listing: ListFlags, strict: bool, quiet: 
     limit = MAX_LISTED if listing.as_json else listing.show
     with terminal.progress(quiet=quiet, noun="step") as progress:
         found = diff_policies(before, after, steps, limit=limit, progress=progress)
-    _print(found, listing)
-    if found.effects and not (found.steps or found.runs):
+    proofs = _proofs(found, proving, quiet=quiet)
+    _print(found, listing, proofs)
+    if found.effects and not (found.steps or found.runs) and not proofs:
         hint = MAKE_RUNS if sides.runs else "name some with --runs, or add cases to a dataset"
         raise InputError("no recorded step: policies changed, and nothing says what that does", hint=hint)
-    return 1 if strict and found.loosens else 0
+    return 1 if strict and (found.loosens or any(proof.loosens for proof in proofs or ())) else 0
 
 
-def _print(found: PolicyDiff, listing: ListFlags) -> None:
+def _proofs(found: PolicyDiff, proving: ProofFlags, *, quiet: bool) -> tuple[Proof, ...] | None:
+    from runback_gate.app.prove import kept_tests, prove_sides  # noqa: PLC0415  loads the engines
+
+    if not proving.prove:
+        return None
+    with terminal.progress(quiet=quiet, noun="rule") as progress:
+        proofs = prove_sides(found.before, found.after, progress)
+    if proving.keep is not None:
+        create_files({proving.keep / name: (data, 0o644) for name, data in kept_tests(found.after, proofs).items()})
+    return proofs
+
+
+def _print(found: PolicyDiff, listing: ListFlags, proofs: tuple[Proof, ...] | None) -> None:
     from runback_gate.app.policy_diff import diff_json, diff_markdown, diff_text  # noqa: PLC0415  loads the engine
+    from runback_gate.app.prove import proofs_json, proofs_lines  # noqa: PLC0415  loads the engines
     from runback_gate.report.text import log  # noqa: PLC0415
 
     if listing.as_json:
-        terminal.print_json(diff_json(found))
+        terminal.print_json(diff_json(found) | ({} if proofs is None else proofs_json(proofs)))
     elif listing.form == "markdown":
         click.echo(log(diff_markdown(found, listing.show)).encode(), nl=False)
     else:
         width, unicode = terminal.width(), terminal.unicode()
         click.echo(diff_text(found, listing.show, width=width, unicode=unicode), nl=False)
+        terminal.say_lines(proofs_lines(found, proofs or ()))

@@ -53,6 +53,9 @@ class RunFlags:
     approve: str | None = option(
         "--approve", "Approve what this commit loosens; the approval holds for this commit only.", metavar="SHA"
     )
+    prove: bool = option(
+        "--prove", "With --base, prove that changed rules weaken nothing (extra `proof`).", is_flag=True
+    )
     head: str | None = option("--head", "Commit to judge (default: the one checked out).", metavar="SHA")
     shard: tuple[int, int] = option(
         "--shard",
@@ -96,7 +99,13 @@ def run(root: Path | None, flags: RunFlags, live_flags: LiveFlags, output: Outpu
         terminal.progress(quiet=quiet) as progress,
     ):
         options = JudgeOptions(
-            flags.date or terminal.today(), flags.agent, flags.dataset, flags.cache, flags.shard, live
+            flags.date or terminal.today(),
+            flags.agent,
+            flags.dataset,
+            flags.cache,
+            flags.shard,
+            live,
+            prove=flags.prove,
         )
         judged = judge_sides(sides, options, world=World(os.environ, real_world()), stop=stop, progress=progress)
     if live.plan:

@@ -249,16 +249,17 @@ class Against:
         return compare_policies(base.policies, head.policies, self.head.engine, steps, limit=MAX_FLIPS)
 
     def weakened(self) -> list[Row]:
-        """A row for each thing that the head takes away, and for a base without a gate; an approval waives them."""
+        """A row for each thing that the head takes away, and for a base without a gate; approval or proof waives it."""
         waivers = (f"approved for {self.change.approval}",) if self.approved else ()
         said: dict[str, Any] = {"verdict": Verdict.WAIVED if self.approved else Verdict.FAIL, "waivers": waivers}
         if self.base is None:
             said["verdict"] = Verdict.WAIVED if self.approved else Verdict.UNDECIDED
             return [gate_row("weakening", GATE_FILE, _NO_GATE, Location(GATE_FILE), note="base-without-gate", **said)]
+        freed: dict[str, Any] = {"verdict": Verdict.WAIVED, "waivers": ("proved",)}
         return [
-            gate_row("weakening", item.subject, item.message, item.location, note=_note(item), **said)
+            gate_row("weakening", item.subject, item.message, item.location, note=_note(item), **how)
             for item in self.change.changes
-            if item.weakens
+            if (how := said if item.weakens else freed if item.proved else None) is not None
         ]
 
 

@@ -45,6 +45,8 @@ class Inputs:
     """Whether models are asked, within the budget and by the providers of the base."""
     approve: str | None
     """The head whose weakening of the gate a person approved."""
+    prove: bool
+    """Whether changed rules are proved to weaken nothing."""
     shard: tuple[int, int]
     """The part of the cases that is judged: i of n."""
     merge: str | None
@@ -78,6 +80,7 @@ def read_inputs(environ: Mapping[str, str]) -> Inputs:
         cache=_inside(environ, "cache") or None,
         live=_truth(environ, "live", default="false"),
         approve=_text(environ, "approve") or None,
+        prove=_truth(environ, "prove", default="false"),
         shard=_shard(environ),
         merge=_inside(environ, "merge") or None,
         sign=_inside(environ, "sign") or None,

@@ -11,6 +11,7 @@ from typing import Literal
 
 from runback_gate.cel.engine import Engine
 from runback_gate.change.model import Change
+from runback_gate.change.proof import Proof
 from runback_gate.dataset.document import Dataset
 from runback_gate.gate.plan import Plan
 from runback_gate.gate.run import Result
@@ -46,6 +47,8 @@ class Context:
     """What the base gates; None when it has no gate."""
     changes: tuple[Change, ...] = ()
     """What the head's gate says otherwise, as a whole, also where a part of it is judged."""
+    proofs: tuple[Proof, ...] = ()
+    """What was proved of changed rules."""
     head: Revision | None = None
     shard: tuple[int, int] = (1, 1)
     notices: tuple[Notice, ...] = ()
@@ -100,6 +103,7 @@ def build_report(
         answers=answers,
         requests=requests,
         changes=context.changes,
+        proofs=context.proofs,
         guarantee=guarantee(result.tests, result.rows),
     )
 

@@ -108,8 +108,7 @@ def _rows(parts: Sequence[Report], shards: Sequence[Shard]) -> tuple[Row, ...]:
 
 def _difference(one: Report, other: Report) -> str | None:
     """The first field in which two reports cannot be parts of one run."""
-    fields = ("tool", "engine", "gate", "date", "selection", "agents", "rules", "base", "head", "effects", "changes")
-    for name in fields:
+    for name in "tool engine gate date selection agents rules base head effects changes proofs".split():
         if getattr(one, name) != getattr(other, name):
             return name
     if counted_anew(one.guarantee, ()) != counted_anew(other.guarantee, ()):

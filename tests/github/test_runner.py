@@ -29,6 +29,7 @@ def test_defaults() -> None:
         cache=None,
         live=False,
         approve=None,
+        prove=False,
         shard=(1, 1),
         merge=None,
         sign=None,

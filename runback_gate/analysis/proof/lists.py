@@ -19,6 +19,7 @@ from runback_gate.cel.parser import RELATIONS, Node
 
 MAX_WITNESSES = 16
 """Elements of one list that one question may need."""
+_MODELLED = ("all", "exists", "exists_one", "filter", "map")
 ALL = 1 << 30
 """Witnesses of a question whose answer every element may change."""
 
@@ -33,8 +34,10 @@ class Lists:
         self.operators = encoder.operators
 
     def loop(self, node: Node, scope: Scope) -> Result:
-        """A macro over a list; over a map nothing is known."""
+        """A macro over a list; over a map, and of any other macro, nothing is known."""
         smt = self.smt
+        if node.name not in _MODELLED:
+            return self.operators.opaque(f"{node.name}() is not modelled")
         ranges = self.encoder.result(node.children[0], scope)
         error, opaque = self.operators.strict(ranges)
         maps = smt.any_of(*(item.guard for item in ranges.of("map")))

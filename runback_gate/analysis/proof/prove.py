@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from runback_gate.analysis.proof.encode import Encoder, TooLargeError
-from runback_gate.analysis.proof.example import Example, example
+from runback_gate.analysis.proof.example import Example, example, seen
 from runback_gate.analysis.proof.form import Form
 from runback_gate.analysis.proof.smt import Smt, Term
 from runback_gate.analysis.proof.texts import Codes, Texts
@@ -51,6 +51,9 @@ class Limits:
     def of(self) -> Mapping[str, int]:
         """By family of lists."""
         return {"response.tool_calls": self.calls, "history": self.history}
+
+
+DEFAULT = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +215,7 @@ def verdict(looser: Finding, stricter: Finding) -> Verdict:
     return "stricter"
 
 
-def prove(before: Form, after: Form, confirm: Confirm, limits: Limits = Limits()) -> Proof:
+def prove(before: Form, after: Form, confirm: Confirm, limits: Limits = DEFAULT) -> Proof:
     """What a changed rule says of every step.
 
     Args:
@@ -227,17 +230,18 @@ def prove(before: Form, after: Form, confirm: Confirm, limits: Limits = Limits()
     every = {"equivalent": (looser, stricter), "stricter": (looser,), "looser": (stricter,)}.get(word, ())
     limited = any(found.state != "never" for found in every)
     shown = looser if looser.state == "shown" else stricter
-    reason = _reason(word, looser, stricter, limits)
-    return Proof(before.id, word, bounds(limits) if limited else None, shown.step, reason)
+    step = None if shown.step is None else seen(shown.step)
+    reason = _reason(word, looser, stricter)
+    if limited and word in ("equivalent", "stricter"):
+        reason = "; ".join(part for part in (f"other lists up to {limits.other} elements", reason) if part)
+    return Proof(before.id, word, bounds(limits) if limited else None, step, reason)
 
 
-def _reason(word: Verdict, looser: Finding, stricter: Finding, limits: Limits) -> str:
+def _reason(word: Verdict, looser: Finding, stricter: Finding) -> str:
     if word == "unknown":
         return looser.said
     if looser.state == "shown":
         open_ = "; whether it is also stricter elsewhere is not known" if stricter.state == "unknown" else ""
         also = f"; also stricter: {stricter.said}" if stricter.state == "shown" else ""
         return looser.said + also + open_
-    bounded = f"other lists up to {limits.other} elements"
-    length = "for lists of any length" if looser.state == "never" else bounded
-    return f"{length}; {stricter.said}" if stricter.state == "shown" else length
+    return stricter.said if stricter.state == "shown" else ""

@@ -1,6 +1,6 @@
-"""Pairs of rules, and steps on which a proof about them would show to be wrong.
+"""Proofs about pairs of rules, held against both engines on steps that would show them to be wrong.
 
-    python -m tests.proof_pairs 10000       # `make proof`: random pairs, every mutant of the rules of demo and airline
+    python -m benchmarks.proofs 10000       # `make proof`: random pairs, every mutant of the rules of demo and airline
 
 In: a seed. Out: pairs of forms of a rule, written at random over a few names and numbers, and steps made of the same
 names and of values at the edges. What a proof says of a pair is held against both engines on them.
@@ -13,10 +13,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
-from random import Random  # noqa: TID251  seeded
+from random import Random
 from typing import Any
 
+from benchmarks.promises import EXAMPLES, ROOT, Figure
 from runback_gate.analysis.mutants import edits, mutants
 from runback_gate.analysis.proof.example import Example
 from runback_gate.analysis.proof.form import Judges, form
@@ -30,7 +32,6 @@ from runback_gate.documents import Document, parse_document
 from runback_gate.errors import RunbackError
 from runback_gate.policy.document import Policy, load_policies, policy_of
 
-ROOT = Path(__file__).parent.parent
 NAMES = ("pay", "look", "pays")
 FIELDS = ("a", "b")
 NUMBERS = (-1, 0, 1, 2, 99, 100, 101, 2**53, 2**53 + 1, 2**63 - 1, -(2**63), 0.5, 1.0, 100.0, 100.5, float(2**53), -0.0)
@@ -71,15 +72,18 @@ class Expressions:
     """Writes rules at random."""
 
     def __init__(self, seed: int) -> None:
-        self.dice = Random(seed)
+        self.dice = Random(seed)  # noqa: S311
 
     def pick(self, *items: Any) -> Any:
+        """One of them."""
         return self.dice.choice(items)
 
     def word(self, *items: str) -> str:
+        """One of some texts."""
         return self.dice.choice(items)
 
     def value(self, scope: tuple[str, ...]) -> str:
+        """An expression for a value."""
         if scope and self.dice.random() < 0.75:
             name = self.pick(*scope)
             return self.word(f"{name}.arguments.{self.pick(*FIELDS)}", f"{name}.name", f"{name}.result.a")
@@ -94,9 +98,11 @@ class Expressions:
         )
 
     def constant(self) -> str:
+        """A literal."""
         return self.word("1", "100", "0.5", "100.0", "0", '"a"', '"pay"', "true", "null", "9007199254740992")
 
     def atom(self, scope: tuple[str, ...]) -> str:
+        """A boolean without loops and logic."""
         kind = self.dice.randrange(10)
         left = self.value(scope)
         if kind < 4:
@@ -119,6 +125,7 @@ class Expressions:
         )
 
     def list_(self, scope: tuple[str, ...]) -> str:
+        """An expression for a list."""
         if scope and self.dice.random() < 0.2:
             return f"{self.pick(*scope)}.arguments.{self.pick(*FIELDS)}"
         name = self.pick(*NAMES)
@@ -132,6 +139,7 @@ class Expressions:
         )
 
     def truth(self, depth: int, scope: tuple[str, ...] = ()) -> str:
+        """A boolean."""
         kind = self.dice.randrange(8)
         if depth == 0 or kind < 2:
             return self.atom(scope)
@@ -169,6 +177,7 @@ class Expressions:
         return old, self.truth(2)
 
     def json(self, depth: int = 2) -> Any:
+        """A JSON value."""
         kind = self.dice.randrange(9)
         if kind < 4:
             return self.pick(*NUMBERS)
@@ -181,6 +190,7 @@ class Expressions:
         return {name: self.json(depth - 1) for name in FIELDS if self.dice.random() < 0.7}
 
     def call(self) -> dict[str, Any]:
+        """A tool call."""
         arguments = {name: self.json() for name in FIELDS if self.dice.random() < 0.8}
         return {"name": self.pick(*NAMES), "arguments": arguments if self.dice.random() < 0.95 else self.pick("x", 5)}
 
@@ -331,6 +341,20 @@ def _like(before: Policy, step: Example, writer: Expressions) -> Example:
     return {"response": {**response, "tool_calls": calls}, "history": list(map(renamed, past))}
 
 
+def proofs(_folder: Path) -> list[Figure]:
+    """A share of the mutants of the airline rules, and random pairs; nothing where the solver is not installed."""
+    if find_spec("z3") is None:
+        return []
+    mutants_ = mutant_pairs(EXAMPLES, 24, 0, 200)
+    pairs = random_pairs(200, 3, 200)
+    count, wrong = len(pairs.seconds), len(pairs.contradicted) + len(mutants_.contradicted)
+    return [
+        Figure("proof of a rule, p95 of airline mutants", "CPU s", mutants_.percentile(0.95), 2.0),
+        Figure("proof, airline mutants of which nothing is known", "share", 1 - mutants_.decided, 0.3),
+        Figure("proof, claims that an engine denies", f"of {count + len(mutants_.seconds)}", float(wrong), 0.5),
+    ]
+
+
 def main() -> None:
     """Print what came of all of them; exit 1 for a claim that an engine denies."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
@@ -338,9 +362,9 @@ def main() -> None:
     for name, tally in (
         ("random pairs", random_pairs(count, 1, 980)),
         ("mutants of the demo", mutant_pairs(ROOT / "policies", 1, 0, 1000)),
-        ("mutants of the airline", mutant_pairs(ROOT / "examples/airline/policies", 1, 0, 1000)),
+        ("mutants of the airline", mutant_pairs(EXAMPLES, 1, 0, 1000)),
     ):
-        print(name, *tally.lines(), sep="\n", flush=True)  # noqa: T201
+        print(name, *tally.lines(), sep="\n", flush=True)
         wrong += len(tally.contradicted)
     sys.exit(1 if wrong else 0)
 

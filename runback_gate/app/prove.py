@@ -1,0 +1,99 @@
+"""`policy diff --prove`: what a change of policies says of every step, and the steps that show it as policy tests.
+
+In: the policies of two sides. Out: `Proof`s, their lines and JSON, and the files that keep their steps.
+
+    proofs = prove_sides(before, after)
+    kept_tests(after, proofs)           # {"proved/refunds.test.yaml": "apiVersion: …"}
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from runback_gate.analysis.proof.changed import prove_policies
+from runback_gate.analysis.proof.example import seen
+from runback_gate.app.policy_diff import PolicyDiff, PolicySide
+from runback_gate.app.progress import SILENT
+from runback_gate.cel.cpp_engine import CppEngine
+from runback_gate.cel.py_engine import PyEngine
+from runback_gate.change.proof import Proof
+from runback_gate.name_pattern import matches_name
+from runback_gate.plural import many
+from runback_gate.policy.document import Policy
+from runback_gate.policy.evaluate import BoundStep, StepUnderTest, compile_policy, results
+from runback_gate.report.proofs import proof_lines
+
+API_VERSION = "runback.dev/v1"
+SCHEMA_LINE = "# yaml-language-server: $schema=https://runback.dev/schema/v1/policytest.json"
+
+
+def prove_sides(
+    before: PolicySide, after: PolicySide, progress: Callable[[int, int, object], None] = SILENT
+) -> tuple[Proof, ...]:
+    """What is proved of each rule that changed. Raises InputError: the solver is not installed."""
+    return prove_policies(before.policies, after.policies, (CppEngine(), PyEngine()), progress=progress)
+
+
+def proofs_json(proofs: tuple[Proof, ...]) -> dict[str, Any]:
+    """For programs."""
+    return {"proofs": [dataclasses.asdict(proof) for proof in proofs]}
+
+
+def proofs_lines(found: PolicyDiff, proofs: tuple[Proof, ...]) -> Iterator[str]:
+    """For a terminal."""
+    places, same = {}, {}
+    for policy in found.after.policies:
+        for rule in policy.rules:
+            place = rule.expression.location
+            places[rule.id] = found.after.place(place.path, place.line or 1)
+    for effect in found.effects:
+        for rule_effect in effect.validations:
+            if not rule_effect.flipped and effect.steps:
+                verdicts = many(effect.steps, f"recorded {effect.scope}")
+                same[rule_effect.id] = f"text changed, same verdict on {verdicts}"
+    yield from proof_lines(proofs, places, same)
+
+
+def kept_tests(after: PolicySide, proofs: tuple[Proof, ...]) -> Mapping[str, bytes]:
+    """The steps of proofs as policy tests, by the name of the file: each expects what the rule says now."""
+    files = {}
+    engine = CppEngine()
+    for policy in after.policies:
+        ids = {rule.id for rule in policy.rules}
+        cases = [
+            case
+            for proof in proofs
+            if proof.rule in ids and proof.counterexample is not None
+            for case in _case(policy, proof, engine)
+        ]
+        if cases:
+            spec = {"policy": policy.name, "cases": cases}
+            value = {
+                "apiVersion": "runback.dev/v1",
+                "kind": "PolicyTest",
+                "metadata": {"name": f"{policy.name}-proved"},
+            }
+            text = json.dumps({**value, "spec": spec}, ensure_ascii=False, indent=2)
+            files[f"{policy.name}.proved.test.yaml"] = f"{SCHEMA_LINE}\n{text}\n".encode()
+    return files
+
+
+def _case(policy: Policy, proof: Proof, engine: CppEngine) -> Iterator[dict[str, Any]]:
+    """The step of a proof as a case, where the policy concerns it."""
+    step: dict[str, Any] = json.loads(json.dumps(proof.counterexample))
+    agent, case = step["agent"], step["case"]
+    if policy.agents and not any(matches_name(pattern, agent["name"]) for pattern in policy.agents):
+        agent["name"] = policy.agents[0].replace("*", "").replace("?", "x")
+    if policy.tags and not set(policy.tags) & set(case["tags"]):
+        case["tags"] = [*case["tags"], policy.tags[0]]
+    for call in (*step["response"]["tool_calls"], *step["baseline"].get("tool_calls", ())):
+        if call["id"] == "":
+            del call["id"]
+    if not step["baseline"]:
+        del step["baseline"]
+    judged = StepUnderTest(agent["name"], case["tags"], lambda: BoundStep(engine, seen(step)))
+    said = results([compile_policy(policy, engine)], judged)[proof.rule]
+    yield {"name": f"{proof.verdict}: {proof.reason}"[:256], "step": step, "expect": {proof.rule: said.outcome}}
