@@ -15,6 +15,7 @@ from typing import Any
 
 from runback_gate.agent import Agent, load_agent
 from runback_gate.analysis.lint import Diagnostic, lint_policy
+from runback_gate.analysis.scopes import unjudged
 from runback_gate.analysis.tool_names import unknown_names
 from runback_gate.analysis.tool_schemas import unchecked_schemas
 from runback_gate.app.policies import PolicyFiles
@@ -40,7 +41,7 @@ class LintResult:
 
 def lint_policies(files: PolicyFiles, *, strict: bool = False) -> LintResult:
     """Check names, fields, types and patterns of every expression, and beside a gate the tools and arguments that its
-    policies and datasets name.
+    policies and datasets name, and whether a case is there for policies over runs.
 
     `strict` makes an error of a tool or an argument that no agent of the gate offers, and of a schema of a tool that
     `matchesSchema` cannot check.
@@ -54,6 +55,7 @@ def lint_policies(files: PolicyFiles, *, strict: bool = False) -> LintResult:
         datasets, agents = _beside(root.folder)
         named = [*unknown_names(policies, datasets, agents), *unchecked_schemas(policies, agents)]
         items += [dataclasses.replace(item, level="error") for item in named] if strict else named
+        items += unjudged(policies, datasets)
         found += [dataclasses.replace(item, location=root.move(item.location)) for item in items]
     return LintResult(len(files.policies), tuple(found))
 
