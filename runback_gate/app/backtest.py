@@ -4,7 +4,7 @@ In: policies and runs, or run files and where they are judged. Out: a `Tally`, a
 is a check.
 
     found = backtest_runs(files.policies, runs)
-    found = backtest_files(files.policies, run_files(Path("runs")), BacktestOptions(jobs=2))
+    found = backtest_shards(files.policies, cut(run_files(Path("runs"))), BacktestOptions(jobs=2), note=print)
     found.counts, exit_code(files.policies, found)
 
 Whatever runs the shards, the sum is the same.
@@ -80,17 +80,17 @@ def backtest_named(
     """Judge the run of a file, or those of a folder, and write the file of the part where one is named.
 
     Raises:
-        InputError: as `backtest_files`; there is no step, unless this is one of several parts.
+        InputError: as `backtest_shards`; there is no step, unless this is one of several parts.
         WriteError: a result cannot be written.
     """
-    files = run_files(runs)
-    found = backtest_files(policies, files, options, note=note, progress=progress)
+    shards = cut(run_files(runs))
+    found = backtest_shards(policies, shards, options, note=note, progress=progress)
     if not found.steps and options.shard[1] == 1:
         raise InputError("no recorded step", hint=MAKE_RUNS, location=Location(runs.as_posix()))
     if options.out is not None:
         engine = CppEngine()
         names = rule_names(policies, compile_all(policies, engine), engine)
-        write_file(options.out, part_bytes(found, names, corpus(cut(files)), options.shard))
+        write_file(options.out, part_bytes(found, names, corpus(shards), options.shard))
     return found
 
 
@@ -102,15 +102,15 @@ def require_judged(found: Tally, *, as_json: bool) -> None:
         raise InputError(f"could not be evaluated: {where}", hint="without --json each is listed" if as_json else None)
 
 
-def backtest_files(
+def backtest_shards(
     policies: Sequence[Policy],
-    files: Sequence[Path],
+    shards: Sequence[Shard],
     options: BacktestOptions,
     *,
     note: Callable[[str], None],
     progress: Progress = SILENT,
 ) -> Tally:
-    """Judge every step of every run file. `progress` counts runs; `note` is told of runs that have no end.
+    """Judge every step of the shards of this part. `progress` counts runs; `note` is told of runs that have no end.
 
     With a cache every shard that is done stays done, whatever ends this.
 
@@ -118,7 +118,7 @@ def backtest_files(
         InputError: a policy does not compile; a file is not there, or not a run that verifies.
         WriteError: a result cannot be kept.
     """
-    shards = _part(cut(files), options.shard)
+    shards = _part(shards, options.shard)
     job = BacktestJob(tuple(policies), options.cache, options.key)
     executor = _executor(options, sum(shard.size for shard in shards))
     total, done, notes = sum(len(shard.files) for shard in shards), 0, dict[int, tuple[str, ...]]()

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runback_gate.analysis.tally import Tally
-from runback_gate.app.backtest import BacktestOptions, backtest_files, backtest_named
+from runback_gate.app.backtest import BacktestOptions, backtest_named, backtest_shards
 from runback_gate.app.shards import MEAN, cut
 from runback_gate.app.tallies import merge_parts
 from runback_gate.capture.runs import write_run
@@ -56,7 +56,7 @@ def policies(folder: Path, **specs: dict[str, Any]) -> tuple[Policy, ...]:
 
 def judge(rules: Sequence[Policy], runs: Path, **options: Any) -> Tally:
     """The tally of a folder."""
-    return backtest_files(rules, run_files(runs), BacktestOptions(**options), note=lambda text: pytest.fail(text))
+    return backtest_shards(rules, cut(run_files(runs)), BacktestOptions(**options), note=lambda text: pytest.fail(text))
 
 
 class Judged:
@@ -192,7 +192,7 @@ def test_a_run_without_an_end_is_not_kept(runs: Path, tmp_path: Path) -> None:
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
     rules, notes = policies(tmp_path, spoken=SPOKEN), list[str]()
     for _ in range(2):
-        backtest_files(rules, run_files(runs), BacktestOptions(cache=tmp_path / "kept"), note=notes.append)
+        backtest_shards(rules, cut(run_files(runs)), BacktestOptions(cache=tmp_path / "kept"), note=notes.append)
     assert [note.partition(": truncated")[0] for note in notes] == [path.as_posix()] * 2
 
 
