@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
-from runback_gate.errors import InputError, RunbackError
+from runback_gate.errors import InputError, Location, RunbackError
 from runback_gate.executors import MAX_TRIES, Job, LostWorkerError, Result, Task, first_error
 
 MAX_CALLS = 64
@@ -57,14 +58,14 @@ def _connect(ray: Any, address: str | None) -> None:
     quiet = {"log_to_driver": False, "logging_level": "error"}
     try:
         # Options of a new cluster are refused where one is joined.
-        ray.init(**quiet, **({"include_dashboard": False} if address is None else {"address": address}))
+        ray.init(**quiet, **({"address": address} if address else {"address": "local", "include_dashboard": False}))
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"no cluster of Ray answers at {address or 'this machine'}: {reason}") from error
 
 
 def _results(ray: Any, job: Job[Any, Any], tasks: Sequence[Any]) -> Iterator[tuple[int, Any]]:
-    name = os.urandom(16).hex()
+    name, folder = os.urandom(16).hex(), str(Path.cwd())
     held = ray.put(job)
     do = ray.remote(max_retries=MAX_TRIES - 1, max_calls=MAX_CALLS, num_cpus=1)(_do)
     # A few more than run at once, so that no worker waits and an error leaves little undone.
@@ -74,7 +75,7 @@ def _results(ray: Any, job: Job[Any, Any], tasks: Sequence[Any]) -> Iterator[tup
     errors: dict[int, RunbackError] = {}
     while True:
         while not errors and len(running) < room and (number := next(waiting, None)) is not None:
-            running[do.remote(name, held, tasks[number])] = number
+            running[do.remote(name, folder, held, tasks[number])] = number
         if not running:
             break
         (done,), _ = ray.wait(list(running), num_returns=1)
@@ -91,11 +92,21 @@ def _results(ray: Any, job: Job[Any, Any], tasks: Sequence[Any]) -> Iterator[tup
         raise first_error(errors)
 
 
-def _do(name: str, job: Job[Any, Any], task: Any) -> tuple[str, Any]:
-    """What a worker does: one task."""
+def _do(name: str, folder: str, job: Job[Any, Any], task: Any) -> tuple[str, Any]:
+    """What a worker does: one task, in the folder of whoever wants it, since it may name files from there."""
     try:
         if name not in _begun:
+            _enter(folder)
             _begun[name] = job.begin()
         return "done", _begun[name](task)
     except RunbackError as error:
         return "failed", error
+
+
+def _enter(folder: str) -> None:
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        place = Location(folder)
+        hint = "the machines of the cluster need the run files under the same paths"
+        raise InputError(f"cannot be entered by a worker: {error.strerror}", hint=hint, location=place) from error
