@@ -115,6 +115,10 @@ def fit(found: Pieces, text: str) -> dict[str, str] | None:
     return values
 
 
+_WORD = re.compile(r"<[a-z][a-z0-9-]*:[0-9a-f]{12}>|\w+|\W")
+"""A pseudonym is one word: half of it would stay in the template, and what is filled in would be no value."""
+
+
 def propose(texts: Sequence[str]) -> Pieces | None:
     """A template that all texts may have come from: the words that they share in order, and places between.
 
@@ -126,9 +130,9 @@ def propose(texts: Sequence[str]) -> Pieces | None:
     if len(different) < 2 or max(map(len, different)) > 64 << 10:
         return None
     # Each word that stays; None for a place.
-    words: list[str | None] = list(re.findall(r"\w+|\W", different[0]))
+    words: list[str | None] = list(_WORD.findall(different[0]))
     for other in different[1:MAX_TEXTS]:
-        theirs = re.findall(r"\w+|\W", other)
+        theirs = _WORD.findall(other)
         blocks = SequenceMatcher(None, words, theirs).get_matching_blocks()
         merged: list[str | None] = []
         mine = their = 0

@@ -75,3 +75,11 @@ def test_jinja_variables_are_places_too() -> None:
     assert found is not None
     assert fit(found, "Hi Ann, it is May.") == {"name": "Ann", "day": "May"}
     assert jinja_pieces("{% if a %}{{ name }}{% endif %}") is None
+
+
+def test_a_pseudonym_is_one_value() -> None:
+    """Of two pseudonyms nothing stays in the template, though they share the name of their rule."""
+    long = "You are the agent of a shop; be kind and brief, and never promise what the shop cannot keep, to"
+    found = propose([f"{long} Ann (<email:3f9a1c07be21>).", f"{long} Bob (<email:111111111111>)."])
+    assert found is not None
+    assert written(found) == f"{long} {{value_1}} ({{value_2}})."
