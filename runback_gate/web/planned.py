@@ -15,6 +15,7 @@ from runback_gate.app.replay import Edit, replay_step
 from runback_gate.gate.config import Gate
 from runback_gate.plural import many
 from runback_gate.report.plan import plan_notes, plan_rows
+from runback_gate.report.spent import money
 from runback_gate.step import Run
 from runback_gate.web.desk import Desk
 
@@ -25,6 +26,8 @@ class Planned:
 
     calls: int
     """At the most; those of models that cannot be asked do not count."""
+    cost: str
+    """About, of all calls at the most."""
     rows: tuple[tuple[str, ...], ...]
     """The names of the columns, then a row for each model."""
     notes: tuple[str, ...]
@@ -41,7 +44,7 @@ def plan_replay(desk: Desk, run: Run, index: int, edit: Edit, gate: Gate | None,
     replay_step(run, index, edit, live, trials=trials, gate=gate)
     estimate, limits = live.estimate, live.settings.limits
     if estimate is None:
-        return Planned(0, (), ())
+        return Planned(0, "", (), ())
     notes = list(plan_notes(estimate, limits))
     if estimate.free:
         notes.append(f"{many(estimate.free, 'answer')} of {estimate.rows} known already")
@@ -49,4 +52,4 @@ def plan_replay(desk: Desk, run: Run, index: int, edit: Edit, gate: Gate | None,
     if any(budget):
         notes.append(f"budget of runback.yaml: {' and '.join(filter(None, budget))}")
     calls = sum(item.calls_most for item in estimate.lines if not item.why)
-    return Planned(calls, tuple(plan_rows(estimate)), tuple(notes))
+    return Planned(calls, money(estimate.usd, "about "), tuple(plan_rows(estimate)), tuple(notes))

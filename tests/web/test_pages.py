@@ -242,7 +242,7 @@ def test_the_estimate_comes_first(tmp_path: Path) -> None:
             for confirmed in ({}, {"confirmed": "2"}, {"confirmed": "-9"}, {"confirmed": "9" * 40}):
                 status, _, data = browser.post(f"{STEP}/replay", edited | confirmed)
                 text = data.decode()
-                assert (status, "This asks 3 times." in text) == (200, True)
+                assert (status, "This asks 3 times: cost unknown." in text) == (200, True)
                 assert "openai/gpt-4o-2024-08-06" in text
                 assert "Be &lt;careful&gt;.</textarea>" in text
                 assert "\n\nOnly 3 dollars.</textarea>" in text
@@ -400,7 +400,11 @@ def test_hostile_text_is_text(folder: Path) -> None:
     step = Step(hostile, request, Response(hostile), Source("h", 0, "semantic"))
     (folder / "runs/h.jsonl").write_bytes(write_run(Run("h", hostile, (step,), error=hostile), os.urandom))
     with pages(folder) as browser:
-        for path in ("/", f"/?text={'%3Cscript%3E'}", "/runs/h", "/runs/h/steps/0"):
+        asked = {"system": f"{hostile} other", "message-0": "<b>\u202e", "confirmed": "1"}
+        assert browser.post("/runs/h/steps/0/replay", asked)[1]["location"] == "/replays/1"
+        compared = "/compare?run=h&beside=refund"
+        for path in ("/", f"/?text={'%3Cscript%3E'}", "/runs/h", "/runs/h/steps/0", "/replays/1", compared):
             text = browser.text(path)
+            assert "\u202e" not in text
             assert "<script>alert" not in text
             assert "<img" not in text
