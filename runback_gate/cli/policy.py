@@ -1,4 +1,4 @@
-"""`policy lint | test | explain`, and the group that `policy diff` belongs to."""
+"""`policy lint | test | explain`, and the group that `policy diff` and `policy draft` belong to."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from runback_gate.cli import terminal
 from runback_gate.cli.groups import Commands
 from runback_gate.cli.options import JSON, POLICIES, REPORT_FILE, ROOT, gate_root, load_report, path_option
 from runback_gate.cli.policy_diff import diff
+from runback_gate.cli.policy_draft import draft
 from runback_gate.cli.policy_paths import PATHS, policy_roots
 from runback_gate.store.folder import find_run
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @click.group(cls=Commands)
 def policy() -> None:
-    """Lint, test, explain and compare policies."""
+    """Lint, test, explain, compare and draft policies."""
 
 
 @policy.command()
@@ -131,3 +132,4 @@ def _step_named(run: str | None, step: int | None, case: str | None, report: Pat
 
 
 policy.add_command(diff)
+policy.add_command(draft)

@@ -46,7 +46,7 @@ def new_dataset(name: str, agent: str, cases: Sequence[dict[str, JsonValue]], sc
         f"# yaml-language-server: $schema={schema}",
         "apiVersion: runback.dev/v1",
         "kind: Dataset",
-        f"metadata: {{name: {_scalar(name)}, agent: {_scalar(agent)}}}",
+        f"metadata: {{name: {scalar(name)}, agent: {scalar(agent)}}}",
         "spec:",
         "  cases:",
         *(line for case in cases for line in _item(case, 4)),
@@ -84,20 +84,22 @@ def _item(case: dict[str, JsonValue], column: int) -> list[str]:
 
 def _field(key: str, value: JsonValue) -> list[str]:
     if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
-        return [f"{key}:", *(f"  - {_flow(item, top=True)}" for item in value)]
-    return [f"{key}: {_flow(value)}"]
+        return [f"{key}:", *(f"  - {flow(item, top=True)}" for item in value)]
+    return [f"{key}: {flow(value)}"]
 
 
-def _flow(value: JsonValue, *, top: bool = False) -> str:
+def flow(value: JsonValue, *, top: bool = False) -> str:
+    """A JSON value as YAML on one line, as our files have it; `top` leaves out the braces of a mapping of one."""
     if isinstance(value, dict):
-        inner = ", ".join(f"{_scalar(key)}: {_flow(item)}" for key, item in value.items())
+        inner = ", ".join(f"{scalar(key)}: {flow(item)}" for key, item in value.items())
         return inner if top and len(value) == 1 else f"{{{inner}}}"
     if isinstance(value, list):
-        return f"[{', '.join(map(_flow, value))}]"
-    return _scalar(value) if isinstance(value, str) else json.dumps(value)
+        return f"[{', '.join(map(flow, value))}]"
+    return scalar(value) if isinstance(value, str) else json.dumps(value)
 
 
-def _scalar(text: str) -> str:
+def scalar(text: str) -> str:
+    """Text as a YAML scalar: plain where it reads as text, else in double quotes."""
     plain = _PLAIN.fullmatch(text) and is_text(text)
     # A JSON string is a YAML double-quoted scalar, save for the characters that YAML wants escaped.
     return (
