@@ -20,7 +20,7 @@ from runback_gate.analysis.backtest import backtest, backtest_rules, rule_names
 from runback_gate.analysis.tally import Tally, pick
 from runback_gate.app.policies import compile_all, with_lint_messages
 from runback_gate.app.progress import SILENT, Progress
-from runback_gate.app.shards import Shard, corpus, cut
+from runback_gate.app.shards import Shard, corpus, cut, executor_for
 from runback_gate.app.tallies import kept_bytes, kept_name, part_bytes, read_kept
 from runback_gate.canonical import sha256
 from runback_gate.capture.runs import MAX_RUN_BYTES
@@ -28,14 +28,11 @@ from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.documents import write_atomic
 from runback_gate.documents.named_files import read_file, write_file
 from runback_gate.errors import InputError, Location
-from runback_gate.executors import Executor, Here
 from runback_gate.policy.document import Policy
 from runback_gate.policy.evaluate import RuleSet
 from runback_gate.step import Run
 from runback_gate.store.folder import MAKE_RUNS, run_files, run_of
 
-WORTH = 64 << 20
-"""Bytes of run files from which on several processes are begun unasked."""
 MAX_KEPT = 256
 """Rules that are kept of a shard beside those that were asked for."""
 
@@ -120,7 +117,7 @@ def backtest_shards(
     """
     shards = _part(shards, options.shard)
     job = BacktestJob(tuple(policies), options.cache, options.key)
-    executor = _executor(options, sum(shard.size for shard in shards))
+    executor = executor_for(shards, options.jobs, options.cores, options.on)
     total, done, notes = sum(len(shard.files) for shard in shards), 0, dict[int, tuple[str, ...]]()
 
     def tallies() -> Iterator[Tally]:
@@ -144,22 +141,6 @@ def backtest_shards(
 def _part(shards: Sequence[Shard], part: tuple[int, int]) -> tuple[Shard, ...]:
     number, of = part
     return tuple(shards[number - 1 :: of])
-
-
-def _executor(options: BacktestOptions, size: int) -> Executor:
-    if options.on is not None:
-        kind, _, address = options.on.partition(":")
-        if kind != "ray":
-            raise InputError(f"nothing is named {kind[:40]!r} that runs a backtest", hint="ray, or ray:ADDRESS")
-        from runback_gate.executors.ray import Ray  # noqa: PLC0415  an extra
-
-        return Ray(address or None)
-    jobs = options.jobs or (options.cores if size >= WORTH else 1)
-    if jobs == 1:
-        return Here()
-    from runback_gate.executors.processes import Processes  # noqa: PLC0415  most backtests need none
-
-    return Processes(jobs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,24 +10,28 @@ flips.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runback_gate.analysis.effect import PolicyEffect, compare_policies, judged_on
+from runback_gate.analysis.effect import PolicyEffect, add_effects, compare_policies, judged_on
 from runback_gate.analysis.recorded import Recorded
 from runback_gate.app.policies import with_lint_messages
 from runback_gate.app.progress import SILENT
+from runback_gate.app.recorded import steps_of
+from runback_gate.app.shards import Shard, cut
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.documents import check_kind, read_document
 from runback_gate.errors import InputError, Location
+from runback_gate.executors import Executor
 from runback_gate.gate.config import GATE_FILE, GateDocument
 from runback_gate.policy.document import Policy, load_policies
 from runback_gate.policy.evaluate import compile_policy
 from runback_gate.report import effects
 from runback_gate.revision.snapshot import folder_of
 from runback_gate.schema import validate
+from runback_gate.store.folder import MAKE_RUNS, load_run, run_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +96,77 @@ def diff_policies(
     Raises:
         InputError: an expression does not compile; its place names the side.
     """
+    engine = _compiled(before, after)
+    compared = compare_policies(before.policies, after.policies, engine, _counted(steps, progress), limit=limit)
+    return PolicyDiff(before, after, tuple(compared))
+
+
+def diff_runs(
+    before: PolicySide,
+    after: PolicySide,
+    runs: Path,
+    *,
+    limit: int,
+    executor: Callable[[Sequence[Shard]], Executor],
+    note: Callable[[str], None],
+    progress: Callable[[int, int, object], None] = SILENT,
+) -> PolicyDiff:
+    """The same over the run of a file, or those of a folder, in shards: whoever judges them, the sum is the same.
+
+    `progress` is called with the runs that are done and all of them; `note` is told of runs that have no end.
+
+    Raises:
+        InputError: as `diff_policies`; a file is not there, or not a run that verifies.
+    """
+    engine, shards = _compiled(before, after), cut(run_files(runs))
+    unjudged = compare_policies(before.policies, after.policies, engine, (), limit=limit)
+    if not unjudged:
+        return PolicyDiff(before, after, ())
+    parts: dict[int, tuple[tuple[PolicyEffect, ...], tuple[str, ...]]] = {}
+    job = DiffJob(before.policies, after.policies, limit)
+    total, done = sum(len(shard.files) for shard in shards), 0
+    for number, found in executor(shards).run(job, shards):
+        parts[number] = found
+        done += len(shards[number].files)
+        progress(done, total, None)
+    for number in sorted(parts):
+        for text in parts[number][1]:
+            note(text)
+    # In the order of the shards, which is the order in which one process would have taken their steps.
+    by_policy = zip(unjudged, *(parts[number][0] for number in sorted(parts)), strict=True)
+    summed = (add_effects(effects, order=lambda _flip: 0, limit=limit) for effects in by_policy)
+    return PolicyDiff(before, after, tuple(summed))
+
+
+@dataclass(frozen=True, slots=True)
+class DiffJob:
+    """Policies of two sides on their way to a worker."""
+
+    base: tuple[Policy, ...]
+    head: tuple[Policy, ...]
+    limit: int
+
+    def begin(self) -> Callable[[Shard], tuple[tuple[PolicyEffect, ...], tuple[str, ...]]]:
+        """What compares the sides on a shard, and gives the notes on its runs."""
+        engine = CppEngine()
+
+        def compare(shard: Shard) -> tuple[tuple[PolicyEffect, ...], tuple[str, ...]]:
+            notes: list[str] = []
+            runs = (load_run(Path(name), note=notes.append, hint=MAKE_RUNS) for name in shard.files)
+            found = compare_policies(self.base, self.head, engine, steps_of(runs), limit=self.limit)
+            return found, tuple(notes)
+
+        return compare
+
+
+def _compiled(before: PolicySide, after: PolicySide) -> CppEngine:
+    """An engine that has compiled both sides, each on its own, so that an error names its side."""
     engine = CppEngine()
     for side in (before, after):
-        # Each on its own first, so that an error names its side; the engine remembers what it compiled.
         with naming_side(side.title, side.folder), with_lint_messages(side.policies):
             for policy in side.policies:
                 compile_policy(policy, engine)
-    compared = compare_policies(before.policies, after.policies, engine, _counted(steps, progress), limit=limit)
-    return PolicyDiff(before, after, tuple(compared))
+    return engine
 
 
 def diff_json(found: PolicyDiff) -> dict[str, Any]:

@@ -39,6 +39,11 @@ def recorded_steps(root: Path, *, day: str, runs: Iterable[Run] | None) -> Itera
     if runs is None:
         yield from recorded_cases(load_plan(root, day=day))
     else:
-        for run in runs:
-            yield from recorded(run)
-            yield RecordedRun(run)
+        yield from steps_of(runs)
+
+
+def steps_of(runs: Iterable[Run]) -> Iterator[Recorded]:
+    """The steps of each run, then the run itself."""
+    for run in runs:
+        yield from recorded(run)
+        yield RecordedRun(run)

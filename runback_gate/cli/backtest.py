@@ -12,7 +12,7 @@ import click
 
 from runback_gate.app.policies import load_policy_files
 from runback_gate.cli import terminal
-from runback_gate.cli.options import FILE, FOLDER, JSON, PATH, QUIET, option, options, parsed, value_of
+from runback_gate.cli.options import FILE, FOLDER, JOBS, JSON, ON, PATH, QUIET, option, options, parsed, value_of
 from runback_gate.cli.policy_paths import policy_roots
 from runback_gate.gate.shard import parse_shard
 from runback_gate.replay.cache import seal_key
@@ -28,10 +28,8 @@ PART = "Judge this part of the runs alone; `backtest merge` joins the parts."
 class WhereFlags:
     """Where a backtest runs, and what it keeps."""
 
-    jobs: int | None = option(
-        "--jobs", "Processes (one a core where there is much to do).", type=click.IntRange(1, 256), metavar="N"
-    )
-    on: str | None = option("--on", "Run on a cluster in their place (extra `ray`).", metavar="ray[:ADDRESS]")
+    jobs: int | None = option("--jobs", JOBS, type=click.IntRange(1, 256), metavar="N")
+    on: str | None = option("--on", ON, metavar="ray[:ADDRESS]")
     cache: Path | None = option("--cache", CACHE, type=FOLDER, metavar="FOLDER")
     shard: tuple[int, int] = option("--shard", PART, metavar="I/N", default="1/1", callback=parsed(parse_shard))
     out: Path | None = option("--out", "Write what was counted, for `backtest merge`.", type=FILE, metavar="FILE")

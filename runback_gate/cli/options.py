@@ -93,6 +93,8 @@ def parsed(parse: Callable[[str], object]) -> Callable[[click.Context, click.Par
     return callback
 
 
+JOBS = "Processes (one a core where there is much to do)."
+ON = "Run on a cluster instead (extra `ray`)."
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 QUIET = click.option("-q", "--quiet", is_flag=True, help="Hide progress.")
 ROOT = folder_option(

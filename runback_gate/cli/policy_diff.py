@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from runback_gate.cli import terminal
-from runback_gate.cli.options import HERE, PATH, QUIET, option, options
+from runback_gate.cli.options import HERE, JOBS, ON, PATH, QUIET, option, options
 from runback_gate.documents.named_files import create_files
 from runback_gate.errors import InputError
-from runback_gate.store.folder import MAKE_RUNS, load_runs
+from runback_gate.store.folder import MAKE_RUNS
 
 if TYPE_CHECKING:
     from runback_gate.app.policy_diff import PolicyDiff
@@ -33,6 +35,8 @@ class SideFlags:
     runs: Path | None = option(
         "--runs", "Recorded steps to judge (default: those of the gate's datasets).", type=PATH, metavar="FILE|FOLDER"
     )
+    jobs: int | None = option("--jobs", JOBS, type=click.IntRange(1, 256), metavar="N")
+    on: str | None = option("--on", ON, metavar="ray[:ADDRESS]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +83,20 @@ def diff(sides: SideFlags, root: Path, listing: ListFlags, proving: ProofFlags, 
     Exit codes: 0 compared, whatever was found; 1 with --exit-code, when a policy is looser, mixed or removed; 2 could
     not judge (also no recorded step although policies changed).
     """
-    from runback_gate.app.policy_diff import diff_policies, diff_sides  # noqa: PLC0415  loads the engine
+    from runback_gate.app.policy_diff import diff_policies, diff_runs, diff_sides  # noqa: PLC0415  loads the engine
     from runback_gate.app.recorded import recorded_steps  # noqa: PLC0415
+    from runback_gate.app.shards import executor_for  # noqa: PLC0415
 
     before, after = diff_sides(root, sides.base, sides.head)
-    runs = None if sides.runs is None else load_runs(sides.runs, note=terminal.note)
-    steps = recorded_steps(root, day=terminal.today(), runs=runs)
     limit = MAX_LISTED if listing.as_json else listing.show
-    with terminal.progress(quiet=quiet, noun="step") as progress:
-        found = diff_policies(before, after, steps, limit=limit, progress=progress)
+    with terminal.progress(quiet=quiet, noun="run" if sides.runs else "step") as progress:
+        if sides.runs is None:
+            steps = recorded_steps(root, day=terminal.today(), runs=None)
+            found = diff_policies(before, after, steps, limit=limit, progress=progress)
+        else:
+            executor = partial(executor_for, jobs=sides.jobs, cores=os.cpu_count() or 1, on=sides.on)
+            note = terminal.note
+            found = diff_runs(before, after, sides.runs, limit=limit, executor=executor, note=note, progress=progress)
     proofs = _proofs(found, proving, quiet=quiet)
     _print(found, listing, proofs)
     if found.effects and not (found.steps or found.runs) and not proofs:

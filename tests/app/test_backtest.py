@@ -13,14 +13,17 @@ from hypothesis import strategies as st
 
 from runback_gate.analysis.tally import Tally
 from runback_gate.app.backtest import BacktestOptions, backtest_named, backtest_shards
+from runback_gate.app.policy_diff import PolicySide, diff_policies, diff_runs
+from runback_gate.app.recorded import recorded_steps
 from runback_gate.app.shards import MEAN, cut
 from runback_gate.app.tallies import merge_parts
 from runback_gate.capture.runs import write_run
 from runback_gate.errors import InputError, IntegrityError
+from runback_gate.executors import Here
 from runback_gate.policy.document import Policy, load_policies
 from runback_gate.policy.evaluate import results
 from runback_gate.step import Run
-from runback_gate.store.folder import run_files
+from runback_gate.store.folder import load_runs, run_files
 from runback_gate.testing import REFUNDS, sample_call, sample_run, sample_step, write_document
 
 SPOKEN: dict[str, Any] = {"validations": [{"id": "spoken", "expression": 'response.text != ""', "message": "silent"}]}
@@ -218,3 +221,19 @@ def test_unknown_places(runs: Path, tmp_path: Path) -> None:
     """A cluster of another kind is an error."""
     with pytest.raises(InputError, match="nothing is named 'dask' that runs a backtest"):
         judge(policies(tmp_path, spoken=SPOKEN), runs, on="dask")
+
+
+@pytest.mark.parametrize("limit", [2, 100])
+def test_a_comparison_of_policies_is_a_sum(runs: Path, tmp_path: Path, limit: int) -> None:
+    """Judged in shards, two sets of policies differ as they do step by step, and the same flips are listed."""
+    calls = {**CALLS, "validations": [{**CALLS["validations"][0], "expression": "size(run.calls) < 9"}]}
+    before = PolicySide(policies(tmp_path, refunds={**REFUNDS}, calls=CALLS), "before", tmp_path)
+    after = PolicySide(
+        policies(tmp_path, refunds={**REFUNDS, "params": {"limit": 300}}, calls=calls), "after", tmp_path
+    )
+    steps = recorded_steps(tmp_path, day="2026-01-01", runs=load_runs(runs, note=pytest.fail))
+    whole = diff_policies(before, after, steps, limit=limit)
+    assert [effect.word for effect in whole.effects] == ["looser", "looser"]
+    asked: Any = {"limit": limit, "executor": lambda _shards: Here(), "note": pytest.fail}
+    assert diff_runs(before, after, runs, **asked) == whole
+    assert diff_runs(before, before, runs, **asked).effects == ()
