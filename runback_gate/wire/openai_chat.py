@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import NoneType
 from typing import Any, Final
 
 from runback_gate.canonical import JsonValue
@@ -82,6 +83,8 @@ _MESSAGE = frozenset(
     "role content refusal tool_calls function_call reasoning_content reasoning reasoning_details annotations audio "
     "images name provider_specific_fields thinking_blocks extra_content citations".split()
 )
+_BESIDE = ("reasoning_content", "reasoning", "refusal", "audio", "images", "function_call")
+"""Fields of a message that hold a part or a call of the answer beside its content."""
 _NO_ANSWERS = DECIDING - {"choices"}
 _KEPT = ("annotations", "citations", "reasoning_details", "thinking_blocks", "extra_content")
 _NOT_KEPT = frozenset(("choices", "model", "usage", "object", "created", "obfuscation"))
@@ -243,29 +246,35 @@ def read_answer(value: JsonValue) -> Response:
     refuse_unknown(choice, _CHOICE, "$.choices[0]")
     message = mapping(choice.get("message"), "$.choices[0].message")
     response = _answer(message, "$.choices[0].message")
-    return replace(
-        response,
-        finish_reason=_finish(choice, response),
-        model=optional_string(top.get("model"), "$.model"),
-        usage=_usage(top.get("usage")),
-        extra={name: item for name, item in top.items() if name not in _NOT_KEPT and item is not None} | response.extra,
+    kept = {name: item for name, item in top.items() if name not in _NOT_KEPT and item is not None}
+    return Response(
+        response.text,
+        response.tool_calls,
+        _finish(choice, response),
+        optional_string(top.get("model"), "$.model"),
+        _usage(top.get("usage")),
+        parts=response.parts,
+        extra={**kept, **response.extra},
     )
 
 
 def _answer(wire: dict[str, Any], place: str) -> Response:
     refuse_unknown(wire, _MESSAGE, place)
-    for name in ("reasoning_content", "reasoning", "refusal"):
-        optional_string(wire.get(name), f"{place}.{name}")
-    beside = read_beside(wire)
-    parts = [*beside, *read_parts(wire.get("content"), f"{place}.content", answer=True), *_media(wire, place)]
     calls = [
         read_call(item, at, answer=True) for at, item in optional_list(wire.get("tool_calls"), f"{place}.tool_calls")
     ]
+    content = wire.get("content")
+    beside_it = [wire.get(name) for name in _BESIDE]
+    if isinstance(content, (str, NoneType)) and beside_it.count(None) == len(_BESIDE) and not any(map(wire.get, _KEPT)):
+        return Response(content or "", tuple(calls))  # as most answers are
+    for name in ("reasoning_content", "reasoning", "refusal"):
+        optional_string(wire.get(name), f"{place}.{name}")
+    beside = read_beside(wire)
+    parts = [*beside, *read_parts(content, f"{place}.content", answer=True), *_media(wire, place)]
     if (legacy := wire.get("function_call")) is not None:
         if calls:
             raise NotUnderstoodError(f"{place}.function_call", "a call beside tool_calls")
         calls = [read_legacy_call(legacy, f"{place}.function_call")]
-    content = wire.get("content")
     text = content if isinstance(content, str) else ""
     plain = all(part == Part("text", part.text) for part in parts)
     full = [part for part in parts if part.text or part.kind != "text"]
