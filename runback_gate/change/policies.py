@@ -122,17 +122,23 @@ def policy_changes(base: Policy, head: Policy, proofs: Mapping[str, Proof] = NON
 
 
 def _proved(item: Loosening, base: Policy, head: Policy, proofs: Mapping[str, Proof]) -> tuple[Direction, str] | None:
-    """What proofs make of a change: all rules that it touches must be free; None where one is not."""
+    """What proofs make of a change, and their words; None where nothing was proved of it.
+
+    It is free where all rules that it touches are. Of those that are not, the first is told.
+    """
     if item.kind not in _PROVABLE or not proofs:
         return None
     one = item.kind == "expression-changed" and item.key[0] == "validations"
     rules = (item.key[1],) if one else changed_rules(base, head)
     found = [proofs[rule] for rule in rules if rule in proofs]
-    if not found or len(found) < len(rules) or not all(proof.frees for proof in found):
+    red = [proof for proof in found if not proof.frees]
+    if red:
+        told = next((proof for proof in red if proof.loosens), red[0])
+        return loosened(item.kind), told.words if one else f"{told.rule} {told.words}"
+    if not found or len(found) < len(rules):
         return None
-    same = all(proof.verdict == "equivalent" for proof in found)
-    words = f"proved {'equivalent' if same else 'stricter'}: {found[0].length}"
-    return ("neutral" if same else "stricter"), words
+    stricter = [proof for proof in found if proof.verdict == "stricter"]
+    return ("stricter" if stricter else "neutral"), (stricter or found)[0].words
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,14 @@ In: nothing. Out: `Proof`, which `analysis.proof` makes, the comparison of two g
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from runback_gate.documents import cut
+from runback_gate.plural import many
+
+_SHOWN = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +34,26 @@ class Proof:
         return self.verdict in ("equivalent", "stricter") and self.bounds is None
 
     @property
+    def step(self) -> str:
+        """The step that shows a difference, in short: its calls or its text; empty for none."""
+        shown: Any = self.counterexample
+        if shown is None:
+            return ""
+        calls = [f"{call['name']}({_arguments(call['arguments'])})" for call in shown["response"]["tool_calls"]]
+        text = ", ".join(calls) or f"text {_json(shown['response']['text'])}"
+        before = len(shown["history"])
+        return cut(text, _SHOWN) + (f" after {many(before, 'call')}" if before else "")
+
+    @property
+    def words(self) -> str:
+        """What it says, in one sentence without the rule."""
+        if self.loosens:
+            return f"{self.verdict}: {self.step} {self.reason}"
+        if self.verdict == "unknown":
+            return f"not proved: {cut(self.reason, _SHOWN)}"
+        return f"{'proved ' if self.frees else ''}{self.verdict}: {self.length}"
+
+    @property
     def loosens(self) -> bool:
         """Whether a step shows that something passes that was stopped."""
         return self.verdict in ("looser", "incomparable")
@@ -39,3 +65,13 @@ class Proof:
             return "for lists of any length"
         calls, history = self.bounds["calls"], self.bounds["history"]
         return f"up to {calls} calls in the answer and {history} before it; beyond that not proved"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def _arguments(value: Any) -> str:
+    if not isinstance(value, dict):
+        return _json(value)
+    return ", ".join(f"{name}: {_json(item)}" for name, item in value.items())

@@ -7,16 +7,13 @@ In: `Proof`s, and where each rule stands. Out: lines without their ends; what st
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from runback_gate.change.proof import Proof
 from runback_gate.documents import cut
-from runback_gate.plural import many
 from runback_gate.report.text import safe_terminal
 
-_STEP: Final = 160
 _REASON: Final = 200
 
 
@@ -41,23 +38,6 @@ def approval(proof: Proof) -> str:
     return "no approval needed" if proof.frees else "needs approval"
 
 
-def shown_step(proof: Proof) -> str:
-    """The step that shows it, in short: its calls, or its text."""
-    step: Any = proof.counterexample
-    if step is None:
-        return ""
-    calls = [f"{call['name']}({_arguments(call['arguments'])})" for call in step["response"]["tool_calls"]]
-    before = len(step["history"])
-    text = ", ".join(calls) or f"text {json.dumps(step['response']['text'], ensure_ascii=False)}"
-    return cut(text, _STEP) + (f" after {many(before, 'call')}" if before else "")
-
-
-def _arguments(value: Any) -> str:
-    if not isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False)
-    return ", ".join(f"{name}: {json.dumps(item, ensure_ascii=False)}" for name, item in value.items())
-
-
 def _word(proof: Proof) -> str:
     return f"proved {proof.verdict}" if proof.frees else proof.verdict
 
@@ -67,4 +47,4 @@ def _why(proof: Proof, same: Mapping[str, str]) -> str:
         return "; ".join(part for part in (cut(proof.reason, _REASON), same.get(proof.rule, "")) if part)
     if proof.verdict in ("equivalent", "stricter"):
         return proof.length
-    return f"a step that shows it: {shown_step(proof)}   {cut(proof.reason, _REASON)}"
+    return f"a step that shows it: {proof.step}   {cut(proof.reason, _REASON)}"

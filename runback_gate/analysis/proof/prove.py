@@ -138,7 +138,8 @@ class Prover:
     def steps(self, question: Question, direction: Direction) -> Iterator[Example]:
         """Steps that may show it, first those that are easy to read."""
         world = question.world
-        for wishes in ([*world.wishes, *world.texts.wishes()], list(world.texts.wishes()), []):
+        likely = [*world.wishes, *world.texts.wishes()]
+        for wishes in ([*likely, *world.plain()], likely, list(world.texts.wishes()), []):
             answer = world.smt.solve([*question.asked(direction), *wishes], steps=self.limits.steps)
             found = example(world, answer) if answer.status == "holds" else None
             if found is not None:

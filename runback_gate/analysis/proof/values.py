@@ -313,6 +313,13 @@ class World:
             if len(listing.bases) == 1:
                 self.deciders.setdefault(base.path, {})[key] = (listing.errors, *deciding)
 
+    def plain(self) -> Iterator[Term]:
+        """What makes a step short: no list with two elements, and whole numbers."""
+        for unknown in self.values.values():
+            if "list" in unknown.terms:
+                yield unknown.terms["list"] <= 1
+            yield self.smt.not_(unknown.is_("double"))
+
     def slots(self) -> Iterator[Term]:
         """Each question has an element of its own that decides it, in lists of which order and number do not matter.
 
