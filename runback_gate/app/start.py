@@ -19,6 +19,7 @@ from runback_gate.agent import AgentDocument
 from runback_gate.app.cases import case_name, propose
 from runback_gate.app.paths import below, slug
 from runback_gate.app.prompts import Prompt
+from runback_gate.app.redaction_only import complete
 from runback_gate.app.samples import AGENT, ANSWERS, ANSWERS_TEST, GATE, IGNORED, POLICY, POLICY_TEST, PROMPT, TOOLS
 from runback_gate.canonical import JsonValue, canonical_bytes
 from runback_gate.dataset.document import dataset_from
@@ -27,6 +28,7 @@ from runback_gate.dataset.recordings import recording
 from runback_gate.documents import is_text, parse_document
 from runback_gate.documents.named_files import read_file, write_file
 from runback_gate.errors import DocumentError, InputError, Location
+from runback_gate.gate.config import GATE_FILE
 from runback_gate.plural import many
 from runback_gate.report.text import line
 from runback_gate.schema import schema_id, validate
@@ -75,12 +77,19 @@ def start_files(runs: Sequence[Run], *, sample: bool, prompt: Prompt | None = No
 def write_start(root: Path, files: Mapping[str, bytes], *, force: bool) -> Iterator[Path]:
     """Write the files of a start into a folder, and a .gitignore where there is none. Each comes out once it stands.
 
+    A `runback.yaml` that says what is redacted and nothing else is completed.
+
     Raises:
         InputError: a file is there already, and `force` does not replace it.
         WriteError: a file cannot be written.
     """
     targets = {below(root, name): data for name, data in files.items()}
-    if not force and (there := next((path for path in targets if path.exists()), None)):
+    gate = below(root, GATE_FILE)
+    begun = complete(files[GATE_FILE], root) if GATE_FILE in files else None
+    if begun is not None:
+        targets[gate] = begun
+    kept = {gate} if begun is not None else set()
+    if not force and (there := next((path for path in targets if path not in kept and path.exists()), None)):
         hint = "--force replaces it; nothing was written"
         raise InputError("is there already", hint=hint, location=Location(there.as_posix()))
     ignored = below(root, ".gitignore")

@@ -20,13 +20,13 @@ from runback_gate.app.imported import (
     transcript_lines,
 )
 from runback_gate.app.policies import load_policy_files
+from runback_gate.app.redaction_only import has_gate
 from runback_gate.capture.formats import formats
 from runback_gate.capture.outside import project_redaction
 from runback_gate.cli import terminal
 from runback_gate.cli.options import JSON, option, options
 from runback_gate.cli.policy_paths import policy_roots
 from runback_gate.cli.recording import NAME, REDACT, RUNS_FOLDER
-from runback_gate.gate.config import GATE_FILE
 from runback_gate.redact import KEY_VARIABLE, Level
 from runback_gate.report.text import line
 
@@ -84,7 +84,7 @@ def import_(
         return _one(Path(paths[1]), options, out, as_json=as_json)
     policies = load_policy_files(policy_roots(check), with_tests=False).policies if check else ()
     found = import_named(paths, out, options, policies, secrets.token_bytes)
-    lines = partial(imported_lines, agent=flags.agent, gate=Path(GATE_FILE).exists())
+    lines = partial(imported_lines, agent=flags.agent, gate=has_gate())
     terminal.show(found, as_json=as_json, to_json=imported_json, lines=lines)
     return found.exit_code
 
@@ -105,6 +105,6 @@ def _one(file: Path, options: ImportOptions, out: Path, *, as_json: bool) -> int
         for error in imported.faults[1:]:
             terminal.say(f"error: {line(str(error))}", err=True)
         raise imported.faults[0]
-    lines = partial(transcript_lines, out=out, gate=Path(GATE_FILE).exists())
+    lines = partial(transcript_lines, out=out, gate=has_gate())
     terminal.show(imported, as_json=as_json, to_json=transcript_json, lines=lines)
     return 0

@@ -17,6 +17,7 @@ from runback_gate.app.schemas import KINDS, current_schema
 from runback_gate.app.start import start_files
 from runback_gate.capture.runs import write_run
 from runback_gate.dataset.recordings import load_recording
+from runback_gate.gate.config import load_gate
 from runback_gate.gate.plan import load_plan
 from runback_gate.replay.evidence import compare_requests
 from runback_gate.step import Message, Request, Response, Run, Source, Step, Tool, ToolCall
@@ -272,3 +273,43 @@ def test_the_script_for_bash_is_bash(command: Command) -> None:
     script = command("completion", "bash").out
     done = subprocess.run(["bash", "-n"], input=script.encode(), capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+REDACT = """# ours
+spec:
+    # what we call people
+    redact:
+        level: strict
+        rules:
+            - {id: staff, pattern: 'EMP-[0-9]{6}', example: EMP-123456, counterExample: EMP-12}
+        keep: ['*@example.org']   # everybody knows them
+"""
+
+
+def test_a_config_of_redaction_is_completed(command: Command, here: Path) -> None:
+    """What is redacted may be said before there is a gate: an import says `init`, which keeps it with its comments."""
+    write("runback.yaml", REDACT)
+    call = {"id": "c1", "type": "function", "function": {"name": "refund", "arguments": "{}"}}
+    said = [
+        {"role": "user", "content": "I am EMP-654321"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+    ]
+    write("chat.json", json.dumps({"messages": said, "model": "openai/m"}))
+    assert "next: runback-gate init --from" in command("import", "chat.json", "--agent", "a").out
+    assert command("init", "--from", "runs").code == 0
+    text = (here / "runback.yaml").read_text()
+    for words in ("agents: [agents/*.yaml]", "  # ours", "  # what we call people", "# everybody knows them"):
+        assert words in text
+    gate = load_gate(here)
+    assert (gate.project().level, gate.project().keep) == ("strict", ("*@example.org",))
+    assert command("run").code == 0
+    assert "dataset add" in command("import", "chat.json", "--agent", "a").out
+    assert command("init", "--from", "runs").code == 2
+
+
+@pytest.mark.parametrize("text", ["spec: {redact: {level: strict}}", "spec: {redact: {}, agents: []}", "spec: ["])
+def test_another_config_is_left_alone(refused: Callable[..., str], here: Path, text: str) -> None:
+    """One that says more, that cannot be read, or whose lines cannot be taken over is refused and stays."""
+    write("runback.yaml", text)
+    assert "runback.yaml" in refused("init")
+    assert (here / "runback.yaml").read_text() == text
