@@ -23,7 +23,7 @@ from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.documents.named_files import read_file
 from runback_gate.gate.config import GATE_FILE
 from runback_gate.policy.document import Policy
-from runback_gate.policy.evaluate import Finding, judge
+from runback_gate.policy.evaluate import Finding, RuleSet, judge
 from runback_gate.report.html import render
 from runback_gate.report.model import read_report
 from runback_gate.step import Run
@@ -39,22 +39,28 @@ def view_run(run: Run, policies: Sequence[Policy] = (), other: Run | None = None
     Raises:
         InputError: a policy does not compile.
     """
+    engine = CppEngine()
+    rule_sets = compile_all(policies, engine) if policies else ()
+    found, there = (_findings(item, rule_sets, engine) for item in (run, other))
+    return run_page(run, found, judged=bool(policies), other=other, found_other=there, around=around)
+
+
+def _findings(run: Run | None, rule_sets: Sequence[RuleSet], engine: CppEngine) -> dict[int, Sequence[Finding]]:
+    """What the rules find in the steps of a run; what is said of the whole run stands at its end."""
     found: dict[int, Sequence[Finding]] = {}
-    if policies:
-        engine = CppEngine()
-        rule_sets = compile_all(policies, engine)
-        for index, step in enumerate(recorded(run)):
-            findings = judge(rule_sets, step.under_test(engine)).findings
-            if findings:
-                found[index] = findings
-        reads = frozenset[str]().union(*(rules.reads for rules in rule_sets))
-        whole = judge(rule_sets, RecordedRun(run).under_test(engine, reads)).findings
-        if whole and run.steps:
-            # What is said of the run stands at its end.
-            last = len(run.steps) - 1
-            said = [replace(item, message=f"the whole run: {item.message}") for item in whole]
-            found[last] = [*found.get(last, ()), *said]
-    return run_page(run, found, judged=bool(policies), other=other, around=around)
+    if run is None or not rule_sets:
+        return found
+    for index, step in enumerate(recorded(run)):
+        findings = judge(rule_sets, step.under_test(engine)).findings
+        if findings:
+            found[index] = findings
+    reads = frozenset[str]().union(*(rules.reads for rules in rule_sets))
+    whole = judge(rule_sets, RecordedRun(run).under_test(engine, reads)).findings
+    if whole and run.steps:
+        last = len(run.steps) - 1
+        said = [replace(item, message=f"the whole run: {item.message}") for item in whole]
+        found[last] = [*found.get(last, ()), *said]
+    return found
 
 
 def view_case(root: Path, name: str) -> str:

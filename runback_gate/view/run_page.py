@@ -37,13 +37,30 @@ class Around:
     """Which parts of a step matter (`view.cause_data`); the page opens there."""
 
 
-def run_page(run: Run, found: Findings, *, judged: bool, other: Run | None = None, around: Around | None = None) -> str:
-    """The page of a run; with another beside it, it opens where their answers first differ."""
+def run_page(
+    run: Run,
+    found: Findings,
+    *,
+    judged: bool,
+    other: Run | None = None,
+    found_other: Findings | None = None,
+    around: Around | None = None,
+) -> str:
+    """The page of a run; with another beside it, it opens where their answers first differ.
+
+    Args:
+        run: the run.
+        found: what rules say of its steps.
+        judged: whether rules were asked at all.
+        other: the run beside it.
+        found_other: what the same rules say of that one.
+        around: what stands around the run.
+    """
     beside = around or Around()
     own, others = beside.names
     data = {
         "run": {**run_data(run, found, judged=judged), "tampered": beside.tampered, "name": own},
-        "other": None if other is None else {**run_data(other, {}, judged=False), "name": others},
+        "other": None if other is None else {**run_data(other, found_other or {}, judged=judged), "name": others},
         "rows": [(0, None, len(run.steps))] if other is None else [astuple(row) for row in aligned(run, other)],
         "next": [list(item) for item in beside.next],
         "keys": beside.keys,

@@ -160,10 +160,12 @@ async def _compare(desk: Desk, request: web.Request) -> web.StreamResponse:
 def _run_page(desk: Desk, name: str, beside: str | None) -> str:
     """The page of a run, with another one beside it where one is named."""
     run, row = desk.workspace.run(name)
-    other = None if beside is None else desk.workspace.run(beside)[0]
+    other, there = (None, None) if beside is None else desk.workspace.run(beside)
+    found_other = {} if there is None else there.findings
     own, theirs = (shlex.quote((desk.workspace.folder / f"{item}.jsonl").as_posix()) for item in (name, beside or ""))
     around = Around(step=f"/runs/{quote(name, safe='')}/steps/", names=(own, theirs))
-    return run_page(run, row.findings, judged=desk.workspace.judges, other=other, around=around)
+    judged = desk.workspace.judges
+    return run_page(run, row.findings, judged=judged, other=other, found_other=found_other, around=around)
 
 
 async def _step(desk: Desk, request: web.Request) -> web.StreamResponse:

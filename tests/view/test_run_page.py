@@ -112,6 +112,19 @@ def test_two_runs(browser: Any, tmp_path: Path) -> None:
     assert page.step() == "6"
     assert "pay(" in page.page.inner_text("#step")
     assert "run-2" in page.page.inner_text("#step")
+    assert "no rule" not in page.page.inner_text("#step")
+
+
+def test_both_runs_are_judged(browser: Any, tmp_path: Path) -> None:
+    """What the rules say stands below either answer."""
+    other = a_run(12, name="run-2", pays=6)
+    text = run_page(a_run(12), {}, judged=True, other=other, found_other={6: (LIMIT,)})
+    page = Shown(browser, tmp_path / "p.html", text)
+    cards = page.page.locator(".sides .card").all_inner_texts()
+    assert cards[0].endswith("✓ no rule refuses it")
+    assert cards[1].endswith(f"✗ refunds.limit {HOSTILE}")
+    assert page.wrong == []
+    assert page.serious() == []
 
 
 @pytest.mark.parametrize("count", [500, 5_000, 50_000])

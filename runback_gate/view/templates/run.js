@@ -221,7 +221,12 @@ const answers = (row) => {
   const bodies = answer(mine) == null || answer(theirs) == null ? [mine, theirs].map((item) => make("pre", "", answer(item) ?? "no such step")) : beside(answer(mine) || "no answer", answer(theirs) || "no answer");
   const titles = { dropped: "a step of this run alone", added: "a step of the other run alone", differs: "answers of the two runs differ" };
   const title = row === parting ? "answers: here the two runs part" : parted(row) ? titles[own(row) == null ? "added" : theirs[1] == null ? "dropped" : "differs"] : "answers of the two runs are the same";
-  const cards = [mine, theirs].map(([of, number], which) => make("div", "card", make("p", "meta", number == null ? of.id : `${of.id} step ${number}`), bodies[which]));
+  const cards = [mine, theirs].map(([of, number], which) => {
+    const rules = number == null ? [] : of.steps[number].rules ?? [];
+    const said = rules.map((rule) => make("p", rule.outcome === "fail" ? "fail" : "error", `${rule.outcome === "fail" ? "✗" : "!"} ${rule.rule} ${rule.message}`));
+    if (!said.length && number != null && of.judged) said.push(make("p", "ok", "✓ no rule refuses it"));
+    return make("div", "card", make("p", "meta", number == null ? of.id : `${of.id} step ${number}`), bodies[which], ...said);
+  });
   const found = [heading(title), make("div", "sides", ...cards)];
   if (mine[1] == null || theirs[1] == null) return found;
   const [one, two] = [mine, theirs].map(([of, number]) => text(setting(of.steps[number], of).system, of));
