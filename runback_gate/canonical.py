@@ -48,7 +48,7 @@ INTEGER = "$integer"
 _GIT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 """The text form of a digest."""
-_MAY_BE_DOUBLE = re.compile(rb"[0-9](?:\.[0-9]|[eE])")  # in a number; a text may hold it as well
+_MAY_BE_DOUBLE = re.compile(rb'(?:":|\[|,|^)-?[0-9]+[.eE]')  # a number does, a text may
 
 sha256 = hashlib.sha256
 """The hash itself, for what is hashed piece by piece, and where a digest is needed as its 32 bytes."""

@@ -401,3 +401,18 @@ def test_bytes_are_read_alike_without_orjson(data: bytes) -> None:
     """The same value, or a refusal of both."""
     for plain, fast in ((PLAIN.parse_json, parse_json), (PLAIN.parse_canonical, parse_canonical)):
         assert repr(outcome(partial(plain, data, path="x"))) == repr(outcome(partial(fast, data, path="x")))
+
+
+@pytest.mark.parametrize(
+    "text", ["1.5", "[1,2.0]", "[-1e5]", '{"a":[1E5]}', '{"a":{"b":-0.0}}', "[0.0]", '{"a":1e-7}', "-0"]
+)
+def test_a_bare_double_is_never_canonical(text: str) -> None:
+    """However it stands: the short look at what is plain sees each of them."""
+    with pytest.raises(DocumentError, match="not canonical JSON"):
+        parse_canonical(text.encode())
+
+
+@pytest.mark.parametrize("text", ['{"a":"sha256:5e3"}', '["1.5, 2.5"]', '{"n":9007199254740991,"t":"[1.5"}'])
+def test_texts_with_digits_are_canonical(text: str) -> None:
+    """What looks like a double within a text is none."""
+    assert canonical_bytes(parse_canonical(text.encode())) == text.encode()
