@@ -13,7 +13,7 @@ from runback_gate.cli.options import JSON, parsed
 from runback_gate.cli.records import now
 
 
-@click.command(short_help="Erase values from a run, a record or a project; chain and signature hold.")
+@click.command(short_help="Erase values from a run, a record or a project.")
 @click.argument("file", type=click.Path(path_type=Path), metavar="RUN|RECORD|FOLDER")
 @click.argument("values", nargs=-1, metavar="VALUE…")
 @click.option(

@@ -366,7 +366,7 @@ def _foot(page: _Page, report: Report) -> None:
     if spent := spending(report):
         page.flow([" · ".join(map(_clean, spent))], first="spent      ")
     if kept := guarantee_text(report):
-        page.flow([_clean(kept)], first="error      ", style="dim")
+        page.flow([_clean(kept)], first="trials     ", style="dim")
     if shown := evidence(report):
         page.flow([" · ".join(shown)], first="evidence   ", style="dim")
     page.flow([" · ".join(sources(report)) or "none"], first="inputs     ", style="dim")

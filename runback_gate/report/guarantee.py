@@ -2,7 +2,7 @@
 
 In: the tests of the plan and the rows. Out: `Guarantee`, and its sentence.
 
-    guarantee_text(report)      # "a run of a healthy agent is red in at most 1 % (…)"
+    guarantee_text(report)      # "sequential: an agent of which each case passes 95 % or more is red in at most 1 % …"
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def guarantee_text(report: Report) -> str:
     if found is None:
         return ""
     return (
-        f"sequential trials: an agent of which each case passes {_percent(found.holds)} or more is red in at most "
+        f"sequential: an agent of which each case passes {_percent(found.holds)} or more is red in at most "
         f"{_percent(found.alpha)} of runs; a case that passes {_percent(found.regress)} or less is red in "
         f"{_percent(found.power)} or more{_green(found)} ({many(found.calls, 'answer')}, at most {found.max_trials} a "
         f"case; {many(found.cases, 'test')} share the error)"

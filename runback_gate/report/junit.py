@@ -44,7 +44,7 @@ def render(report: Report) -> str:
         suite = ET.SubElement(root, "testsuite", _numbers(_say(name, _NAME), count([row for _, row in members], 0)))
         if kept := guarantee_text(report):
             properties = ET.SubElement(suite, "properties")
-            ET.SubElement(properties, "property", name="error of the trials", value=_say(kept, _TEXT))
+            ET.SubElement(properties, "property", name="trials", value=_say(kept, _TEXT))
         for label, row in members:
             _case(suite, label, row)
     ET.indent(root)

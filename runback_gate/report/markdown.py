@@ -217,7 +217,7 @@ def _foot(report: Report) -> str:
     last = [
         f"next: {markdown(step)}" if step else "",
         " · ".join(markdown(short(part, _NAME)) for part in spending(report)),
-        markdown(short(guarantee_text(report), _TEXT)),
+        f"trials {markdown(short(kept, _TEXT))}" if (kept := guarantee_text(report)) else "",
         " · ".join(evidence(report)),
         " · ".join(sources(report)),
         f"judged by {' · '.join(markdown(short(program, _NAME)) for program in programs)}"

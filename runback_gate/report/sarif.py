@@ -89,7 +89,7 @@ def _say(text: str, limit: int) -> str:
 def _error(report: Report) -> dict[str, str]:
     """The error that sequential trials keep to; nothing for k of n."""
     kept = guarantee_text(report)
-    return {"trialsError": _say(kept, _TEXT)} if kept else {}
+    return {"trials": _say(kept, _TEXT)} if kept else {}
 
 
 def _findings(row: Row) -> Sequence[Finding | None]:
