@@ -103,7 +103,10 @@ def _gate_file() -> Path | None:
     named = os.environ.get(RULES_VARIABLE, "")
     if named.endswith(_YAML):
         return Path(named)
-    folder = Path.cwd()
+    try:
+        folder = Path.cwd()
+    except OSError:  # it was removed: nothing lies in it
+        return None
     above = [folder, *folder.parents]
     top = next((index for index, each in enumerate(above) if (each / ".git").exists()), 0)
     return next((each / GATE_FILE for each in above[: top + 1] if (each / GATE_FILE).exists()), None)

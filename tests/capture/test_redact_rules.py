@@ -78,6 +78,14 @@ def test_the_gate_config_says_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert b"EMP-654321" not in recorded(tmp_path / "named")
 
 
+def test_a_folder_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An agent whose folder was removed is recorded all the same."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert b"Hello" in recorded(tmp_path / "runs")
+
+
 @pytest.mark.parametrize("text", ["spec: {redact: [", "spec: {redact: {level: high}}", "redact: {}"])
 def test_a_gate_config_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     """The agent runs on, and nothing of what it said is stored."""
