@@ -10,6 +10,7 @@ files that the tasks name under the same paths. Nothing is reported about the us
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -35,13 +36,15 @@ class Ray:
         """As `Executor.run`."""
         ray = _package()
         ours = not ray.is_initialized()
-        if ours:
-            _connect(ray, self.address)
-        try:
-            yield from _results(ray, job, tasks)
-        finally:
+        # A thread of Ray prints what it hears of workers into the output of the command; our errors say what matters.
+        with Path(os.devnull).open("w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
             if ours:
-                ray.shutdown()
+                _connect(ray, self.address)
+            try:
+                yield from _results(ray, job, tasks)
+            finally:
+                if ours:
+                    ray.shutdown()
 
 
 def _package() -> Any:

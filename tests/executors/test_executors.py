@@ -67,11 +67,14 @@ def test_the_first_error_by_number(executor: Executor, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("executor", [PROCESSES, RAY], indirect=True)
-def test_a_task_whose_worker_dies_is_done_again(executor: Executor, tmp_path: Path) -> None:
-    """Killed in the middle, nothing is lost, and nothing is there twice."""
+def test_a_task_whose_worker_dies_is_done_again(
+    executor: Executor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Killed in the middle, nothing is lost, nothing is there twice, and nothing is printed."""
     job = Squares(tmp_path, dies=5)
     assert sorted(executor.run(job, list(range(12)))) == [(number, number**2) for number in range(12)]
     assert job.tries(5) == 2
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("executor", [PROCESSES, RAY], indirect=True)
