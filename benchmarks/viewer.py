@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks.inspect_view import inspect_seconds
 from benchmarks.promises import Figure, Peer
 from runback_gate.errors import Location
-from runback_gate.policy.evaluate import Finding
+from runback_gate.policy.finding import Finding
 from runback_gate.step import Message, Request, Response, Run, Source, Step, ToolCall
 from runback_gate.view.run_page import run_page
 

@@ -85,10 +85,14 @@ class RedactSpec(Model):
 
 
 class _Redacting(BaseModel):
+    model_config = ConfigDict(defer_build=True)
+
     redact: RedactSpec | None = None
 
 
 class RedactDocument(BaseModel):
     """A gate config, read for what it says of redaction alone."""
+
+    model_config = ConfigDict(defer_build=True)
 
     spec: _Redacting

@@ -22,8 +22,7 @@ from runback_gate.gate.sequential import SequentialTest
 from runback_gate.gate.trials import Interval
 from runback_gate.gate.verdict import Row, Trial
 from runback_gate.policy.context import agent_facts, bindings, case_facts
-from runback_gate.policy.evaluate import Finding
-from runback_gate.policy.rubric import Grade
+from runback_gate.policy.finding import Finding, Grade
 from runback_gate.policy.run_context import run_data
 from runback_gate.replay import cache
 from runback_gate.replay.spend import Spend

@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 
 from runback_gate.canonical import JsonValue, exact_bytes, sha256
 from runback_gate.plural import many
-from runback_gate.policy.evaluate import RuleOutcome, RuleResult
+from runback_gate.policy.evaluate import RuleResult
+from runback_gate.policy.finding import RuleOutcome
 
 WORDS: tuple[RuleOutcome, ...] = ("pass", "fail", "error", "skip")
 

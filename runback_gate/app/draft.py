@@ -38,7 +38,8 @@ from runback_gate.gate.plan import Plan
 from runback_gate.gate.record import recorded_cases
 from runback_gate.plural import many
 from runback_gate.policy.document import Policy, policy_of
-from runback_gate.policy.evaluate import Finding, RuleSet, compile_policy, judge, results
+from runback_gate.policy.evaluate import RuleSet, compile_policy, judge, results
+from runback_gate.policy.finding import Finding
 from runback_gate.policy.policy_test_document import policy_test
 from runback_gate.step import Run, Step, to_json
 from runback_gate.store.folder import load_runs

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from runback_gate.app.progress import Progress
 from runback_gate.gate.config import Gate
-from runback_gate.gate.trials import MoreTrials
+from runback_gate.gate.more_trials import MoreTrials
 from runback_gate.replay.cache import ResponseCache, seal_key
 from runback_gate.replay.known import IN_FLIGHT, Settings, StopSignal
 from runback_gate.replay.live import LiveDriver, Source

@@ -23,7 +23,8 @@ from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.documents.named_files import read_file
 from runback_gate.gate.config import GATE_FILE
 from runback_gate.policy.document import Policy
-from runback_gate.policy.evaluate import Finding, RuleSet, judge
+from runback_gate.policy.evaluate import RuleSet, judge
+from runback_gate.policy.finding import Finding
 from runback_gate.report.html import render
 from runback_gate.report.model import read_report
 from runback_gate.step import Run

@@ -27,7 +27,8 @@ from runback_gate.documents.named_files import read_file
 from runback_gate.errors import InputError, RunbackError
 from runback_gate.gate.config import GATE_FILE, Gate, load_gate
 from runback_gate.policy.document import Policy
-from runback_gate.policy.evaluate import Finding, RuleSet, judge
+from runback_gate.policy.evaluate import RuleSet, judge
+from runback_gate.policy.finding import Finding
 from runback_gate.report.model import Report, read_report
 from runback_gate.step import Run
 from runback_gate.store.folder import Listed, load_run, newest

@@ -17,7 +17,8 @@ from runback_gate.cel.words import Words, words
 from runback_gate.change.model import UNSET, Kind, brief, changed, differences, json_text, listed
 from runback_gate.errors import ExpressionError
 from runback_gate.name_pattern import covers
-from runback_gate.policy.document import ACTIONS, Expression, Policy
+from runback_gate.policy.document import Expression, Policy
+from runback_gate.policy.finding import ACTIONS
 
 Key = tuple[str, ...]
 """Which field: `("params", "limit")`, `("validations", "refunds.limit", "expression")`."""

@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from posixpath import commonprefix
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from runback_gate.change.sides import ConfigSide
 from runback_gate.documents import Document, Pointer
 from runback_gate.errors import Location
+
+if TYPE_CHECKING:
+    from runback_gate.change.sides import ConfigSide
 
 Kind = Literal[
     "policy-removed",

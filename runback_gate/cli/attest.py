@@ -14,7 +14,7 @@ import click
 from runback_gate.cli import terminal
 from runback_gate.cli.keys import ask_password
 from runback_gate.cli.options import FILE, JSON, option, options
-from runback_gate.cli.records import now
+from runback_gate.cli.terminal import now
 from runback_gate.github.job import job_origin, read_job
 
 if TYPE_CHECKING:

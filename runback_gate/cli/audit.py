@@ -16,7 +16,8 @@ from runback_gate.cli.groups import Commands
 from runback_gate.cli.keys import ask_password
 from runback_gate.cli.options import JSON, path_option
 from runback_gate.cli.proofs import consistency_, prove
-from runback_gate.cli.records import now, show, tool
+from runback_gate.cli.records import show, tool
+from runback_gate.cli.terminal import now
 from runback_gate.documents.named_files import read_lines
 from runback_gate.report.text import safe_terminal
 

@@ -10,7 +10,7 @@ from runback_gate.app.erase import Selection, erase_values, erasure_json, erasur
 from runback_gate.app.erase_everywhere import erase_everywhere, project_erasure_json, project_erasure_lines
 from runback_gate.cli import terminal
 from runback_gate.cli.options import JSON, parsed
-from runback_gate.cli.records import now
+from runback_gate.cli.terminal import now
 
 
 @click.command(short_help="Erase values from a run, a record or a project.")

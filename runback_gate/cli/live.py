@@ -22,7 +22,7 @@ from runback_gate.cli.options import option, parsed, values
 
 if TYPE_CHECKING:
     from runback_gate.app.live import LiveOptions
-    from runback_gate.gate.trials import MoreTrials
+    from runback_gate.gate.more_trials import MoreTrials
     from runback_gate.replay.known import StopSignal
 
 MAX_IN_FLIGHT = 1000
@@ -38,7 +38,7 @@ def dollars(text: str) -> str:
 
 
 def _more_trials(text: str) -> MoreTrials:
-    from runback_gate.gate.trials import parse_trials  # noqa: PLC0415  `--help` does without
+    from runback_gate.gate.more_trials import parse_trials  # noqa: PLC0415  `--help` does without
 
     try:
         return parse_trials(text)
@@ -86,7 +86,7 @@ class LiveFlags:
             UsageError: an option that only says something about asking is given, and nothing is to be asked.
         """
         from runback_gate.app.live import LiveOptions  # noqa: PLC0415  `--help` does without
-        from runback_gate.gate.trials import MoreTrials  # noqa: PLC0415
+        from runback_gate.gate.more_trials import MoreTrials  # noqa: PLC0415
 
         given = values(self)
         for name in ("refresh", "in_flight", "budget_usd", "budget_seconds", "budget_calls"):

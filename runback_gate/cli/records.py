@@ -5,16 +5,9 @@ return show(verify_named(path, None, check=None), as_json=False)
 
 from __future__ import annotations
 
-import datetime
-
 from runback_gate import __version__
 from runback_gate.app.records import Verified, verified_json, verified_lines
 from runback_gate.cli import terminal
-
-
-def now() -> str:
-    """The time in UTC, to the second."""
-    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def tool() -> str:

@@ -8,16 +8,13 @@ In: `trials:` of a document. Out: `Trials` (k of n), or `SequentialTrials` (a te
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Final
 
 from pydantic import Field, model_validator
 
+from runback_gate.dataset.rates import MAX_SEQUENTIAL, MAX_TRIALS, exact
 from runback_gate.schema import Model
 
-MAX_TRIALS: Final = 100
-MAX_SEQUENTIAL: Final = 500
-"""Trials that a sequential test may take at the most."""
 POWER: Final = 0.9
 """Where a sequential test does not say it."""
 _DIGITS: Final = 6
@@ -91,11 +88,6 @@ class SequentialTrials(Model):
 
 AnyTrials = Trials | SequentialTrials
 """k of n, or a sequential test."""
-
-
-def exact(value: float) -> Fraction:
-    """The decimal that a person wrote: 0.95 is 19/20, not the nearest binary number."""
-    return Fraction(repr(value))
 
 
 def asks_no_less(asked: AnyTrials, floor: AnyTrials) -> bool:

@@ -19,6 +19,7 @@ from runback_gate.dataset.document import Incomplete
 from runback_gate.dataset.trials import AnyTrials, Trials
 from runback_gate.documents import Document, check_kind, expand, read_document
 from runback_gate.errors import DocumentError, InputError
+from runback_gate.gate.names import GATE_FILE as GATE_FILE
 from runback_gate.redact_spec import RedactSpec
 from runback_gate.replay.prices import Price
 from runback_gate.replay.providers import Provider, ProviderApi
@@ -26,8 +27,6 @@ from runback_gate.schema import Model, Resource, validate
 
 if TYPE_CHECKING:
     from runback_gate.redact import ProjectRules
-
-GATE_FILE = "runback.yaml"
 
 _DOLLARS = r"^(0|[1-9][0-9]{0,8})(\.[0-9]{1,9})?$"
 

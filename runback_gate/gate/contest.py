@@ -21,7 +21,8 @@ from itertools import accumulate, chain
 from typing import Any, Protocol
 
 from runback_gate.agent import Agent
-from runback_gate.analysis.effect import PolicyEffect, compare_policies
+from runback_gate.analysis.effect import compare_policies
+from runback_gate.analysis.policy_effect import PolicyEffect
 from runback_gate.analysis.recorded import Recorded
 from runback_gate.change.model import Change
 from runback_gate.errors import Location
@@ -33,7 +34,7 @@ from runback_gate.gate.plan import Plan
 from runback_gate.gate.record import recorded_case, recorded_cases
 from runback_gate.gate.run_case import judge_ref
 from runback_gate.gate.verdict import RANK, Row, Status, Trial, Verdict
-from runback_gate.policy.evaluate import Finding
+from runback_gate.policy.finding import Finding
 from runback_gate.replay.evidence import Answer, Evidence, Query
 
 _NO_GATE = "the base has no gate, so the change alone says what is right: approve this head, or name another base"

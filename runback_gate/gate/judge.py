@@ -32,19 +32,17 @@ from runback_gate.gate.trials import Interval, wilson
 from runback_gate.gate.verdict import Row, Trial, Verdict, trial_verdict, unallowed
 from runback_gate.gate.waivers import apply_waivers
 from runback_gate.policy.context import agent_facts, bindings, case_facts
-from runback_gate.policy.document import ACTIONS
 from runback_gate.policy.evaluate import (
     BoundStep,
     Decider,
-    Finding,
     Judgement,
     Rule,
     StepUnderTest,
     compile_policy,
     judge,
 )
+from runback_gate.policy.finding import ACTIONS, Finding, Grade
 from runback_gate.policy.rubric import (
-    Grade,
     Points,
     RubricDecider,
     empty_request,

@@ -19,7 +19,7 @@ from runback_gate.dataset.trials import asks_no_less
 from runback_gate.documents import expand, suggestion
 from runback_gate.errors import InputError, Location
 from runback_gate.gate.config import GATE_FILE, Gate, load_gate
-from runback_gate.gate.trials import MoreTrials
+from runback_gate.gate.more_trials import MoreTrials
 from runback_gate.gate.waivers import Waiver, load_waivers
 from runback_gate.policy.document import Policy, load_policies
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from runback_gate.analysis.effect import PolicyEffect
+from runback_gate.analysis.policy_effect import PolicyEffect
 from runback_gate.cel.engine import Engine
 from runback_gate.dataset.recordings import recording_path
 from runback_gate.gate.alike import shared_tests

@@ -22,7 +22,8 @@ from runback_gate.dataset.document import case_run
 from runback_gate.gate.count import Count, KOfN
 from runback_gate.gate.judge import CaseRef, RowTask, Rules, case_row, judge_case, show_answers
 from runback_gate.gate.verdict import Trial, Verdict, trial_verdict, unallowed
-from runback_gate.policy.evaluate import Finding, Judgement, judge
+from runback_gate.policy.evaluate import Judgement, judge
+from runback_gate.policy.finding import Finding
 from runback_gate.replay.evidence import Answer, Evidence, Query
 from runback_gate.replay.whole_run import RunReplay, replay_run
 from runback_gate.step import Response, Run, Step, ToolRun

@@ -25,9 +25,12 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
 from functools import lru_cache
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from runback_gate.dataset.trials import MAX_SEQUENTIAL, SequentialTrials, exact
+from runback_gate.dataset.rates import MAX_SEQUENTIAL, exact
+
+if TYPE_CHECKING:
+    from runback_gate.dataset.trials import SequentialTrials
 
 MAX_UNDECIDED: Final = 3
 """Trials that could not be judged, after which a case is undecided."""

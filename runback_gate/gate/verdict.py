@@ -18,8 +18,7 @@ from typing import Literal
 from runback_gate.errors import Location
 from runback_gate.gate.sequential import SequentialTest
 from runback_gate.gate.trials import Interval, enough, straddles
-from runback_gate.policy.evaluate import Finding
-from runback_gate.policy.rubric import Grade
+from runback_gate.policy.finding import Finding, Grade
 from runback_gate.replay.evidence import Evidence
 from runback_gate.step import Response
 

@@ -21,7 +21,7 @@ from pydantic import AfterValidator, Field
 from runback_gate.canonical import digest_bytes
 from runback_gate.documents import Document, check_kind, expand, read_document
 from runback_gate.errors import DocumentError, Location
-from runback_gate.policy.evaluate import Finding
+from runback_gate.policy.finding import Finding
 from runback_gate.schema import Model, Resource, validate
 
 Exact = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=256)]

@@ -20,15 +20,13 @@ from runback_gate.canonical import digest_bytes
 from runback_gate.cel.environment import Scope
 from runback_gate.documents import Document, check_kind, expand, read_document
 from runback_gate.errors import DocumentError, ExpressionError, Location
+from runback_gate.policy.finding import ACTIONS, Action
 from runback_gate.policy.policy_test_document import PolicyTest, Recordings, policy_test
 from runback_gate.schema import Model, Resource, validate
 
 Source = Annotated[str, Field(min_length=1, max_length=4096)]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
 RuleId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=128)]
-Action = Literal["Deny", "Warn", "Audit"]
-ACTIONS: tuple[Action, ...] = ("Deny", "Warn", "Audit")
-"""What may be done about a breach, the strictest first."""
 
 
 class Match(Model):

@@ -31,14 +31,14 @@ from runback_gate.cel.words import words
 from runback_gate.cel.work import Budget
 from runback_gate.errors import ExpressionError, Location
 from runback_gate.name_pattern import matches_name
-from runback_gate.policy.document import Action, Expression, Policy
+from runback_gate.policy.document import Expression, Policy
+from runback_gate.policy.finding import Action, Finding, Grade, RuleOutcome
 
 MAX_MESSAGE = 300
 
 NOT_EVALUATED = "cannot be evaluated: "
 """How the message of a rule that errs begins."""
 
-RuleOutcome = Literal["pass", "fail", "error", "skip"]
 Cause = Literal["rule", "condition", "step"]
 """What made a result: the rule itself, a match condition of its policy, or the step (match lists, view-only)."""
 
@@ -57,32 +57,6 @@ PASS = RuleResult("pass")
 NOT_CONCERNED = RuleResult("skip", "step", "the policy does not concern this agent or case")
 OTHER_SCOPE = RuleResult("skip", "step", "the policy is about runs where this is a step, or about steps of a run")
 CONDITION_FALSE = RuleResult("skip", "condition", "a match condition is false")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A rule that an answer breaks, or that cannot be evaluated on it."""
-
-    rule: str
-    """`refunds.limit` for a rule of a policy, `toolCalled escalate` for a check of the case."""
-    policy: str
-    """Name of the policy; empty for a check."""
-    outcome: Literal["fail", "error"]
-    action: Action
-    """Deny blocks, Warn is shown, Audit is kept in the report."""
-    message: str
-    """One line for people. May hold text that a model wrote."""
-    values: tuple[tuple[str, str], ...]
-    """The sub-expressions that decided and their values as compact JSON. Holds text that a model wrote."""
-    location: Location
-    """The rule or the check in its file."""
-    waiver: str | None = None
-    """Name of the waiver that takes this finding out of the verdict."""
-    side: Literal["head", "base"] = "head"
-    """The revision whose rule it is."""
-    fingerprint: str = ""
-    """Of a failure: SHA-256 of all that decides the rule. Two rules are one rule when this is the same, whatever they
-    are called; empty where an older report does not say it."""
 
 
 class BoundStep:
@@ -136,18 +110,6 @@ class StepUnderTest:
     def bound(self) -> BoundStep:
         """Its data."""
         return self._bind()
-
-
-class Grade(Protocol):
-    """What a judge model said of an answer (`rubric.Grade`)."""
-
-    @property
-    def outcome(self) -> Outcome:
-        """As what a rule comes to."""
-
-    @property
-    def values(self) -> tuple[tuple[str, str], ...]:
-        """What decided, for people."""
 
 
 class Decider(Protocol):

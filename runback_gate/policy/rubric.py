@@ -5,7 +5,7 @@ is true or false once most samples agree, and an error while they do not: no out
 
     request = judge_request(rubric, response)
     grade = grade_samples(rubric, "judge tone", "sha256:…", [read_points(rubric, answer), ...])
-    grade.outcome.verdict
+    outcome_of(grade).verdict
 
 The judge sees the rubric and the answer as it is stored, nothing else. The answer is hostile: it is passed on as one
 JSON text between two marks that it cannot hold, and what comes back must be exactly the JSON that was asked for.
@@ -24,6 +24,7 @@ from runback_gate.canonical import JsonValue, canonical_bytes, digest, parse_jso
 from runback_gate.cel.engine import Outcome
 from runback_gate.errors import RunbackError
 from runback_gate.policy.evaluate import BoundStep
+from runback_gate.policy.finding import Grade
 from runback_gate.rubric import BEST, Rubric
 from runback_gate.step import Message, Request, Response
 
@@ -51,45 +52,6 @@ class Points:
     """Why it does not count."""
 
 
-@dataclass(frozen=True, slots=True)
-class Grade:
-    """What a judge says of one answer."""
-
-    rule: str
-    """Title of the check."""
-    request: str
-    """Digest of the question; empty where none could be asked."""
-    model: str
-    threshold: int
-    """Per cent of all points that were needed."""
-    score: str | None
-    """Median of the samples that count, per cent of all points with one decimal; None when none counts."""
-    samples: tuple[str, ...]
-    """Each sample: `apology 7, no promise 10`, or why it does not count."""
-    passed: bool | None
-    """Whether most of all samples reach the threshold; None while that is open."""
-    why: str = ""
-    """Why it is open; empty when it is not."""
-    stored: tuple[str | None, ...] = ()
-    """Digest of the cache entry that held each sample; null where none did."""
-
-    @property
-    def outcome(self) -> Outcome:
-        """The grade as what a rule comes to."""
-        if self.passed is not None:
-            return Outcome(self.passed)
-        return Outcome(error=" ".join(f"the judge {self.model} gave no verdict: {self.why}".split())[:300])
-
-    @property
-    def values(self) -> tuple[tuple[str, str], ...]:
-        """What decided, for people."""
-        return (
-            ("score", "null" if self.score is None else self.score),
-            ("threshold", str(self.threshold)),
-            *((f"sample {number}", text) for number, text in enumerate(self.samples, 1)),
-        )
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class RubricDecider:
     """A rubric as what decides a rule: what the judge said, once it was asked."""
@@ -104,7 +66,7 @@ class RubricDecider:
     def decide(self, step: BoundStep) -> Outcome:
         """The grade of the answer; an error where no judge was asked."""
         grade = step.grades.get(self)
-        return Outcome(error="no judge was asked") if grade is None else grade.outcome
+        return Outcome(error="no judge was asked") if grade is None else outcome_of(grade)
 
     def reason(self, step: BoundStep) -> str:  # noqa: ARG002
         """Nothing: its values say it."""
@@ -114,6 +76,13 @@ class RubricDecider:
         """The score, the threshold and the samples."""
         grade = step.grades.get(self)
         return () if grade is None else grade.values
+
+
+def outcome_of(grade: Grade) -> Outcome:
+    """A grade as what a rule comes to."""
+    if grade.passed is not None:
+        return Outcome(grade.passed)
+    return Outcome(error=" ".join(f"the judge {grade.model} gave no verdict: {grade.why}".split())[:300])
 
 
 def is_self(rubric: Rubric, model: str | None) -> bool:

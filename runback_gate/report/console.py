@@ -19,7 +19,7 @@ from rich.text import Text
 
 from runback_gate.errors import Location
 from runback_gate.gate.verdict import Row, Verdict
-from runback_gate.policy.evaluate import Finding
+from runback_gate.policy.finding import Finding
 from runback_gate.replay.evidence import Evidence
 from runback_gate.report import effects
 from runback_gate.report.guarantee import guarantee_text

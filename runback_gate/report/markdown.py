@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from runback_gate.gate.verdict import Row, Verdict
-from runback_gate.policy.evaluate import Finding
+from runback_gate.policy.finding import Finding
 from runback_gate.report import effects
 from runback_gate.report.guarantee import guarantee_text
 from runback_gate.report.model import Report, report_digest

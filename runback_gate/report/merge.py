@@ -11,7 +11,8 @@ import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
-from runback_gate.analysis.effect import Flip, PolicyEffect, add_effects
+from runback_gate.analysis.effect import add_effects
+from runback_gate.analysis.policy_effect import Flip, PolicyEffect
 from runback_gate.errors import InputError
 from runback_gate.gate.contest import MAX_FLIPS
 from runback_gate.gate.verdict import Row, by_rank, gate_verdict

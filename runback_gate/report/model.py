@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, cast
 
 import orjson
 
-from runback_gate.analysis.effect import PolicyEffect
+from runback_gate.analysis.policy_effect import PolicyEffect
 from runback_gate.canonical import digest_bytes, parse_json
 from runback_gate.change.model import Change
 from runback_gate.change.proof import Proof
@@ -25,7 +25,6 @@ from runback_gate.errors import InputError, Location
 from runback_gate.gate.verdict import Row, Verdict, gate_verdict
 from runback_gate.replay.spend import Spend
 from runback_gate.report.bodies import Body
-from runback_gate.schema import json_schema
 from runback_gate.step import from_json
 
 SCHEMA: Final = "runback.report/v2"
@@ -318,4 +317,7 @@ def _covers(whole: object, given: object) -> bool:
 
 def report_schema() -> dict[str, Any]:
     """The JSON Schema (draft-07) of `runback.report/v2`; reports of v1 keep it as well."""
+    # Imported here: who reads and writes reports does without.
+    from runback_gate.schema import json_schema  # noqa: PLC0415
+
     return json_schema(Report)

@@ -18,7 +18,7 @@ import orjson
 from runback_gate.canonical import JsonValue, digest
 from runback_gate.errors import Location
 from runback_gate.gate.verdict import Row, Verdict
-from runback_gate.policy.evaluate import Finding
+from runback_gate.policy.finding import Finding
 from runback_gate.report.guarantee import guarantee_text
 from runback_gate.report.model import Report, Rule, report_digest
 from runback_gate.report.text import safe_terminal, short, visible

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from runback_gate.gate.verdict import Row, Verdict
-from runback_gate.policy.evaluate import Finding
+from runback_gate.policy.finding import Finding
 from runback_gate.report import wording
 from runback_gate.report.columns import field, field_lines, labelled, wrapped
 from runback_gate.report.model import Report

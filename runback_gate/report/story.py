@@ -20,7 +20,7 @@ from runback_gate.dataset.recordings import recording_path
 from runback_gate.documents import suggestion
 from runback_gate.errors import InputError, RunbackError
 from runback_gate.gate.verdict import Row, Trial, Verdict
-from runback_gate.policy.evaluate import Finding
+from runback_gate.policy.finding import Finding
 from runback_gate.replay.evidence import Evidence
 from runback_gate.report import wording
 from runback_gate.report.model import Report

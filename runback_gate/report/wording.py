@@ -15,7 +15,7 @@ from typing import Final, assert_never
 from runback_gate.change.model import Change
 from runback_gate.gate.verdict import Row, Verdict
 from runback_gate.plural import many, plural
-from runback_gate.policy.evaluate import Finding
+from runback_gate.policy.finding import Finding
 from runback_gate.replay.evidence import Evidence
 from runback_gate.report.model import Input, Report
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from runback_gate.canonical import digest_bytes
-from runback_gate.policy.evaluate import Finding
+from runback_gate.policy.finding import Finding
 from runback_gate.step import Message, Run, Step, Tool, ToolRun, shared_start, to_json
 from runback_gate.view.plain import answer_text, message_text, speaker
 

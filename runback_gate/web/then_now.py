@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from runback_gate.app.replay import Asked, Edit, StepReplay, StepTrial, replayed_run
 from runback_gate.app.workspace import Workspace
-from runback_gate.policy.evaluate import Finding
+from runback_gate.policy.finding import Finding
 from runback_gate.step import Request
 from runback_gate.view.difference import Segment, hunks, lines, words
 from runback_gate.view.plain import answer_text

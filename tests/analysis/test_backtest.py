@@ -16,7 +16,8 @@ from runback_gate.analysis.tally import MAX_LISTED, Counter, Failure, Tally
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.policy.context import step_data
 from runback_gate.policy.document import load_policies
-from runback_gate.policy.evaluate import RuleOutcome, RuleResult
+from runback_gate.policy.evaluate import RuleResult
+from runback_gate.policy.finding import RuleOutcome
 from runback_gate.step import Run, Step
 from runback_gate.testing import AGENT, REFUNDS, sample_call, sample_run, sample_step, write_document
 

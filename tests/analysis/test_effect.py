@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runback_gate.analysis.backtest import backtest
-from runback_gate.analysis.effect import MAX_FLIPS, Flip, PolicyEffect, compare_policies
+from runback_gate.analysis.effect import MAX_FLIPS, compare_policies
+from runback_gate.analysis.policy_effect import Flip, PolicyEffect
 from runback_gate.analysis.recorded import RecordedStep, recorded
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.errors import ExpressionError

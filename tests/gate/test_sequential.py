@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runback_gate.dataset.trials import AnyTrials, SequentialTrials, Trials, asks_no_less, exact
+from runback_gate.dataset.rates import exact
+from runback_gate.dataset.trials import AnyTrials, SequentialTrials, Trials, asks_no_less
 from runback_gate.gate.count import Sequential
+from runback_gate.gate.more_trials import parse_trials
 from runback_gate.gate.sequential import MAX_UNDECIDED, SequentialTest, sequential_test
-from runback_gate.gate.trials import parse_trials
 from tests.examples import examples
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runback_gate.dataset.trials import Trials
-from runback_gate.gate.trials import Interval, MoreTrials, bounds, enough, parse_trials, straddles, wilson
+from runback_gate.gate.more_trials import MoreTrials, parse_trials
+from runback_gate.gate.trials import Interval, bounds, enough, straddles, wilson
 from runback_gate.gate.verdict import Verdict, settle, settle_more
 
 COUNTS = st.integers(1, 100).flatmap(lambda counted: st.tuples(st.integers(0, counted), st.just(counted)))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from runback_gate.errors import Location
 from runback_gate.gate.verdict import Row, Trial, Verdict, gate_verdict, settle, settle_trials, trial_verdict
-from runback_gate.policy.evaluate import Finding
+from runback_gate.policy.finding import Finding
 from runback_gate.replay.evidence import Evidence
 
 PLACE = Location("f.yaml", 1, 1)

@@ -14,7 +14,7 @@ from runback_gate.canonical import digest_bytes
 from runback_gate.documents import parse_document
 from runback_gate.errors import InputError, Location
 from runback_gate.gate.waivers import Waiver, apply_waivers, load_waivers
-from runback_gate.policy.evaluate import Finding
+from runback_gate.policy.finding import Finding
 from runback_gate.testing import write_document
 
 SPEC: dict[str, Any] = {

@@ -24,7 +24,6 @@ from runback_gate.policy.evaluate import (
     NOT_CONCERNED,
     PASS,
     BoundStep,
-    Finding,
     Judgement,
     RuleResult,
     RuleSet,
@@ -33,6 +32,7 @@ from runback_gate.policy.evaluate import (
     judge,
     results,
 )
+from runback_gate.policy.finding import Finding
 from runback_gate.step import Request, Response
 from runback_gate.testing import REFUNDS, sample_call, write_document
 

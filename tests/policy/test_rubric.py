@@ -18,6 +18,7 @@ from runback_gate.policy.rubric import (
     grade_samples,
     is_self,
     judge_request,
+    outcome_of,
     read_points,
     ungraded,
 )
@@ -160,8 +161,8 @@ def test_the_median() -> None:
     assert grade(three, good, good, None).passed is True
     assert grade(three, None, bad, bad).passed is False
     lost = grade(three, good, bad, None)
-    assert (lost.passed, lost.why, lost.outcome.verdict) == (None, "no answer", "error")
-    assert lost.outcome.reason == "the judge j/judge-1 gave no verdict: no answer"
+    assert (lost.passed, lost.why, outcome_of(lost).verdict) == (None, "no answer", "error")
+    assert outcome_of(lost).reason == "the judge j/judge-1 gave no verdict: no answer"
     assert grade(three, None, None, None).score is None
     assert dict(grade(three, None, None, None).values)["score"] == "null"
 
@@ -177,7 +178,10 @@ def test_with_all_samples_it_is_the_median(points: list[tuple[int, int]], thresh
 def test_nobody_asked() -> None:
     """Where no judge could be asked the check is open."""
     found = ungraded(rubric(), "judge x", "because")
-    assert (found.outcome.verdict, found.outcome.reason) == ("error", "the judge j/judge-1 gave no verdict: because")
+    assert (outcome_of(found).verdict, outcome_of(found).reason) == (
+        "error",
+        "the judge j/judge-1 gave no verdict: because",
+    )
 
 
 @pytest.mark.parametrize(

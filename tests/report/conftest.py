@@ -14,7 +14,7 @@ import pytest
 from runback_gate.errors import Location
 from runback_gate.gate.trials import Interval
 from runback_gate.gate.verdict import Row, Trial, Verdict, gate_verdict
-from runback_gate.policy.evaluate import Finding
+from runback_gate.policy.finding import Finding
 from runback_gate.replay.evidence import Evidence
 from runback_gate.replay.spend import Spend
 from runback_gate.report.model import SCHEMA, GatedAgent, Input, Notice, Report, Rule, Software, count

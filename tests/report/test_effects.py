@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from runback_gate.analysis.effect import FieldChange, Flip, PolicyEffect, RuleEffect
+from runback_gate.analysis.policy_effect import FieldChange, Flip, PolicyEffect, RuleEffect
 from runback_gate.report.effects import as_markdown, as_text, summary
 from tests.report.conftest import PAYLOADS
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from runback_gate.errors import Location
-from runback_gate.policy.evaluate import Finding
+from runback_gate.policy.finding import Finding
 from runback_gate.replay.cause import Cause, Rate
 from runback_gate.replay.parts import parts_of
 from runback_gate.step import Message, Request, Response, Run, Source, Step, ToolCall
