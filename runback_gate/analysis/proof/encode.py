@@ -21,7 +21,7 @@ from runback_gate.analysis.proof.values import Alternative, Element, Listing, Re
 from runback_gate.cel.environment import ROOTS
 from runback_gate.cel.parser import BIND, LOGICAL, Node
 
-MAX_NODES = 6_000
+MAX_NODES = 4_000
 """Evaluations of one proof, loops unrolled: beyond that nothing is claimed."""
 
 

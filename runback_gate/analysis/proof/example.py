@@ -128,6 +128,8 @@ class _Reader:
             value = self.value(child)
             if value is not _ABSENT:
                 found.setdefault(self.read(key), value)
+        keys = self.world.values.get(f"{unknown.path}<keys>")
+        found |= {str(key): None for key in (self.elements(keys) if keys else ()) if key not in found}
         count = self.answer.value(unknown.terms["map"]) if "map" in unknown.terms else 0
         if not isinstance(count, int) or count > MAX_ELEMENTS:
             raise UnwritableError

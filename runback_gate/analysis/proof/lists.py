@@ -34,18 +34,22 @@ class Lists:
         self.operators = encoder.operators
 
     def loop(self, node: Node, scope: Scope) -> Result:
-        """A macro over a list; over a map, and of any other macro, nothing is known."""
+        """A macro over a list, or over the keys of a map; of any other macro nothing is known."""
         smt = self.smt
         if node.name not in _MODELLED:
             return self.operators.opaque(f"{node.name}() is not modelled")
         ranges = self.encoder.result(node.children[0], scope)
         error, opaque = self.operators.strict(ranges)
-        maps = smt.any_of(*(item.guard for item in ranges.of("map")))
-        if maps is not smt.false:
-            self.world.opaque["loops over maps are not modelled"] = None
-            self.world.wishes.append(smt.not_(maps))
-        opaque = smt.any_of(opaque, maps)
-        lists = ranges.of("list")
+        written = smt.any_of(*(item.guard for item in ranges.of("map") if not isinstance(item.value, Unknown)))
+        if written is not smt.false:
+            self.world.opaque["loops over maps that are written are not modelled"] = None
+        opaque = smt.any_of(opaque, written)
+        lists = [
+            item if item.kind == "list" else Alternative(item.guard, "list", item.value.keys())
+            for item in ranges.of("list", "map")
+            if item.kind == "list" or isinstance(item.value, Unknown)
+        ]
+        self.world.wishes += [smt.not_(item.guard) for item in ranges.of("map")]
         known = smt.any_of(opaque, *(item.guard for item in lists))
         errors, found = [error, smt.not_(known)], []
         if opaque is not smt.false:

@@ -23,7 +23,7 @@ from typing import Literal
 from runback_gate.analysis.proof.encode import Encoder, TooLargeError
 from runback_gate.analysis.proof.example import Example, example, seen
 from runback_gate.analysis.proof.form import Form
-from runback_gate.analysis.proof.smt import Smt, Term
+from runback_gate.analysis.proof.smt import Answer, Smt, Term
 from runback_gate.analysis.proof.texts import Codes, Texts
 from runback_gate.analysis.proof.values import World, family
 from runback_gate.change.proof import Proof
@@ -41,12 +41,14 @@ class Limits:
     calls: int = 3
     """Calls of the answer, where a claim holds up to a bound; `history` and `other` likewise."""
     history: int = 8
-    other: int = 3
+    other: int = 2
     """Elements of any other list."""
     witnesses: int = 12
     """Elements of one list that are looked at for a claim about every length."""
-    steps: int = 3_000_000
+    steps: int = 1_000_000
     """Work of the solver on one question."""
+    all_steps: int = 2_500_000
+    """The same on all questions about one rule."""
 
     def of(self) -> Mapping[str, int]:
         """By family of lists."""
@@ -54,6 +56,8 @@ class Limits:
 
 
 DEFAULT = Limits()
+_EACH = 60_000
+"""What a question costs beside the work of the solver, in its steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,8 @@ class Prover:
     after: Form
     confirm: Confirm
     limits: Limits
+    taken: int = 0
+    """Work of the solver so far."""
     _asked: dict[tuple[bool, bool], Question | None] = field(default_factory=dict)
 
     def find(self, direction: Direction) -> Finding:
@@ -114,7 +120,7 @@ class Prover:
                 if question is None:
                     continue
                 slots = [] if bounded else question.world.slots()
-                answer = question.world.smt.solve([*question.asked(direction), *slots], steps=self.limits.steps)
+                answer = self.solve(question, [*question.asked(direction), *slots])
                 if answer.status == "never":
                     if question.every_length:
                         return Finding("never")
@@ -135,12 +141,19 @@ class Prover:
         """Whether something was asked of texts that their own theory knows."""
         return any(question.world.texts.open for (_, exact), question in self._asked.items() if question and not exact)
 
+    def solve(self, question: Question, terms: list[Term]) -> Answer:
+        """Ask the solver, within what is left of its work."""
+        left = min(self.limits.steps, self.limits.all_steps - self.taken)
+        answer = question.world.smt.solve(terms, steps=left) if left > 0 else Answer("unknown")
+        self.taken += answer.steps + _EACH
+        return answer
+
     def steps(self, question: Question, direction: Direction) -> Iterator[Example]:
         """Steps that may show it, first those that are easy to read."""
         world = question.world
         likely = [*world.wishes, *world.texts.wishes()]
-        for wishes in ([*likely, *world.plain()], likely, list(world.texts.wishes()), []):
-            answer = world.smt.solve([*question.asked(direction), *wishes], steps=self.limits.steps)
+        for wishes in ([*likely, *world.plain()], likely, []):
+            answer = self.solve(question, [*question.asked(direction), *wishes])
             found = example(world, answer) if answer.status == "holds" else None
             if found is not None:
                 yield found

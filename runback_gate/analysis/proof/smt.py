@@ -37,6 +37,8 @@ class Answer:
     """Whether the terms can hold together."""
     model: Any = None
     """Values for which they do."""
+    steps: int = 0
+    """Work that it took."""
 
     def value(self, term: Term) -> bool | int | Fraction | str:
         """What a term is worth in the model."""
@@ -66,6 +68,7 @@ class Smt:
         self.context = z3.Context()
         self.true: Term = z3.BoolVal(True, self.context)
         self.false: Term = z3.BoolVal(False, self.context)
+        self._steps = 0
         self._sorts = {
             "truth": z3.BoolSort(self.context),
             "integer": z3.IntSort(self.context),
@@ -191,9 +194,12 @@ class Smt:
         solver.set("rlimit", steps)
         solver.add(*[term for term in terms if term is not self.true])
         found = solver.check()
+        # The count is that of the context.
+        before, self._steps = self._steps, int(solver.statistics().get_key_value("rlimit count"))
+        taken = self._steps - before
         if found == self.z3.sat:
-            return Answer("holds", solver.model())
-        return Answer("never" if found == self.z3.unsat else "unknown")
+            return Answer("holds", solver.model(), taken)
+        return Answer("never" if found == self.z3.unsat else "unknown", steps=taken)
 
 
 def _written(char: str) -> str:

@@ -244,6 +244,11 @@ class Unknown:
                 self.items.append(Unknown(self.world, f"{self.path}[{index}]", inner, present=there))
         return self.items
 
+    def keys(self) -> Unknown:
+        """The keys of a map, as the list that loops go over. How it belongs to the values is left open."""
+        path = f"{self.path}<keys>"
+        return self.world.values.get(path) or Unknown(self.world, path, "list of string", present=self.is_("map"))
+
     def listing(self) -> Listing:
         """It as a list, where it is one."""
 
