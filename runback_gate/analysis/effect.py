@@ -138,7 +138,7 @@ class _Comparison:
         self.sets = {item.name: compile_policy(item, engine) for item in policy_match.sources}
         whole = [*self.sets.values(), *([] if self.head is None else [self.head])]
         self.scopes = {rules.scope for rules in whole}
-        self.reads = frozenset[str]().union(*(rules.reads for rules in whole))
+        self.reads = frozenset[str]().union(*(rules.reads for rules in whole if rules.scope == "run"))
         self.shared = {match.id for match in policy_match.rules if self._same(match)}
         self.base = [
             replace(rules, rules=tuple(rule for rule in rules.rules if self._asked(rule.id)))

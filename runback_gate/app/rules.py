@@ -1,20 +1,24 @@
-"""One rule of many policies, found by its id.
+"""One rule of many policies, found by its id; and what the rules over runs say of one run.
 
-In: policies and the id that somebody named. Out: the policy that has the rule, compiled.
+In: policies and the id that somebody named, or a run. Out: the policy that has the rule, compiled; or a `Judgement`.
 
     owner, rules = compile_rule(files.policies, "refunds.limit", CppEngine())
+    judge_whole(rule_sets, CppEngine(), run).findings
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from runback_gate.analysis.recorded import RecordedRun
 from runback_gate.app.policies import compile_all
 from runback_gate.cel.engine import Engine
 from runback_gate.documents import suggestion
 from runback_gate.errors import InputError
 from runback_gate.policy.document import Policy
-from runback_gate.policy.evaluate import RuleSet
+from runback_gate.policy.evaluate import Judgement, RuleSet, judge
+from runback_gate.step import Run
 
 
 def compile_rule(policies: Sequence[Policy], rule: str, engine: Engine) -> tuple[Policy, RuleSet]:
@@ -28,3 +32,11 @@ def compile_rule(policies: Sequence[Policy], rule: str, engine: Engine) -> tuple
         ids = [entry.id for item in policies for entry in item.rules]
         raise InputError(f"no rule is named {rule!r}", hint=suggestion(rule, ids))
     return owner, compile_all((owner,), engine)[0]
+
+
+def judge_whole(rule_sets: Sequence[RuleSet], engine: Engine, run: Run) -> Judgement:
+    """What the rules over runs say of a run; their messages say so, since they stand beside those of its steps."""
+    reads = frozenset[str]().union(*(rules.reads for rules in rule_sets if rules.scope == "run"))
+    said = judge(rule_sets, RecordedRun(run).under_test(engine, reads))
+    findings = tuple(replace(item, message=f"the whole run: {item.message}") for item in said.findings)
+    return replace(said, findings=findings)

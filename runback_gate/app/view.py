@@ -11,12 +11,12 @@ Out: the text of the page.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
-from runback_gate.analysis.recorded import RecordedRun, recorded
+from runback_gate.analysis.recorded import recorded
 from runback_gate.app.cases import find_case
 from runback_gate.app.policies import compile_all, policies_of
+from runback_gate.app.rules import judge_whole
 from runback_gate.audit.frame import OWN
 from runback_gate.capture.runs import MAX_RUN_BYTES
 from runback_gate.cel.cpp_engine import CppEngine
@@ -55,12 +55,10 @@ def _findings(run: Run | None, rule_sets: Sequence[RuleSet], engine: CppEngine) 
         findings = judge(rule_sets, step.under_test(engine)).findings
         if findings:
             found[index] = findings
-    reads = frozenset[str]().union(*(rules.reads for rules in rule_sets))
-    whole = judge(rule_sets, RecordedRun(run).under_test(engine, reads)).findings
+    whole = judge_whole(rule_sets, engine, run).findings
     if whole and run.steps:
         last = len(run.steps) - 1
-        said = [replace(item, message=f"the whole run: {item.message}") for item in whole]
-        found[last] = [*found.get(last, ()), *said]
+        found[last] = [*found.get(last, ()), *whole]
     return found
 
 

@@ -21,13 +21,14 @@ from typing import Final, Literal
 from runback_gate.analysis.recorded import recorded
 from runback_gate.app.cases import FoundCase, list_cases
 from runback_gate.app.policies import compile_all, policies_of
+from runback_gate.app.rules import judge_whole
 from runback_gate.app.runs import RunSummary, summary
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.documents.named_files import read_file
 from runback_gate.errors import InputError, RunbackError
 from runback_gate.gate.config import GATE_FILE, Gate, load_gate
 from runback_gate.policy.document import Policy
-from runback_gate.policy.evaluate import RuleSet, judge
+from runback_gate.policy.evaluate import Judgement, RuleSet, judge
 from runback_gate.policy.finding import Finding
 from runback_gate.report.model import Report, read_report
 from runback_gate.step import Run
@@ -252,11 +253,15 @@ class Workspace:
         findings: dict[int, Sequence[Finding]] = {}
         counts: dict[str, dict[str, int]] = {}
         engine = CppEngine()
+        judged: list[tuple[int, Judgement]] = []
         for index, step in enumerate(recorded(run)) if self._rules else ():
-            under_test = step.under_test(engine)
-            said = judge(self._rules, under_test)
+            judged.append((index, judge(self._rules, step.under_test(engine))))
+        if judged:
+            # What is said of the run as a whole stands at its end.
+            judged.append((len(judged) - 1, judge_whole(self._rules, engine, run)))
+        for index, said in judged:
             if said.findings:
-                findings[index] = said.findings
+                findings[index] = (*findings.get(index, ()), *said.findings)
             words = [(rule, "pass") for rule in said.passed] + [(rule, "skip") for rule in said.skipped]
             for rule, word in (*words, *((item.rule, item.outcome) for item in said.findings)):
                 counted = counts.setdefault(rule, {})

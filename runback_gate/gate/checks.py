@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runback_gate.canonical import JsonValue, exact_bytes
+from runback_gate.cel.check import check_patterns
 from runback_gate.cel.engine import Engine, Outcome
 from runback_gate.dataset.document import Case, CaseCheck
 from runback_gate.errors import ExpressionError
-from runback_gate.policy.evaluate import BoundStep, Decider, ExpressionDecider, Rule, RuleSet, check_patterns
+from runback_gate.policy.evaluate import BoundStep, Decider, ExpressionDecider, Rule, RuleSet
 from runback_gate.policy.rubric import RubricDecider
 
 if TYPE_CHECKING:

@@ -15,16 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal, Protocol, cast
 
 from runback_gate.canonical import JsonValue, digest_bytes, exact_bytes
+from runback_gate.cel.check import check_patterns
 from runback_gate.cel.engine import Activation, Engine, Outcome, Program
 from runback_gate.cel.environment import Scope
 from runback_gate.cel.inline import inline
-from runback_gate.cel.limits import check_limits, check_roots, line_column, walk
-from runback_gate.cel.pattern import compile_pattern
 from runback_gate.cel.projection import paths
 from runback_gate.cel.reads import reads
 from runback_gate.cel.words import words
@@ -270,24 +269,6 @@ def _compile(
         raise expression.place(error) from error
     fields = reads(whole.tree) if policy.scope == "run" else paths(whole.tree)
     return ExpressionDecider(program, whole.text, expression.source, policy.params, variables), fields
-
-
-@lru_cache(maxsize=1024)
-def check_patterns(source: str, scope: Scope = "step") -> None:
-    """Hold an expression to its limits and to the roots of its scope, and its literal patterns to RE2, which engines
-    read only when they meet it."""
-    node = check_limits(source)
-    check_roots(source, node, scope)
-    if "matches" not in source:
-        return
-    for part, _ in walk(node):
-        if part.kind == "call" and part.name == "matches" and part.children and part.children[-1].name == "string":
-            try:
-                compile_pattern(cast("str", part.children[-1].value))
-            except ValueError as error:
-                place = Location("", *line_column(source, part.children[-1].start))
-                hint = "patterns are RE2: no look-around, no back-references"
-                raise ExpressionError(str(error), hint=hint, location=place) from error
 
 
 def results(rule_sets: Iterable[RuleSet], step: StepUnderTest) -> dict[str, RuleResult]:

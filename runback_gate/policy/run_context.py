@@ -151,10 +151,11 @@ def _results(run: Run) -> Results:
 def _answered(index: int, asked: Step, messages: Sequence[Message], found: Results) -> bool:
     """Note what messages say of the calls of a step; whether they say something.
 
-    Where they go on from it, all that was said since belongs to it; where they were cut or put otherwise, ids tell.
+    Where they go on from it, what was said since belongs to it; where they were cut or put otherwise, ids alone tell.
     """
     before, calls = asked.request.messages, asked.response.tool_calls
-    continued = len(messages) > len(before) and messages[: len(before)] == before
+    # Conversations are long, and where the last message stands in its place the others mostly do as well.
+    continued = len(messages) > len(before) and messages[len(before) - 1 : len(before)] == before[-1:]
     waiting = {call.id: place for place, call in enumerate(calls) if call.id}
     unnamed = Unnamed({"name": call.name, "place": place} for place, call in enumerate(calls) if not call.id)
     said = False
@@ -165,7 +166,7 @@ def _answered(index: int, asked: Step, messages: Sequence[Message], found: Resul
         if message.role != "tool":
             continue
         place: Any = waiting.pop(message.tool_call_id, None) if message.tool_call_id else None
-        if place is None and not message.tool_call_id and continued:
+        if place is None and not message.tool_call_id and continued and messages[: len(before)] == before:
             place = (unnamed.take(message.name) or {}).get("place")
         if place is not None:
             said = True

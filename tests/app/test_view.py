@@ -43,3 +43,12 @@ def test_a_policy_that_does_not_compile_shows_no_page(tmp_path: Path) -> None:
 def test_two_runs_stand_side_by_side() -> None:
     """The other run is in the page."""
     assert "Another answer" in view_run(run("Yes"), other=run("Another answer"))
+
+
+def test_a_rule_over_runs_stands_at_the_end(tmp_path: Path) -> None:
+    """What is said of the whole run is in its page, and says that it is about the run."""
+    rule = {"id": "few.steps", "expression": "size(run.steps) < 2", "message": "too many steps"}
+    write_document(tmp_path, "policies/few.yaml", "Policy", "few", {"scope": "run", "validations": [rule]})
+    policies, _ = load_policies(tmp_path, ["policies/*.yaml"])
+    assert "the whole run: too many steps" in view_run(run("Yes", "No"), policies)
+    assert "too many steps" not in view_run(run("Yes"), policies)
