@@ -20,7 +20,11 @@ CPP = CppEngine()
 ENGINES: tuple[Engine, ...] = (CPP, PyEngine())
 
 DATA: dict[str, JsonValue] = {
-    "request": {"messages": [{"role": "user", "content": "Refund 250 € please"}], "parameters": {"temperature": 0}},
+    "request": {
+        "messages": [{"role": "user", "content": "Refund 250 € please"}],
+        "tools": [{"name": "a", "parameters": {"required": ["amount"], "properties": {"amount": {"type": "number"}}}}],
+        "parameters": {"temperature": 0},
+    },
     "response": {
         "text": "I asked a specialist. Ünïcode 😀",
         "tool_calls": [
@@ -291,6 +295,8 @@ NUMBERS: st.SearchStrategy[str] = st.deferred(
         template("size({a})", a=LISTS),
         template("{f}({a})", f=st.sampled_from(["int", "double", "-"]), a=VALUES),
         template("({a} ? {b} : {c})", a=CONDITIONS, b=VALUES, c=VALUES),
+        template("{f}({a})", f=st.sampled_from(["sum", "min", "max", "average"]), a=LISTS),
+        template("{a}.{f}(x, {b})", a=LISTS, f=st.sampled_from(["count_if", "index_where"]), b=CONDITIONS),
     )
 )
 TEXTS: st.SearchStrategy[str] = st.deferred(
@@ -307,6 +313,8 @@ LISTS: st.SearchStrategy[str] = st.deferred(
         template("{a}.map(x, {b})", a=LISTS, b=VALUES),
         template("[{a}, {b}]", a=VALUES, b=VALUES),
         template("calls(response, {a})", a=TEXTS),
+        template("{a}.{f}(x, {b})", a=LISTS, f=st.sampled_from(["before", "after"]), b=CONDITIONS),
+        template("distinct({a})", a=LISTS),
     )
 )
 CONDITIONS: st.SearchStrategy[str] = st.deferred(
@@ -323,6 +331,7 @@ CONDITIONS: st.SearchStrategy[str] = st.deferred(
         template('includes({a}, {{"amount": {b}}})', a=VALUES, b=VALUES),
         template("has({a}.amount)", a=ATOMS),
         template("bool({a})", a=VALUES),
+        template("matchesSchema({a})", a=ATOMS),
     )
 )
 
