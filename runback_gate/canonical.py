@@ -23,7 +23,7 @@ from typing import Any, TypeAlias, cast
 
 from runback_gate import standard_json
 from runback_gate.errors import DocumentError, Location
-from runback_gate.standard_json import Pairs
+from runback_gate.standard_json import MAX_DEPTH, TOO_DEEP, UNIQUE, Pairs, RefusedError, decoded, first_fault, unique
 
 orjson: Any
 try:
@@ -37,8 +37,6 @@ MAX_INTEGER = 2**53 - 1
 """Largest integer that every JSON reader keeps exactly."""
 MAX_INTEGER_BITS = 1023
 """Size of the largest integer that is kept at all: larger ones may lie beyond a double; JSON readers refuse them."""
-MAX_DEPTH = 128
-"""Largest number of lists and mappings that may lie inside each other."""
 MAX_JSON_BYTES = 64 << 20
 """Largest JSON text that `parse_json` reads when it is not told another limit."""
 DECIMAL = "$decimal"
@@ -53,24 +51,13 @@ _MAY_BE_DOUBLE = re.compile(rb'(?:":|\[|,|^)-?[0-9]+[.eE]')  # a number does, a 
 sha256 = hashlib.sha256
 """The hash itself, for what is hashed piece by piece, and where a digest is needed as its 32 bytes."""
 
-_TOKEN = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*")([ \t\n\r]*:)?|[][{}]')
 _START = 256
 """Characters in which a text shows whether it has white space between its tokens."""
-_TOO_DEEP = f"nesting deeper than {MAX_DEPTH} levels"
 _MAX_PARTS = 1 << 22
 _CONTAINERS = frozenset((dict, list, tuple))
 _ATOMS = frozenset((str, int, bool, type(None)))
 _MARKS = {DECIMAL: float, INTEGER: int}
 _PLAIN = _CONTAINERS | _ATOMS | {float}
-
-
-class _RefusedError(Exception):
-    """A part that has no canonical form; each level that it passes adds its key or index to the path."""
-
-    def __init__(self, reason: str, hint: str | None = None) -> None:
-        super().__init__(reason)
-        self.hint = hint
-        self.path: list[str | int] = []
 
 
 def canonical_bytes(value: JsonValue) -> bytes:
@@ -84,7 +71,7 @@ def canonical_bytes(value: JsonValue) -> bytes:
     try:
         data = _sorted_bytes(value)
         return plain_bytes(_reduced(value)) if data is None else data
-    except _RefusedError as refused:
+    except RefusedError as refused:
         place = "".join(f"[{json.dumps(part)}]" for part in reversed(refused.path))
         at = f", at {place[:200]}" if place else ""
         raise DocumentError(f"{refused} has no canonical form{at}", hint=refused.hint) from refused
@@ -126,7 +113,7 @@ def parse_canonical(data: bytes, *, path: str | None = None) -> JsonValue:
             _survey(value, MAX_DEPTH + 1)
             value = unmarked(value)
         canonical = (made_bytes if _is_plain(data) else canonical_bytes)(value) == data
-    except (_RefusedError, DocumentError) as error:
+    except (RefusedError, DocumentError) as error:
         raise DocumentError(f"not canonical JSON: {error}", location=where) from error
     if not canonical:
         raise DocumentError(
@@ -152,23 +139,23 @@ def parse_json(data: bytes | str, *, path: str, max_bytes: int = MAX_JSON_BYTES)
     """
     if len(data) > max_bytes:
         raise DocumentError(f"larger than {max_bytes:,} bytes", hint="split it", location=Location(path))
-    text = data if isinstance(data, str) else _decoded(data, path)
+    text = data if isinstance(data, str) else decoded(data, path)
     try:
         # The strict reader first: the lenient one below would let NaN, overflow and lone surrogates pass.
-        value = _strict_loads(text, _unique)
+        value = _strict_loads(text, unique)
         if isinstance(data, str) and len(text.encode()) > max_bytes:
             raise DocumentError(f"larger than {max_bytes:,} bytes", hint="split it", location=Location(path))
         if orjson is not None and not _written_so(value, text):
-            value = _DECODER.decode(text)
+            value = UNIQUE.decode(text)
         if text.count("[") + text.count("{") > MAX_DEPTH or len(text) > _MAX_PARTS:
             _survey(value)
     except json.JSONDecodeError as error:
         place = Location(path, error.lineno, error.colno)
         raise DocumentError(f"not valid JSON: {error.msg}", location=place) from error
     except RecursionError as error:
-        raise _first_fault(text, path, _RefusedError(_TOO_DEEP)) from error
-    except _RefusedError as error:
-        raise _first_fault(text, path, error) from error
+        raise first_fault(text, path, RefusedError(TOO_DEEP)) from error
+    except RefusedError as error:
+        raise first_fault(text, path, error) from error
     return cast("JsonValue", value)
 
 
@@ -239,10 +226,10 @@ def _survey(value: object, limit: int = MAX_DEPTH) -> tuple[set[type], set[objec
         depth += 1
         below: list[Any] = []
         if depth > limit:
-            raise _RefusedError(_TOO_DEEP, "flatten it")
+            raise RefusedError(TOO_DEEP, "flatten it")
         # A value that holds itself many times multiplies with each level.
         if sum(map(len, level)) > _MAX_PARTS:
-            raise _RefusedError(f"more than {_MAX_PARTS:,} values on one level", "split it")
+            raise RefusedError(f"more than {_MAX_PARTS:,} values on one level", "split it")
         for item in level:
             if type(item) is dict:
                 keys.update(item)
@@ -266,7 +253,7 @@ def _sorted_bytes(value: JsonValue) -> bytes | None:
         if all(map(str.isascii, cast("set[str]", keys))):
             options = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
             return cast("bytes", orjson.dumps(_tagged(value) if float in kinds else value, option=options))
-    except (TypeError, _RefusedError):
+    except (TypeError, RefusedError):
         # A key that is no text, a number out of range or a text that is none: the caller's walk finds out which.
         return None
     return None
@@ -298,14 +285,14 @@ def _reduced(value: object) -> object:
         return _reduced_float(value)
     if type(value) not in _CONTAINERS:
         # Subclasses too: `_survey` has not looked into them, so they could hold themselves.
-        raise _RefusedError(f"a value of type {type(value).__name__}")
+        raise RefusedError(f"a value of type {type(value).__name__}")
     keys = _ordered(value) if isinstance(value, dict) else range(len(cast("list[object]", value)))
     copy: dict[Any, object] = {}
     key: str | int = 0
     try:
         for key in keys:
             copy[_reduced_text(key) if isinstance(key, str) else key] = _reduced(cast("Any", value)[key])
-    except _RefusedError as refused:
+    except RefusedError as refused:
         refused.path.append(key)
         raise
     return copy if isinstance(value, dict) else list(copy.values())
@@ -314,10 +301,10 @@ def _reduced(value: object) -> object:
 def _ordered(value: dict[Any, Any]) -> list[str]:
     for key in value:
         if not isinstance(key, str):
-            raise _RefusedError(f"a key of type {type(key).__name__}")
+            raise RefusedError(f"a key of type {type(key).__name__}")
     for mark in _MARKS:
         if mark in value:
-            raise _RefusedError(f"the reserved key {mark}")
+            raise RefusedError(f"the reserved key {mark}")
     if all(map(str.isascii, value)):
         return sorted(value)
     return sorted(value, key=lambda key: key.encode("utf-16-be", "surrogatepass"))
@@ -327,7 +314,7 @@ def _reduced_text(value: str) -> str:
     try:
         value.isascii() or value.encode()
     except UnicodeEncodeError as error:
-        raise _RefusedError("text with a lone surrogate") from error
+        raise RefusedError("text with a lone surrogate") from error
     return str.__str__(value)
 
 
@@ -335,13 +322,13 @@ def _reduced_integer(value: int) -> object:
     if abs(value) <= MAX_INTEGER:
         return int(value)
     if value.bit_length() > MAX_INTEGER_BITS:
-        raise _RefusedError(f"an integer of more than {MAX_INTEGER_BITS} bits")
+        raise RefusedError(f"an integer of more than {MAX_INTEGER_BITS} bits")
     return {INTEGER: int.__repr__(value)}
 
 
 def _reduced_float(value: float) -> object:
     if not math.isfinite(value):
-        raise _RefusedError("NaN or an infinity")
+        raise RefusedError("NaN or an infinity")
     if value.is_integer() and abs(value) <= MAX_INTEGER:
         return int(value)
     return {DECIMAL: float.__repr__(value)}
@@ -365,48 +352,6 @@ def unmarked(value: Any) -> Any:
         return _MARKS[mark](text if isinstance(text, str) else "")
     except ValueError as error:
         raise DocumentError(f"{mark} does not hold a number") from error
-
-
-def _decoded(data: bytes, path: str) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        place = _place(data[: error.start].decode(), path)
-        raise DocumentError("not UTF-8", hint="save the file as UTF-8", location=place) from error
-
-
-def _place(before: str, path: str) -> Location:
-    return Location(path, before.count("\n") + 1, len(before) - before.rfind("\n"))
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(value := dict(pairs)) != len(pairs):
-        raise _RefusedError("duplicate key")
-    return value
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique)
-
-
-def _first_fault(text: str, path: str, refused: _RefusedError) -> DocumentError:
-    """Find the first duplicate key or too deep place in a text that is JSON; without one, say what was refused."""
-    seen: list[set[str]] = []  # the keys so far of each list or mapping that is open
-    for token in _TOKEN.finditer(text):
-        string, colon = token.groups()
-        if colon:
-            key = json.loads(string)
-            if key in seen[-1]:
-                place = _place(text[: token.start()], path)
-                return DocumentError(f"duplicate key {string[:80]}", hint="keep one of them", location=place)
-            seen[-1].add(key)
-        elif token[0] in "[{":
-            if len(seen) == MAX_DEPTH:
-                place = _place(text[: token.start()], path)
-                return DocumentError(_TOO_DEEP, hint="flatten it", location=place)
-            seen.append(set())
-        elif token[0] in "]}":
-            seen.pop()
-    return DocumentError(str(refused), hint=refused.hint, location=Location(path))
 
 
 def is_git_id(text: str) -> bool:

@@ -5,7 +5,8 @@ In: a text, or a value and the types and keys that occur in it. Out: the value, 
     loads(b'{"a": 1}')                       # {"a": 1}
     sorted_bytes({"b": 1, "a": 2}, {dict, int}, {"a", "b"})     # b'{"a":2,"b":1}'
 
-The recorder runs in the environment of somebody's agent, which need not have orjson.
+The recorder runs in the environment of somebody's agent, which need not have orjson. Where a text was refused, this
+module finds the place (`first_fault`), whoever read it.
 """
 
 from __future__ import annotations
@@ -16,9 +17,16 @@ import re
 from collections.abc import Callable, Collection
 from typing import Any
 
+from runback_gate.errors import DocumentError, Location
+
 Pairs = Callable[[list[tuple[str, Any]]], dict[str, Any]]
 """Makes a mapping of its keys and values, as they stand in the text."""
 
+MAX_DEPTH = 128
+"""Largest number of lists and mappings that may lie inside each other."""
+TOO_DEEP = f"nesting deeper than {MAX_DEPTH} levels"
+
+_TOKEN = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*")([ \t\n\r]*:)?|[][{}]')
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 _LONG_NUMBER = re.compile(r"[0-9]{16}")
 
@@ -65,3 +73,56 @@ def _in_range(digits: str) -> int | float:
 
 def _out_of_range(digits: str) -> float:
     raise json.JSONDecodeError("number out of range", digits, 0)
+
+
+class RefusedError(Exception):
+    """A part that has no canonical form; each level that it passes adds its key or index to the path."""
+
+    def __init__(self, reason: str, hint: str | None = None) -> None:
+        super().__init__(reason)
+        self.hint = hint
+        self.path: list[str | int] = []
+
+
+def decoded(data: bytes, path: str) -> str:
+    """The text of a file. Raises DocumentError: it is not UTF-8; with line and column."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        place = _place(data[: error.start].decode(), path)
+        raise DocumentError("not UTF-8", hint="save the file as UTF-8", location=place) from error
+
+
+def _place(before: str, path: str) -> Location:
+    return Location(path, before.count("\n") + 1, len(before) - before.rfind("\n"))
+
+
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A mapping of which no key stands twice. Raises RefusedError."""
+    if len(value := dict(pairs)) != len(pairs):
+        raise RefusedError("duplicate key")
+    return value
+
+
+UNIQUE = json.JSONDecoder(object_pairs_hook=unique)
+
+
+def first_fault(text: str, path: str, refused: RefusedError) -> DocumentError:
+    """Find the first duplicate key or too deep place in a text that is JSON; without one, say what was refused."""
+    seen: list[set[str]] = []  # the keys so far of each list or mapping that is open
+    for token in _TOKEN.finditer(text):
+        string, colon = token.groups()
+        if colon:
+            key = json.loads(string)
+            if key in seen[-1]:
+                place = _place(text[: token.start()], path)
+                return DocumentError(f"duplicate key {string[:80]}", hint="keep one of them", location=place)
+            seen[-1].add(key)
+        elif token[0] in "[{":
+            if len(seen) == MAX_DEPTH:
+                place = _place(text[: token.start()], path)
+                return DocumentError(TOO_DEEP, hint="flatten it", location=place)
+            seen.append(set())
+        elif token[0] in "]}":
+            seen.pop()
+    return DocumentError(str(refused), hint=refused.hint, location=Location(path))

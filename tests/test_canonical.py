@@ -19,7 +19,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runback_gate.canonical import (
-    MAX_DEPTH,
     MAX_INTEGER,
     MAX_INTEGER_BITS,
     canonical_bytes,
@@ -30,6 +29,7 @@ from runback_gate.canonical import (
     plain_bytes,
 )
 from runback_gate.errors import DocumentError, Location
+from runback_gate.standard_json import MAX_DEPTH
 
 # A machine may be slow: that is no failure.
 LAW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

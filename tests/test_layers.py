@@ -44,6 +44,8 @@ TOUCHES_FILES = (
     "documents/files.py",
     "documents/folders.py",
     "documents/named_files.py",
+    "executors/memory.py",
+    "executors/ray.py",
     "github/runner.py",
     "replay/cache.py",
     "revision/",

@@ -83,11 +83,13 @@ def test_what_is_written_is_read(step: Step) -> None:
 
 @given(STEPS)
 def test_the_short_way_to_canonical_bytes_gives_the_same(step: Step) -> None:
+    """The bytes that are made of the fields are those of the JSON."""
     for value in (step, step.request, step.response, *step.request.messages, step.source):
         assert to_canonical(value) == canonical_bytes(to_json(value))
 
 
 def test_numbers_of_others_take_the_long_way() -> None:
+    """A number that canonical JSON writes in another way has the same bytes by either way."""
     for number in (0.5, 2.0, 2**60, -0.0, True):
         for value in (
             Response("x", extra={"n": number}),
@@ -100,6 +102,7 @@ def test_numbers_of_others_take_the_long_way() -> None:
 
 
 def test_a_text_that_is_none_is_refused_by_either_way() -> None:
+    """A lone surrogate has no UTF-8, whoever looks."""
     with pytest.raises(DocumentError, match="lone surrogate"):
         to_canonical(Message("user", "\ud800"))
 

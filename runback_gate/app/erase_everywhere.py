@@ -34,7 +34,7 @@ from runback_gate.plural import many
 from runback_gate.redact.pseudonym import PSEUDONYM
 from runback_gate.replay.cache import ResponseCache, Stored
 from runback_gate.report.columns import row_lines
-from runback_gate.store.folder import RUNS
+from runback_gate.store.folder import RUNS, run_files
 
 CACHE: Final = Path(".runback/responses")
 MAX_FILE: Final = 256 << 20
@@ -95,7 +95,8 @@ def erase_everywhere(
             hint = "in a folder, name pseudonyms such as '<email:3f9a1c07be21>'"
             raise InputError(f"not a pseudonym: {text[:80]!r}", hint=hint)
     reasons = {text: f"{reason[: MAX_REASON - len(text) - 3]} ({text})" for text in pseudonyms}
-    runs = {path: _in_run(path, reasons, at) for path in sorted((root / RUNS).glob("*.jsonl"))}
+    folder = root / RUNS
+    runs = {path: _in_run(path, reasons, at) for path in (run_files(folder) if folder.is_dir() else ())}
     cases, files, old = _in_datasets(root, reasons, at)
     store = ResponseCache(root / CACHE)
     answers = _in_cache(store, [text.encode() for text in pseudonyms])

@@ -38,7 +38,7 @@ class BreachFlags:
 
     def roots(self, asking: Asking) -> list[PolicyRoot]:
         """The policies that were named, or those of the gate."""
-        from runback_gate.cli.policy_paths import policy_roots  # noqa: PLC0415
+        from runback_gate.cli.policy_paths import policy_roots  # noqa: PLC0415  reads documents
 
         return policy_roots(self.policies, None if self.policies else asking.root)
 
@@ -162,10 +162,9 @@ def cause(
     """
     # `--help` does without the engine.
     from runback_gate.app.cause_page import cause_page  # noqa: PLC0415
-    from runback_gate.app.investigate import case_breach, case_subject, find, keep_smallest, run_subject  # noqa: PLC0415
+    from runback_gate.app.investigate import find, keep_smallest, run_subject  # noqa: PLC0415
     from runback_gate.app.investigate_lines import cause_json, cause_lines  # noqa: PLC0415
     from runback_gate.app.replay import Edit  # noqa: PLC0415
-    from runback_gate.gate.plan import load_plan  # noqa: PLC0415
 
     save.check()
     if (case is None) == (run is None or step is None):
@@ -173,16 +172,10 @@ def cause(
     recorded = None if run is None else find_run(run, note=terminal.note)
     with flags.open(quiet=as_json) as asking:
         if recorded is None or step is None:
-            plan = load_plan(asking.root, day=terminal.today(), redact_key=asking.redact_key)
-            subject = case_subject(plan, case or "", model=model)
-            wrong = breach.breaks(asking, subject) or case_breach(plan, subject)
+            subject, wrong = _of_case(asking, case or "", model, breach)
         else:
-            edit = Edit(model=model, redact_key=asking.redact_key)
-            subject = run_subject(recorded, step, edit, asking.gate)
-            named = breach.breaks(asking, subject)
-            if named is None:
-                raise click.UsageError("say what is wrong with the answer: --rule ID or --check CHECK")
-            wrong = named
+            subject = run_subject(recorded, step, Edit(model=model, redact_key=asking.redact_key), asking.gate)
+            wrong = breach.breaks(asking, subject) or _nothing_named()
         found = find(subject, wrong, asking.live, trials=trials)
         code = asking.show(found, flags, as_json=as_json, to_json=cause_json, lines=cause_lines, wanted=exit_code)
     if out is not None and not flags.plan:
@@ -192,3 +185,16 @@ def cause(
     if found.shown and not flags.plan:
         save.keep(asking, subject.run.agent, lambda new: keep_smallest(asking.root, found, new), quiet=as_json)
     return code
+
+
+def _of_case(asking: Asking, case: str, model: str | None, breach: BreachFlags) -> tuple[Subject, Breaks]:
+    from runback_gate.app.investigate import case_breach, case_subject  # noqa: PLC0415  the engine
+    from runback_gate.gate.plan import load_plan  # noqa: PLC0415
+
+    plan = load_plan(asking.root, day=terminal.today(), redact_key=asking.redact_key)
+    subject = case_subject(plan, case, model=model)
+    return subject, breach.breaks(asking, subject) or case_breach(plan, subject)
+
+
+def _nothing_named() -> Breaks:
+    raise click.UsageError("say what is wrong with the answer: --rule ID or --check CHECK", click.get_current_context())

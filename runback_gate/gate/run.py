@@ -88,10 +88,7 @@ def run_gate(
     tasks = contest.tasks()
     number, of = shard
     part = tasks[number - 1 :: of]
-    rows: list[Row] = []
-    for index, row in drive(part):
-        rows.append(dataclasses.replace(row, order=number - 1 + index * of))
-        progress(len(rows), len(part), row)
+    rows = _judged(drive, part, shard, progress)
     undecided = {row.case for row in rows if row.verdict is Verdict.UNDECIDED}
     duties, weakened = contest.settled(waiver_rows(plan, head.used, undecided)), contest.weakened()
     duties += scan_rows(plan, scan_level(plan, base), base)
@@ -112,6 +109,17 @@ def run_gate(
         own_effects=own,
         tests=_tests(contest.judges),
     )
+
+
+def _judged(
+    drive: Driver, part: Sequence[Callable[[], RowTask]], shard: tuple[int, int], progress: Progress
+) -> list[Row]:
+    number, of = shard
+    rows: list[Row] = []
+    for index, row in drive(part):
+        rows.append(dataclasses.replace(row, order=number - 1 + index * of))
+        progress(len(rows), len(part), row)
+    return rows
 
 
 def _tests(judges: Iterable[Rules]) -> tuple[SequentialTest, ...]:

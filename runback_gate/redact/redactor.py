@@ -19,13 +19,14 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final, cast
 
-from runback_gate.canonical import MAX_DEPTH, JsonValue
+from runback_gate.canonical import JsonValue
 from runback_gate.errors import RunbackError
 from runback_gate.redact.find import NAMED, SHORTEST, Finder, Span
 from runback_gate.redact.names import hides, placeholder, strength
 from runback_gate.redact.project import NO_PROJECT, ProjectRules
 from runback_gate.redact.pseudonym import PSEUDONYM, key_id, masked, parse_key, pseudonym
 from runback_gate.redact.rule import Level, load_rules, ruleset_digest
+from runback_gate.standard_json import MAX_DEPTH
 
 MAX_MEMO: Final = 16 << 20
 """Characters of texts that one half of the memo remembers."""

@@ -57,6 +57,7 @@ def test_twice_is_once(value: Any) -> None:
 
 @given(st.lists(st.dictionaries(names, st.one_of(values, st.lists(values, max_size=3)), max_size=3), max_size=3))
 def test_bodies_that_repeat_each_other_are_redacted_as_any_other(bodies: list[Any]) -> None:
+    """A redactor that remembers the messages of a conversation gives what a new one gives, errors included."""
     known = Redactor("strict", key=KEY)
     for body in (*bodies, {"messages": bodies}, *bodies, {"messages": bodies}):
         try:
@@ -70,6 +71,7 @@ def test_bodies_that_repeat_each_other_are_redacted_as_any_other(bodies: list[An
 
 
 def test_entries_that_are_equal_for_python_alone_are_not_taken_for_each_other() -> None:
+    """1, true and 1.0 are equal in Python and three values in JSON."""
     redactor = Redactor("standard", key=KEY)
     for value in (1, True, 1.0):
         assert repr(redactor.redact_again({"messages": [{"n": value}]})[0]) == f"{{'messages': [{{'n': {value!r}}}]}}"
