@@ -52,7 +52,7 @@ def lint_policies(files: PolicyFiles, *, strict: bool = False) -> LintResult:
     found: list[Diagnostic] = []
     for root, policies, _ in files.parts:
         items = [item for policy in policies for item in lint_policy(policy)]
-        datasets, agents = _beside(root.folder)
+        datasets, agents = beside(root.folder)
         named = [*unknown_names(policies, datasets, agents), *unchecked_schemas(policies, agents)]
         items += [dataclasses.replace(item, level="error") for item in named] if strict else named
         items += unjudged(policies, datasets)
@@ -78,8 +78,12 @@ def lint_lines(result: LintResult) -> Iterator[str]:
     yield ", ".join(many(number, noun) for noun, number in counts)
 
 
-def _beside(folder: Path) -> tuple[list[Dataset], list[Agent]]:
-    """The datasets and agents of the gate in a folder; none where there is no gate."""
+def beside(folder: Path) -> tuple[list[Dataset], list[Agent]]:
+    """The datasets and agents of the gate in a folder; none where there is no gate.
+
+    Raises:
+        InputError: one of them cannot be read.
+    """
     if not (folder / GATE_FILE).is_file():
         return [], []
     gate = load_gate(folder)

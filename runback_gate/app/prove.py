@@ -15,12 +15,12 @@ from typing import Any
 
 from runback_gate.analysis.proof.changed import prove_policies
 from runback_gate.analysis.proof.example import seen
+from runback_gate.analysis.proof.form import written
 from runback_gate.app.policy_diff import PolicyDiff, PolicySide
 from runback_gate.app.progress import SILENT
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.cel.py_engine import PyEngine
 from runback_gate.change.proof import Proof
-from runback_gate.name_pattern import matches_name
 from runback_gate.plural import many
 from runback_gate.policy.document import Policy
 from runback_gate.policy.evaluate import BoundStep, StepUnderTest, compile_policy, results
@@ -70,30 +70,21 @@ def kept_tests(after: PolicySide, proofs: tuple[Proof, ...]) -> Mapping[str, byt
             for case in _case(policy, proof, engine)
         ]
         if cases:
-            spec = {"policy": policy.name, "cases": cases}
-            value = {
-                "apiVersion": "runback.dev/v1",
-                "kind": "PolicyTest",
-                "metadata": {"name": f"{policy.name}-proved"},
-            }
-            text = json.dumps({**value, "spec": spec}, ensure_ascii=False, indent=2)
-            files[f"{policy.name}.proved.test.yaml"] = f"{SCHEMA_LINE}\n{text}\n".encode()
+            files[f"{policy.name}.proved.test.yaml"] = test_file(policy.name, "proved", cases)
     return files
+
+
+def test_file(policy: str, word: str, cases: list[dict[str, Any]]) -> bytes:
+    """A policy test with these cases, named POLICY-WORD."""
+    metadata, spec = {"name": f"{policy}-{word}"}, {"policy": policy, "cases": cases}
+    value = {"apiVersion": API_VERSION, "kind": "PolicyTest", "metadata": metadata, "spec": spec}
+    return f"{SCHEMA_LINE}\n{json.dumps(value, ensure_ascii=False, indent=2)}\n".encode()
 
 
 def _case(policy: Policy, proof: Proof, engine: CppEngine) -> Iterator[dict[str, Any]]:
     """The step of a proof as a case, where the policy concerns it."""
-    step: dict[str, Any] = json.loads(json.dumps(proof.counterexample))
+    step: dict[str, Any] = written(policy, proof.counterexample or {})
     agent, case = step["agent"], step["case"]
-    if policy.agents and not any(matches_name(pattern, agent["name"]) for pattern in policy.agents):
-        agent["name"] = policy.agents[0].replace("*", "").replace("?", "x")
-    if policy.tags and not set(policy.tags) & set(case["tags"]):
-        case["tags"] = [*case["tags"], policy.tags[0]]
-    for call in (*step["response"]["tool_calls"], *step["baseline"].get("tool_calls", ())):
-        if call["id"] == "":
-            del call["id"]
-    if not step["baseline"]:
-        del step["baseline"]
     judged = StepUnderTest(agent["name"], case["tags"], lambda: BoundStep(engine, seen(step)))
     said = results([compile_policy(policy, engine)], judged)[proof.rule]
     yield {"name": f"{proof.verdict}: {proof.reason}"[:256], "step": step, "expect": {proof.rule: said.outcome}}

@@ -6,6 +6,7 @@ In: nothing. Out: `Proof`, which `analysis.proof` makes, the comparison of two g
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -36,13 +37,7 @@ class Proof:
     @property
     def step(self) -> str:
         """The step that shows a difference, in short: its calls or its text; empty for none."""
-        shown: Any = self.counterexample
-        if shown is None:
-            return ""
-        calls = [f"{call['name']}({_arguments(call['arguments'])})" for call in shown["response"]["tool_calls"]]
-        text = ", ".join(calls) or f"text {_json(shown['response']['text'])}"
-        before = len(shown["history"])
-        return cut(text, _SHOWN) + (f" after {many(before, 'call')}" if before else "")
+        return "" if self.counterexample is None else shown_step(self.counterexample)
 
     @property
     def words(self) -> str:
@@ -61,10 +56,22 @@ class Proof:
     @property
     def length(self) -> str:
         """For which lists it holds, in words."""
-        if self.bounds is None:
-            return "for lists of any length"
-        calls, history = self.bounds["calls"], self.bounds["history"]
-        return f"up to {calls} calls in the answer and {history} before it; beyond that not proved"
+        return length(self.bounds)
+
+
+def length(bounds: Mapping[str, int] | None) -> str:
+    """For which lists a claim with these bounds holds, in words; None for every length."""
+    if bounds is None:
+        return "for lists of any length"
+    return f"up to {bounds['calls']} calls in the answer and {bounds['history']} before it; beyond that not proved"
+
+
+def shown_step(step: Mapping[str, Any]) -> str:
+    """A step in short: its calls, or its text."""
+    calls = [f"{call['name']}({_arguments(call['arguments'])})" for call in step["response"]["tool_calls"]]
+    text = ", ".join(calls) or f"text {_json(step['response']['text'])}"
+    before = len(step.get("history", ()))
+    return cut(text, _SHOWN) + (f" after {many(before, 'call')}" if before else "")
 
 
 def _json(value: Any) -> str:

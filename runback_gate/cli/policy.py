@@ -1,4 +1,4 @@
-"""`policy lint | test | explain`, and the group that `policy diff` and `policy draft` belong to."""
+"""`policy lint | test | explain`, and the group that the other commands on policies belong to."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from runback_gate.app.policies import load_policy_files
 from runback_gate.cli import terminal
 from runback_gate.cli.groups import Commands
 from runback_gate.cli.options import JSON, POLICIES, REPORT_FILE, ROOT, gate_root, load_report, path_option
+from runback_gate.cli.policy_coverage import coverage
 from runback_gate.cli.policy_diff import diff
 from runback_gate.cli.policy_draft import draft
 from runback_gate.cli.policy_paths import PATHS, policy_roots
@@ -131,5 +132,6 @@ def _step_named(run: str | None, step: int | None, case: str | None, report: Pat
     return found if step is None else recorded_step(found, step)
 
 
+policy.add_command(coverage)
 policy.add_command(diff)
 policy.add_command(draft)

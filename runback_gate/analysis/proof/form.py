@@ -8,15 +8,18 @@ In: a policy as it was and as it is. Out: a `Form` of one of its rules, and a fu
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from runback_gate.analysis.proof.example import Example, seen
 from runback_gate.cel.engine import Engine
 from runback_gate.cel.inline import inline
 from runback_gate.cel.parser import Node
 from runback_gate.errors import ExpressionError
+from runback_gate.name_pattern import matches_name
 from runback_gate.policy.document import Expression, Policy
 from runback_gate.policy.evaluate import BoundStep, RuleResult, RuleSet, StepUnderTest, compile_policy, results
 
@@ -84,6 +87,25 @@ class Judges:
             return ""
         old, new = found[0]
         return f"was {_WORDS[old.outcome]}, is {_WORDS[new.outcome]} (both engines)"
+
+
+def written(policy: Policy, step: Example) -> Example:
+    """A step as a test of the policy writes it: of an agent and a case that the policy concerns.
+
+    `step` is what expressions see of one (`example.seen`). Judge anew what this gives: rules may read what is changed.
+    """
+    found: dict[str, Any] = json.loads(json.dumps(step))
+    agent, case = found["agent"], found["case"]
+    if policy.agents and not any(matches_name(pattern, agent["name"]) for pattern in policy.agents):
+        agent["name"] = policy.agents[0].replace("*", "").replace("?", "x")
+    if policy.tags and not set(policy.tags) & set(case["tags"]):
+        case["tags"] = [*case["tags"], policy.tags[0]]
+    for call in (*found["response"]["tool_calls"], *found["baseline"].get("tool_calls", ())):
+        if call["id"] == "":
+            del call["id"]
+    if not found["baseline"]:
+        del found["baseline"]
+    return found
 
 
 _WORDS = {"pass": "true", "fail": "false", "error": "an error", "skip": "left out"}

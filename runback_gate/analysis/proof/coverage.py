@@ -1,0 +1,177 @@
+"""What policies say of every possible step: where each rule passes and fails, and which rules have no effect.
+
+In: policies, their tests, the engines. Out: a `RuleCoverage` for each rule over steps, in the order of the policies.
+
+    cover(policies, tests, (CppEngine(), PyEngine()))[0].faults      # (Fault("implied", True, ("refunds.limit",)),)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from runback_gate.analysis.policy_tests import under_test
+from runback_gate.analysis.proof.encode import Encoder
+from runback_gate.analysis.proof.example import Example
+from runback_gate.analysis.proof.prove import blocked
+from runback_gate.analysis.proof.search import DEFAULT, Limits, Search
+from runback_gate.analysis.proof.smt import Smt, Term
+from runback_gate.analysis.proof.witness import Fault, Judged, Witness, Witnesses, as_written
+from runback_gate.cel.engine import Engine
+from runback_gate.errors import ExpressionError
+from runback_gate.policy.document import Policy
+from runback_gate.policy.evaluate import StepUnderTest, compile_policy, results
+from runback_gate.policy.policy_test_document import PolicyTest
+
+LIMITS = DEFAULT
+MAX_TOGETHER = 4
+"""Rules that may stop together what another one stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleCoverage:
+    """What was found out about one rule."""
+
+    policy: Policy
+    rule: str
+    witnesses: tuple[Witness, ...]
+    faults: tuple[Fault, ...] = ()
+    reason: str = ""
+    """Why nothing was looked for."""
+
+
+def cover(
+    policies: Sequence[Policy],
+    tests: Sequence[PolicyTest],
+    engines: Sequence[Engine],
+    limits: Limits = LIMITS,
+    progress: Callable[[int, int, object], None] = lambda *_: None,
+) -> tuple[RuleCoverage, ...]:
+    """Look for the witnesses of every rule over steps; rules over runs are left out.
+
+    Raises:
+        InputError: the solver is not installed.
+        ExpressionError: a policy does not compile.
+    """
+    Smt()
+    stepwise = [policy for policy in policies if policy.scope == "step"]
+    rules = [(policy, rule.id) for policy in stepwise for rule in policy.rules]
+    examples = {policy.name: _judged(policy, tests, engines[0]) for policy in stepwise}
+    found: list[RuleCoverage] = []
+    seekers: dict[str, Witnesses] = {}
+    for number, (policy, rule) in enumerate(rules, 1):
+        try:
+            seeker = seekers[rule] = Witnesses(policy, rule, engines, examples[policy.name], limits)
+            witnesses = tuple(seeker.witnesses())
+            fault = seeker.never(next(item for item in witnesses if item.what == "fail"))
+            found.append(RuleCoverage(policy, rule, witnesses, () if fault is None else (fault,)))
+        except ExpressionError as error:
+            found.append(RuleCoverage(policy, rule, (), reason=f"it does not compile: {error.message}"))
+        progress(number, 2 * len(rules), None)
+    return _with_implied(found, seekers, progress)
+
+
+def _judged(policy: Policy, tests: Sequence[PolicyTest], engine: Engine) -> list[Judged]:
+    """The steps of the tests of a policy, with what its rules say of each."""
+    compiled = compile_policy(policy, engine)
+    found = []
+    for case in (case for test in tests if test.policy == policy.name for case in test.cases if case.scope == "step"):
+        step = under_test(case, engine)
+        outcomes = {rule: result.outcome for rule, result in results((compiled,), step).items()}
+        found.append(Judged(case.name, step, outcomes))
+    return found
+
+
+def _with_implied(
+    found: Sequence[RuleCoverage],
+    seekers: Mapping[str, Witnesses],
+    progress: Callable[[int, int, object], None],
+) -> tuple[RuleCoverage, ...]:
+    """The same, with the rules that others make superfluous.
+
+    Later rules first, and against none that is superfluous itself: of two equal rules the later one is named.
+    """
+    without = {item.rule for item in found if item.faults or item.reason}
+    done = []
+    for number, item in enumerate(reversed(found), len(found) + 1):
+        if item.rule not in without:
+            others = [
+                seekers[other.rule]
+                for other in found
+                if other.rule not in without | {item.rule} and _covers(other.policy, item.policy)
+            ]
+            fault = _Implied(seekers[item.rule], others).fault(item)
+            if fault is not None:
+                without.add(item.rule)
+                item = RuleCoverage(item.policy, item.rule, item.witnesses, (fault,))
+        done.append(item)
+        progress(number, 2 * len(found), None)
+    return tuple(reversed(done))
+
+
+def _covers(other: Policy, policy: Policy) -> bool:
+    """Whether another policy denies, and concerns all that a policy concerns."""
+    agents = not other.agents or (bool(policy.agents) and set(policy.agents) <= set(other.agents))
+    tags = not other.tags or (bool(policy.tags) and set(policy.tags) <= set(other.tags))
+    return other.action == "Deny" and agents and tags
+
+
+class _Implied:
+    """Whether other rules stop all that one stops."""
+
+    def __init__(self, one: Witnesses, others: Sequence[Witnesses]) -> None:
+        self.one = one
+        self.others = others
+
+    def fault(self, item: RuleCoverage) -> Fault | None:
+        """That they do; None where a step says otherwise, or nothing is known."""
+        known = [judged.step for judged in self.one.examples if self._stops(self.one, judged.step)]
+        engine = self.one.engines[0]
+        shown = [as_written(each.step, engine) for each in item.witnesses if each.step is not None]
+        known += [step for step in shown if self._stops(self.one, step)]
+        if not known:
+            return None
+        by = [(other, [self._stops(other, step) for step in known]) for other in self.others]
+        for other, stopped in by:
+            if all(stopped) and (fault := self._proved((other,))) is not None:
+                return fault
+        together = tuple(other for other, stopped in by if any(stopped))
+        if len(together) < 2 or not all(map(any, zip(*(stopped for _, stopped in by), strict=True))):
+            return None
+        enough = _enough(by)
+        fault = self._proved(enough) if 1 < len(enough) <= MAX_TOGETHER else None
+        return self._proved(together) if fault is None and len(enough) < len(together) <= MAX_TOGETHER else fault
+
+    def _stops(self, seeker: Witnesses, step: StepUnderTest, engine: int = 0) -> bool:
+        said = results((seeker.sets[engine],), step)[seeker.rule].outcome
+        return said == "fail" or (said == "error" and not seeker.policy.ignore_errors)
+
+    def _proved(self, others: Sequence[Witnesses]) -> Fault | None:
+        def goals(encoder: Encoder) -> Mapping[str, Term]:
+            smt = encoder.smt
+            passed = (smt.not_(blocked(encoder, other.form)) for other in others)
+            return {"alone": smt.all_of(blocked(encoder, self.one.form), *passed)}
+
+        def confirm(step: Example, _goal: str) -> str:
+            for number, judged in enumerate(self.one.judged(step)):
+                stopped = any(self._stops(other, judged, number) for other in others)
+                if stopped or not self._stops(self.one, judged, number):
+                    return ""
+            return "fail"
+
+        found = Search(goals, confirm, self.one.limits).find("alone")
+        if found.state not in ("never", "never up to a bound"):
+            return None
+        return Fault("implied", found.state == "never", tuple(other.rule for other in others))
+
+
+def _enough(by: Sequence[tuple[Witnesses, Sequence[bool]]]) -> tuple[Witnesses, ...]:
+    """The first rules that stop all known steps together."""
+    found: list[Witnesses] = []
+    stopped: set[int] = set()
+    for other, said in by:
+        places = {place for place, stops in enumerate(said) if stops}
+        if not places <= stopped:
+            found.append(other)
+            stopped |= places
+    return tuple(found)
