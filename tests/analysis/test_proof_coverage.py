@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from runback_gate.agent import load_agent
 from runback_gate.analysis.proof.bounds import bounds_of
 from runback_gate.analysis.proof.coverage import RuleCoverage, cover
 from runback_gate.analysis.proof.form import Form
+from runback_gate.analysis.proof.witness import Fault
 from runback_gate.analysis.unconstrained import unconstrained
 from runback_gate.app.coverage import cover_policies, proposed_tests
 from runback_gate.app.policies import load_policy_files
@@ -20,6 +22,7 @@ from runback_gate.cel.parser import read
 from runback_gate.cel.py_engine import PyEngine
 from runback_gate.cel.write import write
 from runback_gate.policy.document import Policy, load_policies
+from runback_gate.report.coverage import fault_words
 from tests.extras import needs
 
 PAY = 'calls(response, "pay").all(c, c.arguments.amount <= params.limit)'
@@ -140,3 +143,28 @@ def test_tools_and_arguments_that_no_rule_names(tmp_path: Path) -> None:
     agent = load_agent(tmp_path, "a.yaml")
     found = unconstrained(policies(tmp_path, {"r": PAY}), [agent])
     assert [(one.tool, one.argument) for one in found] == [("pay", "note"), ("mail", None)]
+
+
+@pytest.mark.slow
+def test_a_rule_that_is_alive_is_not_named() -> None:
+    needs("z3")
+    files = load_policy_files([named_policies("policies"), named_policies("examples/airline/policies/turns*.yaml")])
+    assert [item.rule for item in cover_policies(files).rules if item.faults] == []
+
+
+def test_a_claim_up_to_a_bound_is_not_called_proved() -> None:
+    fault = Fault("never fails", every_length=False)
+    assert fault_words(fault) == (
+        "never fails, up to 3 calls in the answer and 8 before it; beyond that not proved; other lists up to 2 elements"
+    )
+
+
+@pytest.mark.slow
+def test_a_rule_that_warns_or_concerns_fewer_implies_nothing(tmp_path: Path) -> None:
+    needs("z3")
+    strict = "size(response.tool_calls) <= 1"
+    for more in ("  match: {agents: [desk]}", "  match: {tags: [money]}", "  validationActions: [Warn]"):
+        wide = policies(tmp_path, {"wide": "size(response.tool_calls) <= 2"})[0]
+        narrow = replace(policies(tmp_path, {"narrow": strict}, more=more)[0], name="n")
+        found = cover([narrow, wide], [], (CppEngine(), PyEngine()))
+        assert not any(item.faults for item in found)

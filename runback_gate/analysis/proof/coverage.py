@@ -56,12 +56,12 @@ def cover(
     Smt()
     stepwise = [policy for policy in policies if policy.scope == "step"]
     rules = [(policy, rule.id) for policy in stepwise for rule in policy.rules]
-    examples = {policy.name: _judged(policy, tests, engines[0]) for policy in stepwise}
+    examples = _judged(stepwise, tests, engines[0])
     found: list[RuleCoverage] = []
     seekers: dict[str, Witnesses] = {}
     for number, (policy, rule) in enumerate(rules, 1):
         try:
-            seeker = seekers[rule] = Witnesses(policy, rule, engines, examples[policy.name], limits)
+            seeker = seekers[rule] = Witnesses(policy, rule, engines, examples, limits)
             witnesses = tuple(seeker.witnesses())
             fault = seeker.never(next(item for item in witnesses if item.what == "fail"))
             found.append(RuleCoverage(policy, rule, witnesses, () if fault is None else (fault,)))
@@ -71,14 +71,15 @@ def cover(
     return _with_implied(found, seekers, progress)
 
 
-def _judged(policy: Policy, tests: Sequence[PolicyTest], engine: Engine) -> list[Judged]:
-    """The steps of the tests of a policy, with what its rules say of each."""
-    compiled = compile_policy(policy, engine)
+def _judged(policies: Sequence[Policy], tests: Sequence[PolicyTest], engine: Engine) -> list[Judged]:
+    """The steps of all tests, with what every rule says of each."""
+    compiled = [compile_policy(policy, engine) for policy in policies]
     found = []
-    for case in (case for test in tests if test.policy == policy.name for case in test.cases if case.scope == "step"):
-        step = under_test(case, engine)
-        outcomes = {rule: result.outcome for rule, result in results((compiled,), step).items()}
-        found.append(Judged(case.name, step, outcomes))
+    for test in tests:
+        for case in (case for case in test.cases if case.scope == "step"):
+            step = under_test(case, engine)
+            outcomes = {rule: result.outcome for rule, result in results(compiled, step).items()}
+            found.append(Judged(case.name, test.policy, step, outcomes))
     return found
 
 
@@ -100,7 +101,7 @@ def _with_implied(
                 for other in found
                 if other.rule not in without | {item.rule} and _covers(other.policy, item.policy)
             ]
-            fault = _Implied(seekers[item.rule], others).fault(item)
+            fault = _Implied(seekers[item.rule], others, item).fault()
             if fault is not None:
                 without.add(item.rule)
                 item = RuleCoverage(item.policy, item.rule, item.witnesses, (fault,))
@@ -117,36 +118,45 @@ def _covers(other: Policy, policy: Policy) -> bool:
 
 
 class _Implied:
-    """Whether other rules stop all that one stops."""
+    """Whether other rules stop all that one stops. Each step that says otherwise is kept, and refutes others too."""
 
-    def __init__(self, one: Witnesses, others: Sequence[Witnesses]) -> None:
+    def __init__(self, one: Witnesses, others: Sequence[Witnesses], item: RuleCoverage) -> None:
         self.one = one
         self.others = others
-
-    def fault(self, item: RuleCoverage) -> Fault | None:
-        """That they do; None where a step says otherwise, or nothing is known."""
-        known = [judged.step for judged in self.one.examples if self._stops(self.one, judged.step)]
-        engine = self.one.engines[0]
+        engine = one.engines[0]
+        steps = [judged.step for judged in one.examples if _stopped(one, judged.outcomes[one.rule])]
         shown = [as_written(each.step, engine) for each in item.witnesses if each.step is not None]
-        known += [step for step in shown if self._stops(self.one, step)]
-        if not known:
-            return None
-        by = [(other, [self._stops(other, step) for step in known]) for other in self.others]
-        for other, stopped in by:
-            if all(stopped) and (fault := self._proved((other,))) is not None:
-                return fault
-        together = tuple(other for other, stopped in by if any(stopped))
-        if len(together) < 2 or not all(map(any, zip(*(stopped for _, stopped in by), strict=True))):
-            return None
-        enough = _enough(by)
-        fault = self._proved(enough) if 1 < len(enough) <= MAX_TOGETHER else None
-        return self._proved(together) if fault is None and len(enough) < len(together) <= MAX_TOGETHER else fault
+        self.known = steps + [step for step in shown if _stops(one, step)]
 
-    def _stops(self, seeker: Witnesses, step: StepUnderTest, engine: int = 0) -> bool:
-        said = results((seeker.sets[engine],), step)[seeker.rule].outcome
-        return said == "fail" or (said == "error" and not seeker.policy.ignore_errors)
+    def fault(self) -> Fault | None:
+        """That they do; None where a step says otherwise, or nothing is known."""
+        if not self.known:
+            return None
+        for other in self.others:
+            if all(_stops(other, step) for step in self.known) and (fault := self._proved((other,))) is not None:
+                return fault
+        for _ in range(MAX_TOGETHER):
+            before = len(self.known)
+            enough = self._enough()
+            fault = self._proved(enough) if 1 < len(enough) <= MAX_TOGETHER else None
+            if fault is not None or len(self.known) == before:
+                return fault
+        return None
+
+    def _enough(self) -> tuple[Witnesses, ...]:
+        """The first rules that stop all known steps together; none where they do not."""
+        found: list[Witnesses] = []
+        left = self.known
+        for other in self.others:
+            rest = [step for step in left if not _stops(other, step)]
+            if len(rest) < len(left):
+                found.append(other)
+                left = rest
+        return () if left else tuple(found)
 
     def _proved(self, others: Sequence[Witnesses]) -> Fault | None:
+        """That these rules stop all that the one does; a step that says otherwise is known from then on."""
+
         def goals(encoder: Encoder) -> Mapping[str, Term]:
             smt = encoder.smt
             passed = (smt.not_(blocked(encoder, other.form)) for other in others)
@@ -154,24 +164,22 @@ class _Implied:
 
         def confirm(step: Example, _goal: str) -> str:
             for number, judged in enumerate(self.one.judged(step)):
-                stopped = any(self._stops(other, judged, number) for other in others)
-                if stopped or not self._stops(self.one, judged, number):
+                stopped = any(_stops(other, judged, number) for other in others)
+                if stopped or not _stops(self.one, judged, number):
                     return ""
             return "fail"
 
         found = Search(goals, confirm, self.one.limits).find("alone")
+        if found.step is not None:
+            self.known.append(self.one.judged(found.step)[0])
         if found.state not in ("never", "never up to a bound"):
             return None
         return Fault("implied", found.state == "never", tuple(other.rule for other in others))
 
 
-def _enough(by: Sequence[tuple[Witnesses, Sequence[bool]]]) -> tuple[Witnesses, ...]:
-    """The first rules that stop all known steps together."""
-    found: list[Witnesses] = []
-    stopped: set[int] = set()
-    for other, said in by:
-        places = {place for place, stops in enumerate(said) if stops}
-        if not places <= stopped:
-            found.append(other)
-            stopped |= places
-    return tuple(found)
+def _stops(seeker: Witnesses, step: StepUnderTest, engine: int = 0) -> bool:
+    return _stopped(seeker, results((seeker.sets[engine],), step)[seeker.rule].outcome)
+
+
+def _stopped(seeker: Witnesses, outcome: str) -> bool:
+    return outcome == "fail" or (outcome == "error" and not seeker.policy.ignore_errors)

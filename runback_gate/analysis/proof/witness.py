@@ -69,9 +69,11 @@ class Judged:
     """A step of a policy test, bound once on the engine that judges."""
 
     name: str
+    policy: str
+    """The policy that it is a test of."""
     step: StepUnderTest
     outcomes: Mapping[str, str]
-    """By rule what its policy says of it."""
+    """What each rule of all policies says of it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,7 +116,8 @@ class Witnesses:
         self.engines = tuple(engines)
         self.limits = limits
         self.form = form(policy, rule)
-        self.examples = [item for item in examples if rule in item.outcomes]
+        self.examples = examples
+        self.own = [item for item in examples if item.policy == policy.name]
         self.sets = [compile_policy(policy, engine) for engine in self.engines]
         self.search = Search(self._goals, self._confirm, limits)
 
@@ -130,7 +133,7 @@ class Witnesses:
     def witnesses(self) -> Iterator[Witness]:
         """A step that passes, one that fails, one on each side of each bound."""
         for goal in ("pass", "fail"):
-            held = next((item.name for item in self.examples if item.outcomes[self.rule] == goal), None)
+            held = next((item.name for item in self.own if item.outcomes[self.rule] == goal), None)
             yield Witness(goal, "covered", held) if held is not None else self._witness(goal, self.search.find(goal))
         for bound in bounds_of(self.form):
             for side in bound.sides:
@@ -138,7 +141,7 @@ class Witnesses:
 
     def _at_bound(self, what: str, moved: Form) -> Witness:
         programs = [Programs.of(moved, engine) for engine in self.engines]
-        for item in self.examples:
+        for item in self.own:
             said = item.outcomes[self.rule]
             if said in ("pass", "fail") and programs[0].outcome(item.step.bound) != said:
                 return Witness(what, "covered", item.name)
