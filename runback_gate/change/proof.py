@@ -23,7 +23,10 @@ class Proof:
     rule: str
     verdict: Literal["equivalent", "stricter", "looser", "incomparable", "unknown"]
     bounds: dict[str, int] | None = None
-    """`{"calls": n, "history": n}` up to which it holds; None for every length."""
+    """`{"calls": n, "history": n, "other": n}` up to which it holds; None for every length.
+
+    `other` is about each list inside of arguments and results; reports of older versions do not have it.
+    """
     counterexample: dict[str, Any] | None = None
     """What expressions see of a step on which the two forms differ, confirmed by both engines."""
     reason: str = ""
@@ -63,7 +66,10 @@ def length(bounds: Mapping[str, int] | None) -> str:
     """For which lists a claim with these bounds holds, in words; None for every length."""
     if bounds is None:
         return "for lists of any length"
-    return f"up to {bounds['calls']} calls in the answer and {bounds['history']} before it; beyond that not proved"
+    parts = [f"up to {bounds['calls']} calls in the answer", f"{bounds['history']} before it"]
+    if "other" in bounds:
+        parts = [", ".join(parts), f"{bounds['other']} elements of other lists"]
+    return f"{' and '.join(parts)}; beyond that not proved"
 
 
 def shown_step(step: Mapping[str, Any]) -> str:

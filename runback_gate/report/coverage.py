@@ -113,7 +113,7 @@ def fault_words(fault: Fault) -> str:
     by = f" by {' and '.join(fault.by)}" if fault.by else ""
     detail = f" ({fault.detail})" if fault.detail else ""
     proved = "proved: " if fault.every_length else ""
-    return f"{proved}{fault.kind}{by}{detail}, {_length(fault.every_length)}"
+    return f"{proved}{fault.kind}{by}{detail}, {length(_bounds(fault.every_length))}"
 
 
 def _words(witness: Witness) -> str:
@@ -122,12 +122,7 @@ def _words(witness: Witness) -> str:
         return f"{cut(what, _SHOWN)}: no test has one, for instance {shown_step(witness.step)}: {witness.outcome}"
     if witness.state == "unknown":
         return f"{cut(what, _SHOWN)}: not known: {cut(witness.reason, _SHOWN)}"
-    return f"{cut(what, _SHOWN)}: no step can be so, {_length(witness.state == 'none')}"
-
-
-def _length(every_length: bool) -> str:
-    other = "" if every_length else f"; other lists up to {LIMITS.other} elements"
-    return length(_bounds(every_length)) + other
+    return f"{cut(what, _SHOWN)}: no step can be so, {length(_bounds(witness.state == 'none'))}"
 
 
 def _bounds(every_length: bool) -> dict[str, int] | None:

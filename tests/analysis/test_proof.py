@@ -22,7 +22,7 @@ from tests.extras import needs
 
 ENGINES = (CppEngine(), PyEngine())
 MAX = 2**63 - 1
-BOUNDS = {"calls": 3, "history": 8}
+BOUNDS = {"calls": 3, "history": 8, "other": 2}
 RULE = 'response.tool_calls.all(c, c.name != "x")'
 NUMBER = "response.tool_calls[0].arguments.a"
 PAY = 'calls(response, "pay").all(c, c.arguments.amount <= 100)'

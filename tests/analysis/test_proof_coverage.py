@@ -155,7 +155,7 @@ def test_a_rule_that_is_alive_is_not_named() -> None:
 def test_a_claim_up_to_a_bound_is_not_called_proved() -> None:
     fault = Fault("never fails", every_length=False)
     assert fault_words(fault) == (
-        "never fails, up to 3 calls in the answer and 8 before it; beyond that not proved; other lists up to 2 elements"
+        "never fails, up to 3 calls in the answer, 8 before it and 2 elements of other lists; beyond that not proved"
     )
 
 

@@ -92,4 +92,6 @@ def test_rules_that_decide_otherwise(edit: Edit, rules: tuple[str, ...]) -> None
 def test_the_lengths_of_a_claim_in_words() -> None:
     """As the terminal and the rows say them."""
     assert Proof(LIMIT, "stricter").length == "for lists of any length"
-    assert Proof(LIMIT, "stricter", BOUNDS).length.startswith("up to 3 calls in the answer and 8 before it")
+    assert Proof(LIMIT, "stricter", BOUNDS).length.startswith("up to 3 calls in the answer and 8 before it;")
+    every = Proof(LIMIT, "stricter", {**BOUNDS, "other": 2}).length
+    assert every.startswith("up to 3 calls in the answer, 8 before it and 2 elements of other lists;")

@@ -74,8 +74,10 @@ def test_a_claim_up_to_a_bound_says_so(command: Command, two: Path) -> None:
     (two / "base/refunds.yaml").write_text(longer.replace("size(history) > 200 || ", ""))
     (two / "head/refunds.yaml").write_text(longer)
     result = command(*DIFF)
-    assert "up to 3 calls in the answer and 8 before it; beyond that not proved" in result.out
-    assert proved(command)[0]["bounds"] == {"calls": 3, "history": 8}
+    assert (
+        "up to 3 calls in the answer, 8 before it and 2 elements of other lists; beyond that not proved" in result.out
+    )
+    assert proved(command)[0]["bounds"] == {"calls": 3, "history": 8, "other": 2}
     assert "needs approval" in result.out
 
 
@@ -89,17 +91,26 @@ def test_steps_are_kept_as_policy_tests(command: Command) -> None:
     assert command(*DIFF, "--keep", "head").code == 2
 
 
+LIMIT = "variables.refunds.all(c, has(c.arguments.amount) && c.arguments.amount <= params.limit)"
+FIRST = "has(c.arguments.amount) && c.arguments.amount <= params.limit"
+BEYOND = "equivalent: up to 3 calls in the answer, 8 before it and 2 elements of other lists; beyond that not proved"
+
+
 @pytest.mark.parametrize(
-    ("old", "new", "verdict", "word"),
+    ("old", "new", "verdict", "word", "bounded"),
     [
-        ("size(variables.refunds) == 1", "1 == size(variables.refunds)", "WAIVED", "proved equivalent"),
-        ("limit: 100", "limit: 50", "WAIVED", "proved stricter"),
-        ("limit: 100", "limit: 500", "FAIL", "looser: issue_refund(amount: 101) was false, is true"),
-        ("size(variables.refunds) == 1", "size(variables.refunds) > 90", "FAIL", "beyond that not proved"),
+        # Written otherwise: De Morgan over the loop, and the two sides of an equality.
+        (LIMIT, f"!variables.refunds.exists(c, !({FIRST}))", "WAIVED", "proved equivalent: for lists of any", False),
+        ("size(variables.refunds) == 1", "1 == size(variables.refunds)", "WAIVED", "proved equivalent", False),
+        ("limit: 100", "limit: 50", "WAIVED", "proved stricter: for lists of any length", False),
+        ("limit: 100", "limit: 500", "FAIL", "looser: issue_refund(amount: 101) was false, is true", False),
+        # What gives way beyond any bound that a proof could look at, and the same within reach of an engine.
+        (LIMIT, f"size(response.tool_calls) > 1000 || {LIMIT}", "FAIL", BEYOND, True),
+        ("size(variables.refunds) == 1", "size(variables.refunds) > 90", "FAIL", "beyond that not proved", True),
     ],
 )
 def test_what_is_proved_of_a_change_decides_its_row(
-    command: Command, demo: Path, old: str, new: str, verdict: str, word: str
+    command: Command, demo: Path, old: str, new: str, verdict: str, word: str, bounded: bool
 ) -> None:
     """Equivalent and stricter are no weakening; looser is red; without --prove every one is red."""
     change(demo / "policies/refunds.yaml", old, new)
@@ -113,4 +124,7 @@ def test_what_is_proved_of_a_change_decides_its_row(
     assert result.code == (0 if verdict == "WAIVED" else 1)
     for name in ("report.md", "report.sarif", "report.json", "report.html"):
         assert said(name, word), name
-    assert [proof.rule for proof in report().proofs] in (["refunds.once"], ["refunds.limit"])
+    (proof,) = report().proofs
+    assert proof.rule in ("refunds.once", "refunds.limit")
+    assert (proof.bounds == {"calls": 3, "history": 8, "other": 2}) == bounded
+    assert (proof.counterexample is not None) == (proof.verdict != "equivalent")

@@ -43,7 +43,7 @@ def blocked(encoder: Encoder, form: Form) -> Term:
 
 def bounds(limits: Limits) -> dict[str, int]:
     """The bounds of a claim, as they are printed."""
-    return {"calls": limits.calls, "history": limits.history}
+    return {"calls": limits.calls, "history": limits.history, "other": limits.other}
 
 
 def verdict(looser: Finding, stricter: Finding) -> Verdict:
@@ -80,10 +80,7 @@ def prove(before: Form, after: Form, confirm: Confirm, limits: Limits = DEFAULT)
     limited = any(found.state != "never" for found in every)
     shown = looser if looser.state == "shown" else stricter
     step = None if shown.step is None else seen(shown.step)
-    reason = _reason(word, looser, stricter)
-    if limited and word in ("equivalent", "stricter"):
-        reason = "; ".join(part for part in (f"other lists up to {limits.other} elements", reason) if part)
-    return Proof(before.id, word, bounds(limits) if limited else None, step, reason)
+    return Proof(before.id, word, bounds(limits) if limited else None, step, _reason(word, looser, stricter))
 
 
 def _reason(word: Verdict, looser: Finding, stricter: Finding) -> str:
