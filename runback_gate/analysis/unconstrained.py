@@ -36,14 +36,14 @@ class Unconstrained:
 
 def unconstrained(policies: Sequence[Policy], agents: Sequence[Agent]) -> tuple[Unconstrained, ...]:
     """What no rule names; nothing of agents that keep the tools that were recorded."""
-    trees = {policy.name: _trees(policy) for policy in policies}
+    trees = [(policy, _trees(policy)) for policy in policies]
     found: list[Unconstrained] = []
     for agent in agents:
         about = [
             tree
-            for policy in policies
+            for policy, read in trees
             if not policy.agents or any(matches_name(pattern, agent.name) for pattern in policy.agents)
-            for tree in trees[policy.name]
+            for tree in read
         ]
         named = [use for tree in about for use in uses(tree)]
         schema = any(part.kind == "call" and part.name == "matchesSchema" for tree in about for part, _ in walk(tree))

@@ -15,7 +15,7 @@ from typing import Any
 from runback_gate.analysis.proof.coverage import RuleCoverage, cover
 from runback_gate.analysis.proof.witness import Witness
 from runback_gate.analysis.unconstrained import Unconstrained, unconstrained
-from runback_gate.app.policies import PolicyFiles, with_lint_messages
+from runback_gate.app.policies import PolicyFiles, policies_of, with_lint_messages
 from runback_gate.app.policy_lint import beside
 from runback_gate.app.progress import SILENT
 from runback_gate.app.prove import test_file
@@ -37,7 +37,9 @@ def cover_policies(files: PolicyFiles, progress: Callable[[int, int, object], No
     offered: list[Unconstrained] = []
     for root, policies, _ in files.parts:
         _, agents = beside(root.folder)
-        offered += unconstrained(policies, agents)
+        # Where some policies of a gate were named, the others constrain its agents all the same.
+        standing = policies_of(root.folder) if agents else ()
+        offered += unconstrained([*policies, *(one for one in standing if one not in policies)], agents)
     with with_lint_messages(files.policies):
         rules = cover(files.policies, files.tests, (CppEngine(), PyEngine()), progress=progress)
     over_runs = tuple(rule.id for policy in files.policies if policy.scope == "run" for rule in policy.rules)

@@ -81,6 +81,7 @@ def _rule_json(item: RuleCoverage, locate: Locate) -> dict[str, Any]:
             }
             for witness in item.witnesses
         ],
+        "undecided": list(item.undecided),
         "reason": item.reason,
     }
 
@@ -98,6 +99,9 @@ def coverage_lines(found: PolicyCoverage, locate: Locate) -> Iterator[str]:
         yield safe_terminal(f"{item.rule}: {item.reason or counted}")
         for witness in missing:
             yield f"  {safe_terminal(_words(witness))}"
+        if item.undecided:
+            others = ", ".join(item.undecided)
+            yield f"  {safe_terminal(f'not known whether it is implied by {others}')}"
     for offered in found.unconstrained:
         argument = "" if offered.argument is None else f", argument {offered.argument}"
         yield safe_terminal(f"no rule names: agent {offered.agent}, tool {offered.tool}{argument}")

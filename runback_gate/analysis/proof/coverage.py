@@ -26,6 +26,8 @@ from runback_gate.policy.policy_test_document import PolicyTest
 LIMITS = DEFAULT
 MAX_TOGETHER = 4
 """Rules that may stop together what another one stops."""
+MAX_UNDECIDED = 3
+"""After so many claims about one rule that could not be decided no more are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class RuleCoverage:
     faults: tuple[Fault, ...] = ()
     reason: str = ""
     """Why nothing was looked for."""
+    undecided: tuple[str, ...] = ()
+    """Rules that stop all known steps that it stops, where no more is known."""
 
 
 def cover(
@@ -101,10 +105,13 @@ def _with_implied(
                 for other in found
                 if other.rule not in without | {item.rule} and _covers(other.policy, item.policy)
             ]
-            fault = _Implied(seekers[item.rule], others, item).fault()
+            implied = _Implied(seekers[item.rule], others, item)
+            fault = implied.fault()
             if fault is not None:
                 without.add(item.rule)
-                item = RuleCoverage(item.policy, item.rule, item.witnesses, (fault,))
+            undecided = implied.undecided() if fault is None else ()
+            faults = () if fault is None else (fault,)
+            item = RuleCoverage(item.policy, item.rule, item.witnesses, faults, undecided=undecided)
         done.append(item)
         progress(number, 2 * len(found), None)
     return tuple(reversed(done))
@@ -123,6 +130,8 @@ class _Implied:
     def __init__(self, one: Witnesses, others: Sequence[Witnesses], item: RuleCoverage) -> None:
         self.one = one
         self.others = others
+        self.open: list[Sequence[Witnesses]] = []
+        self.tried = 0
         engine = one.engines[0]
         steps = [judged.step for judged in one.examples if _stopped(one, judged.outcomes[one.rule])]
         shown = [as_written(each.step, engine) for each in item.witnesses if each.step is not None]
@@ -142,6 +151,13 @@ class _Implied:
             if fault is not None or len(self.known) == before:
                 return fault
         return None
+
+    def undecided(self) -> tuple[str, ...]:
+        """The rules of which nothing is known, without those that a known step refutes."""
+        left = [
+            others for others in self.open if all(any(_stops(other, step) for other in others) for step in self.known)
+        ]
+        return tuple(dict.fromkeys(other.rule for others in left for other in others))
 
     def _enough(self) -> tuple[Witnesses, ...]:
         """The first rules that stop all known steps together; none where they do not."""
@@ -169,9 +185,15 @@ class _Implied:
                     return ""
             return "fail"
 
+        if self.tried == MAX_UNDECIDED:
+            self.open.append(others)
+            return None
         found = Search(goals, confirm, self.one.limits).find("alone")
         if found.step is not None:
             self.known.append(self.one.judged(found.step)[0])
+        if found.state == "unknown":
+            self.tried += 1
+            self.open.append(others)
         if found.state not in ("never", "never up to a bound"):
             return None
         return Fault("implied", found.state == "never", tuple(other.rule for other in others))
