@@ -9,6 +9,7 @@ import pytest
 
 import runback_gate
 from runback_gate.capture.exchange import Seen
+from runback_gate.capture.sink import sink
 from runback_gate.redact import load_rules
 from runback_gate.testing.server import completion
 
@@ -17,7 +18,8 @@ NAMED = "tR0ub4dor&3"
 
 
 def held(folder: Path) -> bytes:
-    """Every byte that was written."""
+    """Every byte that was written, once all is."""
+    assert sink().flush(60)
     return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
