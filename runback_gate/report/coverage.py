@@ -82,7 +82,6 @@ def _rule_json(item: RuleCoverage, locate: Locate) -> dict[str, Any]:
             for witness in item.witnesses
         ],
         "undecided": list(item.undecided),
-        "reason": item.reason,
     }
 
 
@@ -96,7 +95,7 @@ def coverage_lines(found: PolicyCoverage, locate: Locate) -> Iterator[str]:
         held = len(item.witnesses) - len(missing)
         possible = sum(not witness.state.startswith("none") for witness in item.witnesses)
         counted = f"{held} of {many(possible, 'step')} covered by tests"
-        yield safe_terminal(f"{item.rule}: {item.reason or counted}")
+        yield safe_terminal(f"{item.rule}: {counted}")
         for witness in missing:
             yield f"  {safe_terminal(_words(witness))}"
         if item.undecided:

@@ -18,7 +18,6 @@ from runback_gate.analysis.proof.search import DEFAULT, Limits, Search
 from runback_gate.analysis.proof.smt import Smt, Term
 from runback_gate.analysis.proof.witness import Fault, Judged, Witness, Witnesses, as_written
 from runback_gate.cel.engine import Engine
-from runback_gate.errors import ExpressionError
 from runback_gate.policy.document import Policy
 from runback_gate.policy.evaluate import StepUnderTest, compile_policy, results
 from runback_gate.policy.policy_test_document import PolicyTest
@@ -38,8 +37,6 @@ class RuleCoverage:
     rule: str
     witnesses: tuple[Witness, ...]
     faults: tuple[Fault, ...] = ()
-    reason: str = ""
-    """Why nothing was looked for."""
     undecided: tuple[str, ...] = ()
     """Rules that stop all known steps that it stops, where no more is known."""
 
@@ -64,13 +61,10 @@ def cover(
     found: list[RuleCoverage] = []
     seekers: dict[str, Witnesses] = {}
     for number, (policy, rule) in enumerate(rules, 1):
-        try:
-            seeker = seekers[rule] = Witnesses(policy, rule, engines, examples, limits)
-            witnesses = tuple(seeker.witnesses())
-            fault = seeker.never(next(item for item in witnesses if item.what == "fail"))
-            found.append(RuleCoverage(policy, rule, witnesses, () if fault is None else (fault,)))
-        except ExpressionError as error:
-            found.append(RuleCoverage(policy, rule, (), reason=f"it does not compile: {error.message}"))
+        seeker = seekers[rule] = Witnesses(policy, rule, engines, examples, limits)
+        witnesses = tuple(seeker.witnesses())
+        fault = seeker.never(next(item for item in witnesses if item.what == "fail"))
+        found.append(RuleCoverage(policy, rule, witnesses, () if fault is None else (fault,)))
         progress(number, 2 * len(rules), None)
     return _with_implied(found, seekers, progress)
 
@@ -96,7 +90,7 @@ def _with_implied(
 
     Later rules first, and against none that is superfluous itself: of two equal rules the later one is named.
     """
-    without = {item.rule for item in found if item.faults or item.reason}
+    without = {item.rule for item in found if item.faults}
     done = []
     for number, item in enumerate(reversed(found), len(found) + 1):
         if item.rule not in without:

@@ -25,6 +25,7 @@ from runback_gate.cel.engine import Engine, ParsedExpression, Program
 from runback_gate.cel.inline import with_children
 from runback_gate.cel.parser import Node, read
 from runback_gate.cel.write import write
+from runback_gate.errors import ExpressionError
 from runback_gate.policy.document import Policy
 from runback_gate.policy.evaluate import BoundStep, StepUnderTest, compile_policy, results
 from runback_gate.policy.finding import RuleOutcome
@@ -140,7 +141,10 @@ class Witnesses:
                 yield self._at_bound(f"{bound.text}, {side.words}", side.form)
 
     def _at_bound(self, what: str, moved: Form) -> Witness:
-        programs = [Programs.of(moved, engine) for engine in self.engines]
+        try:
+            programs = [Programs.of(moved, engine) for engine in self.engines]
+        except ExpressionError as error:
+            return Witness(what, "unknown", reason=error.message)
         for item in self.own:
             said = item.outcomes[self.rule]
             if said in ("pass", "fail") and programs[0].outcome(item.step.bound) != said:
@@ -203,7 +207,10 @@ class Witnesses:
                 depth=any_.depth,
             ),
         )
-        programs = [Programs.of(asked, engine) for engine in self.engines]
+        try:
+            programs = [Programs.of(asked, engine) for engine in self.engines]
+        except ExpressionError:
+            return None
 
         def confirm(step: Example, _goal: str) -> str:
             said = {program.outcome(item.bound) for program, item in zip(programs, self.judged(step), strict=True)}
