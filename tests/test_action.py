@@ -37,6 +37,11 @@ def test_the_image_starts_without_the_checkout() -> None:
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     assert text.splitlines()[-1] == 'ENTRYPOINT ["/opt/venv/bin/python", "-I", "-m", "runback_gate"]'
     assert "--require-hashes --no-deps --only-binary :all:" in text
+    assert {f"requirements/{name}.lock" for name in ("run", "proof")} == set(
+        re.findall(r"requirements/\w+\.lock", text)
+    )
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert {"!requirements/run.lock", "!requirements/proof.lock"} <= set(ignored)
     assert ACTION["runs"]["args"] == ["action", "--user", "65532"]
 
 
