@@ -1,11 +1,11 @@
-"""Secrets taken out of text that somebody else wrote: what a service answers may name the token that it was asked with.
+"""Secrets taken out of text that someone else wrote: what a service answers may name the token that it was asked with.
 
 In: a text, and the secrets that must not stand in it. Out: the text with `[secret]` in their place.
 
     masked('{"message": "no access with ghs_0123456789abcdef"}', ["ghs_0123456789abcdef"])
 
 A secret is found as it is and in every encoding that a reader of text decodes: JSON and C escapes, percent-encoding,
-references of HTML, base64 inside of something longer. A part of it of twelve characters counts as well: a service may
+references of HTML, base64 inside something longer. A part of it of twelve characters counts as well: a service may
 have cut it. Mask before you cut: afterwards shorter parts could be left.
 """
 

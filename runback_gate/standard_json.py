@@ -5,7 +5,7 @@ In: a text, or a value and the types and keys that occur in it. Out: the value, 
     loads(b'{"a": 1}')                       # {"a": 1}
     sorted_bytes({"b": 1, "a": 2}, {dict, int}, {"a", "b"})     # b'{"a":2,"b":1}'
 
-The recorder runs in the environment of somebody's agent, which need not have orjson. Where a text was refused, this
+The recorder runs in the environment of someone's agent, which need not have orjson. Where a text was refused, this
 module finds the place (`first_fault`), whoever read it.
 """
 

@@ -1,7 +1,7 @@
-"""Names of tools and arguments in rules, held against what the agents of the gate offer.
+"""Names of tools and arguments in rules, compared with what the agents of the gate offer.
 
 In: policies, datasets and agents. Out: a `Diagnostic` for each name that no agent offers which the rule is about: a
-rule about a misspelled tool holds for ever, and so does one about a misspelled argument behind `has()`.
+rule about a misspelled tool holds forever, and so does one about a misspelled argument behind `has()`.
 
     unknown_names(policies, datasets, agents)
     # policies/refunds.yaml:9:19: refunds.limit: no agent of the gate offers a tool 'isue_refund' (did you mean …)

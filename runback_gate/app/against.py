@@ -1,6 +1,6 @@
-"""What a run is held against.
+"""What a run is compared with.
 
-In: the files of the base, the gate of the head, and the approval that somebody gave. Out: the gate of the base as it
+In: the files of the base, the gate of the head, and the approval that someone gave. Out: the gate of the base as it
 was with what the head says otherwise, and what a report says of both.
 
     with held_against(Against(BaseFiles("main", commit, lay_out)), plan) as (base, context):

@@ -1,4 +1,4 @@
-"""Sign the report of a file, with the key or the identity that somebody named.
+"""Sign the report of a file, with the key or the identity that someone named.
 
 In: the names of files and keys, the CI job, the environment. Out: what was signed.
 

@@ -1,6 +1,6 @@
 """`dataset add | list | show`: recorded steps become cases, and cases are read.
 
-In: the folder of a gate, a run, and what somebody wants to keep of it. Out: the files that the case makes, which the
+In: the folder of a gate, a run, and what someone wants to keep of it. Out: the files that the case makes, which the
 caller writes; or the cases that are there, each with its recorded step.
 
     added = add_case(Path(), run, 3, NewCase("datasets/refunds.yaml"))

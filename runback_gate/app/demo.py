@@ -6,7 +6,7 @@ opens on the step that broke.
     demo_files(os.urandom)["runs/refund.jsonl"]
     demo_page(Path(), note=print)
 
-All of it works without a model: the answers that another prompt would get lie beside it, in `answers/`.
+All of it works without a model: the answers that another prompt would get are next to it, in `answers/`.
 """
 
 from __future__ import annotations

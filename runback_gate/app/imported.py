@@ -1,4 +1,4 @@
-"""`import`: what somebody named becomes runs, judged by policies where some are given, and what is said of it.
+"""`import`: what someone named becomes runs, judged by policies where some are given, and what is said of it.
 
 In: paths as they were typed, what the files do not say, policies. Out: an `Imported`; its JSON, its lines, exit code.
 

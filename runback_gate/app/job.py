@@ -1,4 +1,4 @@
-"""A job of GitHub Actions: judge what its event is about, and tell it wherever somebody looks.
+"""A job of GitHub Actions: judge what its event is about, and tell it wherever someone looks.
 
 In: the inputs of the workflow, the runner's files, the world outside. Out: the exit code of the verdict; for people and
 later steps a check run, a comment, a summary, annotations, report files and outputs. Each of these may fail alone and

@@ -1,6 +1,6 @@
 """`run`: judge the cases of a gate, alone or against a base.
 
-In: the folder of a gate and what somebody wants of it. Out: the report, and what asking models would cost or did cost.
+In: the folder of a gate and what someone wants of it. Out: the report, and what asking models would cost or did cost.
 
     judged = judge(Path(), JudgeOptions(day="2026-07-28"), world=world)
     judged.report.exit_code

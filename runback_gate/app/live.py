@@ -1,6 +1,6 @@
 """How a run asks models, and what finds its answers.
 
-In: the gate whose providers and budget count, and what somebody wants. Out: the `LiveDriver` of a gate's loop.
+In: the gate whose providers and budget count, and what someone wants. Out: the `LiveDriver` of a gate's loop.
 
     live = open_live(plan.gate, LiveOptions(live=True), cache=folder, world=world, progress=SILENT)
     result = run_gate(plan, engine, live, progress)

@@ -1,6 +1,6 @@
 """The policies that a verb works on.
 
-In: the folders of policies that somebody named, as `PolicyRoot`s. Out: their policies and policy tests, in one value
+In: the folders of policies that someone named, as `PolicyRoot`s. Out: their policies and policy tests, in one value
 that knows by which path each file can be opened.
 
     files = load_policy_files([gate_policies(Path())])

@@ -1,6 +1,6 @@
 """One rule of many policies, found by its id; and what the rules over runs say of one run.
 
-In: policies and the id that somebody named, or a run. Out: the policy that has the rule, compiled; or a `Judgement`.
+In: policies and the id that someone named, or a run. Out: the policy that has the rule, compiled; or a `Judgement`.
 
     owner, rules = compile_rule(files.policies, "refunds.limit", CppEngine())
     judge_whole(rule_sets, CppEngine(), run).findings

@@ -1,4 +1,4 @@
-"""`serve --replay`: a recorded run that answers in place of the providers.
+"""`serve --replay`: a recorded run that answers instead of the providers.
 
 In: a run, the key of the pseudonyms, chance. Out: a `ServedRun`.
 

@@ -1,6 +1,6 @@
-"""What is judged, and what it is held against.
+"""What is judged, and what it is compared with.
 
-In: the folder of a gate, and what somebody gave as base and head. Out: `Sides`, whose files are there for the `with`.
+In: the folder of a gate, and what someone gave as base and head. Out: `Sides`, whose files are there for the `with`.
 
     with open_sides(root, base="origin/main") as sides:
         judge_sides(sides, options, world=world)

@@ -1,13 +1,13 @@
 """Checkpoints: the three lines that stand for a whole record (C2SP tlog-checkpoint).
 
-In: the text that somebody kept. Out: origin, size and root; and back.
+In: the text that someone kept. Out: origin, size and root; and back.
 
     Checkpoint("acme.example/support", 41, root).text     # "acme.example/support\\n41\\n<base64>\\n"
     parse_checkpoint(text)
 
 They are the body of a note; `attest.note` signs one. A note is read by its body: whoever kept it knows whose it is.
 
-Whoever keeps one outside of the record can tell later that the record was cut or written anew.
+Whoever keeps one outside the record can tell later that the record was cut or rewritten.
 """
 
 from __future__ import annotations

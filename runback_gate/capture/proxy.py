@@ -6,7 +6,7 @@ In: calls as they were on the wire, each with what the client said of its run. O
     sink().offer(lambda: runs.take(seen, Claim("support", "task-7")), size)
     sink().call(runs.tick)                      # ends runs in which nothing happens any more
 
-Only the writer thread calls it. A call that says no run goes on with the one whose conversation it repeats.
+Only the writer thread calls it. A call that says no run continues the one whose conversation it repeats.
 """
 
 from __future__ import annotations

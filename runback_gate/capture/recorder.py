@@ -8,7 +8,7 @@ In: an agent that asks models through a client library. Out: `runs/<run id>.json
     @runback_gate.record("support-agent")       # each call is a run
     async def answer(task): ...
 
-Nothing here raises into the agent, and nothing waits for the disk but the end of a run. A run begun inside of another
+Nothing here raises into the agent, and nothing waits for the disk but the end of a run. A run begun inside another
 names it as its parent.
 """
 

@@ -1,6 +1,6 @@
 """Which run a call of a model belongs to, told by its conversation alone.
 
-In: the conversation that a call sends, then its answer. Out: the key of the run that it goes on with, or None.
+In: the conversation that a call sends, then its answer. Out: the key of the run that it continues, or None.
 
     stitcher = Stitcher()
     run = stitcher.find(request) or "run-1"

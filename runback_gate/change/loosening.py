@@ -1,6 +1,6 @@
 """Which fields of a policy ask for less than they did, or may.
 
-In: a policy that is held against, and one that is held against it. Out: a `Loosening` for each such field. Read from
+In: a policy, and the one that it is compared with. Out: a `Loosening` for each such field. Read from
 base to head it finds what loosens, from head to base what tightens.
 
     tuple(loosenings(base, head))       # (Loosening("params-changed", ("params", "limit"), "refunds", "…"),)

@@ -1,6 +1,6 @@
 """Where a report goes: its file, other forms beside it, and the table or the JSON on standard output.
 
-In: a `Report` and what somebody asked for. Out: files, output, and the exit code of the verdict.
+In: a `Report` and what someone asked for. Out: files, output, and the exit code of the verdict.
 
     @options(Output, "output")
     def run(output: Output) -> int:

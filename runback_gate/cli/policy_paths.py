@@ -1,4 +1,4 @@
-"""What somebody named on the command line as policies: files, folders and globs.
+"""What someone named on the command line as policies: files, folders and globs.
 
 load_policy_files(policy_roots(("policies", "old/*.yaml")))
 """

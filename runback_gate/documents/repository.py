@@ -1,4 +1,4 @@
-"""Files of the repository around a root folder: what a gate names may lie above its own folder, never outside of both.
+"""Files of the repository around a root folder: what a gate names may lie above its own folder, never outside both.
 
 In: a root folder, and names relative to it that may begin with `..`. Out: bytes, with the name in its shortest form.
 

@@ -5,7 +5,7 @@ In: what a person approved, and the commit that is judged. Out: whether the one 
     approved("9ac3e11…", head)          # True only for the 40 or 64 digits of this very head
     refusal("9ac3e11…", head)           # 'the approval names 9ac3e11d02f4, not …: a new push needs a new approval'
 
-Why so strict: an approval says that somebody has read this very state. One that named a branch, a pull request or the
+Why so strict: an approval says that someone has read this very state. One that named a branch, a pull request or the
 first digits of a commit would also cover what is pushed afterwards, or what was made to begin with these digits.
 """
 

@@ -1,10 +1,10 @@
-"""The comment on the pull request: one for each gate, written anew in place.
+"""The comment on the pull request: one for each gate, rewritten in place.
 
 In: an `Event` and an `Outcome`. Out: the comment on GitHub, or none where there is nothing to say.
 
     publish_comment(api, event, outcome, key="support", footer=footer)
 
-It is known by its hidden first line and by its author, since anybody can write that line. The token of an app, that of
+It is known by its hidden first line and by its author, since anyone can write that line. The token of an app, that of
 a job too, may not ask who it is: it is whoever made the check run or, without one, a bot. That line also names the head
 that it speaks of. A run whose head is no longer the pull request's leaves the comment to the run of the newer one.
 """

@@ -1,4 +1,4 @@
-"""What a job on GitHub is about: the event file and the variables of the runner, held against each other.
+"""What a job on GitHub is about: the event file and the variables of the runner, compared with each other.
 
 In: the bytes of the event file and the environment. Out: `Event`. Nothing of it is trusted: an author of a pull request
 chooses names of branches, titles and forks.

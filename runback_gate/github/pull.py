@@ -1,4 +1,4 @@
-"""Which commits are held against each other: what would land, and what it would land on.
+"""Which commits are compared with each other: what would land, and what it would land on.
 
 In: an `Event`. Out: the event with its pull request and base known, and two commits.
 
@@ -6,7 +6,7 @@ In: an `Event`. Out: the event with its pull request and base known, and two com
     commits.head, commits.base
 
 A pull request is judged as GitHub would merge it, so that what the base gained in the meantime does not look as if the
-change took it away. Without a merge, and on a branch, it is held against the commit at which it began. The default
+change took it away. Without a merge, and on a branch, it is compared with the commit at which it began. The default
 branch alone has no base: it speaks for itself.
 """
 

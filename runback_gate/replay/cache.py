@@ -10,7 +10,7 @@ never an answer.
 
 Entries are written whole or not at all, so several processes may share a folder; of two that answer the same question
 the later one stays. With a key every entry is sealed (HMAC-SHA-256), and only entries with that seal count: a digest
-shows damage, a seal shows who wrote. Requests lie beside the answers, once each, so that a miss can be explained.
+shows damage, a seal shows who wrote. Requests are next to the answers, once each, so that a miss can be explained.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ In: a `Step`, a predicate on what was asked and answered. Out: by way of the ans
     found.verdict, [found.parts[place].place for place in found.cause]          # "cause", ["system ¶ 7", "message 18"]
 
 First the whole context and the bare question are asked: a behaviour that does not show, or shows without any context,
-has no cause in it. Then the parts are searched (`replay.delta`). What was found is asked anew, with these parts alone
+has no cause in it. Then the parts are searched (`replay.delta`). What was found is asked again, with these parts alone
 and with all the others, and is claimed only where chance explains the difference in less than one of `1 / ALPHA` cases.
 """
 

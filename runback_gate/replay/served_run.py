@@ -1,4 +1,4 @@
-"""A recorded run that answers a program in place of its models.
+"""A recorded run that answers a program instead of its models.
 
 In: a run, then the bodies that the program sends. Out: the recorded answer of each, or where it differs from what was
 asked when it was recorded.

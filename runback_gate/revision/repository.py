@@ -1,4 +1,4 @@
-"""The repository that a gate lies in, found from outside of what a change can write, and its commits.
+"""The repository that a gate lies in, found from outside what a change can write, and its commits.
 
 In: the folder of the gate. Out: the repository, its revisions, and the tree of a commit.
 

@@ -1,6 +1,6 @@
 """What was there before: a folder, or the files of a git revision laid out in a temporary folder.
 
-In: the folder of the gate, and what somebody gave as `--base`. Out: a `Snapshot` that lives as long as the `with`.
+In: the folder of the gate, and what someone gave as `--base`. Out: a `Snapshot` that lives as long as the `with`.
 
     with folder_of(root, "origin/main") as base:
         load_gate(base.path)

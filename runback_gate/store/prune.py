@@ -5,7 +5,7 @@ In: a folder, the time, limits. Out: the runs to remove.
     for run in to_remove(stored_runs(Path("runs")), now, older=30 * DAY):
         remove(run)
 
-Only files that are runs are looked at. A run that somebody wrote to within the last hour stays: its recorder may not be
+Only files that are runs are looked at. A run that someone wrote to within the last hour stays: its recorder may not be
 done. Recordings of datasets are files of their own, and stay as well.
 """
 

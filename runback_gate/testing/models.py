@@ -1,4 +1,4 @@
-"""Models that answer what a function says, in place of providers.
+"""Models that answer what a function says, instead of providers.
 
 In: a function from a request to an answer. Out: a `LiveDriver` whose questions that function answers.
 

@@ -1,4 +1,4 @@
-"""What somebody changed in the form of a step, as an `Edit`; and what is to be kept, as a `NewCase`.
+"""What someone changed in the form of a step, as an `Edit`; and what is to be kept, as a `NewCase`.
 
 In: the fields of a form, and the request that the form was made of. Out: only what differs.
 

@@ -1,4 +1,4 @@
-"""Long work of the pages: asked for in one request, looked at in others, and ended when somebody says so.
+"""Long work of the pages: asked for in one request, looked at in others, and ended when someone says so.
 
 In: a function that takes progress and a stop signal. Out: a `Job`, whose state a page shows.
 

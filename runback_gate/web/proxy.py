@@ -1,4 +1,4 @@
-"""The recording proxy: a base URL in place of a provider's.
+"""The recording proxy: a base URL instead of a provider's.
 
 In: requests of any client below `/v1/proxy/`. Out: the provider's answers, byte by byte as they come; calls of models
 are recorded.

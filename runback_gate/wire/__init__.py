@@ -8,8 +8,8 @@ In: the JSON of a body, or the bytes of a streamed answer. Out: a `Request`, a `
     response = form.read_answer(value)
     stream = form.read_stream()                             # stream.feed(bytes), stream.done, stream.body()
 
-Readers take a body whole or raise one of `wire.faults`; a stream that is no JSON is a `DocumentError`. The standard
-library is enough for all of it, since a recorder runs in the environment of somebody's agent.
+Readers take a body whole or raise one of `wire.faults`; a stream that is not JSON is a `DocumentError`. The standard
+library is enough for all of it, since a recorder runs in the environment of someone's agent.
 """
 
 from __future__ import annotations

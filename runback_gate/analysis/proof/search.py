@@ -1,4 +1,4 @@
-"""Steps that are as somebody asks, or the proof that there are none.
+"""Steps that have what is asked for, or the proof that there are none.
 
 In: what is asked, as terms over an `Encoder`, and what judges a step on both engines. Out: a `Finding` for each goal.
 

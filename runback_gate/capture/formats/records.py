@@ -1,6 +1,6 @@
 """Bytes of a file to JSON values: one JSON text, or one a line, whatever the file is called.
 
-In: the bytes. Out: values with their places, and what is no JSON.
+In: the bytes. Out: values with their places, and what is not JSON.
 
     records = read_records(data, "chats.jsonl")
     records.values[0].line, records.faults

@@ -7,7 +7,7 @@ In: a `Provider`, its key, the time. Out: one `Model` a name, as of `direct`.
 
 litellm is imported at the first question: it costs seconds and 200 MB. It never retries, it reads no price list from
 the network, and it gets no argument but those that are listed here: an agent file could otherwise name a host for the
-key, or an answer in place of the model's. A request for a stream is asked plainly, since the answer is the same.
+key, or an answer instead of the model's. A request for a stream is asked plainly, since the answer is the same.
 """
 
 from __future__ import annotations
