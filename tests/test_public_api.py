@@ -44,9 +44,11 @@ def test_console_script() -> None:
 
 def test_commands() -> None:
     """These are the commands, in the order of `--help`."""
-    first = "init demo run merge render show view replay bisect cause attest verify backtest record serve runs import"
+    first = "init demo run merge render show view replay bisect cause attest verify backtest record serve runs"
     assert list(COMMANDS) == [
         *first.split(),
+        "archive",
+        "import",
         "scan",
         "dataset",
         "policy",

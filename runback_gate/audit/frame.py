@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from runback_gate.audit.checkpoint import Checkpoint, parse_checkpoint
-from runback_gate.audit.tree import Tree, leaf_hash
 from runback_gate.canonical import JsonValue, canonical_bytes, digest_bytes, parse_canonical, sha256
 from runback_gate.dsse import STATEMENT_TYPE
 from runback_gate.errors import DocumentError, IntegrityError
+from runback_gate.merkle import Tree, leaf_hash
 
 FORMAT: Final = "runback.audit/v1"
 PREDICATE: Final = "https://runback.dev/audit-record/v1"

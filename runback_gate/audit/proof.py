@@ -26,7 +26,12 @@ from runback_gate.audit.frame import (
     read_statement,
 )
 from runback_gate.audit.record import texts
-from runback_gate.audit.tree import (
+from runback_gate.audit.verify import Check, Status, claimed_payload
+from runback_gate.canonical import JsonValue, canonical_bytes, parse_canonical
+from runback_gate.chain import ValueLine, is_value_line
+from runback_gate.dsse import IN_TOTO
+from runback_gate.errors import DocumentError, InputError, IntegrityError
+from runback_gate.merkle import (
     consistency_holds,
     consistency_ranges,
     inclusion_holds,
@@ -34,11 +39,6 @@ from runback_gate.audit.tree import (
     leaf_hash,
     range_hashes,
 )
-from runback_gate.audit.verify import Check, Status, claimed_payload
-from runback_gate.canonical import JsonValue, canonical_bytes, parse_canonical
-from runback_gate.chain import ValueLine, is_value_line
-from runback_gate.dsse import IN_TOTO
-from runback_gate.errors import DocumentError, InputError, IntegrityError
 
 INCLUSION: Final = "runback.inclusion/v1"
 CONSISTENCY: Final = "runback.consistency/v1"

@@ -41,6 +41,7 @@ COMMANDS = {
     "record": ("record:record", "Run a Python program and record what its agent does."),
     "serve": ("serve:serve", "Record agents in any language and browse runs, on one local port."),
     "runs": ("runs:runs", "List and show recorded runs."),
+    "archive": ("archive:archive", "Pack runs into Parquet; verify, list and restore them."),
     "import": ("transcripts:import_", "Import transcripts, logs and traces as runs."),
     "scan": ("scan:scan", "Find secrets and personal data in files."),
     "dataset": ("datasets:dataset", "Add, list and show cases."),

@@ -20,10 +20,10 @@ from runback_gate.audit.checkpoint import Checkpoint, parse_checkpoint
 from runback_gate.audit.frame import line_entry
 from runback_gate.audit.proof import consistency, inclusion
 from runback_gate.audit.record import Part, export
-from runback_gate.audit.tree import Tree, leaf_hash
 from runback_gate.audit.verify import verify_record
 from runback_gate.chain import append
 from runback_gate.errors import DocumentError, InputError
+from runback_gate.merkle import Tree, leaf_hash
 
 TLOG = os.environ.get("RUNBACK_TLOG", "")
 KEY = new_key("ed25519")

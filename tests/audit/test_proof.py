@@ -15,10 +15,10 @@ from runback_gate.attest.keys import new_key
 from runback_gate.audit.checkpoint import Checkpoint
 from runback_gate.audit.frame import line_entry
 from runback_gate.audit.proof import ProofResult, consistency, inclusion, is_proof, verify_proof
-from runback_gate.audit.tree import inclusion_ranges, leaf_hash, range_hashes
 from runback_gate.canonical import canonical_bytes
 from runback_gate.chain import value_line
 from runback_gate.errors import InputError
+from runback_gate.merkle import inclusion_ranges, leaf_hash, range_hashes
 from tests.audit.conftest import checker, record, report_part, run_lines, run_part, verified
 
 LINES = record(run_part("first", 9), report_part(), run_part("second", 70, erased=(2,)))

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from runback_gate.audit.frame import BLOCK, RecordStatement, line_entry, read_statement
 from runback_gate.audit.record import Part, export
-from runback_gate.audit.tree import leaf_hash
 from runback_gate.canonical import canonical_bytes
 from runback_gate.chain import append
 from runback_gate.errors import InputError, IntegrityError, RunbackError
+from runback_gate.merkle import leaf_hash
 from tests.audit.conftest import NOW, ORIGIN, REPORT, record, report_part, run_lines, run_part, split, verified
-from tests.audit.test_tree import naive_root
 from tests.examples import examples
+from tests.test_merkle import naive_root
 
 
 def carried(lines: list[bytes]) -> list[bytes]:

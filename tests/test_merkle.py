@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runback_gate.audit.tree import (
+from runback_gate.merkle import (
     Tree,
     consistency_holds,
     consistency_ranges,

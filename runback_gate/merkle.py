@@ -1,4 +1,4 @@
-"""A Merkle tree over the lines of a record, and the proofs that it gives (RFC 6962; the checks follow RFC 9162).
+"""A Merkle tree over entries (the lines of a record, the runs of an archive), and its proofs (RFC 6962, RFC 9162).
 
 In: leaf hashes, one by one. Out: the root, and the hashes by which someone who holds only the root can check that a
 leaf is in the tree, or that a smaller tree is the beginning of a larger one.

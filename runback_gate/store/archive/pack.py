@@ -1,0 +1,133 @@
+"""Run files become parts and one manifest.
+
+packed = pack(storage, rows, by=("day",), at=now)
+
+Parts are written first, under names of their own; the manifest is one write, and only with it they are in the archive.
+Whatever ends this before, the archive is as it was.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from runback_gate.canonical import sha256
+from runback_gate.errors import InputError
+from runback_gate.store.archive.arrow import Storage, part_bytes
+from runback_gate.store.archive.contents import Contents, read_contents
+from runback_gate.store.archive.model import FORMAT, PARTS, Manifest, Part, head, manifest_file, root_of
+from runback_gate.store.archive.rows import Row, partition
+
+TARGET: Final = 64 << 20
+"""Bytes of run files at which a part ends."""
+MOST: Final = 4 * TARGET
+"""Bytes of run files that are held at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """What an append did."""
+
+    added: int
+    """Runs."""
+    present: int
+    """Runs that were in the archive already, with the same bytes."""
+    parts: tuple[Part, ...]
+    head: str
+    """Head of the archive."""
+
+
+class _Packer:
+    def __init__(self, storage: Storage, contents: Contents, by: Sequence[str]) -> None:
+        self.storage, self.contents, self.by = storage, contents, by
+        self.seen: dict[str, str] = {}
+        self.held: dict[str, list[Row]] = defaultdict(list)
+        self.parts: list[Part] = []
+        self.present = 0
+
+    def add(self, row: Row) -> None:
+        if row.run in self.seen:
+            self.same(row.run, row.digest, self.seen[row.run])
+            return
+        self.seen[row.run] = row.digest
+        folder = partition(row, self.by)
+        self.held[folder].append(row)
+        if _size(self.held[folder]) >= TARGET:
+            self.flush(folder)
+        elif sum(map(_size, self.held.values())) >= MOST:
+            self.flush(max(self.held, key=lambda name: _size(self.held[name])))
+
+    def flush(self, folder: str) -> None:
+        rows = self.held.pop(folder)
+        known = self.storage.digests([row.run for row in rows], list(self.contents.parts))
+        for row in rows:
+            if row.run in known:
+                self.same(row.run, row.digest, known[row.run])
+        if new := [row for row in rows if row.run not in known]:
+            self.parts.append(write_part(self.storage, folder, new))
+
+    def same(self, run: str, new: str, old: str) -> None:
+        if new != old:
+            hint = "an archive keeps a run as it was packed; nothing was added"
+            raise InputError(f"run {run[:120]!r} is in the archive with other bytes", hint=hint)
+        self.present += 1
+
+
+def pack(storage: Storage, rows: Iterable[Row], *, by: Sequence[str], at: str) -> Packed:
+    """Append runs to an archive; the first append makes it.
+
+    Args:
+        storage: where the archive lies.
+        rows: each with its bytes; taken one by one.
+        by: columns whose values name the folders of the parts.
+        at: RFC 3339 time.
+
+    Raises:
+        InputError: a run is there with other bytes, or the archive cannot be read. Nothing was added.
+        WriteError: a file cannot be written. Nothing was added.
+    """
+    before = read_contents(storage, new=True)
+    packer = _Packer(storage, before, by)
+    try:
+        for row in rows:
+            packer.add(row)
+        for folder in list(packer.held):
+            packer.flush(folder)
+        if not packer.parts:
+            return Packed(0, packer.present, (), before.head)
+        # Somebody else may have appended meanwhile.
+        now = read_contents(storage, new=True)
+        since = [path for path in now.parts if path not in before.parts]
+        met = storage.digests(list(packer.seen), since)
+        for run, digest in met.items():
+            packer.same(run, packer.seen[run], digest)
+    except BaseException:
+        for part in packer.parts:
+            if part.path not in before.parts:
+                storage.remove(part.path)
+        raise
+    return Packed(sum(part.runs for part in packer.parts), packer.present, *commit(storage, now, packer.parts, at))
+
+
+def commit(storage: Storage, contents: Contents, parts: Sequence[Part], at: str) -> tuple[tuple[Part, ...], str]:
+    """Write the manifest that adds parts; gives them, and the head of the archive with them."""
+    whole = {**contents.parts, **{part.path: part for part in parts}}
+    found = head(whole.values())
+    manifest = Manifest(FORMAT, contents.number + 1, at, contents.tips, tuple(parts), len(whole), found)
+    storage.write(*manifest_file(manifest))
+    return tuple(parts), found
+
+
+def write_part(storage: Storage, folder: str, rows: Sequence[Row]) -> Part:
+    """Write the file of a part, which no manifest names yet."""
+    data = part_bytes(rows)
+    path = f"{PARTS}/{folder}{sha256(data).hexdigest()}.parquet"
+    storage.write(path, data)
+    steps, root = sum(row.steps for row in rows), root_of(row.digest.encode() for row in rows)
+    return Part(path, len(data), len(rows), steps, _size(rows), root)
+
+
+def _size(rows: Iterable[Row]) -> int:
+    return sum(row.size for row in rows)

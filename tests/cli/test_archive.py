@@ -1,0 +1,63 @@
+"""`archive`: from run files to Parquet and back, with its exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from runback_gate.capture.runs import write_run
+from runback_gate.step import Message, Request, Response, Run, Source, Step
+from tests.cli.conftest import Command, write
+from tests.extras import needs
+
+needs("pyarrow")
+needs("duckdb")
+
+
+@pytest.fixture
+def two_runs() -> None:
+    """Two runs, and one without an end."""
+    for name, agent in (("r1", "support"), ("r2", "billing")):
+        step = Step(agent, Request("m", "", (Message("user", "Hi"),)), Response("Hello"), Source(name, 0, "exact"))
+        run = Run(name, agent, (step,), status="ok", at="2026-07-28T08:00:00Z")
+        write(f"runs/{name}.jsonl", write_run(run, bytes))
+    lines = Path("runs/r1.jsonl").read_bytes().splitlines(keepends=True)
+    write("runs/open.jsonl", b"".join(lines[:-1]))
+
+
+@pytest.mark.usefixtures("here", "two_runs")
+def test_runs_go_in_and_come_out(command: Command) -> None:
+    """Packed, verified, listed, restored byte for byte."""
+    packed = command("archive", "runs", "--to", "arc", "--partition", "day,agent", "--json")
+    assert (packed.code, json.loads(packed.out)["added"]) == (0, 2)
+    assert "open.jsonl: left out" in packed.err
+    verified = command("archive", "verify", "arc")
+    assert (verified.code, verified.out.splitlines()[0]) == (0, "valid: 2 runs, 2 steps, 0.0 MB in 2 parts")
+    assert json.loads(command("archive", "verify", "arc", "--json").out)["valid"] is True
+    listed = json.loads(command("archive", "list", "arc", "--agent", "billing", "--json").out)
+    assert [run["run"] for run in listed["runs"]] == ["r2"]
+    assert command("archive", "list", "arc").out.splitlines()[-1] == "2 runs"
+    restored = command("archive", "restore", "arc", "r2", "--out", "back.jsonl")
+    assert restored.code == 0
+    assert Path("back.jsonl").read_bytes() == Path("runs/r2.jsonl").read_bytes()
+    again = command("archive", "add", "runs", "--to", "arc")
+    assert "2 runs were there already" in again.out
+
+
+@pytest.mark.usefixtures("here", "two_runs")
+def test_what_is_wrong_has_its_exit_code(command: Command) -> None:
+    """1 for a changed archive, 2 for what cannot be read; a file in the way stays."""
+    assert command("archive", "verify", "arc").code == 2
+    command("archive", "runs", "--to", "arc")
+    assert command("archive", "restore", "arc", "none").code == 2
+    assert command("archive", "restore", "arc", "../r1").code == 2
+    assert command("archive", "restore", "arc", "r1", "--out", "runs/r2.jsonl").code == 2
+    write("none/x", b"")
+    assert command("archive", "none", "--to", "arc").code == 2
+    (part,) = Path("arc/parts").iterdir()
+    part.unlink()
+    assert command("archive", "verify", "arc").code == 1
+    assert command("archive", "list", "arc").code == 2
+    assert command("archive", "restore", "arc", "r1").code == 2
