@@ -9,15 +9,20 @@ In: run files, and where an archive lies. Out: what was done or found, its JSON 
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from runback_gate.app.erase import Selection
+from runback_gate.audit.erase import erased, parse_selector, select
 from runback_gate.capture.runs import MAX_RUN_BYTES
 from runback_gate.documents.named_files import read_file, write_file
 from runback_gate.errors import InputError, IntegrityError, Location
 from runback_gate.plural import many
+from runback_gate.redact.pseudonym import PSEUDONYM
 from runback_gate.report.columns import row_lines
 from runback_gate.report.text import line
 from runback_gate.store.archive.arrow import open_storage
@@ -25,10 +30,12 @@ from runback_gate.store.archive.check import Checked, check
 from runback_gate.store.archive.contents import part_rows, read_contents
 from runback_gate.store.archive.duck import Wanted, listed
 from runback_gate.store.archive.pack import Packed, pack
+from runback_gate.store.archive.rewrite import Change, Rewritten, rewrite
 from runback_gate.store.archive.rows import Row, run_row
 from runback_gate.store.folder import MAKE_RUNS, run_files
 
 Note = Callable[[str], None]
+_ID: Final = re.compile(r"sha256:[0-9a-f]{8,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +115,67 @@ def restore_run(where: str, run: str, out: Path) -> Restored:
         raise InputError("another file is there", hint="name a new one with --out", location=Location(out.as_posix()))
     write_file(out, row.data)
     return Restored(run, out.as_posix(), row.digest, row.size)
+
+
+def erase_archived(where: str, selection: Selection, *, at: str, reason: str, dry_run: bool) -> Rewritten:
+    """Put tombstones in the place of values of archived runs; parts that held them are removed.
+
+    Args:
+        where: of the archive.
+        selection: ids of values, pseudonyms, a pattern.
+        at: RFC 3339 time, which stands in the tombstones and in the manifest.
+        reason: one line, which stands there too.
+        dry_run: whether nothing is written.
+
+    Raises:
+        InputError: no value matches, or a run holds a pseudonym where none can go; nothing was changed.
+        IntegrityError: the archive does not verify; nothing was changed.
+        WriteError: it cannot be written.
+    """
+    found = rewrite(open_storage(where), _Eraser(selection, at, reason), reason=reason, at=at, dry_run=dry_run)
+    if not found.runs:
+        raise InputError("no value matches", hint="nothing was erased", location=Location(where.partition("?")[0]))
+    return found
+
+
+class _Eraser:
+    """What becomes of a run from which values go."""
+
+    def __init__(self, selection: Selection, at: str, reason: str) -> None:
+        self.at, self.reason = at, reason
+        self.words = [text for text in selection.values if PSEUDONYM.fullmatch(text)]
+        ids = [text for text in selection.values if text not in self.words]
+        if wrong := next((text for text in ids if not _ID.fullmatch(text)), None):
+            hint = "in an archive, give an id (sha256:…) or a pseudonym such as '<email:3f9a1c07be21>'"
+            raise InputError(f"not a value: {wrong[:80]!r}", hint=hint)
+        self.ids = [text.removeprefix("sha256:") for text in ids]
+        patterns = [*map(re.escape, self.words), *([] if selection.pattern is None else [selection.pattern])]
+        self.pattern = "|".join(f"(?:{text})" for text in patterns) or None
+
+    def __call__(self, row: Row) -> Change | None:
+        lines = partial(row.data.splitlines, keepends=True)
+        # An id may mean a value of another run.
+        here = [text for text in self.ids if f'"id":"sha256:{text}'.encode() in row.data]
+        selectors = [parse_selector(f"sha256:{text}") for text in here]
+        held = [item for item in select(lines, selectors, pattern=self.pattern) if item.state == "held"]
+        data = b"".join(erased(lines, held, at=self.at, reason=self.reason)) if held else row.data
+        if word := next((word for word in self.words if word.encode() in data), None):
+            raise InputError(f"run {row.run[:120]!r} holds {word} outside of its values", hint="nothing was erased")
+        return Change(data, len(held)) if held else None
+
+
+def rewritten_json(found: Rewritten, *, at: str, reason: str, dry_run: bool) -> dict[str, Any]:
+    """What was erased, for programs."""
+    given = {"at": at, "reason": reason, "dryRun": dry_run, "parts": found.parts, "head": found.head}
+    return {"erased": found.values, "runs": list(found.runs), **given}
+
+
+def rewritten_lines(found: Rewritten, *, dry_run: bool) -> Iterator[str]:
+    """Each run that lost something, then how much went."""
+    yield from map(line, found.runs)
+    went = f"{many(found.values, 'value')} of {many(len(found.runs), 'run')}"
+    yield f"{went} would be erased" if dry_run else f"{went} erased; {many(found.parts, 'part')} written anew"
+    yield f"head  {found.head}"
 
 
 def packed_json(packed: Packed) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ import click
 from runback_gate.app.archive import (
     checked_json,
     checked_lines,
+    erase_archived,
     list_archive,
     listed_json,
     listed_lines,
@@ -18,8 +20,11 @@ from runback_gate.app.archive import (
     packed_lines,
     restore_run,
     restored_lines,
+    rewritten_json,
+    rewritten_lines,
     verify_archive,
 )
+from runback_gate.app.erase import Selection, parse_reason
 from runback_gate.cli import terminal
 from runback_gate.cli.groups import Commands
 from runback_gate.cli.options import FILE, JSON, option, options, parsed, value_of
@@ -53,7 +58,7 @@ class WantedFlags:
 
 @click.group(cls=_Archive)
 def archive() -> None:
-    """Pack runs into Parquet; verify, list and restore them (extra `archive`).
+    """Pack runs into Parquet; verify, list, restore and erase from them (extra `archive`).
 
     DEST is a folder, or a URI such as s3://BUCKET/FOLDER. `archive RUNS… --to DEST` is short for `archive add`.
     """
@@ -121,4 +126,29 @@ def list_(dest: str, wanted: WantedFlags, as_json: bool) -> int:
     """List the runs of an archive, by time. A list believes what `archive verify` checks."""
     found = list_archive(dest, value_of(Wanted, wanted))
     terminal.show(found, as_json=as_json, to_json=listed_json, lines=listed_lines)
+    return 0
+
+
+@archive.command(short_help="Erase values from an archive.")
+@DEST
+@click.argument("values", nargs=-1, metavar="VALUE…")
+@click.option("--match", "pattern", metavar="PATTERN", help="Also erase every value that matches this pattern.")
+@click.option(
+    "--reason", required=True, metavar="TEXT", callback=parsed(parse_reason), help="Reason, written into the tombstone."
+)
+@click.option("--dry-run", is_flag=True, help="Print what would be erased; change nothing.")
+@JSON
+def erase(dest: str, values: tuple[str, ...], pattern: str | None, reason: str, dry_run: bool, as_json: bool) -> int:
+    """Replace values of archived runs with tombstones that hold the time and the reason.
+
+    VALUE is an id (sha256:…) or a pseudonym (<email:…>). Parts that held it are written anew, and the old ones removed.
+
+    Exit codes: 0 erased (or would be), 2 nothing was changed.
+    """
+    if not values and pattern is None:
+        raise click.UsageError("no value was named, and no --match was given")
+    at = now()
+    found = erase_archived(dest, Selection(values, pattern), at=at, reason=reason, dry_run=dry_run)
+    to_json = partial(rewritten_json, at=at, reason=reason, dry_run=dry_run)
+    terminal.show(found, as_json=as_json, to_json=to_json, lines=partial(rewritten_lines, dry_run=dry_run))
     return 0

@@ -61,3 +61,29 @@ def test_what_is_wrong_has_its_exit_code(command: Command) -> None:
     assert command("archive", "verify", "arc").code == 1
     assert command("archive", "list", "arc").code == 2
     assert command("archive", "restore", "arc", "r1").code == 2
+
+
+@pytest.mark.usefixtures("here")
+def test_a_pseudonym_is_erased_from_every_part(command: Command) -> None:
+    """Nothing in the folder holds it afterwards, the archive verifies, and the manifest says why."""
+    word = "<email:3f9a1c07be21>"
+    for name in ("r1", "r2", "r3"):
+        asked = Request("m", "", (Message("user", f"I am {word if name != 'r3' else 'nobody'}"),))
+        step = Step("support", asked, Response("Hello"), Source(name, 0, "exact"))
+        write(f"runs/{name}.jsonl", write_run(Run(name, "support", (step,), status="ok"), bytes))
+        command("archive", f"runs/{name}.jsonl", "--to", "arc")
+    asked_for = ("archive", "erase", "arc", word, "--reason", "asked for")
+    dry = command(*asked_for, "--dry-run")
+    assert (dry.code, dry.out.splitlines()[2]) == (0, "2 values of 2 runs would be erased")
+    done = json.loads(command(*asked_for, "--json").out)
+    assert (done["erased"], done["runs"], done["parts"]) == (2, ["r1", "r2"], 2)
+    assert len(list(Path("arc/parts").iterdir())) == 3
+    assert command("archive", "verify", "arc").code == 0
+    for name in ("r1", "r2"):
+        assert command("archive", "restore", "arc", name, "--out", f"{name}.back").code == 0
+        assert word.encode() not in Path(f"{name}.back").read_bytes()
+        assert b"asked for" in Path(f"{name}.back").read_bytes()
+    assert any(b"asked for" in file.read_bytes() for file in Path("arc/manifest").iterdir())
+    # What was erased does not come back, and there is nothing more to erase.
+    assert command("archive", "runs", "--to", "arc").code == 2
+    assert command(*asked_for).code == 2

@@ -6,5 +6,6 @@ arrow       Parquet and file systems: all that `pyarrow` does
 duck        lists of runs: all that DuckDB does
 contents    what an archive holds by its manifests
 pack        run files become parts and a manifest
+rewrite     parts written anew, the old ones removed
 check       every digest of an archive held against its bytes
 """
