@@ -8,39 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from runback_gate.capture.runs import write_run
 from runback_gate.errors import InputError, IntegrityError
-from runback_gate.step import Message, Request, Response, Run, Source, Step, ToolCall
 from runback_gate.store.archive.arrow import Storage, open_storage, read_rows
 from runback_gate.store.archive.check import check
-from runback_gate.store.archive.contents import part_rows, read_contents
+from runback_gate.store.archive.contents import read_contents
 from runback_gate.store.archive.duck import Wanted, listed
 from runback_gate.store.archive.model import Manifest, Part, manifest_file
-from runback_gate.store.archive.pack import Packed, pack
-from runback_gate.store.archive.rows import Row, parse_partition, partition, run_row
+from runback_gate.store.archive.pack import pack
+from runback_gate.store.archive.rows import parse_partition, partition
 from tests.extras import needs
+from tests.store.archives import AT, held, put, row
 
 needs("pyarrow")
 needs("duckdb")
-AT = "2026-07-28T12:00:00Z"
-
-
-def row(name: str, *, agent: str = "support", day: str = "2026-07-28", tool: str = "refund", text: str = "") -> Row:
-    """A run of one step that calls a tool."""
-    asked = Request("m", "Be kind.", (Message("user", text or f"Refund for {name}?"),))
-    step = Step(agent, asked, Response("", (ToolCall("c", tool, "{}"),)), Source(name, 0, "exact"))
-    run = Run(name, agent, (step,), status="ok", at=f"{day}T08:00:00Z")
-    return run_row(write_run(run, lambda size: name.encode().ljust(size, b"s")[:size]), name)
-
-
-def put(storage: Storage, *rows: Row, by: tuple[str, ...] = ()) -> Packed:
-    return pack(storage, rows, by=by, at=AT)
-
-
-def held(storage: Storage) -> dict[str, bytes]:
-    """The bytes of each run."""
-    parts = read_contents(storage).parts.values()
-    return {row.run: row.data for part in parts for row in part_rows(storage, part)}
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from runback_gate.store.archive.check import check
 from runback_gate.store.archive.contents import read_contents
 from runback_gate.store.archive.duck import Wanted, listed
 from tests.extras import needs
-from tests.store.test_archive import held, put, row
+from tests.store.archives import held, put, row
 
 needs("pyarrow")
 needs("duckdb")
