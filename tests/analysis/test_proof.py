@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from benchmarks.proofs import Tally, contradiction, examine, policy, random_pairs
-from runback_gate.analysis.proof import lists, operators
+from runback_gate.analysis.proof import lists, operators, values
 from runback_gate.analysis.proof.example import Example, seen
 from runback_gate.analysis.proof.form import Judges, form
 from runback_gate.analysis.proof.prove import Limits, prove
@@ -188,6 +188,15 @@ def test_a_solver_that_does_not_come_to_an_end_is_unknown() -> None:
     found = proof(READ, READ.replace("h.name", "has(h.result) && h.name"), Limits(steps=1))
     assert (found.verdict, found.frees) == ("unknown", False)
     assert "did not come to an end" in found.reason
+
+
+def test_a_rule_that_compares_too_many_values_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pairs of values count as work, also where few expressions compare them."""
+    monkeypatch.setattr(values, "MAX_WORK", 25)
+    assert proof(f"{NUMBER} == 1", f"1 == {NUMBER}").verdict == "equivalent"
+    same = f"{FIRST}.arguments.a == {FIRST}.arguments.b && {FIRST}.arguments.c == {FIRST}.arguments.b"
+    found = proof(f"{same} && {FIRST}.arguments.c == {FIRST}.arguments.d", same)
+    assert (found.verdict, found.frees, found.reason) == ("unknown", False, "the rule is too large")
 
 
 def test_a_step_that_the_engines_do_not_confirm_shows_nothing() -> None:

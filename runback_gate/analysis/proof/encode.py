@@ -21,13 +21,6 @@ from runback_gate.analysis.proof.values import Alternative, Element, Listing, Re
 from runback_gate.cel.environment import ROOTS
 from runback_gate.cel.parser import BIND, LOGICAL, Node
 
-MAX_NODES = 4_000
-"""Evaluations of one proof, loops unrolled: beyond that nothing is claimed."""
-
-
-class TooLargeError(Exception):
-    """The rule has more to look at than a proof takes."""
-
 
 class Encoder:
     """Encodes expressions over one world; equal parts of them become equal terms."""
@@ -97,8 +90,7 @@ class Encoder:
         key = self.identities.of(node, scope)
         found = self._results.get(key)
         if found is None:
-            if len(self._results) + len(self._truths) > MAX_NODES:
-                raise TooLargeError
+            self.world.spend()
             found = self._results[key] = self._evaluate(node, scope)
         return found
 

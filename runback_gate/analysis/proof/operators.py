@@ -55,9 +55,11 @@ class Operators:
         return error, self.smt.any_of(*(found.guard for item in operands for found in item.of("opaque")))
 
     def pairs(self, left: Result, right: Result) -> Iterator[tuple[Term, Alternative, Alternative]]:
-        """Each alternative of one beside each of the other."""
+        """Each alternative of one beside those of the other that are of its kind; numbers are of one kind."""
         for one, other in product(left.alternatives, right.alternatives):
-            if "opaque" not in (one.kind, other.kind):
+            numbers = one.kind in _NUMBERS and other.kind in _NUMBERS
+            if numbers or (one.kind == other.kind and one.kind != "opaque"):
+                self.world.spend()
                 yield self.smt.all_of(one.guard, other.guard), one, other
 
     def equals(self, left: Result, right: Result, key: object) -> Result:
@@ -79,8 +81,6 @@ class Operators:
         smt = self.smt
         if one.kind in _NUMBERS and other.kind in _NUMBERS:
             return self._numbers("==", one, other, exact), smt.false
-        if one.kind != other.kind:
-            return smt.false, smt.false
         if one.kind == "null":
             return smt.true, smt.false
         if one.kind == "list":

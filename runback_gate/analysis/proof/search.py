@@ -16,11 +16,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from runback_gate.analysis.proof.encode import Encoder, TooLargeError
+from runback_gate.analysis.proof.encode import Encoder
 from runback_gate.analysis.proof.example import Example, example
 from runback_gate.analysis.proof.smt import Answer, Smt, Term
 from runback_gate.analysis.proof.texts import Codes, Texts
-from runback_gate.analysis.proof.values import World, family
+from runback_gate.analysis.proof.values import TooLargeError, World, family
 
 Goals = Callable[[Encoder], Mapping[str, Term]]
 """What a step may be, by name, as terms over an encoder."""

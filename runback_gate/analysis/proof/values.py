@@ -34,6 +34,14 @@ _REQUIRED = frozenset(
 """Fields that every record of its kind has (`policy.context`)."""
 
 
+MAX_WORK = 4_200
+"""Evaluations, loops unrolled, and pairs of values that are compared: beyond that nothing is claimed."""
+
+
+class TooLargeError(Exception):
+    """The rule has more to look at than a proof takes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Alternative:
     """One value that an expression may have."""
@@ -283,7 +291,15 @@ class World:
     """By path of what `parse_json` gives: the text that it reads, where that is one of the step."""
     opaque: dict[str, None] = field(default_factory=dict)
     """Why something is not modelled."""
+    work: int = 0
+    """Evaluations and comparisons so far."""
     _results: dict[str, Result] = field(default_factory=dict)
+
+    def spend(self) -> None:
+        """Count an evaluation or a comparison. Raises TooLargeError."""
+        self.work += 1
+        if self.work > MAX_WORK:
+            raise TooLargeError
 
     def know(self, term: Term) -> None:
         """Take a fact about all steps."""
