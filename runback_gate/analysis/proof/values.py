@@ -34,7 +34,7 @@ _REQUIRED = frozenset(
 """Fields that every record of its kind has (`policy.context`)."""
 
 
-MAX_WORK = 4_200
+MAX_WORK = 3_000
 """Evaluations, loops unrolled, and pairs of values that are compared: beyond that nothing is claimed."""
 
 
