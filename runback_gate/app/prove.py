@@ -24,7 +24,7 @@ from runback_gate.change.proof import Proof
 from runback_gate.plural import many
 from runback_gate.policy.document import Policy
 from runback_gate.policy.evaluate import BoundStep, StepUnderTest, compile_policy, results
-from runback_gate.report.proofs import proof_lines
+from runback_gate.report.proofs import proof_lines, proof_markdown
 
 API_VERSION = "runback.dev/v1"
 SCHEMA_LINE = "# yaml-language-server: $schema=https://runback.dev/schema/v1/policytest.json"
@@ -42,8 +42,8 @@ def proofs_json(proofs: tuple[Proof, ...]) -> dict[str, Any]:
     return {"proofs": [dataclasses.asdict(proof) for proof in proofs]}
 
 
-def proofs_lines(found: PolicyDiff, proofs: tuple[Proof, ...]) -> Iterator[str]:
-    """For a terminal."""
+def proofs_lines(found: PolicyDiff, proofs: tuple[Proof, ...], form: str = "text") -> Iterator[str]:
+    """For a terminal, or as `markdown`."""
     places, same = {}, {}
     for policy in found.after.policies:
         for rule in policy.rules:
@@ -54,7 +54,7 @@ def proofs_lines(found: PolicyDiff, proofs: tuple[Proof, ...]) -> Iterator[str]:
             if not rule_effect.flipped and effect.steps:
                 verdicts = many(effect.steps, f"recorded {effect.scope}")
                 same[rule_effect.id] = f"text changed, same verdict on {verdicts}"
-    yield from proof_lines(proofs, places, same)
+    yield from (proof_markdown if form == "markdown" else proof_lines)(proofs, places, same)
 
 
 def kept_tests(after: PolicySide, proofs: tuple[Proof, ...]) -> Mapping[str, bytes]:

@@ -125,7 +125,8 @@ def _print(found: PolicyDiff, listing: ListFlags, proofs: tuple[Proof, ...] | No
     if listing.as_json:
         terminal.print_json(diff_json(found) | ({} if proofs is None else proofs_json(proofs)))
     elif listing.form == "markdown":
-        click.echo(log(diff_markdown(found, listing.show)).encode(), nl=False)
+        lines = proofs_lines(found, proofs or (), "markdown")
+        click.echo(log(diff_markdown(found, listing.show) + "".join(f"{line}\n" for line in lines)).encode(), nl=False)
     else:
         width, unicode = terminal.width(), terminal.unicode()
         click.echo(diff_text(found, listing.show, width=width, unicode=unicode), nl=False)

@@ -12,7 +12,7 @@ from typing import Final
 
 from runback_gate.change.proof import Proof
 from runback_gate.documents import cut
-from runback_gate.report.text import safe_terminal
+from runback_gate.report.text import markdown, markdown_code, safe_terminal, short
 
 _REASON: Final = 200
 
@@ -31,6 +31,16 @@ def proof_lines(proofs: Sequence[Proof], places: Mapping[str, str], same: Mappin
         parts = [_why(proof, same), places.get(proof.rule, ""), approval(proof)]
         line = "   ".join(safe_terminal(part) for part in parts if part)
         yield f"{name:{wide[0]}}   {word:{wide[1]}}   {line}"
+
+
+def proof_markdown(proofs: Sequence[Proof], places: Mapping[str, str], same: Mapping[str, str]) -> Iterator[str]:
+    """For a pull request: a table with a row for each rule; arguments as of `proof_lines`."""
+    if proofs:
+        yield from ("", "| rule | proof | for which steps | where | |", "|---|---|---|---|---|")
+    for proof in proofs:
+        cells = (_word(proof), _why(proof, same), places.get(proof.rule, ""), approval(proof))
+        rule = markdown_code(short(proof.rule, _REASON))
+        yield f"| {' | '.join((rule, *(markdown(cell) for cell in cells)))} |"
 
 
 def approval(proof: Proof) -> str:

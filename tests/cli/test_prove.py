@@ -59,6 +59,14 @@ def test_a_looser_rule_shows_its_step(command: Command) -> None:
     assert command(*DIFF, "--exit-code").code == 1
 
 
+@pytest.mark.usefixtures("two")
+def test_proofs_in_markdown(command: Command) -> None:
+    """A table below that of the effects, with the step and the place."""
+    row = command(*DIFF, "--format", "markdown").out.splitlines()[-1]
+    assert row.startswith("| `refunds.limit` | looser | a step that shows it: ")
+    assert row.endswith("| needs approval |")
+
+
 def test_a_stricter_rule_needs_no_approval(command: Command, two: Path) -> None:
     """The claim says for which lengths it holds."""
     (two / "head/refunds.yaml").write_text(POLICY.replace("LIMIT", "50"))
