@@ -53,6 +53,7 @@ def faults(found: dict[str, RuleCoverage]) -> dict[str, tuple[str, tuple[str, ..
 
 @pytest.mark.slow
 def test_every_seeded_rule_without_effect_is_found_and_no_other(tmp_path: Path) -> None:
+    """Dead, vacuous and implied rules are named, and of the others none."""
     rules = {
         "limit": PAY,
         "wider": 'calls(response, "pay").all(c, c.arguments.amount <= 200)',
@@ -79,11 +80,13 @@ def test_every_seeded_rule_without_effect_is_found_and_no_other(tmp_path: Path) 
 
 
 def test_conditions_that_exclude_each_other_are_found(tmp_path: Path) -> None:
+    """A rule whose conditions are never all true never applies."""
     found = covered(tmp_path, {"r": 'response.text != ""'}, ('response.text == "a"', 'response.text == "b"'))
     assert faults(found) == {"r": ("never applies", (), True)}
 
 
 def test_a_bound_has_a_step_on_each_side(tmp_path: Path) -> None:
+    """Two steps stand for a bound: the last on which the rule holds, the first on which it fails."""
     found = covered(tmp_path, {"r": PAY})["r"]
     amounts = {
         one.what: (one.step["response"]["tool_calls"][0]["arguments"]["amount"], one.outcome)  # type: ignore[index, call-overload]
@@ -109,17 +112,20 @@ def test_a_bound_has_a_step_on_each_side(tmp_path: Path) -> None:
     ],
 )
 def test_a_bound_is_moved_by_one(rule: str, moved: list[str]) -> None:
+    """A bound is moved to the next number on either side, whatever the comparison."""
     sides = [side for bound in bounds_of(Form("r", (), read(rule))) for side in bound.sides]
     assert [write(side.form.rule).text for side in sides] == moved
 
 
 def test_a_number_of_two_loops_is_two_bounds() -> None:
+    """The same comparison in loops over different lists is two bounds."""
     rule = 'calls(response, "a").all(c, c.arguments.n < 5) && calls(response, "b").all(c, c.arguments.n < 5)'
     assert len(bounds_of(Form("r", (), read(rule)))) == 2
 
 
 @pytest.mark.integration
 def test_the_proposed_tests_hold_and_cover_what_was_missing(tmp_path: Path) -> None:
+    """The policy tests that are written pass, and nothing is missing afterwards."""
     needs("z3")
     policies(tmp_path, {"r": PAY}, more="  match: {agents: [desk*], tags: [money]}")
     files = load_policy_files([named_policies(str(tmp_path))])
@@ -133,6 +139,7 @@ def test_the_proposed_tests_hold_and_cover_what_was_missing(tmp_path: Path) -> N
 
 
 def test_tools_and_arguments_that_no_rule_names(tmp_path: Path) -> None:
+    """A tool or an argument that agents offer and no rule names is listed."""
     tools = "".join(
         f"    - {{name: {name}, parameters: {{type: object, properties: {{amount: {{}}, note: {{}}}}}}}}\n"
         for name in ("pay", "mail")
@@ -147,12 +154,14 @@ def test_tools_and_arguments_that_no_rule_names(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_rule_that_is_alive_is_not_named() -> None:
+    """A rule that some step fails is never said to have no effect."""
     needs("z3")
     files = load_policy_files([named_policies("policies"), named_policies("examples/airline/policies/turns*.yaml")])
     assert [item.rule for item in cover_policies(files).rules if item.faults] == []
 
 
 def test_a_claim_up_to_a_bound_is_not_called_proved() -> None:
+    """The word proved stands for every length alone."""
     fault = Fault("never fails", every_length=False)
     assert fault_words(fault) == (
         "never fails, up to 3 calls in the answer, 8 before it and 2 elements of other lists; beyond that not proved"
@@ -161,6 +170,7 @@ def test_a_claim_up_to_a_bound_is_not_called_proved() -> None:
 
 @pytest.mark.slow
 def test_a_rule_that_warns_or_concerns_fewer_implies_nothing(tmp_path: Path) -> None:
+    """Only rules that deny, for the same agents or more, make another superfluous."""
     needs("z3")
     strict = "size(response.tool_calls) <= 1"
     for more in ("  match: {agents: [desk]}", "  match: {tags: [money]}", "  validationActions: [Warn]"):

@@ -317,6 +317,9 @@ def test_completion_of_commands(here: Path) -> None:
     env = environment(_RUNBACK_GATE_COMPLETE="bash_complete", COMP_WORDS="runback-gate re", COMP_CWORD="1")
     assert process(cwd=here, env=env).out == "plain,render\nplain,replay\nplain,record\n"
     env |= {"COMP_WORDS": "runback-gate policy ", "COMP_CWORD": "2"}
-    assert process(cwd=here, env=env).out == "plain,lint\nplain,test\nplain,explain\nplain,diff\nplain,draft\n"
+    assert (
+        process(cwd=here, env=env).out
+        == "plain,lint\nplain,test\nplain,explain\nplain,coverage\nplain,diff\nplain,draft\n"
+    )
     env |= {"_RUNBACK_GATE_COMPLETE": "nonsense"}
     assert process(cwd=here, env=env).code == 2

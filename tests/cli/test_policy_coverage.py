@@ -34,6 +34,7 @@ spec:
 @pytest.mark.integration
 @pytest.mark.usefixtures("here")
 def test_rules_without_effect_are_named_and_what_is_missing_is_written(command: Command) -> None:
+    """The command names rules without effect, and --write leaves tests for what is missing."""
     needs("z3")
     write("p/p.yaml", POLICY)
     write("p/q.yaml", RUNS)
@@ -57,6 +58,7 @@ def test_rules_without_effect_are_named_and_what_is_missing_is_written(command: 
 
 @pytest.mark.usefixtures("here")
 def test_without_the_solver_it_says_what_to_install(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the extra the command ends with 2 and the way to install it."""
     write("p/p.yaml", POLICY)
     monkeypatch.setitem(sys.modules, "z3", None)
     result = command("policy", "coverage", "p")
