@@ -133,7 +133,7 @@ def test_a_storm_then_recovery() -> None:
 
 
 def test_a_storm_for_ever() -> None:
-    """It ends with the deadline, and says what it was."""
+    """It ends with the deadline, and says what it was, save of a question that the deadline cuts off."""
     outside = real_world()
 
     async def run(server: ModelServer) -> list[Any]:
@@ -149,7 +149,7 @@ def test_a_storm_for_ever() -> None:
     act = Act({"error": {"message": "slow down"}}, 429, {"retry-after-ms": "50"})
     with ModelServer(lambda _body, _number: act) as server:
         found = asyncio.run(run(server))
-    assert {error.kind for error in found} == {"rate limit"}
+    assert {error.kind for error in found} - {"time-out"} == {"rate limit"}
 
 
 def test_litellm_is_imported_late(monkeypatch: pytest.MonkeyPatch) -> None:
