@@ -89,11 +89,12 @@ def decoded(data: bytes, path: str) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        place = _place(data[: error.start].decode(), path)
+        place = place_behind(data[: error.start].decode(), path)
         raise DocumentError("not UTF-8", hint="save the file as UTF-8", location=place) from error
 
 
-def _place(before: str, path: str) -> Location:
+def place_behind(before: str, path: str) -> Location:
+    """The line and column, from 1, that follow on a text of a file."""
     return Location(path, before.count("\n") + 1, len(before) - before.rfind("\n"))
 
 
@@ -115,12 +116,12 @@ def first_fault(text: str, path: str, refused: RefusedError) -> DocumentError:
         if colon:
             key = json.loads(string)
             if key in seen[-1]:
-                place = _place(text[: token.start()], path)
+                place = place_behind(text[: token.start()], path)
                 return DocumentError(f"duplicate key {string[:80]}", hint="keep one of them", location=place)
             seen[-1].add(key)
         elif token[0] in "[{":
             if len(seen) == MAX_DEPTH:
-                place = _place(text[: token.start()], path)
+                place = place_behind(text[: token.start()], path)
                 return DocumentError(TOO_DEEP, hint="flatten it", location=place)
             seen.append(set())
         elif token[0] in "]}":

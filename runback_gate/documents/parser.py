@@ -32,6 +32,7 @@ from runback_gate.documents.document import Document
 from runback_gate.documents.names import quoted
 from runback_gate.documents.scalars import ScalarError, plain_value
 from runback_gate.errors import DocumentError, Location
+from runback_gate.standard_json import decoded, place_behind
 
 MAX_BYTES = 1 << 20
 """Largest file, in bytes."""
@@ -77,15 +78,15 @@ def parse_document(text: str | bytes, path: str) -> Document:
     data = text.encode(errors="surrogatepass") if isinstance(text, str) else text
     if len(data) > MAX_BYTES:
         raise DocumentError(f"larger than {MAX_BYTES:,} bytes", hint="split the file", location=Location(path))
-    text = text if isinstance(text, str) else _decoded(data, path)
+    text = text if isinstance(text, str) else decoded(data, path)
     if strange := _STRANGE.search(text):
-        place, code = _place(text[: strange.start()], path), ord(strange[0])
+        place, code = place_behind(text[: strange.start()], path), ord(strange[0])
         written = f'in double quotes it is written "\\u{code:04x}"' if not 0xD800 <= code < 0xE000 else "write it whole"
         hint = _REMEDIES.get(strange[0], written)
         raise DocumentError(f"the character U+{code:04X} may not stand in YAML", hint=hint, location=place)
     # libyaml holds each directive against all earlier ones before it says a word.
     if directive := next(islice(_DIRECTIVE.finditer(text), MAX_DIRECTIVES, None), None):
-        place = _place(text[: directive.start()], path)
+        place = place_behind(text[: directive.start()], path)
         raise DocumentError(f"more than {MAX_DIRECTIVES} directives", hint="no file of ours needs any", location=place)
     events: list[Any] = []
     try:
@@ -200,18 +201,6 @@ def _hint(problem: str, character: str) -> str | None:
     if "cannot start any token" in problem or "alphabetic or numeric" in problem:
         return "text that begins with a sign stands in quotes"
     return None
-
-
-def _decoded(data: bytes, path: str) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        place = _place(data[: error.start].decode(), path)
-        raise DocumentError("not UTF-8", hint="save the file as UTF-8", location=place) from error
-
-
-def _place(before: str, path: str) -> Location:
-    return Location(path, before.count("\n") + 1, len(before) - before.rfind("\n"))
 
 
 def _fault(message: str, mark: Any, path: str, hint: str | None) -> DocumentError:
