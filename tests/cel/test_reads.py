@@ -22,6 +22,8 @@ from runback_gate.cel.reads import ALL, reads
         ("run.steps[0]['history'].size() > 0", "history"),
         ("run.steps[0]['request']['system'] == ''", "request.system"),
         ("run.calls.all(c, matchesSchema(c))", "request.tools"),
+        ("(run.status == 'ok' ? run.steps[0] : run.steps[1]).history == []", "history"),
+        ("case.id == agent.name", ""),
     ],
 )
 def test_fields_that_are_named(source: str, expected: str) -> None:
@@ -47,7 +49,6 @@ def test_a_variable_is_read_where_it_is_used() -> None:
         "run.steps[0].request[run.id] == 1",
         "includes(run.steps[0], {'agent': {}})",
         "run.steps.exists(s, s.request == {})",
-        "(run.status == 'ok' ? run.steps[0] : run.steps[1]).history == []",
     ],
 )
 def test_a_step_as_a_whole_is_all_of_it(source: str) -> None:
