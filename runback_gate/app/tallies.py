@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any, Final, Literal, cast
 
 from runback_gate.analysis.tally import WORDS, Failure, Tally
-from runback_gate.canonical import JsonValue, canonical_bytes, digest, parse_canonical, seal
+from runback_gate.canonical import JsonValue
 from runback_gate.documents import safe_read
 from runback_gate.documents.named_files import read_file
 from runback_gate.errors import InputError, IntegrityError, Location, RunbackError
+from runback_gate.sealed import open_entry, seal_entry
 from runback_gate.values import from_json
 
 PART: Final = "runback.tally/v1"
@@ -56,7 +57,7 @@ class _Body:
 
 def part_bytes(tally: Tally, names: Mapping[str, str], corpus: str, part: tuple[int, int]) -> bytes:
     """The file of one part of a backtest over `corpus`; `names` are those of its rules by id."""
-    return _sealed({"format": PART, "corpus": corpus, "part": list(part), **_body(tally, names)}, None)
+    return seal_entry({"format": PART, "corpus": corpus, "part": list(part), **_body(tally, names)}, None)
 
 
 def merge_parts(paths: Sequence[Path]) -> Tally:
@@ -109,7 +110,7 @@ def kept_name(shard: str) -> str:
 def kept_bytes(shard: str, tally: Tally, key: bytes | None) -> bytes:
     """The results of a shard whose content `shard` names, as 64 hex digits; rules are called by their names."""
     names = {rule: rule for rule in tally.counts}
-    return _sealed({"format": KEPT, "shard": shard, **_body(tally, names)}, key)
+    return seal_entry({"format": KEPT, "shard": shard, **_body(tally, names)}, key)
 
 
 def read_kept(folder: Path, shard: str, key: bytes | None) -> Tally | None:
@@ -164,16 +165,8 @@ def _tally(body: Mapping[str, JsonValue]) -> Tally:
     return Tally(told.runs, told.steps, counts, tuple(failures), over_runs)
 
 
-def _sealed(body: dict[str, JsonValue], key: bytes | None) -> bytes:
-    sealed: dict[str, JsonValue] = {} if key is None else {"seal": seal(key, canonical_bytes(body))}
-    return canonical_bytes({**body, **sealed, "digest": digest(body)})
-
-
 def _opened(data: bytes, kind: str, key: bytes | None) -> dict[str, JsonValue]:
-    entry = cast("dict[str, JsonValue]", parse_canonical(data))
-    body = {field: value for field, value in entry.items() if field not in ("digest", "seal")}
-    if body["format"] != kind or entry["digest"] != digest(body):
-        raise IntegrityError("its digest does not match")
-    if key is not None and entry.get("seal") != seal(key, canonical_bytes(body)):
-        raise IntegrityError("it lacks the seal")
+    body = open_entry(data, key)
+    if body["format"] != kind:
+        raise IntegrityError(f"it is no {kind}")
     return body

@@ -20,12 +20,12 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
-from runback_gate.canonical import JsonValue, canonical_bytes, digest, digest_bytes, parse_canonical, seal
+from runback_gate.canonical import JsonValue, canonical_bytes, digest, digest_bytes, parse_canonical
 from runback_gate.documents import safe_read, write_atomic
 from runback_gate.errors import InputError, IntegrityError, Location, PathError, RunbackError
 from runback_gate.replay.nearest import Nearest
+from runback_gate.sealed import open_entry, seal_entry
 from runback_gate.step import Request, Response, from_json, to_json
 
 FORMAT = "runback.response/v1"
@@ -109,13 +109,9 @@ class ResponseCache:
             return None
         try:
             data = safe_read(self.folder, name, MAX_ANSWER_BYTES)
-            entry = cast("dict[str, JsonValue]", parse_canonical(data))
-            body = {field: value for field, value in entry.items() if field not in ("digest", "seal")}
-            if entry["digest"] != digest(body) or _key(body) != (FORMAT, request, trial):
-                raise IntegrityError("its digest does not match")
-            if self._key is not None and entry.get("seal") != _seal(self._key, body):
-                self.unsealed.add(name)
-                return None
+            body = open_entry(data, self._key)
+            if _key(body) != (FORMAT, request, trial):
+                raise IntegrityError("it is of another request")
             found = from_json(Response, body["response"], name), digest_bytes(data)
         except (RunbackError, KeyError, TypeError, AttributeError) as error:
             if self._key is not None:
@@ -217,12 +213,7 @@ def request_name(request: str) -> str:
 def answer_entry(request: str, trial: int, response: Response, key: bytes | None = None) -> bytes:
     """The bytes of a cache entry; its digest tells a cut or edited file, its seal who wrote it."""
     body: dict[str, JsonValue] = {"format": FORMAT, "request": request, "trial": trial, "response": to_json(response)}
-    sealed: dict[str, JsonValue] = {} if key is None else {"seal": _seal(key, body)}
-    return canonical_bytes({**body, **sealed, "digest": digest(body)})
-
-
-def _seal(key: bytes, body: dict[str, JsonValue]) -> str:
-    return seal(key, canonical_bytes(body))
+    return seal_entry(body, key)
 
 
 def _key(body: dict[str, JsonValue]) -> tuple[JsonValue, ...]:
