@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from runback_gate.analysis.flip import DifferenceFinder
 from runback_gate.analysis.flip_words import explain_flip
@@ -67,12 +67,12 @@ def compare_policies(
     return tuple(comparison.effect() for comparison in found)
 
 
-def add_effects(effects: Iterable[PolicyEffect], order: Callable[[Flip], int], *, limit: int) -> PolicyEffect:
+def add_effects(effects: Iterable[PolicyEffect], order: Callable[[Flip], Any], *, limit: int) -> PolicyEffect:
     """What became of one policy on all of several parts of the steps, as one comparison would say it of all of them.
 
     Args:
         effects: of the same policy; at least one.
-        order: the place of a step among all; flips of one place stay as they are.
+        order: the place of a step among all, to sort by; flips of one place stay as they are.
         limit: as of `compare_policies`.
     """
     parts = list(effects)
@@ -89,7 +89,7 @@ def add_effects(effects: Iterable[PolicyEffect], order: Callable[[Flip], int], *
     )
 
 
-def _added(parts: Sequence[RuleEffect], order: Callable[[Flip], int], limit: int) -> RuleEffect:
+def _added(parts: Sequence[RuleEffect], order: Callable[[Flip], Any], limit: int) -> RuleEffect:
     counts: Counter[Kind] = Counter()
     for item in parts:
         counts.update(dict(item.counts))

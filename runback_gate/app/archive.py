@@ -25,9 +25,9 @@ from runback_gate.plural import many
 from runback_gate.redact.pseudonym import PSEUDONYM
 from runback_gate.report.columns import row_lines
 from runback_gate.report.text import line
-from runback_gate.store.archive.arrow import open_storage
+from runback_gate.store.archive.arrow import open_storage, shown
 from runback_gate.store.archive.check import Checked, check
-from runback_gate.store.archive.contents import part_rows, read_contents
+from runback_gate.store.archive.contents import Contents, part_rows, settled
 from runback_gate.store.archive.duck import Wanted, listed
 from runback_gate.store.archive.pack import Packed, pack
 from runback_gate.store.archive.rewrite import Change, Rewritten, rewrite
@@ -87,8 +87,11 @@ def list_archive(where: str, wanted: Wanted) -> tuple[Row, ...]:
         InputError: there is no archive, or it cannot be read.
     """
     storage = open_storage(where)
-    contents = read_contents(storage)
-    return listed(storage.dataset(list(contents.parts)), wanted) if contents.parts else ()
+
+    def look(contents: Contents) -> tuple[Row, ...]:
+        return listed(storage.dataset(list(contents.parts)), wanted) if contents.parts else ()
+
+    return settled(storage, look)
 
 
 def restore_run(where: str, run: str, out: Path) -> Restored:
@@ -100,9 +103,12 @@ def restore_run(where: str, run: str, out: Path) -> Restored:
         WriteError: it cannot be written.
     """
     storage = open_storage(where)
-    contents = read_contents(storage)
-    paths = storage.parts_of(run, list(contents.parts)) if contents.parts else []
-    rows = [row for path in paths for row in part_rows(storage, contents.parts[path]) if row.run == run]
+
+    def look(contents: Contents) -> list[Row]:
+        paths = storage.columns((), list(contents.parts), [run])
+        return [row for path in paths for row in part_rows(storage, contents.parts[path]) if row.run == run]
+
+    rows = settled(storage, look)
     if not rows:
         hint = "`runback-gate archive list` shows what it holds"
         raise InputError(f"no run {run[:120]!r} is in the archive", hint=hint, location=Location(storage.name))
@@ -134,7 +140,7 @@ def erase_archived(where: str, selection: Selection, *, at: str, reason: str, dr
     """
     found = rewrite(open_storage(where), _Eraser(selection, at, reason), reason=reason, at=at, dry_run=dry_run)
     if not found.runs:
-        raise InputError("no value matches", hint="nothing was erased", location=Location(where.partition("?")[0]))
+        raise InputError("no value matches", hint="nothing was erased", location=Location(shown(where)))
     return found
 
 

@@ -4,7 +4,7 @@ In: policies and runs, or run files and where they are judged. Out: a `Tally`, a
 is a check.
 
     found = backtest_runs(files.policies, runs)
-    found = backtest_shards(files.policies, cut(run_files(Path("runs"))), BacktestOptions(jobs=2), note=print)
+    found = backtest_shards(files.policies, shards_of("runs"), BacktestOptions(jobs=2), note=print)
     found.counts, exit_code(files.policies, found)
 
 Whatever runs the shards, the sum is the same.
@@ -20,18 +20,17 @@ from runback_gate.analysis.backtest import backtest, backtest_rules, rule_names
 from runback_gate.analysis.tally import Tally, pick
 from runback_gate.app.policies import compile_all, with_lint_messages
 from runback_gate.app.progress import SILENT, Progress
-from runback_gate.app.shards import Shard, corpus, cut, executor_for
+from runback_gate.app.shards import Shard, corpus, executor_for, runs_of, shards_of
 from runback_gate.app.tallies import kept_bytes, kept_name, part_bytes, read_kept
-from runback_gate.canonical import sha256
-from runback_gate.capture.runs import MAX_RUN_BYTES
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.documents import write_atomic
-from runback_gate.documents.named_files import read_file, write_file
+from runback_gate.documents.named_files import write_file
 from runback_gate.errors import InputError, Location
 from runback_gate.policy.document import Policy
 from runback_gate.policy.evaluate import RuleSet
 from runback_gate.step import Run
-from runback_gate.store.folder import MAKE_RUNS, run_files, run_of
+from runback_gate.store.archive.arrow import shown
+from runback_gate.store.folder import MAKE_RUNS
 
 MAX_KEPT = 256
 """Rules that are kept of a shard beside those that were asked for."""
@@ -68,22 +67,22 @@ class BacktestOptions:
 
 def backtest_named(
     policies: Sequence[Policy],
-    runs: Path,
+    runs: str,
     options: BacktestOptions,
     *,
     note: Callable[[str], None],
     progress: Progress = SILENT,
 ) -> Tally:
-    """Judge the run of a file, or those of a folder, and write the file of the part where one is named.
+    """Judge the run of a file, or those of a folder or an archive, and write the file of the part where one is named.
 
     Raises:
         InputError: as `backtest_shards`; there is no step, unless this is one of several parts.
         WriteError: a result cannot be written.
     """
-    shards = cut(run_files(runs))
+    shards = shards_of(runs)
     found = backtest_shards(policies, shards, options, note=note, progress=progress)
     if not found.steps and options.shard[1] == 1:
-        raise InputError("no recorded step", hint=MAKE_RUNS, location=Location(runs.as_posix()))
+        raise InputError("no recorded step", hint=MAKE_RUNS, location=Location(shown(runs)))
     if options.out is not None:
         engine = CppEngine()
         names = rule_names(policies, compile_all(policies, engine), engine)
@@ -118,7 +117,7 @@ def backtest_shards(
     shards = _part(shards, options.shard)
     job = BacktestJob(tuple(policies), options.cache, options.key)
     executor = executor_for(shards, options.jobs, options.cores, options.on)
-    total, done, notes = sum(len(shard.files) for shard in shards), 0, dict[int, tuple[str, ...]]()
+    total, done, notes = sum(shard.runs for shard in shards), 0, dict[int, tuple[str, ...]]()
 
     def tallies() -> Iterator[Tally]:
         nonlocal done
@@ -127,7 +126,7 @@ def backtest_shards(
                 name, data = judged.kept
                 write_atomic(options.cache / name, data, durable=False)
             notes[number] = judged.notes
-            done += len(shards[number].files)
+            done += shards[number].runs
             progress(done, total, None)
             yield judged.tally
 
@@ -183,14 +182,13 @@ class _Judge:
         """Judge the runs of a shard by each rule of which nothing is kept."""
         notes: list[str] = []
         if self.job.cache is None:
-            return Judged(self.tally(self.rule_sets, self.runs(shard, map(_read, shard.files), notes)), tuple(notes))
-        contents = list(map(_read, shard.files))
-        name = sha256(b"".join(sha256(data).digest() for data in contents)).hexdigest()
+            return Judged(self.tally(self.rule_sets, runs_of(shard.read(), notes.append)), tuple(notes))
+        name, contents = shard.content()
         known = read_kept(self.job.cache, name, self.job.key)
         missing = {rule for rule, own in self.names.items() if known is None or own not in known.counts}
         if known is not None and not missing:
             return Judged(pick({rule: (known, own) for rule, own in self.names.items()}))
-        fresh = self.tally(list(_only(self.rule_sets, missing)), self.runs(shard, contents, notes))
+        fresh = self.tally(list(_only(self.rule_sets, missing)), runs_of(contents, notes.append))
         found = pick(
             {
                 rule: (fresh, rule) if known is None or rule in missing else (known, own)
@@ -209,14 +207,6 @@ class _Judge:
 
     def tally(self, rule_sets: Sequence[RuleSet], runs: Iterable[Run]) -> Tally:
         return backtest_rules(rule_sets, self.engine, runs)
-
-    def runs(self, shard: Shard, contents: Iterable[bytes], notes: list[str]) -> Iterator[Run]:
-        for name, data in zip(shard.files, contents, strict=True):
-            yield run_of(data, Path(name), note=notes.append)
-
-
-def _read(name: str) -> bytes:
-    return read_file(Path(name), MAX_RUN_BYTES, hint=MAKE_RUNS)
 
 
 def _only(rule_sets: Sequence[RuleSet], wanted: set[str]) -> Iterator[RuleSet]:

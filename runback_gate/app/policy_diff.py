@@ -21,7 +21,7 @@ from runback_gate.analysis.recorded import Recorded
 from runback_gate.app.policies import with_lint_messages
 from runback_gate.app.progress import SILENT
 from runback_gate.app.recorded import steps_of
-from runback_gate.app.shards import Shard, cut
+from runback_gate.app.shards import Shard, runs_of, shards_of
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.documents import check_kind, read_document
 from runback_gate.errors import InputError, Location
@@ -32,7 +32,7 @@ from runback_gate.policy.evaluate import compile_policy
 from runback_gate.report import effects
 from runback_gate.revision.snapshot import folder_of
 from runback_gate.schema import validate
-from runback_gate.store.folder import MAKE_RUNS, load_run, run_files
+from runback_gate.store.archive.rows import order
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,37 +105,37 @@ def diff_policies(
 def diff_runs(
     before: PolicySide,
     after: PolicySide,
-    runs: Path,
+    runs: str,
     *,
     limit: int,
     executor: Callable[[Sequence[Shard]], Executor],
     note: Callable[[str], None],
     progress: Callable[[int, int, object], None] = SILENT,
 ) -> PolicyDiff:
-    """The same over the run of a file, or those of a folder, in shards: whoever judges them, the sum is the same.
+    """The same over the runs of a file, a folder or an archive, in shards: whoever judges them, the sum is the same.
 
     `progress` is called with the runs that are done and all of them; `note` is told of runs that have no end.
 
     Raises:
         InputError: as `diff_policies`; a file is not there, or not a run that verifies.
     """
-    engine, shards = _compiled(before, after), cut(run_files(runs))
+    engine, shards = _compiled(before, after), shards_of(runs)
     unjudged = compare_policies(before.policies, after.policies, engine, (), limit=limit)
     if not unjudged:
         return PolicyDiff(before, after, ())
     parts: dict[int, tuple[tuple[PolicyEffect, ...], tuple[str, ...]]] = {}
     job = DiffJob(before.policies, after.policies, limit)
-    total, done = sum(len(shard.files) for shard in shards), 0
+    total, done = sum(shard.runs for shard in shards), 0
     for number, found in executor(shards).run(job, shards):
         parts[number] = found
-        done += len(shards[number].files)
+        done += shards[number].runs
         progress(done, total, None)
     for number in sorted(parts):
         for text in parts[number][1]:
             note(text)
-    # In the order of the shards, which is the order in which one process would have taken their steps.
+    # As they would stand in a folder, each in a file that its id names.
     by_policy = zip(unjudged, *(parts[number][0] for number in sorted(parts)), strict=True)
-    summed = (add_effects(effects, order=lambda _flip: 0, limit=limit) for effects in by_policy)
+    summed = (add_effects(effects, order=lambda flip: order(flip.run), limit=limit) for effects in by_policy)
     return PolicyDiff(before, after, tuple(summed))
 
 
@@ -153,8 +153,8 @@ class DiffJob:
 
         def compare(shard: Shard) -> tuple[tuple[PolicyEffect, ...], tuple[str, ...]]:
             notes: list[str] = []
-            runs = (load_run(Path(name), note=notes.append, hint=MAKE_RUNS) for name in shard.files)
-            found = compare_policies(self.base, self.head, engine, steps_of(runs), limit=self.limit)
+            runs = steps_of(runs_of(shard.read(), notes.append))
+            found = compare_policies(self.base, self.head, engine, runs, limit=self.limit)
             return found, tuple(notes)
 
         return compare

@@ -1,25 +1,30 @@
-"""The run files of a backtest in shards: each is judged by itself, and its result can be kept.
+"""The runs of a backtest in shards: each is judged by itself, and its result can be kept.
 
-In: files by name. Out: `Shard`s of neighbours, and what judges them.
+In: what a person named: a run file, a folder of them, or an archive. Out: `Shard`s, and what judges them.
 
-    shards = cut(run_files(Path("runs")))
+    shards = shards_of("runs")                          # or s3://bucket/archive
     executor_for(shards, jobs=2, cores=8, on=None)
 
-Where one shard ends is decided by the name of its last file alone, so a file more or less changes one shard, or the two
-that it parts, and the results of all others still count. A run is never parted.
+Of a folder neighbours are a shard. Where one ends is decided by the name of its last file alone, so a file more or less
+changes one shard, or the two that it parts, and the results of all others still count. Of an archive each part is one.
+A run is never parted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from runback_gate.canonical import sha256
+from runback_gate.capture.runs import MAX_RUN_BYTES
+from runback_gate.documents.named_files import read_file
 from runback_gate.errors import InputError, Location
 from runback_gate.executors import Executor, Here
-from runback_gate.store.folder import MAKE_RUNS
+from runback_gate.step import Run
+from runback_gate.store.archive.shards import archive_shards, is_archive
+from runback_gate.store.folder import MAKE_RUNS, Note, run_files, run_of
 
 MEAN: Final = 64
 """Files of a shard, on average; at most four times as many."""
@@ -29,41 +34,110 @@ MAX_BYTES: Final = 32 << 20
 WORTH: Final = 64 << 20
 """Bytes of run files from which on several processes are begun unasked."""
 
+Named = tuple[str, bytes]
+"""A run file: its path as messages name it, and its bytes."""
+
+
+class Shard(Protocol):
+    """Some runs that are judged together; it travels to a worker, which reads them."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What tells it from all other shards, wherever it is read."""
+
+    @property
+    def runs(self) -> int:
+        """How many runs it has."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of all of them."""
+
+    def read(self) -> Iterator[Named]:
+        """Each run file, one by one.
+
+        Raises:
+            InputError: one cannot be read.
+            IntegrityError: what holds it was changed.
+        """
+
+    def content(self) -> tuple[str, Iterable[Named]]:
+        """The name of its content, as 64 hex digits, and what `read` gives, which may have been read for that."""
+
 
 @dataclass(frozen=True, slots=True)
-class Shard:
+class Files:
     """Some run files."""
 
     files: tuple[str, ...]
     size: int
-    """Bytes of all of them."""
 
     def __str__(self) -> str:
         first, last = self.files[0], self.files[-1]
         return first if first == last else f"{first} … {last}"
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the files, without their folder."""
+        return tuple(name.rpartition("/")[2] for name in self.files)
 
-def cut(files: Sequence[Path]) -> tuple[Shard, ...]:
+    @property
+    def runs(self) -> int:
+        """As `Shard.runs`."""
+        return len(self.files)
+
+    def read(self) -> Iterator[Named]:
+        """As `Shard.read`."""
+        for name in self.files:
+            yield name, read_file(Path(name), MAX_RUN_BYTES, hint=MAKE_RUNS)
+
+    def content(self) -> tuple[str, Iterable[Named]]:
+        """As `Shard.content`."""
+        named = list(self.read())
+        return sha256(b"".join(sha256(data).digest() for _, data in named)).hexdigest(), named
+
+
+def shards_of(runs: str) -> tuple[Shard, ...]:
+    """The shards of a run file, of a folder of them, or of an archive: a folder with manifests, or a URI.
+
+    Raises:
+        InputError: a file is not there, or the archive cannot be read.
+        IntegrityError: the archive was changed.
+    """
+    return archive_shards(runs) if is_archive(runs) else cut(run_files(Path(runs)))
+
+
+def cut(files: Sequence[Path]) -> tuple[Files, ...]:
     """The shards of files.
 
     Raises:
         InputError: a file is not there.
     """
-    shards: list[Shard] = []
+    shards: list[Files] = []
     names: list[str] = []
     size = 0
     for path in files:
         names.append(path.as_posix())
         size += _size(path)
         if _ends(path.name) or len(names) >= 4 * MEAN or size >= MAX_BYTES:
-            shards.append(Shard(tuple(names), size))
+            shards.append(Files(tuple(names), size))
             names, size = [], 0
-    return (*shards, Shard(tuple(names), size)) if names else tuple(shards)
+    return (*shards, Files(tuple(names), size)) if names else tuple(shards)
+
+
+def runs_of(named: Iterable[Named], note: Note) -> Iterator[Run]:
+    """The runs of what a shard gave. `note` is told of a run that has no end.
+
+    Raises:
+        InputError: not a run that verifies.
+    """
+    for name, data in named:
+        yield run_of(data, Path(name), note=note)
 
 
 def corpus(shards: Iterable[Shard]) -> str:
-    """What names the files of all shards, by their own names and order, as 64 hex digits."""
-    names = "\n".join(name.rpartition("/")[2] for shard in shards for name in shard.files)
+    """What names the runs of all shards, by the names and the order of the shards, as 64 hex digits."""
+    names = "\n".join(name for shard in shards for name in shard.names)
     return sha256(names.encode("utf-8", "surrogateescape")).hexdigest()
 
 

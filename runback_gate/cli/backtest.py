@@ -12,7 +12,7 @@ import click
 
 from runback_gate.app.policies import load_policy_files
 from runback_gate.cli import terminal
-from runback_gate.cli.options import FILE, FOLDER, JOBS, JSON, ON, PATH, QUIET, option, options, parsed, value_of
+from runback_gate.cli.options import FILE, FOLDER, JOBS, JSON, ON, QUIET, option, options, parsed, value_of
 from runback_gate.cli.policy_paths import policy_roots
 from runback_gate.gate.shard import parse_shard
 from runback_gate.replay.cache import seal_key
@@ -43,7 +43,7 @@ SHOWN = click.option(
 
 @click.group(invoke_without_command=True)
 @click.option("--policies", "paths", multiple=True, metavar="FILE|FOLDER", help="Policies to judge against.")
-@click.option("--runs", type=PATH, metavar="FILE|FOLDER", help="A run, or a folder of runs.")
+@click.option("--runs", metavar="FILE|FOLDER|ARCHIVE", help="A run, a folder of runs, or an archive.")
 @options(WhereFlags, "where")
 @SHOWN
 @JSON
@@ -52,7 +52,7 @@ SHOWN = click.option(
 def backtest(
     context: click.Context,
     paths: tuple[str, ...],
-    runs: Path | None,
+    runs: str | None,
     where: WhereFlags,
     show: int,
     as_json: bool,

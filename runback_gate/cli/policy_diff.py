@@ -32,8 +32,8 @@ class SideFlags:
     head: str | None = option(
         "--head", "What to compare: a folder of policies or of a gate (default: this gate).", metavar="DIR"
     )
-    runs: Path | None = option(
-        "--runs", "Recorded steps to judge (default: those of the gate's datasets).", type=PATH, metavar="FILE|FOLDER"
+    runs: str | None = option(
+        "--runs", "Recorded steps to judge (default: those of the gate's datasets).", metavar="FILE|FOLDER|ARCHIVE"
     )
     jobs: int | None = option("--jobs", JOBS, type=click.IntRange(1, 256), metavar="N")
     on: str | None = option("--on", ON, metavar="ray[:ADDRESS]")

@@ -111,7 +111,7 @@ def test_parts_make_the_whole(runs: Path, tmp_path: Path) -> None:
         parts = [tmp_path / f"tally-{number}.json" for number in range(1, of + 1)]
         for number, out in enumerate(parts, 1):
             options = BacktestOptions(shard=(number, of), out=out)
-            backtest_named(rules, runs, options, note=lambda text: pytest.fail(text))
+            backtest_named(rules, runs.as_posix(), options, note=lambda text: pytest.fail(text))
         assert merge_parts(parts[::-1]) == whole
 
 
@@ -121,7 +121,7 @@ def test_parts_that_do_not_fit(runs: Path, tmp_path: Path) -> None:
 
     def part(name: str, rules: Sequence[Policy], number: int) -> Path:
         options = BacktestOptions(shard=(number, 2), out=tmp_path / name)
-        backtest_named(rules, runs, options, note=lambda text: pytest.fail(text))
+        backtest_named(rules, runs.as_posix(), options, note=lambda text: pytest.fail(text))
         return tmp_path / name
 
     one, two, other = part("1.json", refunds, 1), part("2.json", refunds, 2), part("other.json", spoken, 2)
@@ -235,5 +235,5 @@ def test_a_comparison_of_policies_is_a_sum(runs: Path, tmp_path: Path, limit: in
     whole = diff_policies(before, after, steps, limit=limit)
     assert [effect.word for effect in whole.effects] == ["looser", "looser"]
     asked: Any = {"limit": limit, "executor": lambda _shards: Here(), "note": pytest.fail}
-    assert diff_runs(before, after, runs, **asked) == whole
-    assert diff_runs(before, before, runs, **asked).effects == ()
+    assert diff_runs(before, after, runs.as_posix(), **asked) == whole
+    assert diff_runs(before, before, runs.as_posix(), **asked).effects == ()

@@ -47,6 +47,22 @@ def test_runs_go_in_and_come_out(command: Command) -> None:
 
 
 @pytest.mark.usefixtures("here", "two_runs")
+def test_policies_are_tried_on_an_archive(command: Command) -> None:
+    """`backtest` and `policy diff` print what they print of the folder, but for the run without an end."""
+    Path("runs/open.jsonl").unlink()
+    command("archive", "runs", "--to", "arc", "--partition", "agent")
+    policy = {"apiVersion": "runback.dev/v1", "kind": "Policy", "metadata": {"name": "p"}}
+    rules = [{"id": "short", "expression": "size(response.text) < 3", "message": "too long"}]
+    for folder, more in (("base", rules), ("head", [{**rules[0], "expression": "size(response.text) < 9"}])):
+        write(f"{folder}/p.yaml", json.dumps({**policy, "spec": {"validations": more}}).encode())
+    for asked in (("backtest", "--policies", "base"), ("policy", "diff", "--base", "./base", "--head", "head")):
+        files, archive = (command(*asked, "--runs", runs, "--json") for runs in ("runs", "arc"))
+        assert (archive.code, archive.out) == (0, files.out)
+        assert json.loads(archive.out)["steps"] == 2
+    assert command("backtest", "--policies", "base", "--runs", "file:///none").code == 2
+
+
+@pytest.mark.usefixtures("here", "two_runs")
 def test_what_is_wrong_has_its_exit_code(command: Command) -> None:
     """1 for a changed archive, 2 for what cannot be read; a file in the way stays."""
     assert command("archive", "verify", "arc").code == 2

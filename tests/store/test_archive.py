@@ -188,7 +188,9 @@ def test_runs_are_listed_by_filters(storage: Storage) -> None:
         (Wanted(status="' OR true --"), []),
     ):
         assert [item.run for item in listed(dataset, wanted)] == runs
-    assert storage.parts_of("b", list(read_contents(storage).parts)) == list(read_contents(storage).parts)
+    paths = list(read_contents(storage).parts)
+    assert list(storage.columns((), paths, ["b"])) == paths
+    assert storage.columns((), paths, ["none"]) == {}
 
 
 def test_a_name_of_an_agent_leads_nowhere() -> None:

@@ -79,7 +79,7 @@ def test_an_archive_in_s3_is_appended_to_listed_and_verified(bucket: Storage) ->
     assert sorted(held(bucket)) == ["a", "b", "c"]
     paths = list(read_contents(bucket).parts)
     assert [item.run for item in listed(bucket.dataset(paths), Wanted())] == ["a", "b", "c"]
-    assert len(bucket.parts_of("c", paths)) == 1
+    assert len(bucket.columns((), paths, ["c"])) == 1
     assert (check(bucket).faults, "?" in bucket.name) == ((), False)
 
 

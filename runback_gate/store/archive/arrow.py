@@ -28,6 +28,7 @@ COLUMNS: Final = tuple(item.name for item in fields(Row) if item.name != "data")
 """All but the bytes of the run."""
 _COUNTS: Final = ("steps", "calls", "size")
 _LISTS: Final = ("tools", "models")
+_EMPTY: Final = {**dict.fromkeys(COLUMNS, ""), **dict.fromkeys(_COUNTS, 0), **dict.fromkeys(_LISTS, ())}
 _ROOM: Final = 64 << 20
 """Bytes that columns beside the runs may take in memory."""
 _GROUP: Final = 1024
@@ -109,31 +110,27 @@ class Storage:
         package = _package("dataset")
         return package.dataset(names, schema=_schema(data=False), filesystem=self.system, format="parquet")
 
-    def parts_of(self, run: str, paths: Sequence[str]) -> list[str]:
-        """Which of the parts say that they hold a run.
+    def columns(
+        self, names: Sequence[str], paths: Sequence[str], runs: Sequence[str] | None = None
+    ) -> dict[str, list[tuple[Any, ...]]]:
+        """By the path of each part these columns of its runs, in their order; of `runs` alone where they are given.
 
         Raises:
-            InputError: one cannot be read.
-        """
-        compute = _package("compute")
-        with self._reading("parts", "read"):
-            found = self.dataset(paths).to_table(columns=["__filename"], filter=compute.field("run") == run)
-        # As the file system gives them: without the slash before the first folder, maybe.
-        return [path for path in paths if any(name.endswith(path) for name in found["__filename"].to_pylist())]
-
-    def digests(self, runs: Sequence[str], paths: Sequence[str]) -> dict[str, str]:
-        """Of those runs that the parts say they hold, the digests.
-
-        Raises:
+            FileNotFoundError: a part is not there.
             InputError: one cannot be read.
         """
         if not paths:
             return {}
         compute = _package("compute")
+        wanted = None if runs is None else compute.field("run").isin(list(runs))
+        # As the file system gives them: without the slash before the first folder, maybe.
+        known = {f"{self.root}/{path}".lstrip("/"): path for path in paths}
+        found: dict[str, list[tuple[Any, ...]]] = {}
         with self._reading("parts", "read"):
-            wanted = compute.field("run").isin(list(runs))
-            found = self.dataset(paths).to_table(columns=["run", "digest"], filter=wanted).to_pydict()
-        return dict(zip(found["run"], found["digest"], strict=True))
+            for batch in self.dataset(paths).to_batches(columns=["__filename", *names], filter=wanted):
+                for file, *values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                    found.setdefault(known[file.lstrip("/")], []).append(tuple(values))
+        return found
 
     def place(self, path: str) -> Location:
         """Where a file of the archive lies, for messages."""
@@ -157,7 +154,7 @@ def open_storage(where: str) -> Storage:
         InputError: no file system has this name, or `pyarrow` is not installed.
     """
     fs = _package("fs")
-    name = _SECRET.sub("", where).rstrip("/")
+    name = shown(where)
     if "://" not in where:
         return Storage(Path(where).as_posix(), fs.LocalFileSystem(), Path(where).absolute().as_posix())
     try:
@@ -168,6 +165,11 @@ def open_storage(where: str) -> Storage:
             f"cannot be opened as an archive: {_reason(error)}", hint=hint, location=Location(name)
         ) from None
     return Storage(name, system, root.rstrip("/"))
+
+
+def shown(where: str) -> str:
+    """The name of a place without what may be a secret in its URI, for messages."""
+    return _SECRET.sub("", where).rstrip("/")
 
 
 def part_bytes(rows: Sequence[Row]) -> bytes:
@@ -193,13 +195,14 @@ def part_bytes(rows: Sequence[Row]) -> bytes:
     return bytes(sink.getvalue())
 
 
-def read_rows(data: bytes, place: Location, *, size: int) -> Iterator[Row]:
+def read_rows(data: bytes, place: Location, *, size: int, names: Sequence[str] = COLUMNS) -> Iterator[Row]:
     """The rows of a part; whether a row fits its own digest is for the caller to check.
 
     Args:
         data: the file.
         place: of the part, for messages.
         size: bytes of the run files in it; more than that is never unpacked.
+        names: the columns that are unpacked beside the run, which are empty otherwise.
 
     Raises:
         IntegrityError: it cannot be read from here on; `str` of the error names the run where it can.
@@ -210,12 +213,12 @@ def read_rows(data: bytes, place: Location, *, size: int) -> Iterator[Row]:
         options = {"thrift_string_size_limit": 16 << 20, "thrift_container_size_limit": 1 << 20}
         file = parquet.ParquetFile(arrow.BufferReader(data), page_checksum_verification=True, **options)
         _refuse_other(file, size, place)
-        columns = file.read(columns=[*COLUMNS], use_threads=False).to_pydict()
+        columns = file.read(columns=[*names], use_threads=False).to_pydict()
         runs = file.iter_batches(batch_size=1, columns=["data"], use_threads=False)
         for number in range(file.metadata.num_rows):
             run = columns["run"][number]
             (content,) = next(runs)["data"].to_pylist()
-            values = {name: columns[name][number] for name in COLUMNS}
+            values = {**_EMPTY, **{name: columns[name][number] for name in names}}
             lists = {name: tuple(values[name]) for name in _LISTS}
             yield Row(**{**values, **lists}, data=content)
     except (OSError, arrow.ArrowException, StopIteration, KeyError, TypeError, ValueError, UnicodeDecodeError) as error:

@@ -6,17 +6,19 @@ contents.parts, contents.head
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Final, TypeVar
 
 from runback_gate.canonical import sha256
 from runback_gate.errors import InputError, IntegrityError, Location, RunbackError
-from runback_gate.store.archive.arrow import Storage, read_rows
+from runback_gate.store.archive.arrow import COLUMNS, Storage, read_rows
 from runback_gate.store.archive.model import (
     MANIFESTS,
     MAX_MANIFEST_BYTES,
     MAX_MANIFESTS,
+    PARTS,
     Manifest,
     Part,
     digest_of,
@@ -26,6 +28,11 @@ from runback_gate.store.archive.model import (
     root_of,
 )
 from runback_gate.store.archive.rows import Row
+
+HELD: Final = ("run", "digest", "size", "steps")
+"""The columns that a part and its runs are held against."""
+VERIFY: Final = "`runback-gate archive verify` shows everything that is wrong"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -103,30 +110,56 @@ def read_contents(storage: Storage, *, new: bool = False) -> Contents:
     """
     found = survey(storage)
     for path, message in found.faults:
-        hint = "`runback-gate archive verify` shows everything that is wrong"
-        raise IntegrityError(message, hint=hint, location=storage.place(path))
+        raise IntegrityError(message, hint=VERIFY, location=storage.place(path))
     if not found.manifests and not new:
         hint = "`runback-gate archive RUNS… --to DEST` makes one"
         raise InputError("no archive is here", hint=hint, location=Location(storage.name))
     return found
 
 
-def part_rows(storage: Storage, part: Part) -> Iterator[Row]:
+def settled(storage: Storage, look: Callable[[Contents], T]) -> T:
+    """What `look` makes of the contents, which looks again where an erasure removed parts meanwhile.
+
+    Raises:
+        IntegrityError: as `read_contents` and `look`; a part is missing.
+        InputError: as `read_contents` and `look`.
+    """
+    contents = read_contents(storage)
+    while True:
+        try:
+            return look(contents)
+        except (RunbackError, FileNotFoundError) as error:
+            now = read_contents(storage)
+            if not contents.parts.keys() & now.removed:
+                if isinstance(error, RunbackError):
+                    raise
+                raise IntegrityError("a part is missing", hint=VERIFY, location=storage.place(PARTS)) from error
+            contents = now
+
+
+def part_rows(storage: Storage, part: Part, names: Sequence[str] = COLUMNS) -> Iterator[Row]:
     """The runs of a part. Its bytes are held against its digest before any is unpacked, and each run against its own.
+
+    Args:
+        storage: where the archive lies.
+        part: of it.
+        names: the columns that are unpacked; `HELD` at least.
 
     Raises:
         IntegrityError: the part is missing, or was changed.
-        InputError: it cannot be read.
+        InputError: it cannot be read, or an erasure removed it meanwhile.
     """
     place = storage.place(part.path)
     try:
         data = storage.read(part.path, part.size)
     except FileNotFoundError as error:
-        raise IntegrityError("the part is missing", location=place) from error
+        if part.path in survey(storage).removed:
+            raise InputError("an erasure removed it meanwhile", hint="run it again", location=place) from error
+        raise IntegrityError("the part is missing", hint=VERIFY, location=place) from error
     if len(data) != part.size or sha256(data).hexdigest() != part.digest:
         raise IntegrityError("was changed: its bytes do not have the digest in its name", location=place)
     rows = []
-    for row in read_rows(data, place, size=part.bytes):
+    for row in read_rows(data, place, size=part.bytes, names=names):
         if message := row_fault(row):
             raise IntegrityError(f"run {row.run[:120]}: {message}", location=place)
         rows.append(replace(row, data=b""))

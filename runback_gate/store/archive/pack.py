@@ -18,7 +18,7 @@ from runback_gate.errors import InputError
 from runback_gate.store.archive.arrow import Storage, part_bytes
 from runback_gate.store.archive.contents import Contents, read_contents
 from runback_gate.store.archive.model import FORMAT, PARTS, Manifest, Part, head, manifest_file, root_of
-from runback_gate.store.archive.rows import Row, partition
+from runback_gate.store.archive.rows import Row, order, partition
 
 TARGET: Final = 64 << 20
 """Bytes of run files at which a part ends."""
@@ -61,7 +61,7 @@ class _Packer:
 
     def flush(self, folder: str) -> None:
         rows = self.held.pop(folder)
-        known = self.storage.digests([row.run for row in rows], list(self.contents.parts))
+        known = digests(self.storage, [row.run for row in rows], list(self.contents.parts))
         for row in rows:
             if row.run in known:
                 self.same(row.run, row.digest, known[row.run])
@@ -100,8 +100,7 @@ def pack(storage: Storage, rows: Iterable[Row], *, by: Sequence[str], at: str) -
         # Somebody else may have appended meanwhile.
         now = read_contents(storage, new=True)
         since = [path for path in now.parts if path not in before.parts]
-        met = storage.digests(list(packer.seen), since)
-        for run, digest in met.items():
+        for run, digest in digests(storage, list(packer.seen), since).items():
             packer.same(run, packer.seen[run], digest)
     except BaseException:
         for part in packer.parts:
@@ -120,8 +119,14 @@ def commit(storage: Storage, contents: Contents, parts: Sequence[Part], at: str)
     return tuple(parts), found
 
 
+def digests(storage: Storage, runs: Sequence[str], paths: Sequence[str]) -> dict[str, str]:
+    """Of those runs that the parts say they hold, the digests."""
+    return dict(pair for rows in storage.columns(("run", "digest"), paths, runs).values() for pair in rows)
+
+
 def write_part(storage: Storage, folder: str, rows: Sequence[Row]) -> Part:
-    """Write the file of a part, which no manifest names yet."""
+    """Write the file of a part, which no manifest names yet; its runs are sorted."""
+    rows = sorted(rows, key=lambda row: order(row.run))
     data = part_bytes(rows)
     path = f"{PARTS}/{folder}{sha256(data).hexdigest()}.parquet"
     storage.write(path, data)

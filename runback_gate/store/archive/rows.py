@@ -71,6 +71,11 @@ def run_row(data: bytes, path: str) -> Row:
     )
 
 
+def order(run: str) -> str:
+    """What runs are sorted by within a part: the name of a file of its own, as `archive restore` calls it."""
+    return f"{run}.jsonl"
+
+
 def partition(row: Row, by: Sequence[str]) -> str:
     """The folder of a row, such as `day=2026-07-28/agent=support/`."""
     return "".join(f"{name}={_folder(getattr(row, name))}/" for name in by)
