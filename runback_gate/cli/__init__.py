@@ -30,7 +30,7 @@ COMMANDS = {
     "run": ("run:run", "Judge every case: pass, fail or could not judge."),
     "merge": ("render:merge", "Join the reports of the parts of a run into one."),
     "render": ("render:render", "Show a report.json as a table, Markdown, HTML, JUnit, SARIF or annotations."),
-    "show": ("show:show", "Show a whole row of a report: what was asked and answered, what changed, what to do."),
+    "show": ("render:show", "Show a whole row of a report: what was asked and answered, what changed, what to do."),
     "view": ("view:view", "Write a run as one HTML file that opens on the step that broke."),
     "replay": ("replay:replay", "Ask a recorded step, or a whole run, again and show then and now."),
     "bisect": ("investigate:bisect", "Find the first prompt, revision or model under which a step goes wrong."),

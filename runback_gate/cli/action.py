@@ -15,14 +15,19 @@ from types import FrameType
 import click
 
 from runback_gate.cli import terminal
+from runback_gate.cli.groups import command
+from runback_gate.cli.options import option
 from runback_gate.github.runner import open_runner, read_inputs
 
 
-@click.command()
-@click.option(
-    "--user", type=click.IntRange(1, 65535), help="User id to switch to, when run as root, before a change is read."
-)
-def action(user: int | None) -> int:
+@command()
+def action(
+    user: int | None = option(
+        "--user",
+        "User id to switch to, when run as root, before a change is read.",
+        type=click.IntRange(1, 65535),
+    ),
+) -> int:
     """Judge a pull request in a job of GitHub Actions; reads GITHUB_* and INPUT_* from the environment.
 
     Exit codes: 0 pass, 1 fail, 2 could not judge.

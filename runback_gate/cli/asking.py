@@ -1,7 +1,7 @@
 """Commands that ask models by themselves: their options, the budget of the gate, and a case kept of what was found.
 
-@options(AskFlags, "flags")
-def replay(flags: AskFlags) -> int:
+@command()
+def replay(flags: AskFlags = options(AskFlags)) -> int:
     with flags.open(quiet=False) as asking:
         replay_step(run, 3, edit, asking.live, gate=asking.gate)
 """
@@ -12,14 +12,16 @@ import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
 from runback_gate.cli import terminal
-from runback_gate.cli.live import MAX_IN_FLIGHT, dollars, interruptible
-from runback_gate.cli.options import FOLDER, gate_root, option, parsed, values
+from runback_gate.cli.live import BudgetFlags, interruptible
+from runback_gate.cli.named import gate_root
+from runback_gate.cli.options import CASE_WHY, option, options, value_of
 
 if TYPE_CHECKING:
     from runback_gate.app.cases import AddedCase, NewCase
@@ -42,7 +44,7 @@ class Found(Protocol):
 
 
 F = TypeVar("F", bound=Found)
-EXIT_CODE = click.option("--exit-code", is_flag=True, help="Exit 1 if the command finds what it was looking for.")
+EXIT_CODE: Any = option("--exit-code", "Exit 1 if the command finds what it was looking for.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,9 @@ class Asking:
         """
         if flags.plan:
             return terminal.show_plan(self.live.estimate, self.live.settings.limits, as_json=as_json)
-        terminal.show(found, as_json=as_json, to_json=to_json, lines=lambda value: lines(value, terminal.width()))
-        return 1 if wanted and found.shown else 0 if found.told else 2
+        code = 1 if wanted and found.shown else 0 if found.told else 2
+        shown = partial(terminal.show, found, as_json=as_json, to_json=to_json, code=code)
+        return shown(lines=lambda value: lines(value, terminal.width()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,27 +89,13 @@ class AskFlags:
     """Whether models are asked, and how much."""
 
     root: Path | None = option(
-        "--root",
-        "Folder of runback.yaml (default: this one, or the nearest above it in the repository).",
-        type=FOLDER,
-        metavar="FOLDER",
+        "--root FOLDER", "Folder of runback.yaml (default: this one, or the nearest above it in the repository)."
     )
-    cache: Path | None = option("--cache", "Response cache to read from and add to.", type=FOLDER, metavar="FOLDER")
-    offline: bool = option("--offline", "Ask no model; use cached answers only.", is_flag=True)
-    refresh: bool = option("--refresh", "Ask again even when the cache has an answer.", is_flag=True)
-    plan: bool = option("--plan", "Print what would be asked and its cost; ask nothing.", is_flag=True)
-    in_flight: int | None = option(
-        "--in-flight", "Concurrent requests (default: 16).", type=click.IntRange(1, MAX_IN_FLIGHT), metavar="N"
-    )
-    budget_usd: str | None = option(
-        "--budget-usd", "Lower the gate's budget to USD.", metavar="USD", callback=parsed(dollars)
-    )
-    budget_seconds: float | None = option(
-        "--budget-seconds", "Lower the budget to S seconds.", type=click.FloatRange(min=0, min_open=True), metavar="S"
-    )
-    budget_calls: int | None = option(
-        "--budget-calls", "Lower the gate's budget to N calls.", type=click.IntRange(min=0), metavar="N"
-    )
+    cache: Path | None = option("--cache FOLDER", "Response cache to read from and add to.")
+    offline: bool = option("--offline", "Ask no model; use cached answers only.")
+    refresh: bool = option("--refresh", "Ask again even when the cache has an answer.")
+    plan: bool = option("--plan", "Print what would be asked and its cost; ask nothing.")
+    budget: BudgetFlags = options(BudgetFlags)
 
     @contextlib.contextmanager
     def open(self, *, quiet: bool, noun: str = "trial") -> Iterator[Asking]:
@@ -120,13 +109,12 @@ class AskFlags:
         from runback_gate.replay.providers import real_world  # noqa: PLC0415
         from runback_gate.revision.selection import check_gate_file  # noqa: PLC0415
 
-        given = {name: value for name, value in values(self).items() if name not in ("root", "cache")}
         root = gate_root(self.root)
         gate = None if self.offline and not check_gate_file(root) else load_gate(root)
         world = World(os.environ, real_world())
         with interruptible() as stop, terminal.progress(quiet=quiet or self.plan, noun=noun) as progress:
-            options = LiveOptions(live=True, **given)
-            live = open_live(gate, options, cache=self.cache, world=world, progress=progress, stop=stop)
+            wanted = value_of(LiveOptions, self, live=True)
+            live = open_live(gate, wanted, cache=self.cache, world=world, progress=progress, stop=stop)
             yield Asking(root, gate, live, progress, redact_key(world, None if gate is None else gate.project))
 
 
@@ -134,9 +122,9 @@ class AskFlags:
 class SaveFlags:
     """As which case something is kept."""
 
-    save: str | None = option("--save", "Save the request and the answer as this case.", metavar="CASE")
-    dataset: str | None = option("--dataset", "Dataset file of --save (default: datasets/AGENT.yaml).", metavar="FILE")
-    why: str = option("--why", "Why the case exists: an incident, a promise.", default="", metavar="TEXT")
+    save: str | None = option("--save CASE", "Save the request and the answer as this case.")
+    dataset: str | None = option("--dataset FILE", "Dataset file of --save (default: datasets/AGENT.yaml).")
+    why: str = option("--why TEXT", CASE_WHY, default="")
 
     def check(self) -> None:
         """Refuse what says nothing without --save.
@@ -145,7 +133,7 @@ class SaveFlags:
             UsageError: it was given alone.
         """
         if self.save is None and (self.dataset is not None or self.why):
-            raise click.UsageError("--dataset and --why say how --save keeps a case", click.get_current_context())
+            raise click.UsageError("--dataset and --why say how --save keeps a case")
 
     def keep(self, asking: Asking, agent: str, make: Callable[[NewCase], AddedCase], *, quiet: bool = False) -> None:
         """Write the case, where one is wanted, and say so."""

@@ -6,57 +6,52 @@ import os
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from runback_gate.app.policies import load_policy_files
 from runback_gate.cli import terminal
-from runback_gate.cli.options import FILE, FOLDER, JOBS, JSON, ON, QUIET, option, options, parsed, value_of
-from runback_gate.cli.policy_paths import policy_roots
+from runback_gate.cli.groups import command
+from runback_gate.cli.named import policy_files
+from runback_gate.cli.options import FILE, JOBS, JSON, ON, QUIET, argument, option, options, value_of
 from runback_gate.gate.shard import parse_shard
 from runback_gate.replay.cache import seal_key
 
 if TYPE_CHECKING:
     from runback_gate.analysis.tally import Tally
 
-CACHE = "Results of earlier backtests, and where new ones are kept; without it none counts."
-PART = "Judge this part of the runs alone; `backtest merge` joins the parts."
-
 
 @dataclass(frozen=True, slots=True)
 class WhereFlags:
     """Where a backtest runs, and what it keeps."""
 
-    jobs: int | None = option("--jobs", JOBS, type=click.IntRange(1, 256), metavar="N")
-    on: str | None = option("--on", ON, metavar="ray[:ADDRESS]")
-    cache: Path | None = option("--cache", CACHE, type=FOLDER, metavar="FOLDER")
-    shard: tuple[int, int] = option("--shard", PART, metavar="I/N", default="1/1", callback=parsed(parse_shard))
-    out: Path | None = option("--out", "Write what was counted, for `backtest merge`.", type=FILE, metavar="FILE")
+    jobs: int | None = JOBS
+    on: str | None = ON
+    cache: Path | None = option(
+        "--cache FOLDER", "Results of earlier backtests, and where new ones are kept; without it none counts."
+    )
+    shard: tuple[int, int] = option(
+        "--shard I/N",
+        "Judge this part of the runs alone; `backtest merge` joins the parts.",
+        default="1/1",
+        parse=parse_shard,
+    )
+    out: Path | None = option("--out FILE", "Write what was counted, for `backtest merge`.")
 
 
-LISTED = "Failures to list for each rule."
-SHOWN = click.option(
-    "--failures", "show", help=LISTED, type=click.IntRange(0), default=3, show_default=True, metavar="N"
+SHOWN: Any = option(
+    "--failures N", "Failures to list for each rule.", type=click.IntRange(0), default=3, show_default=True
 )
 
 
-@click.group(invoke_without_command=True)
-@click.option("--policies", "paths", multiple=True, metavar="FILE|FOLDER", help="Policies to judge against.")
-@click.option("--runs", metavar="FILE|FOLDER|ARCHIVE", help="A run, a folder of runs, or an archive.")
-@options(WhereFlags, "where")
-@SHOWN
-@JSON
-@QUIET
-@click.pass_context
+@command(cls=click.Group, invoke_without_command=True)
 def backtest(
-    context: click.Context,
-    paths: tuple[str, ...],
-    runs: str | None,
-    where: WhereFlags,
-    show: int,
-    as_json: bool,
-    quiet: bool,
+    paths: tuple[str, ...] = option("--policies FILE|FOLDER", "Policies to judge against."),
+    runs: str | None = option("--runs FILE|FOLDER|ARCHIVE", "A run, a folder of runs, or an archive."),
+    where: WhereFlags = options(WhereFlags),
+    show: int = SHOWN,
+    as_json: bool = JSON,
+    quiet: bool = QUIET,
 ) -> int:
     """Judge every recorded step of a folder of runs: what would these policies have said?
 
@@ -65,25 +60,23 @@ def backtest(
     Exit codes: 0 every step could be judged (failures are the answer, not an error), 2 a rule could not be evaluated on
     some step, or there was no step.
     """
-    if context.invoked_subcommand is not None:
+    if click.get_current_context().invoked_subcommand is not None:
         return 0
     if not paths or runs is None:
-        missing = "'--runs'" if paths else "'--policies'"
-        raise click.MissingParameter(ctx=context, param_hint=missing, param_type="option")
+        raise click.MissingParameter(param_hint="'--runs'" if paths else "'--policies'", param_type="option")
     from runback_gate.app.backtest import BacktestOptions, backtest_named  # noqa: PLC0415  loads the engine
 
-    policies = load_policy_files(policy_roots(paths), with_tests=False).policies
+    policies = policy_files(paths, with_tests=False).policies
     chosen = value_of(BacktestOptions, where, cores=os.cpu_count() or 1, key=seal_key(os.environ))
     with terminal.progress(quiet=quiet, noun="run") as progress:
         found = backtest_named(policies, runs, chosen, note=terminal.note, progress=progress)
     return _show(found, show, as_json=as_json)
 
 
-@backtest.command(short_help="Join the parts of a backtest to one.")
-@click.argument("parts", nargs=-1, required=True, type=FILE, metavar="FILE...")
-@SHOWN
-@JSON
-def merge(parts: tuple[Path, ...], show: int, as_json: bool) -> int:
+@command(short_help="Join the parts of a backtest to one.")
+def merge(
+    parts: tuple[Path, ...] = argument("FILE...", required=True, type=FILE), show: int = SHOWN, as_json: bool = JSON
+) -> int:
     """Join what `backtest --shard 1/n --out FILE` to `n/n` wrote; prints and exits as one backtest of all.
 
     Exit codes: as `backtest`; 2 also when a part is missing, there twice, or of another backtest.
@@ -93,11 +86,13 @@ def merge(parts: tuple[Path, ...], show: int, as_json: bool) -> int:
     return _show(merge_parts(parts), show, as_json=as_json)
 
 
+backtest.add_command(merge)
+
+
 def _show(found: Tally, show: int, *, as_json: bool) -> int:
     from runback_gate.app.backtest import require_judged  # noqa: PLC0415  loads the engine
     from runback_gate.report.backtest import backtest_lines  # noqa: PLC0415
 
-    to_json, lines = type(found).to_json, partial(backtest_lines, show=show)
-    terminal.show(found, as_json=as_json, to_json=to_json, lines=lines)
+    terminal.show(found, as_json=as_json, to_json=type(found).to_json, lines=partial(backtest_lines, show=show))
     require_judged(found, as_json=as_json)
     return 0

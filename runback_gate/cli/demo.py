@@ -9,11 +9,14 @@ from pathlib import Path
 import click
 
 from runback_gate.cli import terminal
+from runback_gate.cli.groups import command
+from runback_gate.cli.options import option
 
 
-@click.command()
-@click.option("--no-browser", is_flag=True, help="Print the path of the page instead of opening it.")
-def demo(no_browser: bool) -> int:
+@command()
+def demo(
+    no_browser: bool = option("--no-browser", "Print the path of the page instead of opening it."),
+) -> int:
     """Write a small agent and a failing run into this empty folder, and open the run on the step that broke.
 
     No key, no network, no sign-up. The page lists its keyboard shortcuts and what to do next: replay, save the step,

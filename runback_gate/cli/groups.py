@@ -1,16 +1,46 @@
-"""Groups of commands: their help where no command is given, the nearest name where it is unknown.
+"""Commands, and groups of them: their help where no command is given, the nearest name where it is unknown.
 
 @click.group(cls=Commands)
 def policy(): ...
+
+@policy.command()
+def lint(as_json: bool = JSON) -> int: ...
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import click
+
+from runback_gate.cli.options import parameters
+
+Decorator = Callable[[Callable[..., int]], Any]
+
+
+def command(name: str | None = None, **settings: Any) -> Decorator:
+    """Make a command of a function whose parameters say what they are, by `option` and its like."""
+
+    def decorate(function: Callable[..., int]) -> Any:
+        call, declared = parameters(function)
+        make: Any = click.command(name, params=declared, **settings)
+        return make(call)
+
+    return decorate
 
 
 class Commands(click.Group):
     """A group in the order in which its commands are written."""
+
+    def command(self, name: str | None = None, **settings: Any) -> Decorator:  # type: ignore[override]
+        """As `command`, and of this group."""
+
+        def decorate(function: Callable[..., int]) -> Any:
+            self.add_command(made := command(name, **settings)(function))
+            return made
+
+        return decorate
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  the interface is click's
         """Commands in the order in which they are used, not by the alphabet."""

@@ -10,7 +10,9 @@ import click
 
 from runback_gate.cli import terminal
 from runback_gate.cli.asking import EXIT_CODE, AskFlags, Asking, SaveFlags
-from runback_gate.cli.options import FILE, JSON, file_option, option, options
+from runback_gate.cli.groups import command
+from runback_gate.cli.named import policy_roots
+from runback_gate.cli.options import JSON, argument, option, options, steps
 from runback_gate.documents.named_files import write_file
 from runback_gate.report.text import line
 from runback_gate.store.folder import find_run
@@ -25,21 +27,16 @@ if TYPE_CHECKING:
 class BreachFlags:
     """What the answer does that is looked for."""
 
-    rule: str | None = option("--rule", "Wrong means: the answer breaks this rule.", metavar="ID")
+    rule: str | None = option("--rule ID", "Wrong means: the answer breaks this rule.")
     checks: tuple[str, ...] = option(
-        "--check",
-        "Wrong means: the answer fails this check, such as 'toolCalled: escalate'; repeatable.",
-        multiple=True,
-        metavar="CHECK",
+        "--check CHECK", "Wrong means: the answer fails this check, such as 'toolCalled: escalate'; repeatable."
     )
     policies: tuple[str, ...] = option(
-        "--policies", "Policies that hold --rule (default: those of this gate).", multiple=True, metavar="FILE|FOLDER"
+        "--policies FILE|FOLDER", "Policies that hold --rule (default: those of this gate)."
     )
 
     def roots(self, asking: Asking) -> list[PolicyRoot]:
         """The policies that were named, or those of the gate."""
-        from runback_gate.cli.policy_paths import policy_roots  # noqa: PLC0415  reads documents
-
         return policy_roots(self.policies, None if self.policies else asking.root)
 
     def breaks(self, asking: Asking, subject: Subject) -> Breaks | None:
@@ -52,7 +49,7 @@ class BreachFlags:
         from runback_gate.app.investigate import named_breach  # noqa: PLC0415  the engine
 
         if self.rule is not None and self.checks:
-            raise click.UsageError("name --rule or --check, not both", click.get_current_context())
+            raise click.UsageError("name --rule or --check, not both")
         roots = [] if self.rule is None else self.roots(asking)
         return named_breach(subject, rule=self.rule, checks=self.checks, policies=roots)
 
@@ -62,43 +59,28 @@ class VersionFlags:
     """The versions, the oldest first."""
 
     systems: tuple[Path, ...] = option(
-        "--system",
-        "A prompt file; repeatable. With --revisions, the file whose history is searched.",
-        type=FILE,
-        multiple=True,
-        metavar="FILE",
+        "--system FILE", "A prompt file; repeatable. With --revisions, the file whose history is searched."
     )
-    revisions: str | None = option(
-        "--revisions", "Git range whose commits to the prompt file are the versions.", metavar="A..B"
-    )
-    models: tuple[str, ...] = option("--model", "A model; repeatable.", multiple=True, metavar="PROVIDER/MODEL")
+    revisions: str | None = option("--revisions A..B", "Git range whose commits to the prompt file are the versions.")
+    models: tuple[str, ...] = option("--model PROVIDER/MODEL", "A model; repeatable.")
 
 
-@click.command()
-@click.argument("run")
-@click.argument("step", type=click.IntRange(min=0))
-@options(VersionFlags, "versions")
-@options(BreachFlags, "breach")
-@click.option(
-    "-n",
-    "--trials",
-    type=click.IntRange(1, 100),
-    default=3,
-    show_default=True,
-    help="Maximum number of times to ask each version; the majority decides, and asking stops once it is clear.",
-)
-@EXIT_CODE
-@options(AskFlags, "flags")
-@JSON
+@command()
 def bisect(
-    run: str,
-    step: int,
-    versions: VersionFlags,
-    breach: BreachFlags,
-    trials: int,
-    exit_code: bool,
-    flags: AskFlags,
-    as_json: bool,
+    run: str = argument(),
+    step: int = steps(),
+    versions: VersionFlags = options(VersionFlags),
+    breach: BreachFlags = options(BreachFlags),
+    trials: int = option(
+        "-n --trials",
+        "Maximum number of times to ask each version; the majority decides, and asking stops once it is clear.",
+        type=click.IntRange(1, 100),
+        default=3,
+        show_default=True,
+    ),
+    exit_code: bool = EXIT_CODE,
+    flags: AskFlags = options(AskFlags),
+    as_json: bool = JSON,
 ) -> int:
     """Find the first prompt, revision of a prompt, or model under which STEP (from 0) of RUN goes wrong.
 
@@ -108,47 +90,45 @@ def bisect(
     Exit codes: 0 the search reached a result, 1 with --exit-code a first bad version was found, 2 an answer is missing,
     or the input is wrong.
     """
-    from runback_gate.app.investigate import bisect_versions, call_change, run_subject  # noqa: PLC0415  the engine
+    from runback_gate.app import investigate as app  # noqa: PLC0415  the engine
     from runback_gate.app.investigate_lines import bisect_json, bisect_lines  # noqa: PLC0415
     from runback_gate.app.replay import Edit  # noqa: PLC0415
     from runback_gate.app.versions import find_versions  # noqa: PLC0415
 
     recorded = find_run(run, note=terminal.note)
     with flags.open(quiet=as_json) as asking:
-        subject = run_subject(recorded, step, Edit(), asking.gate)
+        subject = app.run_subject(recorded, step, Edit(), asking.gate)
         edit = Edit(redact_key=asking.redact_key)
         found_versions = find_versions(versions.systems, versions.revisions, versions.models, edit)
-        breaks = breach.breaks(asking, subject) or call_change(subject)
-        found = bisect_versions(subject, found_versions, breaks, asking.live, trials=trials, gate=asking.gate)
+        breaks = breach.breaks(asking, subject) or app.call_change(subject)
+        found = app.bisect_versions(subject, found_versions, breaks, asking.live, trials=trials, gate=asking.gate)
         return asking.show(found, flags, as_json=as_json, to_json=bisect_json, lines=bisect_lines, wanted=exit_code)
 
 
-@click.command()
-@click.argument("run", required=False)
-@click.argument("step", type=click.IntRange(min=0), required=False)
-@click.option("--case", metavar="[DATASET/]CASE", help="A case of the gate, instead of RUN and STEP.")
-@options(BreachFlags, "breach")
-@click.option("--model", metavar="PROVIDER/MODEL", help="Ask this model instead.")
-@click.option(
-    "-n", "--trials", type=click.IntRange(5, 100), default=10, show_default=True, help="Trials for each confirmation."
-)
-@options(SaveFlags, "save")
-@file_option("--out", "Write the run as a page, open on this step: the parts that matter, the rest grey.")
-@EXIT_CODE
-@options(AskFlags, "flags")
-@JSON
+@dataclass(frozen=True, slots=True)
+class CauseFlags:
+    """Which answer is looked into, and what is written of it."""
+
+    case: str | None = option("--case [DATASET/]CASE", "A case of the gate, instead of RUN and STEP.")
+    breach: BreachFlags = options(BreachFlags)
+    model: str | None = option("--model PROVIDER/MODEL", "Ask this model instead.")
+    trials: int = option(
+        "-n --trials", "Trials for each confirmation.", type=click.IntRange(5, 100), default=10, show_default=True
+    )
+    save: SaveFlags = options(SaveFlags)
+    out: Path | None = option(
+        "--out FILE", "Write the run as a page, open on this step: the parts that matter, the rest grey."
+    )
+
+
+@command()
 def cause(
-    run: str | None,
-    step: int | None,
-    case: str | None,
-    breach: BreachFlags,
-    model: str | None,
-    trials: int,
-    save: SaveFlags,
-    out: Path | None,
-    exit_code: bool,
-    flags: AskFlags,
-    as_json: bool,
+    run: str | None = argument(),
+    step: int | None = steps(),
+    given: CauseFlags = options(CauseFlags),
+    exit_code: bool = EXIT_CODE,
+    flags: AskFlags = options(AskFlags),
+    as_json: bool = JSON,
 ) -> int:
     """Find the part of the context that makes the answer of STEP (from 0) of RUN go wrong: paragraphs of the prompt,
     messages, tool results.
@@ -161,40 +141,36 @@ def cause(
     input is wrong.
     """
     # `--help` does without the engine.
+    from runback_gate.app import investigate as app  # noqa: PLC0415
     from runback_gate.app.cause_page import cause_page  # noqa: PLC0415
-    from runback_gate.app.investigate import find, keep_smallest, run_subject  # noqa: PLC0415
     from runback_gate.app.investigate_lines import cause_json, cause_lines  # noqa: PLC0415
     from runback_gate.app.replay import Edit  # noqa: PLC0415
+    from runback_gate.gate.plan import load_plan  # noqa: PLC0415
 
-    save.check()
-    if (case is None) == (run is None or step is None):
+    breach, model = given.breach, given.model
+    given.save.check()
+    if (given.case is None) == (run is None or step is None):
         raise click.UsageError("say RUN and STEP, or --case CASE")
     recorded = None if run is None else find_run(run, note=terminal.note)
     with flags.open(quiet=as_json) as asking:
         if recorded is None or step is None:
-            subject, wrong = _of_case(asking, case or "", model, breach)
+            plan = load_plan(asking.root, day=terminal.today(), redact_key=asking.redact_key)
+            subject = app.case_subject(plan, given.case or "", model=model)
+            wrong = breach.breaks(asking, subject) or app.case_breach(plan, subject)
         else:
-            subject = run_subject(recorded, step, Edit(model=model, redact_key=asking.redact_key), asking.gate)
+            subject = app.run_subject(recorded, step, Edit(model=model, redact_key=asking.redact_key), asking.gate)
             wrong = breach.breaks(asking, subject) or _nothing_named()
-        found = find(subject, wrong, asking.live, trials=trials)
+        found = app.find(subject, wrong, asking.live, trials=given.trials)
         code = asking.show(found, flags, as_json=as_json, to_json=cause_json, lines=cause_lines, wanted=exit_code)
-    if out is not None and not flags.plan:
+    if given.out is not None and not flags.plan:
         roots = breach.roots(asking) if asking.gate or breach.policies else []
-        write_file(out, cause_page(found, roots).encode())
-        terminal.say_lines([] if as_json else [f"open {line(out.as_posix())} in a browser"])
+        write_file(given.out, cause_page(found, roots).encode())
+        terminal.say_lines([] if as_json else [f"open {line(given.out.as_posix())} in a browser"])
     if found.shown and not flags.plan:
-        save.keep(asking, subject.run.agent, lambda new: keep_smallest(asking.root, found, new), quiet=as_json)
+        save, agent = given.save, subject.run.agent
+        save.keep(asking, agent, lambda new: app.keep_smallest(asking.root, found, new), quiet=as_json)
     return code
 
 
-def _of_case(asking: Asking, case: str, model: str | None, breach: BreachFlags) -> tuple[Subject, Breaks]:
-    from runback_gate.app.investigate import case_breach, case_subject  # noqa: PLC0415  the engine
-    from runback_gate.gate.plan import load_plan  # noqa: PLC0415
-
-    plan = load_plan(asking.root, day=terminal.today(), redact_key=asking.redact_key)
-    subject = case_subject(plan, case, model=model)
-    return subject, breach.breaks(asking, subject) or case_breach(plan, subject)
-
-
 def _nothing_named() -> Breaks:
-    raise click.UsageError("say what is wrong with the answer: --rule ID or --check CHECK", click.get_current_context())
+    raise click.UsageError("say what is wrong with the answer: --rule ID or --check CHECK")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from runback_gate.cli.groups import Commands
+from runback_gate.cli.options import argument, option
 from runback_gate.cli.terminal import is_terminal
 from runback_gate.errors import InputError
 from runback_gate.report.text import safe_terminal
@@ -24,12 +25,13 @@ def keys() -> None:
 
 
 @keys.command()
-@click.argument("name")
-@click.option(
-    "--type", "kind", type=click.Choice(("p256", "ed25519")), default="p256", show_default=True, help="Key type."
-)
-@click.option("--no-password", is_flag=True, help="Store the private key without a password.")
-def generate(name: str, kind: str, no_password: bool) -> int:
+def generate(
+    name: str = argument(),
+    kind: str = option(
+        "--type", "Key type.", type=click.Choice(("p256", "ed25519")), default="p256", show_default=True
+    ),
+    no_password: bool = option("--no-password", "Store the private key without a password."),
+) -> int:
     """Make a key pair for signing without a network.
 
     NAME.key is the private key; keep it to yourself. NAME.pub is for those who verify. The private key is protected by
@@ -51,8 +53,7 @@ def generate(name: str, kind: str, no_password: bool) -> int:
 
 
 @keys.command()
-@click.argument("source", metavar="KEY")
-def public(source: str) -> int:
+def public(source: str = argument("KEY")) -> int:
     """Print the public key of a private KEY (a file, or env:NAME).
 
     Exit codes: 0 printed, 2 the key could not be read.

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runback_gate.cli.options import option, parsed, values
+from runback_gate.cli.options import option, options, said, values
 
 if TYPE_CHECKING:
     from runback_gate.app.live import LiveOptions
@@ -47,37 +47,35 @@ def _more_trials(text: str) -> MoreTrials:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetFlags:
+    """How much models are asked."""
+
+    in_flight: int | None = option(
+        "--in-flight N", "Concurrent requests (default: 16).", type=click.IntRange(1, MAX_IN_FLIGHT)
+    )
+    budget_usd: str | None = option("--budget-usd USD", "Lower the gate's budget to USD.", parse=dollars)
+    budget_seconds: float | None = option(
+        "--budget-seconds S", "Lower the budget to S seconds.", type=click.FloatRange(min=0, min_open=True)
+    )
+    budget_calls: int | None = option(
+        "--budget-calls N", "Lower the gate's budget to N calls.", type=click.IntRange(min=0)
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class LiveFlags:
     """Whether models are asked, and how much."""
 
-    live: bool = option("--live", "Ask models for answers that are neither recorded nor cached.", is_flag=True)
-    offline: bool = option("--offline", "Ask no model, whatever the other options say.", is_flag=True)
-    refresh: bool = option("--refresh", "With --live: ask again even when the cache has an answer.", is_flag=True)
-    plan: bool = option("--plan", "Print what --live would ask and its cost; ask nothing.", is_flag=True)
+    live: bool = option("--live", "Ask models for answers that are neither recorded nor cached.")
+    offline: bool = option("--offline", "Ask no model, whatever the other options say.")
+    refresh: bool = option("--refresh", "With --live: ask again even when the cache has an answer.")
+    plan: bool = option("--plan", "Print what --live would ask and its cost; ask nothing.")
     trials: MoreTrials | None = option(
-        "--trials",
+        "--trials auto[:CAP]|K/N",
         "K of N trials, or trials until the outcome is clear; never fewer than the gate asks for.",
-        metavar="auto[:CAP]|K/N",
-        callback=parsed(_more_trials),
+        parse=_more_trials,
     )
-    in_flight: int | None = option(
-        "--in-flight",
-        "With --live: concurrent requests (default: 16).",
-        type=click.IntRange(1, MAX_IN_FLIGHT),
-        metavar="N",
-    )
-    budget_usd: str | None = option(
-        "--budget-usd",
-        "With --live: lower the gate's budget to USD.",
-        metavar="USD",
-        callback=parsed(dollars),
-    )
-    budget_seconds: float | None = option(
-        "--budget-seconds", "Lower the budget to S seconds.", type=click.FloatRange(min=0, min_open=True), metavar="S"
-    )
-    budget_calls: int | None = option(
-        "--budget-calls", "Lower the gate's budget to N calls.", type=click.IntRange(min=0), metavar="N"
-    )
+    budget: BudgetFlags = options(BudgetFlags)
 
     def options(self) -> LiveOptions:
         """The same as the stages below take it.
@@ -88,11 +86,9 @@ class LiveFlags:
         from runback_gate.app.live import LiveOptions  # noqa: PLC0415  `--help` does without
         from runback_gate.gate.more_trials import MoreTrials  # noqa: PLC0415
 
-        given = values(self)
-        for name in ("refresh", "in_flight", "budget_usd", "budget_seconds", "budget_calls"):
-            if given[name] not in (None, False) and not (self.live or self.plan):
-                raise click.UsageError(f"--{name.replace('_', '-')} needs --live", click.get_current_context())
-        return LiveOptions(**{**given, "trials": self.trials or MoreTrials()})
+        for name in () if self.live or self.plan else said(self, besides=("offline", "trials")):
+            raise click.UsageError(f"--{name.replace('_', '-')} needs --live")
+        return LiveOptions(**{**values(self), "trials": self.trials or MoreTrials()})
 
 
 @contextlib.contextmanager

@@ -1,87 +1,96 @@
-"""Options that several commands have, each declared once.
+"""Arguments and options of commands, each declared once: where its value arrives.
 
-@click.command()
-@file_option("--svr", "Write a Simple Verification Result too; only on a pass.")
-@ROOT
-@JSON
-def lint(svr: Path | None, root: Path | None, as_json: bool) -> int: ...
+@command()
+def lint(
+    paths: tuple[str, ...] = argument("[FILE]..."),
+    svr: Path | None = option("--svr FILE", "Write a Simple Verification Result too; only on a pass."),
+    flags: AskFlags = options(AskFlags),
+    as_json: bool = JSON,
+) -> int: ...
+
+The annotation says the rest: a `bool` is a flag, a `tuple[…, ...]` takes many, what may not be None must be given.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from dataclasses import field, fields
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import field, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
-if TYPE_CHECKING:
-    from runback_gate.report.model import Report
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 T = TypeVar("T")
-Decorator = Callable[[Command], Command]
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
-PATH = click.Path(path_type=Path)
+PATH = click.Path(path_type=Path, allow_dash=True)
+_PATHS = {"FILE": FILE, "FOLDER": FOLDER}
 
 
-def option(flag: str, text: str, **settings: Any) -> Any:
-    """A field of a frozen value that an option fills, by its name. Without the option it is None, false or ()."""
-    empty = () if settings.get("multiple") else False if settings.get("is_flag") else None
-    return field(default=empty, metadata={"flag": flag, "settings": {"help": text, **settings}})
+def option(declared: str, text: str, *, parse: Callable[[str], object] | None = None, **settings: Any) -> Any:
+    """An option as its help shows it, `"-n --trials N"`: the default of a parameter, or a field of a frozen value.
+
+    Args:
+        declared: its flags, and the word that stands for its value.
+        text: its help.
+        parse: makes the value of what was said; its `ValueError` is an error of the option.
+        settings: as `click.Option` takes them.
+    """
+    flags = [word for word in declared.split() if word.startswith("-")]
+    metavar = declared.split()[-1] if not declared.split()[-1].startswith("-") else None
+    more = {} if parse is None else {"callback": _parsed(parse)}
+    return field(metadata={"flags": flags, "help": text, "metavar": metavar, **more, **settings})
 
 
-def options(kind: type, name: str) -> Decorator[Any]:
-    """Give a command the options that are the fields of `kind`; it gets one value of that type as `name`."""
-
-    def decorate(command: Callable[..., int]) -> Callable[..., int]:
-        @functools.wraps(command)
-        def wrapped(**given: Any) -> int:
-            value = kind(**{item.name: given.pop(item.name) for item in fields(kind)})
-            return command(**given, **{name: value})
-
-        for item in reversed(fields(kind)):
-            flags = item.metadata["flag"].split()
-            wrapped = click.option(*flags, item.name, **item.metadata["settings"])(wrapped)
-        return wrapped
-
-    return decorate
+def argument(metavar: str | None = None, **settings: Any) -> Any:
+    """A positional argument; its type, and whether there may be many, are in its annotation."""
+    return field(metadata={"metavar": metavar, **settings})
 
 
-def values(flags: Any) -> dict[str, Any]:
-    """What options said, by the names of their fields."""
-    return {item.name: getattr(flags, item.name) for item in fields(flags)}
+def options(kind: type) -> Any:
+    """The options that are the fields of `kind`, which arrive as one value of it."""
+    return field(metadata={"kind": kind})
 
 
-def value_of(kind: type[T], flags: Any, **more: object) -> T:
-    """What options said, as the value of the same fields that a stage below takes; `more` is what no option says."""
-    return kind(**values(flags), **more)
+def parameters(function: Callable[..., int]) -> tuple[Callable[..., int], list[click.Parameter]]:
+    """A command as click calls it, with what click is to read."""
+    signature = inspect.signature(function).parameters.values()
+    declared = [(item.name, item.annotation, item.default.metadata) for item in signature]
+
+    @functools.wraps(function)
+    def call(**given: Any) -> int:
+        return function(**{name: _value(name, metadata, given) for name, _, metadata in declared})
+
+    return call, [found for item in declared for found in _parameters(*item)]
 
 
-def path_option(name: str, text: str, *more: str, metavar: str = "FILE|FOLDER", **options: Any) -> Decorator[Any]:
-    """An option that names a file or a folder; `more` is the parameter that gets it where its name is another."""
-    return click.option(name, *more, type=PATH, metavar=metavar, help=text, **options)
+def _value(name: str, metadata: Any, given: dict[str, Any]) -> Any:
+    if kind := metadata.get("kind"):
+        return kind(**{item.name: _value(item.name, item.metadata, given) for item in fields(kind)})
+    return given[name]
 
 
-def file_option(name: str, text: str, *more: str, metavar: str = "FILE", **options: Any) -> Decorator[Any]:
-    """An option that names a file."""
-    return click.option(name, *more, type=FILE, metavar=metavar, help=text, **options)
+def _parameters(name: str, annotation: str, metadata: Any) -> Iterator[click.Parameter]:
+    settings = dict(metadata)
+    if kind := settings.pop("kind", None):
+        for item in fields(kind):
+            yield from _parameters(item.name, str(item.type), item.metadata)
+        return
+    many = annotation.endswith(", ...]")
+    if "Path" in annotation:
+        settings.setdefault("type", _PATHS.get(settings["metavar"] or "", PATH))
+    needed = "default" not in settings and annotation != "bool" and "None" not in annotation and not many
+    settings.setdefault("required", needed)
+    if "flags" not in settings:
+        yield click.Argument([name], **{"nargs": -1 if many else 1, **settings})
+        return
+    flags = settings.pop("flags")
+    yield click.Option([*flags, name], **{"multiple": many, "is_flag": annotation == "bool" or None, **settings})
 
 
-def folder_option(
-    name: str, text: str, *more: str, metavar: str = "FOLDER", exists: bool = False, **options: Any
-) -> Decorator[Any]:
-    """An option that names a folder."""
-    kind = click.Path(path_type=Path, file_okay=False, exists=exists)
-    return click.option(name, *more, type=kind, metavar=metavar, help=text, **options)
-
-
-def parsed(parse: Callable[[str], object]) -> Callable[[click.Context, click.Parameter, Any], Any]:
-    """A callback that puts what `parse` makes of a value in its place; its `ValueError` is an error of the option."""
-
+def _parsed(parse: Callable[[str], object]) -> Callable[[click.Context, click.Parameter, Any], Any]:
     def callback(_context: click.Context, _parameter: click.Parameter, value: Any) -> Any:
         try:
             if isinstance(value, tuple):
@@ -93,46 +102,48 @@ def parsed(parse: Callable[[str], object]) -> Callable[[click.Context, click.Par
     return callback
 
 
-JOBS = "Processes (one a core where there is much to do)."
-ON = "Run on a cluster instead (extra `ray`)."
-JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-QUIET = click.option("-q", "--quiet", is_flag=True, help="Hide progress.")
-ROOT = folder_option(
-    "--root", "Folder of runback.yaml (default: this one, or the nearest above it in the repository).", exists=True
+def values(flags: Any) -> dict[str, Any]:
+    """What options said, by the names of their fields; options within options stand beside the others."""
+    found: dict[str, Any] = {}
+    for item in fields(flags):
+        value = getattr(flags, item.name)
+        found |= values(value) if is_dataclass(value) and "kind" in item.metadata else {item.name: value}
+    return found
+
+
+def value_of(kind: type[T], flags: Any, **more: object) -> T:
+    """What options said, as the value that a stage below takes: the fields of that name; `more` is what none says."""
+    known = {item.name for item in fields(cast("Any", kind))}
+    return kind(**{**{name: value for name, value in values(flags).items() if name in known}, **more})
+
+
+def said(flags: Any, *, besides: Iterable[str] = ()) -> list[str]:
+    """The names of the options that were given, but those `besides`; 0 was given, an option that was not is no 0."""
+    given = ((name, value) for name, value in values(flags).items() if name not in besides)
+    return [name for name, value in given if value or (value == 0 and value is not False)]
+
+
+def steps(metavar: str | None = None) -> Any:
+    """An argument that names a step of a run, counted from 0."""
+    return argument(metavar, type=click.IntRange(min=0))
+
+
+FOLDER_THERE = click.Path(path_type=Path, file_okay=False, exists=True)
+JOBS: Any = option("--jobs N", "Processes (one a core where there is much to do).", type=click.IntRange(1, 256))
+ON: Any = option("--on ray[:ADDRESS]", "Run on a cluster instead (extra `ray`).")
+JSON: Any = option("--json", "Print JSON.")
+QUIET: Any = option("-q --quiet", "Hide progress.")
+ROOT: Any = option(
+    "--root FOLDER",
+    "Folder of runback.yaml (default: this one, or the nearest above it in the repository).",
+    type=FOLDER_THERE,
 )
-HERE = folder_option(
-    "--root",
-    "Folder of runback.yaml (default: the current one); not searched for with --base.",
-    exists=True,
-    default=".",
-)
-POLICIES = click.option(
-    "--policies", multiple=True, metavar="FILE|FOLDER", help="Policies to use (default: those of this gate)."
-)
-CACHE = folder_option("--cache", "Response cache to read from and add to. Without it, no cached answer counts.")
-REPORT_FILE = path_option(
-    "--report",
+POLICIES: Any = option("--policies FILE|FOLDER", "Policies to use (default: those of this gate).")
+PATHS: Any = argument("[FILE|FOLDER]...")
+CASE_WHY = "Why the case exists: an incident, a promise."
+REPORT_FILE: Any = option(
+    "--report FILE|FOLDER",
     "Report, or the folder that holds report.json.",
     default=Path(".runback/report.json"),
     show_default=True,
 )
-
-
-def gate_root(root: Path | None) -> Path:
-    """The folder that was named, or that of the nearest gate."""
-    from runback_gate.revision.selection import nearest_gate  # noqa: PLC0415  `--help` does without
-
-    return nearest_gate() if root is None else root
-
-
-def load_report(path: Path, *, written_by: str = "`runback-gate run` writes it") -> Report:
-    """The report of a file (`-` is standard input), or of the report.json in a folder.
-
-    Raises:
-        InputError: not there (with the hint `written_by`), or not a report that agrees with itself.
-    """
-    from runback_gate.documents.named_files import read_file  # noqa: PLC0415  `--help` does without
-    from runback_gate.report.model import MAX_REPORT_BYTES, read_report  # noqa: PLC0415
-
-    path = path / "report.json" if path.is_dir() else path
-    return read_report(read_file(path, MAX_REPORT_BYTES, hint=written_by), path.as_posix())

@@ -2,8 +2,8 @@
 
 In: a `Report` and what someone asked for. Out: files, output, and the exit code of the verdict.
 
-    @options(Output, "output")
-    def run(output: Output) -> int:
+    @command()
+    def run(output: Output = options(Output)) -> int:
         return publish(report, output.folder or Path(".runback"), output)
 """
 
@@ -18,7 +18,7 @@ import click
 
 from runback_gate.app.outputs import remove_outputs, write_outputs
 from runback_gate.cli import terminal
-from runback_gate.cli.options import FOLDER, option
+from runback_gate.cli.options import option
 from runback_gate.report import FILES, REPORT, renderer
 from runback_gate.report.model import Report, write_report
 from runback_gate.report.text import in_log, safe_terminal
@@ -28,20 +28,17 @@ from runback_gate.report.text import in_log, safe_terminal
 class Output:
     """What somebody wants to see of a report."""
 
-    folder: Path | None = option(
-        "--report", "Folder for report.json (default: .runback).", type=FOLDER, metavar="FOLDER"
-    )
+    folder: Path | None = option("--report FOLDER", "Folder for report.json (default: .runback).")
     formats: tuple[str, ...] = option(
-        "--format", "Also write this format; repeatable.", type=click.Choice(tuple(FILES)), multiple=True
+        "--format", "Also write this format; repeatable.", type=click.Choice(tuple(FILES))
     )
-    show_all: bool = option("--all", "Also show passing rows.", is_flag=True)
-    annotate: bool = option("--annotate", "Print GitHub annotations after the table.", is_flag=True)
-    as_json: bool = option("--json", "Print report.json instead of the table.", is_flag=True)
+    show_all: bool = option("--all", "Also show passing rows.")
+    annotate: bool = option("--annotate", "Print GitHub annotations after the table.")
+    as_json: bool = option("--json", "Print report.json instead of the table.")
 
     def __post_init__(self) -> None:
         if self.as_json and self.annotate:
-            message = "--json and --annotate both want standard output: choose one"
-            raise click.UsageError(message, click.get_current_context())
+            raise click.UsageError("--json and --annotate both want standard output: choose one")
 
 
 def publish(report: Report, folder: Path, output: Output, *, seconds: float | None = None) -> int:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from runback_gate.cli import terminal
-from runback_gate.cli.options import HERE, JOBS, ON, PATH, QUIET, option, options
+from runback_gate.cli.groups import command
+from runback_gate.cli.options import FOLDER_THERE, JOBS, JSON, ON, PATH, QUIET, option, options
 from runback_gate.documents.named_files import create_files
 from runback_gate.errors import InputError
 from runback_gate.store.folder import MAKE_RUNS
@@ -28,15 +29,13 @@ MAX_LISTED = 10_000
 class SideFlags:
     """What is compared, and on which steps."""
 
-    base: str = option("--base", "What to compare with: a folder or a git revision.", required=True, metavar="DIR|REF")
-    head: str | None = option(
-        "--head", "What to compare: a folder of policies or of a gate (default: this gate).", metavar="DIR"
-    )
+    base: str = option("--base DIR|REF", "What to compare with: a folder or a git revision.")
+    head: str | None = option("--head DIR", "What to compare: a folder of policies or of a gate (default: this gate).")
     runs: str | None = option(
-        "--runs", "Recorded steps to judge (default: those of the gate's datasets).", metavar="FILE|FOLDER|ARCHIVE"
+        "--runs FILE|FOLDER|ARCHIVE", "Recorded steps to judge (default: those of the gate's datasets)."
     )
-    jobs: int | None = option("--jobs", JOBS, type=click.IntRange(1, 256), metavar="N")
-    on: str | None = option("--on", ON, metavar="ray[:ADDRESS]")
+    jobs: int | None = JOBS
+    on: str | None = ON
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +45,13 @@ class ListFlags:
     form: str = option(
         "--format", "Output format.", type=click.Choice(("text", "markdown")), default="text", show_default=True
     )
-    as_json: bool = option("--json", "Print JSON.", is_flag=True)
+    as_json: bool = JSON
     show: int = option(
-        "--flips",
+        "--flips N",
         "Flips to list for each policy and kind.",
         type=click.IntRange(min=0),
         default=10,
         show_default=True,
-        metavar="N",
     )
 
 
@@ -61,20 +59,24 @@ class ListFlags:
 class ProofFlags:
     """What is proved, and what is kept of it."""
 
-    prove: bool = option("--prove", "Prove what each changed rule says of every step (extra `proof`).", is_flag=True)
-    keep: Path | None = option(
-        "--keep", "With --prove, write the steps it found as policy tests.", type=PATH, metavar="FOLDER"
-    )
+    prove: bool = option("--prove", "Prove what each changed rule says of every step (extra `proof`).")
+    keep: Path | None = option("--keep FOLDER", "With --prove, write the steps it found as policy tests.", type=PATH)
 
 
-@click.command(short_help="Show what a policy change does to recorded steps.")
-@options(SideFlags, "sides")
-@HERE
-@options(ListFlags, "listing")
-@options(ProofFlags, "proving")
-@click.option("--exit-code", "strict", is_flag=True, help="Exit 1 when a policy or rule is looser, mixed or removed.")
-@QUIET
-def diff(sides: SideFlags, root: Path, listing: ListFlags, proving: ProofFlags, strict: bool, quiet: bool) -> int:
+@command(short_help="Show what a policy change does to recorded steps.")
+def diff(
+    sides: SideFlags = options(SideFlags),
+    root: Path = option(
+        "--root FOLDER",
+        "Folder of runback.yaml (default: the current one); not searched for with --base.",
+        type=FOLDER_THERE,
+        default=".",
+    ),
+    listing: ListFlags = options(ListFlags),
+    proving: ProofFlags = options(ProofFlags),
+    strict: bool = option("--exit-code", "Exit 1 when a policy or rule is looser, mixed or removed."),
+    quiet: bool = QUIET,
+) -> int:
     """Judge the same recorded steps by the policies of BASE and of HEAD, and show which verdicts flip and why.
 
     In a repository, a plain name is a revision; write ./NAME for a folder. An existing folder given to --head needs no

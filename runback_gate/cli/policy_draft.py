@@ -11,7 +11,8 @@ import click
 
 from runback_gate.cli import terminal
 from runback_gate.cli.asking import AskFlags
-from runback_gate.cli.options import JSON, PATH, option, options, values
+from runback_gate.cli.groups import command
+from runback_gate.cli.options import JSON, argument, option, options, steps, value_of
 from runback_gate.errors import InputError
 from runback_gate.store.folder import RUNS, find_run
 
@@ -21,31 +22,26 @@ class DraftFlags:
     """What the rule is about, and what it is called."""
 
     template: str | None = option(
-        "--template", "Use this template alone: lookup, once, limit, required, allowed or never.", metavar="NAME"
+        "--template NAME", "Use this template alone: lookup, once, limit, required, allowed or never."
     )
-    tool: str | None = option("--tool", "The call that was wrong, where the step has several.", metavar="NAME")
-    name: str | None = option("--name", "Id of the rule (default: TOOL.TEMPLATE).", metavar="ID")
-    dataset: str | None = option(
-        "--dataset", "Dataset file of the case (default: datasets/AGENT.yaml).", metavar="FILE"
-    )
-    case: str | None = option("--case", "Id of the case (default: made from RUN and STEP).", metavar="ID")
-    why: str = option("--why", "Why the rule and the case exist: the incident.", default="", metavar="TEXT")
-    runs: Path | None = option(
-        "--runs", "Runs that the rule is held against (default: runs/).", type=PATH, metavar="FILE|FOLDER"
-    )
-    model: str | None = option(
-        "--model", "Let this model word the rule, within the budget of the gate.", metavar="PROVIDER/MODEL"
-    )
-    dry_run: bool = option("--dry-run", "Write nothing.", is_flag=True)
+    tool: str | None = option("--tool NAME", "The call that was wrong, where the step has several.")
+    name: str | None = option("--name ID", "Id of the rule (default: TOOL.TEMPLATE).")
+    dataset: str | None = option("--dataset FILE", "Dataset file of the case (default: datasets/AGENT.yaml).")
+    case: str | None = option("--case ID", "Id of the case (default: made from RUN and STEP).")
+    why: str = option("--why TEXT", "Why the rule and the case exist: the incident.", default="")
+    runs: Path | None = option("--runs FILE|FOLDER", "Runs that the rule is held against (default: runs/).")
+    model: str | None = option("--model PROVIDER/MODEL", "Let this model word the rule, within the budget of the gate.")
+    dry_run: bool = option("--dry-run", "Write nothing.")
 
 
-@click.command(short_help="Draft a rule, its test and a case from a failing step.")
-@click.argument("run")
-@click.argument("step", type=click.IntRange(min=0))
-@options(DraftFlags, "draft")
-@options(AskFlags, "flags")
-@JSON
-def draft(run: str, step: int, draft: DraftFlags, flags: AskFlags, as_json: bool) -> int:
+@command(short_help="Draft a rule, its test and a case from a failing step.")
+def draft(
+    run: str = argument(),
+    step: int = steps(),
+    draft: DraftFlags = options(DraftFlags),
+    flags: AskFlags = options(AskFlags),
+    as_json: bool = JSON,
+) -> int:
     """Draft a rule that would have denied STEP (from 0) of RUN, with a policy test and a case of the step.
 
     The rule comes from what the step did and what fine steps did: the calls before it, repeated calls, limits, missing
@@ -56,30 +52,27 @@ def draft(run: str, step: int, draft: DraftFlags, flags: AskFlags, as_json: bool
     wrong.
     """
     # `--help` does without the engines.
-    from runback_gate.app.draft import DraftOptions, Record, draft_policy, write_draft  # noqa: PLC0415
+    from runback_gate.app import draft as app  # noqa: PLC0415
     from runback_gate.app.draft_lines import draft_json, draft_lines, draft_notes  # noqa: PLC0415
     from runback_gate.app.draft_model import word_rule  # noqa: PLC0415
     from runback_gate.gate.plan import load_plan  # noqa: PLC0415
 
     if flags.plan and draft.model is None:
-        raise click.UsageError("--plan goes with --model", click.get_current_context())
+        raise click.UsageError("--plan goes with --model")
     recorded = find_run(run, note=terminal.note)
     folder = draft.runs or (RUNS if RUNS.is_dir() else None)
     with flags.open(quiet=as_json) as asking:
         plan = load_plan(asking.root, day=terminal.today(), redact_key=asking.redact_key)
         word = None if draft.model is None else partial(word_rule, live=asking.live, model=draft.model)
-        record, wanted = (
-            Record(plan, recorded, folder),
-            DraftOptions(**{name: value for name, value in values(draft).items() if name in DraftOptions.__slots__}),
-        )
+        record, wanted = app.Record(plan, recorded, folder), value_of(app.DraftOptions, draft)
         if flags.plan:
             with contextlib.suppress(InputError):
-                draft_policy(record, step, wanted, word)
+                app.draft_policy(record, step, wanted, word)
             return terminal.show_plan(asking.live.estimate, asking.live.settings.limits, as_json=as_json)
-        found = draft_policy(record, step, wanted, word)
+        found = app.draft_policy(record, step, wanted, word)
     written = found.admitted and not draft.dry_run
     if written:
-        write_draft(asking.root, found)
+        app.write_draft(asking.root, found)
     to_json, lines = partial(draft_json, written=written), partial(draft_lines, written=written)
     terminal.show(found, as_json=as_json, to_json=to_json, lines=lines)
     for text in () if as_json else draft_notes(asking.root, found, folder):

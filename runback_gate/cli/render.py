@@ -1,4 +1,4 @@
-"""`render` shows a report again in another form; `merge` makes one report of the parts of a run."""
+"""Reports seen again: `render` in another form, `show` one row of it; `merge` makes one of the parts of a run."""
 
 from __future__ import annotations
 
@@ -6,24 +6,25 @@ from pathlib import Path
 
 import click
 
-from runback_gate.cli.options import file_option, load_report, options
+from runback_gate.cli import terminal
+from runback_gate.cli.groups import command
+from runback_gate.cli.named import load_report
+from runback_gate.cli.options import REPORT_FILE, argument, option, options
 from runback_gate.cli.output import Output, publish, render_as
 from runback_gate.documents.named_files import write_file
 from runback_gate.report import FORMATS
-from runback_gate.report.merge import merge as merge_reports
 from runback_gate.report.text import in_log
 
-WRITTEN_BY = "`runback-gate run --shard i/n` writes it"
 
-
-@click.command()
-@click.argument("report", type=click.Path(path_type=Path, allow_dash=True), default=".runback/report.json")
-@click.option(
-    "--format", "form", type=click.Choice(tuple(FORMATS)), default="console", show_default=True, help="Output format."
-)
-@file_option("--output", "Write to this file instead of the terminal.")
-@click.option("--all", "show_all", is_flag=True, help="Also show passing rows (console).")
-def render(report: Path, form: str, output: Path | None, show_all: bool) -> int:
+@command()
+def render(
+    report: Path = argument(default=".runback/report.json"),
+    form: str = option(
+        "--format", "Output format.", type=click.Choice(tuple(FORMATS)), default="console", show_default=True
+    ),
+    output: Path | None = option("--output FILE", "Write to this file instead of the terminal."),
+    show_all: bool = option("--all", "Also show passing rows (console)."),
+) -> int:
     """Show a REPORT (.runback/report.json; - is standard input) in another format.
 
     Formats: console table, Markdown, HTML, JUnit, SARIF 2.1.0, GitHub annotations, JSON.
@@ -42,15 +43,38 @@ def render(report: Path, form: str, output: Path | None, show_all: bool) -> int:
     return 0
 
 
-@click.command()
-@click.argument("reports", nargs=-1, required=True, type=click.Path(path_type=Path))
-@options(Output, "output")
-def merge(reports: tuple[Path, ...], output: Output) -> int:
+@command()
+def show(
+    case: str = argument(),
+    report: Path = REPORT_FILE,
+    conversation: bool = option("--conversation", "Show every message of the conversation."),
+) -> int:
+    """Show the whole row of CASE: what the customer said, the answers then and now, whose rule says no, what changed in
+    the prompt, and what to do.
+
+    CASE is its name in the table: the case, `dataset/case`, or `agent: dataset/case`.
+
+    Exit codes: 0 shown, whatever its verdict; 2 there is no such row or report.
+    """
+    from runback_gate.report.show import show as rendered  # noqa: PLC0415  `render` does without
+    from runback_gate.report.story import find_row  # noqa: PLC0415
+
+    found = load_report(report)
+    row, width, colour = find_row(found, case), terminal.width(), terminal.colour()
+    text = rendered(found, row, width=width, colour=colour, talk=conversation)
+    click.echo(text if terminal.unicode() else text.encode("ascii", "backslashreplace").decode(), nl=False)
+    return 0
+
+
+@command()
+def merge(reports: tuple[Path, ...] = argument(required=True), output: Output = options(Output)) -> int:
     """Join the REPORTS of all parts of a run (`run --shard i/n`) into the report that a single run would have written.
 
     A folder stands for the report.json in it.
 
     Exit codes: 0 pass, 1 fail, 2 could not judge, or the parts do not belong to one run.
     """
-    report = merge_reports([load_report(path, written_by=WRITTEN_BY) for path in reports])
-    return publish(report, output.folder or Path(".runback"), output)
+    from runback_gate.report.merge import merge as merged  # noqa: PLC0415  `render` does without
+
+    parts = [load_report(path, written_by="`runback-gate run --shard i/n` writes it") for path in reports]
+    return publish(merged(parts), output.folder or Path(".runback"), output)

@@ -10,7 +10,8 @@ import click
 
 from runback_gate.cli import terminal
 from runback_gate.cli.asking import EXIT_CODE, AskFlags, Asking, SaveFlags
-from runback_gate.cli.options import FILE, JSON, option, options, values
+from runback_gate.cli.groups import command
+from runback_gate.cli.options import JSON, argument, option, options, said, steps, values
 from runback_gate.store.folder import find_run
 
 if TYPE_CHECKING:
@@ -21,24 +22,15 @@ if TYPE_CHECKING:
 class EditFlags:
     """What is asked otherwise than it was."""
 
-    agent: str | None = option(
-        "--agent", "Ask under this agent config; without STEP, replay the whole run.", metavar="FILE"
-    )
-    system: Path | None = option("--system", "Use this file as the prompt.", type=FILE, metavar="FILE")
-    model: str | None = option("--model", "Ask this model instead.", metavar="PROVIDER/MODEL")
-    settings: tuple[str, ...] = option(
-        "--set", "Set a field, such as parameters.temperature=0; repeatable.", multiple=True, metavar="PATH=VALUE"
-    )
+    agent: str | None = option("--agent FILE", "Ask under this agent config; without STEP, replay the whole run.")
+    system: Path | None = option("--system FILE", "Use this file as the prompt.")
+    model: str | None = option("--model PROVIDER/MODEL", "Ask this model instead.")
+    settings: tuple[str, ...] = option("--set PATH=VALUE", "Set a field, such as parameters.temperature=0; repeatable.")
     tools: tuple[Path, ...] = option(
-        "--tool",
+        "--tool FILE",
         "A tool in OpenAI function format; replaces the tool of the same name, or is added; repeatable.",
-        type=FILE,
-        multiple=True,
-        metavar="FILE",
     )
-    without_tools: tuple[str, ...] = option(
-        "--without-tool", "Remove a tool; repeatable.", multiple=True, metavar="NAME"
-    )
+    without_tools: tuple[str, ...] = option("--without-tool NAME", "Remove a tool; repeatable.")
 
     def edit(self, asking: Asking) -> Edit:
         """The same as the stages below take it, with the files that it names."""
@@ -47,26 +39,18 @@ class EditFlags:
         return read_edit(asking.root, redact_key=asking.redact_key, **values(self))
 
 
-@click.command()
-@click.argument("run")
-@click.argument("step", type=click.IntRange(min=0), metavar="[STEP]", required=False)
-@options(EditFlags, "edits")
-@click.option(
-    "-n", "--trials", type=click.IntRange(1, 100), default=1, show_default=True, help="Number of times to ask."
-)
-@options(SaveFlags, "save")
-@EXIT_CODE
-@options(AskFlags, "flags")
-@JSON
+@command()
 def replay(
-    run: str,
-    step: int | None,
-    edits: EditFlags,
-    trials: int,
-    save: SaveFlags,
-    exit_code: bool,
-    flags: AskFlags,
-    as_json: bool,
+    run: str = argument(),
+    step: int | None = steps("[STEP]"),
+    edits: EditFlags = options(EditFlags),
+    trials: int = option(
+        "-n --trials", "Number of times to ask.", type=click.IntRange(1, 100), default=1, show_default=True
+    ),
+    save: SaveFlags = options(SaveFlags),
+    exit_code: bool = EXIT_CODE,
+    flags: AskFlags = options(AskFlags),
+    as_json: bool = JSON,
 ) -> int:
     """Ask STEP (from 0) of RUN (a file, or an id in runs/) again, as it was or changed, and show then and now.
 
@@ -75,11 +59,11 @@ def replay(
 
     Exit codes: 0 shown, 1 with --exit-code an answer differs, 2 an answer is missing, or the input is wrong.
     """
-    from runback_gate.app.replay import keep_trial, replay_step, replay_whole  # noqa: PLC0415  loads the engine
+    from runback_gate.app import replay as app  # noqa: PLC0415  loads the engine
     from runback_gate.app.replay_lines import step_json, step_lines, whole_json, whole_lines  # noqa: PLC0415
 
     save.check()
-    if step is None and (edits.agent is None or edits != EditFlags(edits.agent)):
+    if step is None and (edits.agent is None or said(edits, besides=["agent"])):
         raise click.UsageError("say which STEP, or --agent FILE alone for the whole run")
     if step is None and save.save:
         raise click.UsageError("--save keeps one step: say which STEP")
@@ -87,10 +71,10 @@ def replay(
     with flags.open(quiet=as_json) as asking:
         live, gate, edit = asking.live, asking.gate, edits.edit(asking)
         if step is None and edit.agent is not None:
-            whole = replay_whole(recorded, edit.agent, live, trials=trials, gate=gate, progress=asking.progress)
+            whole = app.replay_whole(recorded, edit.agent, live, trials=trials, gate=gate, progress=asking.progress)
             return asking.show(whole, flags, as_json=as_json, to_json=whole_json, lines=whole_lines, wanted=exit_code)
-        found = replay_step(recorded, step or 0, edit, live, trials=trials, gate=gate, progress=asking.progress)
+        found = app.replay_step(recorded, step or 0, edit, live, trials=trials, gate=gate, progress=asking.progress)
         code = asking.show(found, flags, as_json=as_json, to_json=step_json, lines=step_lines, wanted=exit_code)
     if not flags.plan:
-        save.keep(asking, recorded.agent, lambda new: keep_trial(asking.root, found, 0, new), quiet=as_json)
+        save.keep(asking, recorded.agent, lambda new: app.keep_trial(asking.root, found, 0, new), quiet=as_json)
     return code

@@ -7,13 +7,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
-
 from runback_gate.app.outputs import remove_outputs
 from runback_gate.app.paths import below
 from runback_gate.cli import terminal
+from runback_gate.cli.groups import command
 from runback_gate.cli.live import LiveFlags, interruptible
-from runback_gate.cli.options import FOLDER, QUIET, ROOT, gate_root, option, options, parsed
+from runback_gate.cli.named import gate_root
+from runback_gate.cli.options import QUIET, ROOT, option, options, value_of
 from runback_gate.cli.output import Output, publish
 from runback_gate.gate.shard import parse_shard
 
@@ -32,47 +32,37 @@ class RunFlags:
     """What is judged, and against what."""
 
     agent: str | None = option(
-        "--agent", "Judge only this agent; a file replaces the agent of the same name.", metavar="NAME|FILE"
+        "--agent NAME|FILE", "Judge only this agent; a file replaces the agent of the same name."
     )
-    dataset: str | None = option("--dataset", "Judge only this dataset.", metavar="NAME|FILE")
+    dataset: str | None = option("--dataset NAME|FILE", "Judge only this dataset.")
     cache: Path | None = option(
-        "--cache",
-        "Response cache to read from and add to. Without it, no cached answer counts.",
-        type=FOLDER,
-        metavar="FOLDER",
+        "--cache FOLDER", "Response cache to read from and add to. Without it, no cached answer counts."
     )
     date: str | None = option(
-        "--date",
-        "Date on which waivers are evaluated (default: today, UTC).",
-        metavar="YYYY-MM-DD",
-        callback=parsed(_date),
+        "--date YYYY-MM-DD", "Date on which waivers are evaluated (default: today, UTC).", parse=_date
     )
-    base: str | None = option(
-        "--base", "Compare with this folder or git revision; its rules judge too.", metavar="DIR|REF"
-    )
+    base: str | None = option("--base DIR|REF", "Compare with this folder or git revision; its rules judge too.")
     approve: str | None = option(
-        "--approve", "Approve what this commit loosens; the approval holds for this commit only.", metavar="SHA"
+        "--approve SHA", "Approve what this commit loosens; the approval holds for this commit only."
     )
-    prove: bool = option(
-        "--prove", "With --base, prove that changed rules weaken nothing (extra `proof`).", is_flag=True
-    )
-    head: str | None = option("--head", "Commit to judge (default: the one checked out).", metavar="SHA")
+    prove: bool = option("--prove", "With --base, prove that changed rules weaken nothing (extra `proof`).")
+    head: str | None = option("--head SHA", "Commit to judge (default: the one checked out).")
     shard: tuple[int, int] = option(
-        "--shard",
+        "--shard I/N",
         "Judge only part I of N of the cases; `merge` joins the parts.",
-        metavar="I/N",
         default="1/1",
-        callback=parsed(parse_shard),
+        parse=parse_shard,
     )
 
 
-@click.command()
-@ROOT
-@options(RunFlags, "flags")
-@options(LiveFlags, "live_flags")
-@options(Output, "output")
-@QUIET
-def run(root: Path | None, flags: RunFlags, live_flags: LiveFlags, output: Output, quiet: bool) -> int:
+@command()
+def run(
+    root: Path | None = ROOT,
+    flags: RunFlags = options(RunFlags),
+    live_flags: LiveFlags = options(LiveFlags),
+    output: Output = options(Output),
+    quiet: bool = QUIET,
+) -> int:
     """Judge every case: pass, fail or could not judge.
 
     Answers come from recordings, from the cache or, with --live, from the models that spec.providers in runback.yaml
@@ -98,16 +88,8 @@ def run(root: Path | None, flags: RunFlags, live_flags: LiveFlags, output: Outpu
         open_sides(root, base=flags.base, head=flags.head, approve=flags.approve, also=flags.agent) as sides,
         terminal.progress(quiet=quiet) as progress,
     ):
-        options = JudgeOptions(
-            flags.date or terminal.today(),
-            flags.agent,
-            flags.dataset,
-            flags.cache,
-            flags.shard,
-            live,
-            prove=flags.prove,
-        )
-        judged = judge_sides(sides, options, world=World(os.environ, real_world()), stop=stop, progress=progress)
+        wanted = value_of(JudgeOptions, flags, day=flags.date or terminal.today(), live=live)
+        judged = judge_sides(sides, wanted, world=World(os.environ, real_world()), stop=stop, progress=progress)
     if live.plan:
         return terminal.show_plan(None if judged.stopped else judged.estimate, judged.limits, as_json=output.as_json)
     return publish(judged.report, folder, output, seconds=time.monotonic() - begun)

@@ -12,21 +12,23 @@ import click
 from runback_gate.app.scan import read_rules, scan_json, scan_lines, scan_paths, scan_sarif, scanner
 from runback_gate.capture.outside import project_redaction
 from runback_gate.cli import terminal
-from runback_gate.cli.options import path_option
+from runback_gate.cli.groups import command
+from runback_gate.cli.options import JSON, PATH, argument, option
 from runback_gate.redact import KEY_VARIABLE, Level
 
 
-@click.command(short_help="Find secrets and personal data in files.")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH…", type=click.Path(path_type=Path))
-@click.option(
-    "--level",
-    type=click.Choice(("standard", "strict")),
-    help="strict also looks for IP addresses and telephone numbers (default: spec.redact, else standard).",
-)
-@path_option("--rules", "JSON file with a list of additional rules.", metavar="FILE")
-@click.option("--json", "form", flag_value="json", help="Print JSON.")
-@click.option("--sarif", "form", flag_value="sarif", help="Print SARIF 2.1.0 for code scanning.")
-def scan(paths: tuple[Path, ...], level: str | None, rules: Path | None, form: str | None) -> int:
+@command(short_help="Find secrets and personal data in files.")
+def scan(
+    paths: tuple[Path, ...] = argument("PATH…", required=True),
+    level: str | None = option(
+        "--level",
+        "strict also looks for IP addresses and telephone numbers (default: spec.redact, else standard).",
+        type=click.Choice(("standard", "strict")),
+    ),
+    rules: Path | None = option("--rules FILE", "JSON file with a list of additional rules.", type=PATH),
+    as_json: bool = JSON,
+    sarif: bool = option("--sarif", "Print SARIF 2.1.0 for code scanning."),
+) -> int:
     """Look for secrets and personal data in files and folders; hidden files in a folder are skipped.
 
     Values are never printed: a pseudonym stands for each, equal for equal values. With RUNBACK_REDACT_KEY, the
@@ -38,11 +40,8 @@ def scan(paths: tuple[Path, ...], level: str | None, rules: Path | None, form: s
     project = project_redaction(read_rules(rules) if rules else None)
     using = scanner(cast("Level | None", level), os.environ.get(KEY_VARIABLE), secrets.token_bytes, project)
     scanned = scan_paths(paths, using)
-    if form == "sarif":
-        terminal.print_json(scan_sarif(scanned))
-    else:
-        terminal.show(scanned, as_json=form == "json", to_json=scan_json, lines=scan_lines)
-    if form is None:
-        for _, error in scanned.faults:
-            terminal.note(str(error))
+    to_json = scan_sarif if sarif else scan_json
+    terminal.show(scanned, as_json=as_json or sarif, to_json=to_json, lines=scan_lines)
+    for _, error in () if as_json or sarif else scanned.faults:
+        terminal.note(str(error))
     return scanned.exit_code

@@ -11,7 +11,8 @@ from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
 from runback_gate.app.schemas import KINDS, shipped_schema
 from runback_gate.cli import terminal
-from runback_gate.cli.options import folder_option
+from runback_gate.cli.groups import command
+from runback_gate.cli.options import argument, option
 from runback_gate.report.text import safe_terminal
 from runback_gate.step import Run
 from runback_gate.store.folder import find_runs
@@ -20,17 +21,16 @@ if TYPE_CHECKING:
     from runback_gate.app.prompts import Prompt
 
 
-@click.command()
-@click.option(
-    "--from",
-    "source",
-    metavar="RUN|FOLDER",
-    help="A run (a file, or an id in runs/) or a folder of runs: start from the agent recorded there.",
-)
-@click.option("--agent", metavar="NAME", help="Use only the runs of this agent.")
-@folder_option("--root", "Folder to write to (default: the current one).", default=".")
-@click.option("--force", is_flag=True, help="Overwrite existing files.")
-def init(source: str | None, agent: str | None, root: Path, force: bool) -> int:
+@command()
+def init(
+    source: str | None = option(
+        "--from RUN|FOLDER",
+        "A run (a file, or an id in runs/) or a folder of runs: start from the agent recorded there.",
+    ),
+    agent: str | None = option("--agent NAME", "Use only the runs of this agent."),
+    root: Path = option("--root FOLDER", "Folder to write to (default: the current one).", default="."),
+    force: bool = option("--force", "Overwrite existing files."),
+) -> int:
     """Write a working starting point: gate, agent, dataset, and a policy with its test.
 
     Without --from, a small sample is written. With --from, the agent file is the one the run used, and the first 20
@@ -56,17 +56,15 @@ def _prompt(root: Path, runs: Sequence[Run]) -> Prompt | None:
     return find_prompt(root, runs, project_key())
 
 
-@click.command(epilog=f"Kinds: {', '.join(KINDS)}.")
-@click.argument("kind", type=click.Choice(tuple(KINDS), case_sensitive=False), metavar="KIND")
-def schema(kind: str) -> int:
+@command(epilog=f"Kinds: {', '.join(KINDS)}.")
+def schema(kind: str = argument("KIND", type=click.Choice(tuple(KINDS), case_sensitive=False))) -> int:
     """Print the JSON Schema (draft-07) of a KIND of file."""
     click.echo(shipped_schema(kind).encode(), nl=False)
     return 0
 
 
-@click.command()
-@click.argument("shell", type=click.Choice(("bash", "zsh", "fish")), metavar="SHELL")
-def completion(shell: str) -> int:
+@command()
+def completion(shell: str = argument("SHELL", type=click.Choice(("bash", "zsh", "fish")))) -> int:
     """Print the completion script of a SHELL: bash, zsh or fish.
 
     For bash: eval "$(runback-gate completion bash)"

@@ -84,12 +84,15 @@ def print_json(value: object) -> None:
     click.echo(json_log(json.dumps(value, indent=2)))
 
 
-def show(value: T, *, as_json: bool, to_json: Callable[[T], object], lines: Callable[[T], Iterable[str]]) -> None:
-    """Print a value as JSON, or as the lines of a table."""
+def show(
+    value: T, *, as_json: bool, to_json: Callable[[T], object], lines: Callable[[T], Iterable[str]], code: int = 0
+) -> int:
+    """Print a value as JSON, or as the lines of a table; the exit code is the one that is given."""
     if as_json:
         print_json(to_json(value))
     else:
         say_lines(lines(value))
+    return code
 
 
 def say_lines(lines: Iterable[str]) -> None:

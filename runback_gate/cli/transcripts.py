@@ -19,14 +19,14 @@ from runback_gate.app.imported import (
     transcript_json,
     transcript_lines,
 )
-from runback_gate.app.policies import load_policy_files
 from runback_gate.app.redaction_only import has_gate
 from runback_gate.capture.formats import formats
 from runback_gate.capture.outside import project_redaction
 from runback_gate.cli import terminal
-from runback_gate.cli.options import JSON, option, options
-from runback_gate.cli.policy_paths import policy_roots
-from runback_gate.cli.recording import NAME, REDACT, RUNS_FOLDER
+from runback_gate.cli.groups import command
+from runback_gate.cli.named import policy_files
+from runback_gate.cli.options import JSON, PATH, argument, option, options
+from runback_gate.cli.recording import REDACT, RUNS_FOLDER, name
 from runback_gate.redact import KEY_VARIABLE, Level
 from runback_gate.report.text import line
 
@@ -39,35 +39,32 @@ class ImportFlags:
     """What the files do not say."""
 
     agent: str | None = option(
-        "--agent", "Agent the runs belong to (default: the one named in the file).", metavar="NAME", callback=NAME
+        "--agent NAME", "Agent the runs belong to (default: the one named in the file).", parse=name
     )
     tools: Path | None = option(
-        "--tools",
+        "--tools FILE",
         "The agent's tools, as JSON in OpenAI function format (default: those in the transcript).",
-        type=click.Path(path_type=Path, allow_dash=True),
-        metavar="FILE",
+        type=PATH,
     )
     model: str | None = option(
-        "--model", "Model to record instead of the one in the transcript.", metavar="PROVIDER/MODEL", callback=NAME
+        "--model PROVIDER/MODEL", "Model to record instead of the one in the transcript.", parse=name
     )
     provider: str | None = option(
-        "--provider",
+        "--provider NAME",
         "Provider of models named without one (default: inferred from the model name and API).",
-        metavar="NAME",
-        callback=NAME,
+        parse=name,
     )
-    format: str | None = option("--format", "Format of the files (default: detected).", metavar="FORMAT")
+    format: str | None = option("--format FORMAT", "Format of the files (default: detected).")
 
 
-@click.command("import", short_help="Import transcripts, logs and traces as runs.")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@options(ImportFlags, "flags")
-@RUNS_FOLDER
-@REDACT
-@click.option("--check", multiple=True, metavar="FILE|FOLDER", help="Policies to judge the imported steps against.")
-@JSON
+@command("import", short_help="Import transcripts, logs and traces as runs.")
 def import_(
-    paths: tuple[str, ...], flags: ImportFlags, out: Path, redact: Level | None, check: tuple[str, ...], as_json: bool
+    paths: tuple[str, ...] = argument("PATH...", required=True),
+    flags: ImportFlags = options(ImportFlags),
+    out: Path = RUNS_FOLDER,
+    redact: Level | None = REDACT,
+    check: tuple[str, ...] = option("--check FILE|FOLDER", "Policies to judge the imported steps against."),
+    as_json: bool = JSON,
 ) -> int:
     """Import transcripts, logs and dumps: files, folders or patterns ('logs/*.json'); - is standard input.
 
@@ -77,16 +74,15 @@ def import_(
     Exit codes: 0 everything was read, 2 something was not. With --check: 1 a step fails a policy, 2 also when a policy
     could not be evaluated or judged no step.
     """
-    options = _options(flags, redact)
+    given = _options(flags, redact)
     if paths[0] == ALIAS and len(paths) == 2:
         if check:
             raise click.UsageError("--check goes with `import PATH…`, not with `import transcript`")
-        return _one(Path(paths[1]), options, out, as_json=as_json)
-    policies = load_policy_files(policy_roots(check), with_tests=False).policies if check else ()
-    found = import_named(paths, out, options, policies, secrets.token_bytes)
+        return _one(Path(paths[1]), given, out, as_json=as_json)
+    policies = policy_files(check, with_tests=False).policies if check else ()
+    found = import_named(paths, out, given, policies, secrets.token_bytes)
     lines = partial(imported_lines, agent=flags.agent, gate=has_gate())
-    terminal.show(found, as_json=as_json, to_json=imported_json, lines=lines)
-    return found.exit_code
+    return terminal.show(found, as_json=as_json, to_json=imported_json, lines=lines, code=found.exit_code)
 
 
 def _options(flags: ImportFlags, level: Level | None) -> ImportOptions:
@@ -106,5 +102,4 @@ def _one(file: Path, options: ImportOptions, out: Path, *, as_json: bool) -> int
             terminal.say(f"error: {line(str(error))}", err=True)
         raise imported.faults[0]
     lines = partial(transcript_lines, out=out, gate=has_gate())
-    terminal.show(imported, as_json=as_json, to_json=transcript_json, lines=lines)
-    return 0
+    return terminal.show(imported, as_json=as_json, to_json=transcript_json, lines=lines)

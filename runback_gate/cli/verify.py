@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from runback_gate.cli import terminal
-from runback_gate.cli.options import FILE, JSON, PATH, option, options, parsed, value_of
+from runback_gate.cli.groups import command
+from runback_gate.cli.options import JSON, argument, option, options, value_of
 
 
 def _whole_commit(commit: str) -> str:
@@ -24,38 +25,25 @@ def _whole_commit(commit: str) -> str:
 class VerifyFlags:
     """Who must have signed, and what the result must be of."""
 
-    report: Path | None = option("--report", "The report the result must cover.", type=FILE, metavar="FILE")
-    agents: tuple[Path, ...] = option(
-        "--agent", "Agent file the result must cover; repeatable.", type=FILE, metavar="FILE", multiple=True
-    )
+    report: Path | None = option("--report FILE", "The report the result must cover.")
+    agents: tuple[Path, ...] = option("--agent FILE", "Agent file the result must cover; repeatable.")
     identity: str | None = option(
-        "--identity", "Identity of the required signer: the full name in the certificate.", metavar="NAME"
+        "--identity NAME", "Identity of the required signer: the full name in the certificate."
     )
-    issuer: str | None = option(
-        "--issuer", "OIDC issuer of the identity (default for github.com: its Actions).", metavar="URL"
-    )
-    key: str | None = option("--key", "Public key of the required signer: a file, or env:NAME.", metavar="KEY")
-    trust_config: Path | None = option(
-        "--trust-config", "Sigstore trust configuration (default: the public one).", type=FILE, metavar="FILE"
-    )
-    offline: bool = option("--offline", "Use the public Sigstore trust root fetched earlier.", is_flag=True)
-    repository: str | None = option("--repository", "Repository the result must be for.", metavar="O/R|URL")
-    ref: str | None = option("--ref", "Git ref the result must be for.", metavar="REF")
-    commit: str | None = option("--commit", "Commit it must be for.", metavar="SHA", callback=parsed(_whole_commit))
-    trigger: str | None = option(
-        "--trigger", "Event that must have triggered the workflow, such as push.", metavar="EVENT"
-    )
-    pull_requests: bool = option("--allow-pull-request", "Accept a pull-request workflow as the signer.", is_flag=True)
-    history: tuple[Path, ...] = option(
-        "--history", "Other results of the branch; repeatable.", type=PATH, metavar="FILE|FOLDER", multiple=True
-    )
+    issuer: str | None = option("--issuer URL", "OIDC issuer of the identity (default for github.com: its Actions).")
+    key: str | None = option("--key KEY", "Public key of the required signer: a file, or env:NAME.")
+    trust_config: Path | None = option("--trust-config FILE", "Sigstore trust configuration (default: the public one).")
+    offline: bool = option("--offline", "Use the public Sigstore trust root fetched earlier.")
+    repository: str | None = option("--repository O/R|URL", "Repository the result must be for.")
+    ref: str | None = option("--ref REF", "Git ref the result must be for.")
+    commit: str | None = option("--commit SHA", "Commit it must be for.", parse=_whole_commit)
+    trigger: str | None = option("--trigger EVENT", "Event that must have triggered the workflow, such as push.")
+    pull_requests: bool = option("--allow-pull-request", "Accept a pull-request workflow as the signer.")
+    history: tuple[Path, ...] = option("--history FILE|FOLDER", "Other results of the branch; repeatable.")
 
 
-@click.command()
-@click.argument("bundle", type=click.Path(path_type=Path, allow_dash=True))
-@options(VerifyFlags, "expected")
-@JSON
-def verify(bundle: Path, expected: VerifyFlags, as_json: bool) -> int:
+@command()
+def verify(bundle: Path = argument(), expected: VerifyFlags = options(VerifyFlags), as_json: bool = JSON) -> int:
     """Verify a signed result, and say whether it passed.
 
     --identity or --key says who must have signed. Names must match in full.
@@ -79,12 +67,11 @@ def _check_signer(expected: VerifyFlags) -> None:
     """Refuse what says too little, or too much, about who must have signed."""
     from runback_gate.app.verifying import has_issuer  # noqa: PLC0415  `--help` does without
 
-    context = click.get_current_context()
     if (expected.key is None) == (expected.identity is None):
-        raise click.UsageError("say who must have signed: --identity or --key", context)
+        raise click.UsageError("say who must have signed: --identity or --key")
     if expected.identity is None:
         trust = expected.trust_config or expected.offline
         if trust or expected.trigger or expected.issuer or expected.pull_requests:
-            raise click.UsageError("a key has no issuer, no trust root and no trigger", context)
+            raise click.UsageError("a key has no issuer, no trust root and no trigger")
     elif expected.issuer is None and not has_issuer(expected.identity):
-        raise click.UsageError("--identity needs --issuer", context)
+        raise click.UsageError("--identity needs --issuer")

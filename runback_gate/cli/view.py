@@ -7,22 +7,25 @@ from pathlib import Path
 
 import click
 
-from runback_gate.app.policies import load_policy_files
 from runback_gate.cli import terminal
-from runback_gate.cli.options import file_option
-from runback_gate.cli.policy_paths import policy_roots
+from runback_gate.cli.groups import command
+from runback_gate.cli.named import policy_files
+from runback_gate.cli.options import argument, option
 from runback_gate.documents.named_files import write_file
 from runback_gate.plural import many
 from runback_gate.report.text import safe_terminal
 from runback_gate.store.folder import find_run, read_run_as_far
 
 
-@click.command()
-@click.argument("run")
-@click.argument("other", required=False)
-@click.option("--policies", multiple=True, metavar="FILE|FOLDER", help="Judge each step against these policies.")
-@file_option("--out", "File to write the page to.", default=Path(".runback/run.html"), show_default=True)
-def view(run: str, other: str | None, policies: tuple[str, ...], out: Path) -> int:
+@command()
+def view(
+    run: str = argument(),
+    other: str | None = argument(),
+    policies: tuple[str, ...] = option("--policies FILE|FOLDER", "Judge each step against these policies."),
+    out: Path = option(
+        "--out FILE", "File to write the page to.", default=Path(".runback/run.html"), show_default=True
+    ),
+) -> int:
     """Write RUN (a file, or an id in runs/) as one HTML file that loads nothing and opens on the first step that broke.
 
     With an OTHER run, the two stand side by side, and the page opens where their answers diverge. RUN may also be a
@@ -42,7 +45,7 @@ def view(run: str, other: str | None, policies: tuple[str, ...], out: Path) -> i
         return 0
     found, fault = read_run_as_far(run, note=terminal.note)
     beside = None if other is None else find_run(other, note=terminal.note)
-    judged_by = load_policy_files(policy_roots(policies), with_tests=False).policies if policies else ()
+    judged_by = policy_files(policies, with_tests=False).policies if policies else ()
     names = (shlex.quote(run), shlex.quote(other or ""))
     around = Around(tampered=fault.location.line if fault and fault.location else None, names=names)
     write_file(out, view_run(found, () if fault else judged_by, beside, around).encode())
