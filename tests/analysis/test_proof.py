@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.proofs import Tally, contradiction, examine, policy, random_pairs
+from benchmarks.proofs import Prepared, Trial, contradiction, random_pairs
+from benchmarks.random_rules import policy
 from runback_gate.analysis.proof import lists, operators, values
 from runback_gate.analysis.proof.example import Example, seen
 from runback_gate.analysis.proof.form import Judges, form
@@ -280,7 +281,7 @@ def test_a_wrong_encoding_is_caught(
     judges = Judges(policy(old), policy(new), "p.r", ENGINES[:1])
 
     def contradicted() -> str:
-        return contradiction(proof(old, new), judges, steps, Limits())
+        return contradiction(proof(old, new), judges, [Prepared.of(step, ENGINES[:1]) for step in steps], Limits())
 
     assert contradicted() == ""
     monkeypatch.setattr(where, what, wrong)
@@ -289,10 +290,14 @@ def test_a_wrong_encoding_is_caught(
 
 def test_contradictions_are_counted() -> None:
     """What the tally of `make proof` counts is what an engine denies."""
-    tally = Tally()
-    steps: list[Example] = [{"response": {"text": "a"} | {"tool_calls": []}}]
-    examine(policy("response.text == 'a'"), policy("response.text == 'a' || false"), "p.r", steps, tally, ENGINES)
+    trial = Trial("a pair", 1)
+    step: Example = {"response": {"text": "a", "tool_calls": []}}
+    sides = policy("response.text == 'a'"), policy("response.text == 'a' || false")
+    judges = Judges(*sides, "p.r", ENGINES)
+    trial.examine(judges, form(sides[0], "p.r"), form(sides[1], "p.r"), trial.steps([step]))
+    tally = trial.tally
     assert (tally.verdicts["equivalent"], tally.contradicted, tally.decided) == (1, [], 1)
-    wrong = Proof("p.r", "equivalent")
-    judges = Judges(policy("true"), policy("false"), "p.r", ENGINES)
-    assert contradiction(wrong, judges, steps, Limits()).startswith("equivalent None: pass → fail")
+    wrong, judges = Proof("p.r", "equivalent"), Judges(policy("true"), policy("false"), "p.r", ENGINES)
+    for engine in (0, 1):
+        said = contradiction(wrong, judges, trial.steps([step]), Limits(), engine)
+        assert said.startswith("equivalent None: pass → fail")

@@ -21,7 +21,7 @@ from runback_gate.cel.parser import Node
 from runback_gate.errors import ExpressionError
 from runback_gate.name_pattern import matches_name
 from runback_gate.policy.document import Expression, Policy
-from runback_gate.policy.evaluate import BoundStep, RuleResult, RuleSet, StepUnderTest, compile_policy, results
+from runback_gate.policy.evaluate import BoundStep, RuleResult, StepUnderTest, compile_policy, results
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +66,12 @@ class Judges:
     def outcomes(self, step: Example) -> list[tuple[RuleResult, RuleResult]]:
         """What the old and the new form say, by engine."""
         data = seen(step)
-        found = []
-        for engine, sides in zip(self.engines, self.sides, strict=True):
-            bound = StepUnderTest("", (), partial(BoundStep, engine, data))
-            found.append((self._one(sides[0], bound), self._one(sides[1], bound)))
-        return found
+        bound = [StepUnderTest("", (), partial(BoundStep, engine, data)) for engine in self.engines]
+        return [(self.said(number, 0, one), self.said(number, 1, one)) for number, one in enumerate(bound)]
 
-    def _one(self, side: RuleSet, step: StepUnderTest) -> RuleResult:
-        return results((side,), step)[self.rule]
+    def said(self, engine: int, side: int, step: StepUnderTest) -> RuleResult:
+        """What a form says of a step that is bound on an engine: side 0 is the old one."""
+        return results((self.sides[engine][side],), step)[self.rule]
 
     def stops(self, result: RuleResult, side: int) -> bool:
         """Whether a form stops the step: side 0 is the old one."""
