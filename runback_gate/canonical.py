@@ -46,7 +46,6 @@ INTEGER = "$integer"
 _GIT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 """The text form of a digest."""
-_MAY_BE_DOUBLE = re.compile(rb'(?:":|\[|,|^)-?[0-9]+[.eE]')  # a number does, a text may
 
 sha256 = hashlib.sha256
 """The hash itself, for what is hashed piece by piece, and where a digest is needed as its 32 bytes."""
@@ -112,7 +111,7 @@ def parse_canonical(data: bytes, *, path: str | None = None) -> JsonValue:
             # A number at the deepest place that is allowed stands one level deeper when it is marked.
             _survey(value, MAX_DEPTH + 1)
             value = unmarked(value)
-        canonical = (made_bytes if _is_plain(data) else canonical_bytes)(value) == data
+        canonical = (made_bytes if _is_plain(value, data) else canonical_bytes)(value) == data
     except (RefusedError, DocumentError) as error:
         raise DocumentError(f"not canonical JSON: {error}", location=where) from error
     if not canonical:
@@ -122,10 +121,20 @@ def parse_canonical(data: bytes, *, path: str | None = None) -> JsonValue:
     return cast("JsonValue", value)
 
 
-def _is_plain(data: bytes) -> bool:
-    """Whether JSON holds no double, no mark, no name beyond ASCII and nothing deep: most does not, and a look tells."""
-    plain = data.isascii() and b'"$' not in data and not _MAY_BE_DOUBLE.search(data)
-    return plain and data.count(b"{") + data.count(b"[") <= MAX_DEPTH
+def _is_plain(value: object, data: bytes) -> bool:
+    """Whether what was read of JSON holds no double, no mark, no name beyond ASCII and nothing deep, as most does."""
+    plain = data.isascii() and b'"$' not in data and data.count(b"{") + data.count(b"[") <= MAX_DEPTH
+    return plain and _no_double(value)
+
+
+def _no_double(value: Any) -> bool:
+    kind = type(value)
+    parts = value.values() if kind is dict else value if kind is list else (value,)
+    kinds = set(map(type, parts))
+    if float in kinds:
+        return False
+    # Only what holds lists or mappings is looked into: most does not.
+    return _CONTAINERS.isdisjoint(kinds) or all(_no_double(item) for item in parts if type(item) in _CONTAINERS)
 
 
 def parse_json(data: bytes | str, *, path: str, max_bytes: int = MAX_JSON_BYTES) -> JsonValue:

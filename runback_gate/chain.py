@@ -166,8 +166,11 @@ class ValueLine:
         Raises:
             DocumentError: another program wrote it.
         """
-        data = self.line[_VALUE]
-        return _shared(data) if _SHARED[0] <= len(data) <= _SHARED[1] else parse_canonical(data)
+        return _value(self.line[_VALUE])
+
+
+def _value(data: bytes) -> JsonValue:
+    return _shared(data) if _SHARED[0] <= len(data) <= _SHARED[1] else parse_canonical(data)
 
 
 # Runs of one agent hold the same instructions and tools: they are read once. Nobody changes a value that was read.
@@ -232,14 +235,14 @@ def check_value_line(line: bytes) -> tuple[str, JsonValue]:
     Raises:
         IntegrityError: the id is not that of the salt and the value, the line is none, or the value was erased.
     """
-    state = value_state(line)
-    if state in ("erased", "withheld"):
+    if not (line.startswith(VALUE_PREFIX) and _held(line)):
+        state = value_state(line)
+        if state is None:
+            raise IntegrityError("the value does not match its id", hint="the line was changed after it was written")
         said = "was erased" if state == "erased" else "is withheld"
         raise IntegrityError(f"the value {line[_ID].decode()} {said}", hint="it can be named, not read")
-    if state is None:
-        raise IntegrityError("the value does not match its id", hint="the line was changed after it was written")
     try:
-        return ValueLine(line).id, ValueLine(line).value
+        return line[_ID].decode(), _value(line[_VALUE])
     except DocumentError as error:
         raise IntegrityError(f"the value is {error.message}", hint="another program wrote the line") from error
 

@@ -14,11 +14,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Final, TypeVar, cast
 
-from runback_gate.canonical import JsonValue, parse_canonical
+from runback_gate.canonical import JsonValue, digest_bytes, parse_canonical
 from runback_gate.capture.runs.blobs import put_back
 from runback_gate.capture.runs.turns import Turn, Turns
 from runback_gate.capture.runs.writer import FORMAT, FORMAT_V1
-from runback_gate.chain import ValueLine, check_value_line, erasure, locate, value_state, verify
+from runback_gate.chain import START, ValueLine, check_value_line, erasure, locate, value_state
 from runback_gate.errors import InputError, IntegrityError, Location, RunbackError
 from runback_gate.step import Message, Note, Request, Response, Run, Source, Step, Tool, ToolRun, from_json
 
@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 MAX_RUN_BYTES = 256 << 20
 
+_VALUE: Final = b'{"id":'
 _IDS: Final = ("system", "system_message", "tools", "parameters", "extra", "variables", "response")
 """The fields of a model event that name one value."""
 _NOTES: Final = ("note", "prompt", "dropped", "withheld")
@@ -55,11 +56,9 @@ def read_run(data: bytes, path: str, *, truncated: bool = False) -> Run:
     if truncated:
         data = data[: data.rfind(b"\n") + 1]
     lines = data.splitlines(keepends=True)
-    chained = [line for line in lines if not _is_value(line)]
     try:
-        verify(chained)
-        values, gone = _values(line for line in lines if _is_value(line))
-        events = [cast("dict[str, Any]", parse_canonical(line[:-1])) for line in chained]
+        values, gone = _values(line for line in lines if line.startswith(_VALUE))
+        events = _events(line for line in lines if not line.startswith(_VALUE))
         run = _Reader(values, gone).run(events)
         if run.status == "truncated" and not truncated:
             hint = "its recorder was killed, or still runs; `runs show` reads it"
@@ -79,10 +78,6 @@ def read_run(data: bytes, path: str, *, truncated: bool = False) -> Run:
     return run
 
 
-def _is_value(line: bytes) -> bool:
-    return line.startswith(b'{"id":')
-
-
 def _values(lines: Iterable[bytes]) -> tuple[dict[str, JsonValue], dict[str, str]]:
     """The values by id, and of those that are gone what stands in their place."""
     values: dict[str, JsonValue] = {}
@@ -98,6 +93,21 @@ def _values(lines: Iterable[bytes]) -> tuple[dict[str, JsonValue], dict[str, str
             at, reason = erasure(line)
             gone[ValueLine(line).id] = "[erased]" if at is None else f"[erased {at}: {reason}]"
     return values, gone
+
+
+def _events(lines: Iterable[bytes]) -> list[dict[str, Any]]:
+    """The events, each of which names the line of the one before it: what is hashed and what is read are one."""
+    events: list[dict[str, Any]] = []
+    prev = START
+    for line in lines:
+        event: Any = parse_canonical(line[:-1])
+        if not (isinstance(event, dict) and event.get("prev") == prev and line.endswith(b"\n")):
+            raise IntegrityError("an event does not follow the one before it")
+        events.append(event)
+        prev = digest_bytes(line)
+    if not events:
+        raise IntegrityError("no event line")
+    return events
 
 
 def _checked(value: Any, kind: type[T]) -> T:
@@ -205,8 +215,11 @@ class _Reader:
                 raise IntegrityError(f"{kind} stands inside of the run", hint="the file was changed")
 
     def _model(self, event: dict[str, Any]) -> None:
-        blobs = {digest: self._values[name] for digest, name in event.get("blobs", {}).items() if self._held(name)}
-        texts = {digest: _checked(text, str) for digest, text in blobs.items()}
+        texts = {
+            digest: _checked(self._values[name], str)
+            for digest, name in event.get("blobs", {}).items()
+            if name not in self._gone
+        }
         continues, keep = _continues(event)
         message = self._value(Message, event["system_message"], texts) if "system_message" in event else None
         source = from_json(Source, event["source"], "source")
@@ -233,6 +246,8 @@ class _Reader:
 
     def _misses(self, event: dict[str, Any], continues: int | None, keep: int) -> bool:
         """Whether a value of the step is gone: one that its event names, or a message that it keeps."""
+        if not self._gone:
+            return False
         kept = self._first_gone[continues] if continues is not None and 0 <= continues < len(self._turns) else keep
         first = next((keep + at for at, name in enumerate(event["messages"]) if name in self._gone), float("inf"))
         self._first_gone.append(kept if continues is not None and kept < keep else first)
@@ -246,9 +261,6 @@ class _Reader:
         fields |= {key: self._text(event, key) for key in ("arguments", "result", "error") if key in event}
         fields |= {"id": event["call_id"]} if "call_id" in event else {}
         return from_json(ToolRun, fields, "tool")
-
-    def _held(self, name: str) -> bool:
-        return name not in self._gone
 
     def _text(self, event: dict[str, Any], field: str) -> str | None:
         return _checked(self._values[event[field]], str) if field in event else None
