@@ -32,7 +32,7 @@ from runback_gate.documents.named_files import read_file, write_file
 from runback_gate.errors import DocumentError, ExpressionError, InputError, Location
 from runback_gate.gate.checks import compile_checks
 from runback_gate.gate.config import GATE_FILE, load_gate
-from runback_gate.policy.context import read_json
+from runback_gate.policy.embedded_json import read_json
 from runback_gate.policy.evaluate import results
 from runback_gate.schema import schema_id, validate
 from runback_gate.step import Run, Step

@@ -12,15 +12,14 @@ that are JSON are parsed; any other text stays text. Time is never read: `case.n
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import cast
 
-from runback_gate.canonical import JsonValue, parse_json
+from runback_gate.canonical import JsonValue
 from runback_gate.cel.environment import MESSAGES, SCOPES
 from runback_gate.cel.projection import Needs
-from runback_gate.errors import RunbackError
+from runback_gate.policy.embedded_json import arguments
+from runback_gate.policy.history import History
 from runback_gate.step import Message, Part, Request, Response, Step, Tool, ToolCall
 
 EVERYTHING: Mapping[str, Needs] = dict.fromkeys(SCOPES["step"])
@@ -28,7 +27,6 @@ EVERYTHING: Mapping[str, Needs] = dict.fromkeys(SCOPES["step"])
 REQUEST = frozenset(MESSAGES["Request"])
 """The fields of `request`."""
 
-_INT64 = 1 << 63
 _REMEMBERED = 4096
 """Messages that a layout remembers."""
 
@@ -56,16 +54,16 @@ def bindings(
             found[root] = layout.request(request, fields)
         elif root == "response" or (root == "baseline" and baseline is not None):
             answer = response if root == "response" or baseline is None else baseline
-            found[root] = pruned(answer_facts(answer), wanted)
+            found[root] = answer_facts(answer, wanted)
         elif root == "history":
-            found[root] = pruned(history(request.messages), wanted)
+            found[root] = layout.history.of(request.messages)
         else:
             found[root] = {"case": case, "agent": agent}.get(root, {})
     return found
 
 
 class Layout:
-    """What is laid out of steps. Messages and tools that steps share are laid out once, while they are among the last.
+    """What is laid out of steps. Messages, calls and tools that steps share are laid out once, while they are recent.
 
     Args:
         needs: by root what rules read of it.
@@ -74,13 +72,21 @@ class Layout:
     def __init__(self, needs: Mapping[str, Needs]) -> None:
         self.needs = needs
         self._messages: dict[int, tuple[Message, JsonValue]] = {}
+        calls = needs.get("history")
+        self.history = History() if calls is None else History(lambda call: pruned(call, calls["*"]))
         self._tools: tuple[Sequence[Tool], JsonValue] = ((), [])
 
     def request(self, request: Request, fields: Set[str]) -> JsonValue:
         """What is laid out of a request, of these fields."""
         wanted = self.needs["request"]
         names = fields if wanted is None else fields & wanted.keys()
-        found = request_facts(request, names - {"messages", "tools"})
+        found: dict[str, JsonValue] = {}
+        if "parameters" in names:
+            found["parameters"] = request.parameters
+        if "model" in names and request.model is not None:
+            found["model"] = request.model
+        if "system" in names and request.system is not None:
+            found["system"] = request.system
         if "messages" in names:
             inner = _each(wanted, "messages")
             found["messages"] = [self._message(message, inner) for message in request.messages]
@@ -141,114 +147,18 @@ def agent_facts(name: str, labels: Mapping[str, str] | None = None) -> dict[str,
     return {"name": name, "labels": dict(labels or {})}
 
 
-def answer_facts(response: Response) -> dict[str, JsonValue]:
-    """`response` and `baseline`: one answer."""
-    facts: dict[str, JsonValue] = {"text": response.text, "tool_calls": [_call(call) for call in response.tool_calls]}
-    usage = {"input_tokens": response.usage.input_tokens, "output_tokens": response.usage.output_tokens}
-    optional: dict[str, JsonValue] = {
-        "parts": _parts(response.parts),
-        "reasoning": response.reasoning or None,
-        "refusal": response.refusal or None,
-        "finish_reason": response.finish_reason,
-        "model": response.model,
-        "error": response.error,
-        "latency_ms": response.latency_ms,
-        "cost_usd": None if response.cost_usd is None else float(response.cost_usd),
-        "usage": {key: value for key, value in usage.items() if value is not None} or None,
-    }
-    return facts | {key: value for key, value in optional.items() if value is not None}
-
-
-def history(messages: Sequence[Message]) -> list[JsonValue]:
-    """The tool calls of a conversation with their results, oldest first; a call without a result yet has none."""
-    entries: list[dict[str, JsonValue]] = []
-    waiting: dict[str, dict[str, JsonValue]] = {}
-    unnamed = Unnamed(())
-    for message in messages:
-        if message.tool_calls:
-            made: list[dict[str, JsonValue]] = [
-                {"name": call.name, "arguments": arguments(call)} for call in message.tool_calls
-            ]
-            entries += made
-            waiting.update(zip((call.id for call in message.tool_calls), made, strict=True))
-            unnamed = Unnamed(entry for call, entry in zip(message.tool_calls, made, strict=True) if not call.id)
-        if message.role == "tool":
-            answered = waiting.pop(message.tool_call_id, None) if message.tool_call_id else unnamed.take(message.name)
-            # A result without an open call still happened: it stands alone, under its own name.
-            if answered is None:
-                answered = {"name": message.name or "", "arguments": {}}
-                entries.append(answered)
-            answered["result"] = read_json(message.content)
-            if message.error is not None:
-                answered["error"] = message.error
-    return cast("list[JsonValue]", entries)
-
-
-class Unnamed:
-    """The calls of the latest answer whose source kept no ids, in order."""
-
-    def __init__(self, calls: Iterable[dict[str, JsonValue]]) -> None:
-        self._calls = dict(enumerate(calls))
-        self._by_name: dict[object, deque[int]] = {}
-        for number, call in self._calls.items():
-            self._by_name.setdefault(call["name"], deque()).append(number)
-
-    def take(self, name: str | None) -> dict[str, JsonValue] | None:
-        """Take the first call that a result without an id can belong to: one of that name, or any when it has none."""
-        if name is None:
-            return self._calls.pop(next(iter(self._calls)), None) if self._calls else None
-        numbers = self._by_name.get(name, deque())
-        # A result without a name may have taken some of them.
-        while numbers:
-            if (call := self._calls.pop(numbers.popleft(), None)) is not None:
-                return call
-        return None
-
-
-def arguments(call: ToolCall) -> JsonValue:
-    """The arguments of a call: the value of their JSON, or the text; models write nothing for no arguments."""
-    return read_json(call.arguments) if call.arguments.strip() else {}
-
-
-@lru_cache(maxsize=1024)
-def read_json(text: str) -> JsonValue:
-    """The value of JSON text, or the text itself when it is none, repeats a key, or does not fit 64 bits.
-
-    The value is shared: nobody may change it.
-    """
-    try:
-        value = parse_json(text, path="")
-    except RunbackError:
-        return text
-    return value if fits(value) else text
-
-
-def fits(value: JsonValue) -> bool:
-    """Whether every integer of a value fits 64 bits, which is all that an engine keeps."""
-    if isinstance(value, dict):
-        return all(map(fits, value.values()))
-    if isinstance(value, list):
-        return all(map(fits, value))
-    return not isinstance(value, int) or -_INT64 <= value < _INT64
+def answer_facts(response: Response, wanted: Needs = None) -> dict[str, JsonValue]:
+    """`response` and `baseline`: one answer, as far as it is wanted."""
+    found: dict[str, JsonValue] = {}
+    for name in _ANSWER if wanted is None else wanted:
+        value = _ANSWER[name](response)
+        if value is not None:
+            found[name] = value if wanted is None else pruned(value, wanted[name])
+    return found
 
 
 def _call(call: ToolCall) -> JsonValue:
     return {"id": call.id, "name": call.name, "arguments": arguments(call)}
-
-
-def request_facts(
-    request: Request, fields: Set[str] = REQUEST, facts: Callable[[Message], JsonValue] | None = None
-) -> dict[str, JsonValue]:
-    """`request`: what the model was asked, as far as `fields` names it; `facts` makes those of one message."""
-    found: dict[str, JsonValue] = {}
-    if "messages" in fields:
-        found["messages"] = list(map(facts or message_facts, request.messages))
-    if "tools" in fields:
-        found["tools"] = [_tool(tool) for tool in request.tools]
-    if "parameters" in fields:
-        found["parameters"] = request.parameters
-    optional = {"model": request.model, "system": request.system}
-    return found | {key: value for key, value in optional.items() if value is not None and key in fields}
 
 
 def message_facts(message: Message) -> JsonValue:
@@ -269,6 +179,27 @@ def _part(part: Part) -> JsonValue:
     facts: dict[str, JsonValue] = {"kind": part.kind, "text": part.text}
     optional = {"media_type": part.media_type, "url": part.url}
     return facts | {key: value for key, value in optional.items() if value is not None}
+
+
+def _usage(response: Response) -> JsonValue:
+    usage = {"input_tokens": response.usage.input_tokens, "output_tokens": response.usage.output_tokens}
+    return {key: value for key, value in usage.items() if value is not None} or None
+
+
+_ANSWER: Mapping[str, Callable[[Response], JsonValue]] = {
+    "text": lambda response: response.text,
+    "tool_calls": lambda response: list(map(_call, response.tool_calls)),
+    "parts": lambda response: cast("JsonValue", _parts(response.parts)),
+    "reasoning": lambda response: response.reasoning or None,
+    "refusal": lambda response: response.refusal or None,
+    "finish_reason": lambda response: response.finish_reason,
+    "model": lambda response: response.model,
+    "error": lambda response: response.error,
+    "latency_ms": lambda response: response.latency_ms,
+    "cost_usd": lambda response: None if response.cost_usd is None else float(response.cost_usd),
+    "usage": _usage,
+}
+"""The fields of an answer; what is None is unknown."""
 
 
 def _tool(tool: Tool) -> JsonValue:

@@ -20,7 +20,8 @@ from runback_gate.canonical import DIGEST, JsonValue
 from runback_gate.cel.environment import Scope
 from runback_gate.documents import Document
 from runback_gate.errors import DocumentError, InputError, Location
-from runback_gate.policy.context import agent_facts, bindings, case_facts, read_json, step_data
+from runback_gate.policy.context import agent_facts, bindings, case_facts, step_data
+from runback_gate.policy.embedded_json import read_json
 from runback_gate.policy.run_context import run_data
 from runback_gate.schema import Model, Resource, validate
 from runback_gate.step import Message, Request, Response, Role, Run, Source, Step, Tool, ToolCall, ToolRun, Usage

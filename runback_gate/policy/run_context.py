@@ -11,23 +11,14 @@ same conversation says. Unknown values are absent, as everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from runback_gate.canonical import JsonValue
 from runback_gate.cel.reads import ALL
-from runback_gate.policy.context import (
-    Unnamed,
-    agent_facts,
-    answer_facts,
-    arguments,
-    case_facts,
-    fits,
-    history,
-    message_facts,
-    read_json,
-    request_facts,
-)
+from runback_gate.policy.context import EVERYTHING, Layout, agent_facts, answer_facts, case_facts
+from runback_gate.policy.embedded_json import arguments, fits, read_json
+from runback_gate.policy.history import Unnamed
 from runback_gate.step import Message, Response, Run, Step
 
 MAX_RUN_BYTES = 64 << 20
@@ -60,17 +51,11 @@ def run_data(
     """
     if fault := oversized(run, reads):
         raise ValueError(fault)
-    known: dict[int, tuple[Message, JsonValue]] = {}
-
-    def facts(message: Message) -> JsonValue:
-        if id(message) not in known:
-            known[id(message)] = message, message_facts(message)
-        return known[id(message)][1]
-
+    layout = Layout(EVERYTHING)
     steps: list[JsonValue] = []
     for index, step in enumerate(run.steps):
         baseline = step.response if baselines is None else baselines.get(index)
-        steps.append(_step(step, reads, labels, case, baseline, facts))
+        steps.append(_step(step, reads, labels, case, baseline, layout))
     whole: dict[str, JsonValue] = {
         "id": run.id,
         "agent": run.agent,
@@ -89,13 +74,13 @@ def _step(
     labels: Mapping[str, str] | None,
     case: dict[str, JsonValue] | None,
     baseline: Response | None,
-    facts: Callable[[Message], JsonValue],
+    layout: Layout,
 ) -> JsonValue:
     """A step as a policy over steps sees it, but for the fields that nobody reads."""
     source = step.source
     wanted = {name.removeprefix("request.") for name in reads if name.startswith("request.")} - set(source.unknown)
     found: dict[str, JsonValue] = {
-        "request": request_facts(step.request, wanted, facts),
+        "request": layout.request(step.request, wanted),
         "response": answer_facts(step.response),
         "case": case or case_facts("", f"{source.run}/{source.event}", (), source.at),
         "agent": agent_facts(step.agent, labels),
@@ -103,7 +88,7 @@ def _step(
     if "baseline" in reads:
         found["baseline"] = {} if baseline is None else answer_facts(baseline)
     if "history" in reads:
-        found["history"] = history(step.request.messages)
+        found["history"] = layout.history.of(step.request.messages)
     return found
 
 

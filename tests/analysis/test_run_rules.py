@@ -107,7 +107,7 @@ def test_tallies_of_runs_add_up(tmp_path: Path) -> None:
 
 def test_rules_over_runs_alone_look_at_no_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Steps are counted all the same, and none is bound."""
-    monkeypatch.setattr("runback_gate.policy.context.history", lambda _: pytest.fail("bound"))
+    monkeypatch.setattr("runback_gate.policy.history.History.of", lambda *_: pytest.fail("bound"))
     found = backtest(policies(tmp_path, total=SUM), ENGINE, RUNS)
     assert (found.steps, found.counts["total.most"]["fail"]) == (5, 2)
 

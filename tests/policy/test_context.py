@@ -16,9 +16,9 @@ from runback_gate.policy.context import (
     answer_facts,
     bindings,
     case_facts,
-    history,
-    read_json,
 )
+from runback_gate.policy.embedded_json import read_json
+from runback_gate.policy.history import History, history
 from runback_gate.step import Message, Part, Request, Response, Tool, ToolCall, Usage
 from runback_gate.testing import sample_call
 
@@ -221,7 +221,7 @@ def test_results_without_ids() -> None:
         turn("tool", "third", name="look"),
         turn("tool", "alone", name="look"),
     )
-    assert [(entry["arguments"], entry["result"]) for entry in history(messages)] == [  # type: ignore[index,call-overload]
+    assert [(entry["arguments"], entry["result"]) for entry in history(messages)] == [  # type: ignore[index, call-overload]
         ({"n": 1}, "first"),
         ({"n": 2}, "paid"),
         ({"n": 3}, "third"),
@@ -315,3 +315,16 @@ def test_results_without_ids_go_to_the_first_open_call_of_their_name(
             waiting = [entry for entry in waiting if entry is not found]
         found["result"] = number
     assert history(messages) == expected
+
+
+RESULTS = st.builds(turn, st.just("tool"), NAMES, tool_call_id=st.none() | NAMES, name=st.none() | NAMES)
+CALL = st.builds(ToolCall, st.just("") | NAMES, NAMES, st.just("{}"))
+ASKED = st.builds(lambda calls: turn("assistant", "", *calls), st.lists(CALL, max_size=3))
+
+
+@given(st.lists(RESULTS | ASKED, max_size=8), st.lists(st.integers(0, 8), max_size=5))
+def test_conversations_that_go_on_are_read_as_each_by_itself(messages: list[Message], cuts: list[int]) -> None:
+    """What was given of an earlier conversation stays as it was."""
+    calls = History()
+    given_before = [(cut, calls.of(tuple(messages[:cut]))) for cut in cuts]
+    assert given_before == [(cut, history(messages[:cut])) for cut in cuts]

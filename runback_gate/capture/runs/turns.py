@@ -18,7 +18,7 @@ from typing import overload
 
 from runback_gate.canonical import sha256
 from runback_gate.errors import InputError
-from runback_gate.step import Message, Step
+from runback_gate.step import Message, Request, Step
 
 _RECENT = 8
 _REMEMBERED = 4096
@@ -83,7 +83,21 @@ class Turns(Sequence[Step]):
     def _step(self, number: int) -> Step:
         step = self.turns[number].step
         messages = self._messages(number)
-        return step if messages == () else replace(step, request=replace(step.request, messages=messages))
+        if not messages:
+            return step
+        asked = step.request
+        # Named one by one, in half the time of `replace`: every step of every run comes through here.
+        request = Request(
+            asked.model,
+            asked.system,
+            messages,
+            asked.tools,
+            asked.parameters,
+            asked.system_message,
+            asked.extra,
+            asked.api,
+        )
+        return Step(step.agent, request, step.response, step.source, step.variables)
 
     def _messages(self, number: int) -> tuple[Message, ...]:
         """The whole conversation of a step; the last ones stay at hand, since the next step continues one of them."""

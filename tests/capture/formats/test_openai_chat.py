@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from runback_gate.capture.formats import Defaults, Transcripts, read_transcripts
 from runback_gate.errors import RunbackError
-from runback_gate.policy.context import history
+from runback_gate.policy.history import history
 from runback_gate.step import Run, Tool
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": '{"order": "A"}'}}
