@@ -28,7 +28,16 @@ from runback_gate.cel.environment import Scope
 from runback_gate.change.matches import PolicyMatch, RuleMatch, match_policies
 from runback_gate.change.model import Change
 from runback_gate.policy.document import Policy
-from runback_gate.policy.evaluate import NOT_CONCERNED, Rule, RuleResult, RuleSet, compile_policy, results
+from runback_gate.policy.evaluate import (
+    NOT_CONCERNED,
+    Rule,
+    RuleResult,
+    RuleSet,
+    StepUnderTest,
+    compile_policy,
+    results,
+    shared_result,
+)
 from runback_gate.policy.finding import RuleOutcome
 
 MAX_FLIPS = 100
@@ -111,7 +120,8 @@ def _joined(words: Collection[str]) -> Word:
             return word
     if {"looser", "stricter"} <= set(words) or "mixed" in words:
         return "mixed"
-    return "looser" if "looser" in words else "stricter" if "stricter" in words else "same on record"
+    ranked: tuple[Word, ...] = ("looser", "unknown", "stricter")
+    return next((word for word in ranked if word in words), "same on record")
 
 
 class _Asked:
@@ -170,7 +180,8 @@ class _Comparison:
         head = {} if self.head is None else results([self.head], answer.under_test)
         base = results(self.base, answer.under_test)
         self.steps += 1
-        self.matched += any(item.outcome != "skip" for item in (base if self.head is None else head).values())
+        said = (base if self.head is None else head).values()
+        self.matched += any(item.outcome != "skip" for item in said) or self._to_grade(answer.under_test)
         flipped = False
         for match in self.policy_match.rules:
             after = head.get(match.id, _ABSENT)
@@ -182,6 +193,13 @@ class _Comparison:
             elif before.outcome == after.outcome == "fail" and before.message != after.message:
                 self.messages[match.id] += 1
         self.same += not flipped
+
+    def _to_grade(self, step: StepUnderTest) -> bool:
+        """Whether a judge model would have been asked about a step, or a condition of that cannot be evaluated."""
+        if not self.policy_match.policy.judged:
+            return False
+        shared = shared_result(self.head or self.sets[self.policy_match.policy.name], step)
+        return shared is None or shared.outcome != "skip"
 
     def _flip(self, match: RuleMatch, kind: Kind, before: RuleResult, after: RuleResult, answer: _Asked) -> None:
         counts = self.counts[match.id]
@@ -215,7 +233,10 @@ class _Comparison:
             policy=policy.name,
             word=self._word(changes),
             changes=changes,
-            validations=tuple(self._rule(match) for match in self.policy_match.rules),
+            validations=(
+                *(self._rule(match) for match in self.policy_match.rules),
+                *(RuleEffect(match.id, "judged", (), 0, ()) for match in self.policy_match.judged),
+            ),
             steps=self.steps,
             same=self.same,
             matched=self.matched,
@@ -235,7 +256,8 @@ class _Comparison:
     def _word(self, changes: Sequence[FieldChange]) -> Word:
         if self.policy_match.removed or self.policy_match.new:
             return "removed" if self.policy_match.removed else "new"
-        return _joined(self.directions | {change.direction for change in changes})
+        unknown = {"unknown"} if any(match.changed for match in self.policy_match.judged) else set()
+        return _joined(self.directions | unknown | {change.direction for change in changes})
 
 
 def _fields(changes: Iterable[Change]) -> tuple[FieldChange, ...]:

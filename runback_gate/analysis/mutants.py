@@ -55,7 +55,12 @@ class Mutant:
 
 
 def mutants(policy: Policy) -> Iterator[Mutant]:
-    """Every fault of a policy, in the order of its file: params, conditions, variables, rules."""
+    """Every fault of a policy, in the order of its file: params, conditions, variables, rules.
+
+    None where a judge model decides all its rules: nobody is asked who could notice one.
+    """
+    if not policy.rules:
+        return
     yield from _param_mutants(policy)
     for index, expression in enumerate(policy.conditions):
         for new, mutant in _expression_mutants(policy, expression):
@@ -132,7 +137,7 @@ def _others(value: Any) -> tuple[JsonValue, ...]:
 
 
 def _param_mutants(policy: Policy) -> Iterator[Mutant]:
-    document = policy.rules[0].expression.document
+    document = policy.document
     for pointer, value in _leaves(policy.params, ()):
         for other in _others(value):
             name = ".".join(map(str, ("params", *pointer)))

@@ -16,7 +16,8 @@ from runback_gate.change.model import Side
 from runback_gate.policy.finding import RuleOutcome
 from runback_gate.values import LEFT_OUT
 
-Word = Literal["stricter", "looser", "mixed", "same on record", "new", "removed"]
+Word = Literal["stricter", "looser", "mixed", "same on record", "new", "removed", "unknown"]
+"""`unknown`: a rule that a judge model decides may say something else, and no record shows what."""
 Kind = Literal["newly permitted", "newly failing", "now error", "no longer error", "now skipped", "no longer skipped"]
 KINDS: tuple[Kind, ...] = (
     "newly permitted",
@@ -55,7 +56,8 @@ class RuleEffect:
     """What became of one rule on the record."""
 
     id: str
-    state: Literal["kept", "new", "removed"]
+    state: Literal["kept", "new", "removed", "judged"]
+    """`judged`: a judge model decides it. On the record none was asked, so nothing is counted of it."""
     counts: tuple[tuple[Kind, int], ...]
     """How many steps flipped in which way; ways without any are left out."""
     messages: int
@@ -114,9 +116,14 @@ class PolicyEffect:
         return self.steps > 0 and self.matched == 0
 
     @property
+    def judged(self) -> tuple[str, ...]:
+        """The rules of which nothing is known here, since a judge model decides them."""
+        return tuple(item.id for item in self.validations if item.state == "judged")
+
+    @property
     def loosens(self) -> bool:
         """Whether something is let through that was stopped, or may be."""
-        return self.word in ("looser", "mixed", "removed")
+        return self.word in ("looser", "mixed", "removed", "unknown")
 
     @property
     def flips(self) -> tuple[Flip, ...]:

@@ -17,6 +17,7 @@ from runback_gate.documents import suggestion
 from runback_gate.errors import DocumentError, Location
 from runback_gate.policy.document import Policy, PolicyRule
 from runback_gate.policy.evaluate import BoundStep, RuleResult, StepUnderTest, compile_policy, results
+from runback_gate.policy.left_out import REASON, judged_ids
 from runback_gate.policy.policy_test_document import Example, PolicyTest
 
 
@@ -56,6 +57,8 @@ class Conformance:
     """Expected results that were held against the engines."""
     deviations: tuple[Deviation, ...]
     coverage: tuple[Coverage, ...]
+    left_out: tuple[str, ...] = ()
+    """Rules that a judge model decides: no test says anything of them."""
 
 
 def run_tests(policies: Sequence[Policy], tests: Sequence[PolicyTest], engines: Sequence[Engine]) -> Conformance:
@@ -80,7 +83,7 @@ def run_tests(policies: Sequence[Policy], tests: Sequence[PolicyTest], engines: 
                 seen[rule].append(result.outcome)
             deviations += _deviations(example, said, [engine.name for engine in engines])
     coverage = tuple(_coverage(rule, seen[rule.id]) for policy in policies for rule in policy.rules)
-    return Conformance(expectations, tuple(deviations), coverage)
+    return Conformance(expectations, tuple(deviations), coverage, judged_ids(policies))
 
 
 def _coverage(rule: PolicyRule, seen: Sequence[str]) -> Coverage:
@@ -130,6 +133,9 @@ def _known(example: Example, policy: Policy) -> None:
         raise DocumentError(message, hint=hint, location=example.location)
     ids = [rule.id for rule in policy.rules]
     for rule, place in example.places.items():
+        if rule in judged_ids([policy]):
+            message, hint = f"rule {rule!r} has no expression: {REASON}", "leave it out here, and keep a case of it"
+            raise DocumentError(message, hint=hint, location=place)
         if rule not in ids:
             message = f"policy {policy.name!r} has no rule {rule!r}"
             raise DocumentError(message, hint=suggestion(rule, ids), location=place)

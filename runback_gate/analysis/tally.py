@@ -19,6 +19,7 @@ from runback_gate.canonical import JsonValue, exact_bytes, sha256
 from runback_gate.plural import many
 from runback_gate.policy.evaluate import RuleResult
 from runback_gate.policy.finding import RuleOutcome
+from runback_gate.policy.left_out import left_out_json
 
 WORDS: tuple[RuleOutcome, ...] = ("pass", "fail", "error", "skip")
 
@@ -56,6 +57,8 @@ class Tally:
     """By rule, run and step; at most `MAX_LISTED` of each rule that fail, and as many that err."""
     over_runs: frozenset[str] = frozenset()
     """The rules that are about whole runs."""
+    left_out: tuple[str, ...] = ()
+    """Rules that a judge model decides: nothing is counted of them."""
 
     def counted(self, rule: str, number: int) -> str:
         """So many of what a rule judges: `3 steps`, `1 run`."""
@@ -77,6 +80,7 @@ class Tally:
                 for item in self.failures
                 if item.outcome == "fail"
             ],
+            **left_out_json(self.left_out),
         }
 
     def _scope(self, rule: str) -> dict[str, JsonValue]:

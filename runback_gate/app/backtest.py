@@ -28,6 +28,7 @@ from runback_gate.documents.named_files import write_file
 from runback_gate.errors import InputError, Location
 from runback_gate.policy.document import Policy
 from runback_gate.policy.evaluate import RuleSet
+from runback_gate.policy.left_out import judged_ids, left_out_lines
 from runback_gate.step import Run
 from runback_gate.store.archive.arrow import shown
 from runback_gate.store.folder import MAKE_RUNS
@@ -43,7 +44,7 @@ def backtest_runs(policies: Sequence[Policy], runs: Iterable[Run]) -> Tally:
         InputError: a policy does not compile.
     """
     with with_lint_messages(policies):
-        return backtest(policies, CppEngine(), runs)
+        return replace(backtest(policies, CppEngine(), runs), left_out=judged_ids(policies))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +77,13 @@ def backtest_named(
     """Judge the run of a file, or those of a folder or an archive, and write the file of the part where one is named.
 
     Raises:
-        InputError: as `backtest_shards`; there is no step, unless this is one of several parts.
+        InputError: as `backtest_shards`; there is no step, unless this is one of several parts, or a judge model
+            decides every rule.
         WriteError: a result cannot be written.
     """
+    left_out = judged_ids(policies)
+    if left_out and not any(policy.rules for policy in policies):
+        raise InputError("no rule can be judged here", hint=" ".join(left_out_lines(left_out)))
     shards = shards_of(runs)
     found = backtest_shards(policies, shards, options, note=note, progress=progress)
     if not found.steps and options.shard[1] == 1:
@@ -134,7 +139,7 @@ def backtest_shards(
     for number in sorted(notes):
         for text in notes[number]:
             note(text)
-    return found
+    return replace(found, left_out=judged_ids(policies))
 
 
 def _part(shards: Sequence[Shard], part: tuple[int, int]) -> tuple[Shard, ...]:

@@ -22,6 +22,7 @@ from runback_gate.app.prove import test_file
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.cel.py_engine import PyEngine
 from runback_gate.policy.document import Policy
+from runback_gate.policy.left_out import judged_ids
 from runback_gate.report.coverage import PolicyCoverage
 
 _NAME = 256
@@ -43,7 +44,7 @@ def cover_policies(files: PolicyFiles, progress: Callable[[int, int, object], No
     with with_lint_messages(files.policies):
         rules = cover(files.policies, files.tests, (CppEngine(), PyEngine()), progress=progress)
     over_runs = tuple(rule.id for policy in files.policies if policy.scope == "run" for rule in policy.rules)
-    return PolicyCoverage(rules, tuple(offered), over_runs)
+    return PolicyCoverage(rules, tuple(offered), over_runs, judged_ids(files.policies))
 
 
 def proposed_tests(files: PolicyFiles, found: PolicyCoverage) -> Mapping[Path, tuple[bytes, int]]:

@@ -40,6 +40,7 @@ from runback_gate.plural import many
 from runback_gate.policy.document import Policy, policy_of
 from runback_gate.policy.evaluate import RuleSet, compile_policy, judge, results
 from runback_gate.policy.finding import Finding
+from runback_gate.policy.left_out import judged_ids, left_out_lines
 from runback_gate.policy.policy_test_document import policy_test
 from runback_gate.step import Run, Step, to_json
 from runback_gate.store.folder import load_runs
@@ -330,7 +331,8 @@ def _warranted(
     first = trial.flips[:_SHOWN]
     more = f" and {len(trial.flips) - len(first):,} more" if len(trial.flips) > len(first) else ""
     rules = sum(len(policy.rules) for policy in standing)
-    taken = {policy.name for policy in standing} | {rule.id for policy in standing for rule in policy.rules}
+    none = "; ".join((f"none of {many(rules, 'rule')} denies it", *left_out_lines(judged_ids(standing))))
+    taken = {policy.name for policy in standing} | {rule.id for policy in standing for rule in policy.every_rule}
     twins = [name for name in (draft.names.policy, draft.names.rule) if name in taken]
     test, faults = _tested(incident.content, draft, trial.policy, trial.example)
     found = [item for item in lint_policy(trial.policy) if item.level == "error"]
@@ -343,7 +345,7 @@ def _warranted(
         Claim(
             "is not implied by what stands",
             not denied,
-            f"denied by {', '.join(denied[:_SHOWN])}" if denied else f"none of {many(rules, 'rule')} denies it",
+            f"denied by {', '.join(denied[:_SHOWN])}" if denied else none,
         ),
         Claim("passes lint and its test", not faults, "; ".join(faults[:_SHOWN]) or "on both engines"),
     )

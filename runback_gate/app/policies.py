@@ -105,8 +105,8 @@ def load_policy_files(roots: Sequence[PolicyRoot], *, with_tests: bool = True) -
 
 
 def _refuse_twins(root: PolicyRoot, policies: Sequence[Policy], seen: dict[str, Location]) -> None:
-    for rule in (rule for policy in policies for rule in policy.rules):
-        place = root.move(rule.expression.location)
+    for rule in (rule for policy in policies for rule in policy.every_rule):
+        place = root.move(rule.location)
         if rule.id in seen:
             raise InputError(f"two rules are named {rule.id!r}", hint=f"in {seen[rule.id]} and in {place}")
         seen[rule.id] = place

@@ -46,12 +46,12 @@ def proofs_lines(found: PolicyDiff, proofs: tuple[Proof, ...], form: str = "text
     """For a terminal, or as `markdown`."""
     places, same = {}, {}
     for policy in found.after.policies:
-        for rule in policy.rules:
-            place = rule.expression.location
+        for rule in policy.every_rule:
+            place = rule.location
             places[rule.id] = found.after.place(place.path, place.line or 1)
     for effect in found.effects:
         for rule_effect in effect.validations:
-            if not rule_effect.flipped and effect.steps:
+            if not rule_effect.flipped and effect.steps and rule_effect.state != "judged":
                 verdicts = many(effect.steps, f"recorded {effect.scope}")
                 same[rule_effect.id] = f"text changed, same verdict on {verdicts}"
     yield from (proof_markdown if form == "markdown" else proof_lines)(proofs, places, same)

@@ -18,6 +18,7 @@ from runback_gate.documents import suggestion
 from runback_gate.errors import InputError
 from runback_gate.policy.document import Policy
 from runback_gate.policy.evaluate import Judgement, RuleSet, judge
+from runback_gate.policy.left_out import REASON, judged_ids
 from runback_gate.step import Run
 
 
@@ -25,9 +26,12 @@ def compile_rule(policies: Sequence[Policy], rule: str, engine: Engine) -> tuple
     """The policy that has the rule of this id, as it stands and compiled.
 
     Raises:
-        InputError: no rule has this id, or its policy does not compile.
+        InputError: no rule has this id, a judge model decides it, or its policy does not compile.
     """
     owner = next((item for item in policies if any(entry.id == rule for entry in item.rules)), None)
+    if rule in judged_ids(policies):
+        hint = "a report has its grade: report.html, or show CASE"
+        raise InputError(f"rule {rule!r} has no expression: {REASON}", hint=hint)
     if owner is None:
         ids = [entry.id for item in policies for entry in item.rules]
         raise InputError(f"no rule is named {rule!r}", hint=suggestion(rule, ids))

@@ -12,7 +12,7 @@ kept of a shard is named by its content. With a key it is sealed, and only what 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
@@ -47,6 +47,11 @@ class _Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class _LeftOut:
+    leftOut: tuple[str, ...]  # noqa: N815
+
+
+@dataclass(frozen=True, slots=True)
 class _Body:
     """What both files hold of a tally."""
 
@@ -57,7 +62,8 @@ class _Body:
 
 def part_bytes(tally: Tally, names: Mapping[str, str], corpus: str, part: tuple[int, int]) -> bytes:
     """The file of one part of a backtest over `corpus`; `names` are those of its rules by id."""
-    return seal_entry({"format": PART, "corpus": corpus, "part": list(part), **_body(tally, names)}, None)
+    left_out: dict[str, JsonValue] = {"leftOut": list(tally.left_out)} if tally.left_out else {}
+    return seal_entry({"format": PART, "corpus": corpus, "part": list(part), **left_out, **_body(tally, names)}, None)
 
 
 def merge_parts(paths: Sequence[Path]) -> Tally:
@@ -83,7 +89,7 @@ def merge_parts(paths: Sequence[Path]) -> Tally:
     found = Tally.sum(list(first["names"]), (tally for _, _, tally in parts))
     if not found.steps:
         raise InputError("no recorded step in any part")
-    return found
+    return replace(found, left_out=tuple(dict.fromkeys(rule for *_, tally in parts for rule in tally.left_out)))
 
 
 def _read_part(path: Path) -> tuple[Path, dict[str, Any], Tally]:
@@ -92,7 +98,7 @@ def _read_part(path: Path) -> tuple[Path, dict[str, Any], Tally]:
     data = read_file(path, MAX_BYTES, hint="`backtest --out` writes it")
     try:
         body = _opened(data, PART, None)
-        part, tally = cast("list[int]", body["part"]), _tally(body)
+        part, tally = cast("list[int]", body["part"]), replace(_tally(body), left_out=_left_out(body))
         if len(part) != 2 or not all(type(number) is int for number in part) or not 1 <= part[0] <= part[1]:
             raise IntegrityError("its part is none")
     except (RunbackError, KeyError, TypeError, AttributeError) as error:
@@ -100,6 +106,10 @@ def _read_part(path: Path) -> tuple[Path, dict[str, Any], Tally]:
         raise InputError("not a part of a backtest, or cut or changed", hint=hint, location=place) from error
     rules = cast("list[dict[str, str]]", body["rules"])
     return path, {"part": part, "corpus": body["corpus"], "names": {item["id"]: item["rule"] for item in rules}}, tally
+
+
+def _left_out(body: Mapping[str, JsonValue]) -> tuple[str, ...]:
+    return from_json(_LeftOut, {"leftOut": body.get("leftOut", [])}, "tally").leftOut
 
 
 def kept_name(shard: str) -> str:

@@ -17,7 +17,7 @@ from runback_gate.cel.words import Words, words
 from runback_gate.change.model import UNSET, Kind, brief, changed, differences, json_text, listed
 from runback_gate.errors import ExpressionError
 from runback_gate.name_pattern import covers
-from runback_gate.policy.document import Expression, Policy
+from runback_gate.policy.document import AnyRule, Expression, JudgedRule, Policy
 from runback_gate.policy.finding import ACTIONS
 
 Key = tuple[str, ...]
@@ -61,11 +61,43 @@ def changed_rules(base: Policy, head: Policy) -> tuple[str, ...]:
     ]
     whole = said[0] != said[1] or many or base.ignore_errors != head.ignore_errors
     rules = {rule.id: rule.expression.source for rule in head.rules}
-    return tuple(
-        rule.id
-        for rule in base.rules
-        if rule.id in rules and (whole or then.words(rule.expression.source) != now.words(rules[rule.id]))
+    return (
+        *(
+            rule.id
+            for rule in base.rules
+            if rule.id in rules and (whole or then.words(rule.expression.source) != now.words(rules[rule.id]))
+        ),
+        *(old.id for old, new in judged_pairs(base, head) if whole or _judge_changes(old, new)),
     )
+
+
+def judged_pairs(base: Policy, head: Policy) -> Iterator[tuple[AnyRule, AnyRule]]:
+    """The rules of both policies that a judge model decides on one side at least, as base and as head have them."""
+    rules = {rule.id: rule for rule in head.every_rule}
+    for rule in base.every_rule:
+        other = rules.get(rule.id)
+        if other is not None and (isinstance(rule, JudgedRule) or isinstance(other, JudgedRule)):
+            yield rule, other
+
+
+def judge_texts(old: AnyRule, new: AnyRule) -> tuple[str, str]:
+    """What decides such a rule on both sides; of two rubrics what differs."""
+    if isinstance(old, JudgedRule) and isinstance(new, JudgedRule):
+        found = tuple(differences(old.rubric.model_dump(mode="json"), new.rubric.model_dump(mode="json")))
+        return tuple(json_text({".".join(path): sides[at] for path, *sides in found}) for at in (0, 1))  # type: ignore[return-value]
+    return _decider_text(old), _decider_text(new)
+
+
+def _decider_text(rule: AnyRule) -> str:
+    return f"judge: {rule.text}" if isinstance(rule, JudgedRule) else rule.text
+
+
+def _judge_changes(old: AnyRule, new: AnyRule) -> tuple[str, ...]:
+    """In which fields two rubrics differ, in words; or that one of the two is none."""
+    if isinstance(old, JudgedRule) and isinstance(new, JudgedRule):
+        found = differences(old.rubric.model_dump(mode="json"), new.rubric.model_dump(mode="json"))
+        return tuple(changed(f"judge.{'.'.join(path)}", before, after) for path, before, after in found)
+    return (changed("what decides", _decider_text(old), _decider_text(new)),)
 
 
 def loosenings(base: Policy, head: Policy) -> Iterator[Loosening]:
@@ -91,6 +123,9 @@ def loosenings(base: Policy, head: Policy) -> Iterator[Loosening]:
         message = changed("match.tags", listed(base.tags, "all"), listed(head.tags, "all"), "fewer cases are judged")
         yield Loosening("match-narrowed", ("match", "tags"), name, message)
     yield from _changed_text(base, head)
+    for old, new in judged_pairs(base, head):
+        if changes := _judge_changes(old, new):
+            yield Loosening("judge-changed", ("validations", old.id, "judge"), old.id, "; ".join(changes))
 
 
 def _changed_text(base: Policy, head: Policy) -> Iterator[Loosening]:

@@ -9,14 +9,16 @@ A rule belongs to where its id is, so a policy that was renamed, moved, split or
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from runback_gate.change.loosening import changed_rules
 from runback_gate.change.model import Change
 from runback_gate.change.policies import policy_changes, rule_added, rule_removed
-from runback_gate.policy.document import Policy, PolicyRule
+from runback_gate.policy.document import AnyRule, JudgedRule, Policy, PolicyRule
 
 Side = tuple[Policy, PolicyRule]
+AnySide = tuple[Policy, AnyRule]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,23 @@ class RuleMatch:
     id: str
     base: Side | None
     head: Side | None
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedMatch:
+    """A rule on both sides that a judge model decides on one of them at least, so that no record shows what became of
+    it."""
+
+    id: str
+    base: AnySide | None
+    head: AnySide | None
+
+    @property
+    def changed(self) -> bool:
+        """Whether both sides have it, and it may say something else."""
+        if self.base is None or self.head is None:
+            return False
+        return self.id in changed_rules(self.base[0], self.head[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +59,8 @@ class PolicyMatch:
     owners: tuple[Policy, ...]
     """Every policy on base that has one of its rules."""
     rules: tuple[RuleMatch, ...]
+    """Those that an expression decides wherever they are."""
+    judged: tuple[JudgedMatch, ...] = ()
 
     @property
     def new(self) -> bool:
@@ -62,8 +83,9 @@ class PolicyMatch:
         for owner in self.sources:
             changed = policy_changes(owner, self.policy)
             found += [change for change in changed if owner is self.previous or change.direction != "neutral"]
-        found += [rule_added(rule.head[1]) for rule in self.rules if rule.head and not rule.base]
-        found += [rule_removed(rule.base[1]) for rule in self.rules if rule.base and not rule.head]
+        rules: tuple[RuleMatch | JudgedMatch, ...] = (*self.rules, *self.judged)
+        found += [rule_added(rule.head[1]) for rule in rules if rule.head and not rule.base]
+        found += [rule_removed(rule.base[1]) for rule in rules if rule.base and not rule.head]
         return tuple(dict.fromkeys(found))
 
 
@@ -76,24 +98,41 @@ def match_policies(base: Sequence[Policy], head: Sequence[Policy]) -> tuple[Poli
     for policy in head:
         if policy.digest in unchanged:
             continue
-        ids = [rule.id for rule in policy.rules]
+        ids = [rule.id for rule in policy.every_rule]
         owners = _unique(before[rule][0] for rule in ids if rule in before)
         was = was_named.get(policy.name) or next((item for item in owners if item.name not in now_named), None)
         if was is not None:
             followed.add(was.name)
-            ids += [rule.id for rule in was.rules if rule.id not in after]
-        rules = tuple(RuleMatch(rule, before.get(rule), after.get(rule)) for rule in ids)
-        pairs.append(PolicyMatch(policy, False, was, owners, rules))
+            ids += [rule.id for rule in was.every_rule if rule.id not in after]
+        pairs.append(PolicyMatch(policy, False, was, owners, *_matched(ids, before, after)))
     for policy in base:
-        lost = [rule.id for rule in policy.rules if rule.id not in after]
+        lost = [rule.id for rule in policy.every_rule if rule.id not in after]
         if lost and policy.name not in now_named and policy.name not in followed:
-            rules = tuple(RuleMatch(rule, before[rule], None) for rule in lost)
-            pairs.append(PolicyMatch(policy, True, policy, (policy,), rules))
+            pairs.append(PolicyMatch(policy, True, policy, (policy,), *_matched(lost, before, after)))
     return tuple(pairs)
 
 
-def _sides(policies: Iterable[Policy]) -> dict[str, Side]:
-    return {rule.id: (policy, rule) for policy in policies for rule in policy.rules}
+def _matched(
+    ids: Iterable[str], base: Mapping[str, AnySide], head: Mapping[str, AnySide]
+) -> tuple[tuple[RuleMatch, ...], tuple[JudgedMatch, ...]]:
+    rules, judged = [], []
+    for rule in ids:
+        before, after = base.get(rule), head.get(rule)
+        expressed = [_expressed(side) for side in (before, after)]
+        if any(said is None for side, said in zip((before, after), expressed, strict=True) if side is not None):
+            judged.append(JudgedMatch(rule, before, after))
+        else:
+            rules.append(RuleMatch(rule, *expressed))
+    return tuple(rules), tuple(judged)
+
+
+def _expressed(side: AnySide | None) -> Side | None:
+    """A side on which an expression decides; else None."""
+    return None if side is None or isinstance(side[1], JudgedRule) else (side[0], side[1])
+
+
+def _sides(policies: Iterable[Policy]) -> dict[str, AnySide]:
+    return {rule.id: (policy, rule) for policy in policies for rule in policy.every_rule}
 
 
 def _unique(policies: Iterable[Policy]) -> tuple[Policy, ...]:

@@ -26,6 +26,7 @@ Kind = Literal[
     "policy-removed",
     "validation-removed",
     "expression-changed",
+    "judge-changed",
     "params-changed",
     "variable-changed",
     "scope-changed",
@@ -69,6 +70,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 UNKNOWN: frozenset[Kind] = frozenset(
     (
         "expression-changed",
+        "judge-changed",
         "params-changed",
         "variable-changed",
         "scope-changed",

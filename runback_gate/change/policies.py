@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from runback_gate.change.loosening import Key, Loosening, changed_rules, loosenings
+from runback_gate.change.loosening import Key, Loosening, changed_rules, judge_texts, judged_pairs, loosenings
 from runback_gate.change.model import (
     UNSET,
     Change,
@@ -32,8 +32,8 @@ from runback_gate.change.model import (
 )
 from runback_gate.change.proof import Proof
 from runback_gate.change.sides import GateSide
-from runback_gate.documents import Document, Pointer
-from runback_gate.policy.document import Policy, PolicyRule
+from runback_gate.documents import Pointer
+from runback_gate.policy.document import AnyRule, JudgedRule, Policy
 
 NONE: Mapping[str, Proof] = MappingProxyType({})
 """No proofs."""
@@ -58,40 +58,38 @@ def changed_policies(base: GateSide, head: GateSide, proofs: Mapping[str, Proof]
 
     Rules are found by id wherever they stand, so a file may be renamed, split or sorted anew.
     """
-    homes = {rule.id: policy for policy in head.policies for rule in policy.rules}
-    origins = {rule.id for policy in base.policies for rule in policy.rules}
+    homes = {rule.id: policy for policy in head.policies for rule in policy.every_rule}
+    origins = {rule.id for policy in base.policies for rule in policy.every_rule}
     names = [{policy.name for policy in side.policies} for side in (base, head)]
     for policy in base.policies:
-        ids = [rule.id for rule in policy.rules]
+        ids = [rule.id for rule in policy.every_rule]
         if policy.name not in names[1] and not any(rule in homes for rule in ids):
             message = f"the policy was removed, so nothing judges {listed(ids)}"
             gates = (base.gate, head.gate)
-            yield unlisted("policy-removed", policy.name, message, "policies", _document(policy), gates)
+            yield unlisted("policy-removed", policy.name, message, "policies", policy.document, gates)
             continue
-        yield from (rule_removed(rule) for rule in policy.rules if rule.id not in homes)
+        yield from (rule_removed(rule) for rule in policy.every_rule if rule.id not in homes)
         for home in {homes[rule].name: homes[rule] for rule in ids if rule in homes}.values():
             yield from policy_changes(policy, home, proofs)
     for policy in head.policies:
-        fresh = [rule for rule in policy.rules if rule.id not in origins]
-        if policy.name not in names[0] and len(fresh) == len(policy.rules):
-            place = _document(policy).key_mark(("metadata", "name"))
+        fresh = [rule for rule in policy.every_rule if rule.id not in origins]
+        if policy.name not in names[0] and len(fresh) == len(policy.every_rule):
+            place = policy.document.key_mark(("metadata", "name"))
             yield Change("policy-added", "stricter", policy.name, "", policy.name, place, "head")
         else:
             yield from map(rule_added, fresh)
 
 
-def rule_removed(rule: PolicyRule) -> Change:
+def rule_removed(rule: AnyRule) -> Change:
     """What a rule leaves that only the base has."""
-    text = brief(rule.expression.source)
-    place = rule.expression.document.key_mark(rule.expression.pointer[:-1])
+    text, place = brief(rule.text), rule.document.key_mark(rule.pointer)
     field, message = f"rule {rule.id}", f"the rule was removed: {text}"
     return Change("validation-removed", "looser", rule.id, text, "", place, "base", field, message)
 
 
-def rule_added(rule: PolicyRule) -> Change:
+def rule_added(rule: AnyRule) -> Change:
     """What a rule brings that only the head has."""
-    text = brief(rule.expression.source)
-    place = rule.expression.document.key_mark(rule.expression.pointer[:-1])
+    text, place = brief(rule.text), rule.document.key_mark(rule.pointer)
     return Change("validation-added", "stricter", rule.id, "", text, place, "head", f"rule {rule.id}")
 
 
@@ -151,14 +149,14 @@ class _Pair:
     def change(self, kind: str, direction: Direction, key: Key, subject: str, message: str = "") -> Change:
         """The change of a field, placed in the head's file unless only the base's has it."""
         before, after = self.then.get(key), self.now.get(key)
-        documents = _document(self.base), _document(self.head)
+        documents = self.base.document, self.head.document
         on_base = before is not None and holds(documents[0], before.pointer)
         if after is None or (on_base and not holds(documents[1], after.pointer)):
             side, field = self.base, before
         else:
             side, field = self.head, after
         assert field is not None  # noqa: S101  a key is that of a field on one side at least
-        place = _document(side).key_mark(field.pointer)
+        place = side.document.key_mark(field.pointer)
         texts = [brief(item.text) if item else "" for item in (before, after)]
         name = f"{key[1]} {key[2]}" if key[0] == "validations" else ".".join(key)
         where: Side = "base" if side is self.base else "head"
@@ -182,14 +180,15 @@ def _same_condition(key: Key, field: _Field, other: _Field) -> bool:
     return key[0] == "matchConditions" and field.text == other.text
 
 
-def _document(policy: Policy) -> Document:
-    return policy.rules[0].expression.document
-
-
 def _fields(base: Policy, head: Policy) -> tuple[Fields, Fields]:
     """All that two policies say, by what it is; of params what differs, of rules those that both have."""
     shared = {rule.id for rule in base.rules} & {rule.id for rule in head.rules}
     then, now = _said(base, shared), _said(head, shared)
+    for pair in judged_pairs(base, head):
+        for fields, rule, text in zip((then, now), pair, judge_texts(*pair), strict=True):
+            word = "judge" if isinstance(rule, JudgedRule) else "expression"
+            fields["validations", rule.id, "judge"] = _Field(text, (*rule.pointer, word))
+            fields["validations", rule.id, "message"] = _Field(rule.message, (*rule.pointer, "message"))
     for path, old, new in differences(base.params, head.params):
         for fields, value in ((then, old), (now, new)):
             if value is not UNSET:

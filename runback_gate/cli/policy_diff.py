@@ -74,7 +74,7 @@ def diff(
     ),
     listing: ListFlags = options(ListFlags),
     proving: ProofFlags = options(ProofFlags),
-    strict: bool = option("--exit-code", "Exit 1 when a policy or rule is looser, mixed or removed."),
+    strict: bool = option("--exit-code", "Exit 1 when a policy is looser, mixed, removed or unknown."),
     quiet: bool = QUIET,
 ) -> int:
     """Judge the same recorded steps by the policies of BASE and of HEAD, and show which verdicts flip and why.
@@ -82,8 +82,8 @@ def diff(
     In a repository, a plain name is a revision; write ./NAME for a folder. An existing folder given to --head needs no
     ./ prefix.
 
-    Exit codes: 0 compared, whatever was found; 1 with --exit-code, when a policy is looser, mixed or removed; 2 could
-    not judge (also no recorded step although policies changed).
+    Exit codes: 0 compared, whatever was found; 1 with --exit-code, when a policy is looser, mixed, removed or
+    unknown; 2 could not judge (also no recorded step although policies changed).
     """
     from runback_gate.app.policy_diff import diff_policies, diff_runs, diff_sides  # noqa: PLC0415  loads the engine
     from runback_gate.app.recorded import recorded_steps  # noqa: PLC0415

@@ -13,10 +13,9 @@ the row. So the same code judges what is recorded and what a model is asked for,
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal
 
 from runback_gate.agent import Agent, ask
@@ -27,34 +26,17 @@ from runback_gate.dataset.document import Case, Dataset, case_step
 from runback_gate.gate.bodies import Bodies
 from runback_gate.gate.checks import Schemas, compile_checks
 from runback_gate.gate.count import Count, KOfN, count_of
+from runback_gate.gate.grading import grade
 from runback_gate.gate.plan import Plan
 from runback_gate.gate.trials import Interval, wilson
 from runback_gate.gate.verdict import Row, Trial, Verdict, trial_verdict, unallowed
 from runback_gate.gate.waivers import apply_waivers
 from runback_gate.policy.context import agent_facts, bindings, case_facts
-from runback_gate.policy.evaluate import (
-    BoundStep,
-    Decider,
-    Judgement,
-    Rule,
-    StepUnderTest,
-    compile_policy,
-    judge,
-)
+from runback_gate.policy.evaluate import BoundStep, Judgement, RuleSet, StepUnderTest, compile_policy, judge
 from runback_gate.policy.finding import ACTIONS, Finding, Grade
-from runback_gate.policy.rubric import (
-    Points,
-    RubricDecider,
-    empty_request,
-    grade_samples,
-    is_self,
-    judge_request,
-    read_points,
-    ungraded,
-)
+from runback_gate.policy.rubric import RubricDecider, empty_request, with_judged
 from runback_gate.replay.evidence import Answer, Evidence, Query, ReplayRequest, compare_requests
-from runback_gate.rubric import Rubric
-from runback_gate.step import Response, Source, Step, to_json
+from runback_gate.step import Request, Response, Step, to_json
 from runback_gate.summary import summarize
 
 RowTask = Generator[Query, Answer, Row]
@@ -92,7 +74,7 @@ class Rules:
         self.bodies = Bodies() if bodies is None else bodies
         self.side = side
         self.engine = engine
-        self.policies = [compile_policy(policy, engine) for policy in plan.policies]
+        self.policies = [with_judged(policy, compile_policy(policy, engine)) for policy in plan.policies]
         self.refs = [CaseRef(plan.root, dataset, case) for dataset in plan.datasets for case in dataset.cases]
         self.counts = {ref.key: count_of(plan, ref.case, tests) for ref in self.refs}
         schemas = {dataset.name: Schemas.of(dataset.cases) for dataset in plan.datasets}
@@ -101,30 +83,38 @@ class Rules:
         self.used: set[str] = set()
         self._answered: dict[tuple[tuple[str, str], int], Recorded] = {}
 
-    def judge(
-        self,
-        ref: CaseRef,
-        agent: Agent,
-        step: Step,
-        question: ReplayRequest,
-        answer: Answer,
-        grades: Mapping[Decider, Grade] = MappingProxyType({}),
-    ) -> Judgement:
-        """What the rules say of one answer; nothing when there is none. Checks are those that this revision has."""
-        if answer.response is None:
-            return Judgement((), (), ())
-        case = ref.case
+    def _judged(
+        self, ref: CaseRef, agent: Agent, asked: Query, response: Response
+    ) -> Generator[Query, Answer, tuple[Judgement, tuple[Grade, ...]]]:
+        """What the rules say of one answer; judge models are asked where a rule wants it."""
+        case, step = ref.case, asked.step
         data = bindings(
-            question.request,
-            answer.response,
+            asked.question.request,
+            response,
             baseline=step.response if step.source.run else None,
             case=case_facts(ref.dataset.name, case.id, case.tags, step.source.at),
             agent=agent_facts(agent.name, self.labels(agent)),
             unknown=[name for name in step.source.unknown if getattr(agent, name) is None],
         )
+        rules = self._of(ref)
+        subject = StepUnderTest(agent.name, case.tags, lambda: BoundStep(self.engine, data))
+        grades = yield from grade(rules, [(subject, asked, response)])
+        return judge(rules, subject), grades
+
+    def _of(self, ref: CaseRef) -> list[RuleSet]:
+        """What judges a case: the policies, and the checks that this revision has."""
         checks = self.checks.get(ref.key)
-        rules = self.policies if checks is None else [*self.policies, checks]
-        return judge(rules, StepUnderTest(agent.name, case.tags, lambda: BoundStep(self.engine, data, grades)))
+        return self.policies if checks is None else [*self.policies, checks]
+
+    def judges(self, ref: CaseRef, agent: Agent) -> tuple[Request, ...]:
+        """What judge models may be asked about each answer to a case, as `Query.judges`."""
+        return tuple(
+            empty_request(rule.decider.rubric)
+            for rules in self._of(ref)
+            for rule in rules.rules
+            if isinstance(rule.decider, RubricDecider) and rules.concerns(agent.name, ref.case.tags)
+            for _ in range(rule.decider.rubric.samples)
+        )
 
     def count(self, ref: CaseRef) -> Count:
         """How often a case is asked; one of the other side by what this side asks where it does not say it."""
@@ -179,19 +169,11 @@ class Rules:
         self.used.update(finding.waiver for finding in found if finding.waiver)
         return found
 
-    def rubrics(self, ref: CaseRef) -> list[tuple[Rule, RubricDecider]]:
-        """The checks of a case that a judge model decides."""
-        checks = self.checks.get(ref.key)
-        rules = () if checks is None else checks.rules
-        return [(rule, rule.decider) for rule in rules if isinstance(rule.decider, RubricDecider)]
-
     def trial(self, ref: CaseRef, agent: Agent, asked: Query, answer: Answer) -> Generator[Query, Answer, Trial]:
-        """Judge one answer, with the waivers of this revision; judge models are asked where a check wants it."""
-        grades: dict[Decider, Grade] = {}
-        if answer.response is not None and answer.response.error is None:
-            for rule, decider in self.rubrics(ref):
-                grades[decider] = yield from _grade(rule, decider.rubric, asked, answer.response)
-        judgement = self.judge(ref, agent, asked.step, asked.question, answer, grades)
+        """Judge one answer, with the waivers of this revision; judge models are asked where a rule wants it."""
+        judgement, grades = Judgement((), (), ()), tuple[Grade, ...]()
+        if answer.response is not None:
+            judgement, grades = yield from self._judged(ref, agent, asked, answer.response)
         answered = answer.response is not None and answer.response.error is None
         note = answer.note
         if answer.response is not None:
@@ -212,7 +194,7 @@ class Rules:
             passed=judgement.passed,
             skipped=judgement.skipped,
             findings=findings,
-            judged=tuple(grades.values()),
+            judged=grades,
             not_understood=answer.not_understood,
         )
 
@@ -229,26 +211,6 @@ def _question(agent: Agent, step: Step) -> ReplayRequest:
     if not lacks_key(step, question.request):
         return question
     return dataclasses.replace(question, note=f"{question.note}: it is redacted, and {KEY_VARIABLE} is not set")
-
-
-def _grade(rule: Rule, rubric: Rubric, asked: Query, response: Response) -> Generator[Query, Answer, Grade]:
-    """Ask a judge model about an answer, sample by sample; the question is the same wherever the answer is."""
-    if not rubric.allowSelf and is_self(rubric, asked.question.request.model or response.model):
-        return ungraded(rubric, rule.id, "it is the model under test (allowSelf: true allows that)")
-    try:
-        request = judge_request(rubric, response)
-    except ValueError as error:
-        return ungraded(rubric, rule.id, str(error))
-    question = ReplayRequest(request, digest(to_json(request)), False, "")
-    step = Step(asked.step.agent, request, Response(), Source("", 0, "exact"))
-    samples: list[Points] = []
-    stored: list[str | None] = []
-    for sample in range(rubric.samples):
-        left = rubric.samples - sample
-        reply = yield Query(step, question, sample, live=asked.live, risk=asked.risk, least=left, most=left)
-        samples.append(Points((), reply.note) if reply.response is None else read_points(rubric, reply.response))
-        stored.append(reply.stored_digest)
-    return grade_samples(rubric, rule.id, question.digest, samples, stored)
 
 
 def judge_case(rules: Rules, ref: CaseRef, agent: Agent, *, live: bool = True, fresh: bool = False) -> RowTask:
@@ -268,9 +230,8 @@ def judge_case(rules: Rules, ref: CaseRef, agent: Agent, *, live: bool = True, f
     question = _question(agent, step)
     recorded = question.recorded and not fresh
     count = KOfN(1, 1) if recorded else rules.count(ref)
-    judges = tuple(empty_request(item.rubric) for _, item in rules.rubrics(ref) for _ in range(item.rubric.samples))
     risk = rules.risk(ref, agent, step, question)
-    first = Query(step, question, 0, live=live, fresh=fresh, risk=risk, judges=judges)
+    first = Query(step, question, 0, live=live, fresh=fresh, risk=risk, judges=rules.judges(ref, agent))
     verdict, trials, responses = yield from _settled(rules, ref, agent, first, count)
     shown = {} if verdict is Verdict.PASS else show_answers(rules.bodies, step, question, trials, responses)
     then = None if recorded else summarize(step.response) if step.source.run else ""

@@ -155,4 +155,4 @@ def _vacuous(plan: Plan, rows: Sequence[Row]) -> tuple[str, ...]:
         return ()
     judged = {rule for row in rows for trial in row.trials for rule in trial.passed}
     judged |= {finding.rule for row in rows for trial in row.trials for finding in trial.findings}
-    return tuple(item.name for item in plan.policies if judged.isdisjoint(rule.id for rule in item.rules))
+    return tuple(item.name for item in plan.policies if judged.isdisjoint(rule.id for rule in item.every_rule))

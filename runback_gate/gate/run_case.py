@@ -20,13 +20,14 @@ from runback_gate.agent import Agent
 from runback_gate.analysis.recorded import RecordedRun, RecordedStep
 from runback_gate.dataset.document import case_run
 from runback_gate.gate.count import Count, KOfN
+from runback_gate.gate.grading import grade
 from runback_gate.gate.judge import CaseRef, RowTask, Rules, case_row, judge_case, show_answers
 from runback_gate.gate.verdict import Trial, Verdict, trial_verdict, unallowed
 from runback_gate.policy.evaluate import Judgement, judge
-from runback_gate.policy.finding import Finding
+from runback_gate.policy.finding import Finding, Grade
 from runback_gate.replay.evidence import Answer, Evidence, Query
 from runback_gate.replay.whole_run import RunReplay, replay_run
-from runback_gate.step import Response, Run, Step, ToolRun
+from runback_gate.step import Request, Response, Run, Step, ToolRun
 
 _WORST = (Evidence.MISSING, Evidence.LIVE, Evidence.CACHED, Evidence.RECORDED)
 
@@ -68,9 +69,9 @@ def _judge_run(rules: Rules, ref: CaseRef, agent: Agent, *, live: bool, fresh: b
     count: Count = rules.count(ref)
     verdict: Verdict | None = None
     while verdict is None:
-        attempt = yield from _attempt(run, agent, len(trials), live=live, fresh=fresh)
+        attempt = yield from _attempt(run, agent, len(trials), live=live, fresh=fresh, judges=rules.judges(ref, agent))
         attempts.append(attempt)
-        trials.append(_trial(rules, ref, agent, run, attempt, len(trials)))
+        trials.append((yield from _trial(rules, ref, agent, run, attempt, len(trials))))
         if attempt.evidence is Evidence.RECORDED:
             # It cannot vary.
             count = KOfN(1, 1)
@@ -84,13 +85,15 @@ def _judge_run(rules: Rules, ref: CaseRef, agent: Agent, *, live: bool, fresh: b
     )
 
 
-def _attempt(run: Run, agent: Agent, trial: int, *, live: bool, fresh: bool) -> Generator[Query, Answer, _Attempt]:
+def _attempt(
+    run: Run, agent: Agent, trial: int, *, live: bool, fresh: bool, judges: tuple[Request, ...]
+) -> Generator[Query, Answer, _Attempt]:
     """Go through the run once, asking for one answer after the other."""
     replay = replay_run(run, agent, trial)
     queries: list[Query] = []
     query = next(replay)
     while True:
-        query = dataclasses.replace(query, live=live, fresh=fresh)
+        query = dataclasses.replace(query, live=live, fresh=fresh, judges=judges)
         queries.append(query)
         answer = yield query
         try:
@@ -99,19 +102,21 @@ def _attempt(run: Run, agent: Agent, trial: int, *, live: bool, fresh: bool) -> 
             return _Attempt(done.value, tuple(queries))
 
 
-def _trial(rules: Rules, ref: CaseRef, agent: Agent, run: Run, attempt: _Attempt, index: int) -> Trial:
+def _trial(
+    rules: Rules, ref: CaseRef, agent: Agent, run: Run, attempt: _Attempt, index: int
+) -> Generator[Query, Answer, Trial]:
     """What the rules say of one attempt."""
     recorded = attempt.evidence is Evidence.RECORDED
     gap = _gap(rules, ref, agent, run, attempt)
     now = run if recorded else _answered(run, agent, attempt)
-    judgement = Judgement((), (), ())
+    judgement, grades = Judgement((), (), ()), tuple[Grade, ...]()
     item = RecordedRun(now, ref.case.tags, rules.labels(agent), ref.dataset.name, ref.case.id)
     if attempt.replay.end in ("as recorded", "answered"):
         if not recorded:
             then = {turn.step: run.steps[turn.step].response for turn in attempt.replay.turns if turn.step is not None}
             item = dataclasses.replace(item, baselines=then)
             rules.keep(ref, index, item)
-        judgement = _judgement(rules, item, agent)
+        judgement, grades = yield from _judgement(rules, item, agent, attempt)
     findings = rules.waived(ref, judgement.findings)
     return Trial(
         index=index,
@@ -124,6 +129,7 @@ def _trial(rules: Rules, ref: CaseRef, agent: Agent, run: Run, attempt: _Attempt
         passed=judgement.passed,
         skipped=judgement.skipped,
         findings=findings,
+        judged=grades,
         not_understood=attempt.answers[-1].not_understood,
     )
 
@@ -165,21 +171,32 @@ def _tool_runs(run: Run, attempt: _Attempt) -> Iterable[ToolRun]:
     return (dataclasses.replace(tool, step=same[tool.step]) for tool in run.tool_runs if tool.step in same)
 
 
-def _judgement(rules: Rules, item: RecordedRun, agent: Agent) -> Judgement:
+def _judgement(
+    rules: Rules, item: RecordedRun, agent: Agent, attempt: _Attempt
+) -> Generator[Query, Answer, tuple[Judgement, tuple[Grade, ...]]]:
     """What all policies say: those over runs of the run, those over steps of each step of the agent."""
     over_runs = [policy for policy in rules.policies if policy.scope == "run"]
     over_steps = [policy for policy in rules.policies if policy.scope == "step"]
     reads = frozenset[str]().union(*(policy.reads for policy in over_runs))
     found = [judge(over_runs, item.under_test(rules.engine, reads))]
-    for index, step in enumerate(item.content.steps):
-        if step.agent != agent.name:
-            continue
-        baseline = None if item.baselines is None else item.baselines.get(index)
-        one = RecordedStep(item.run, index, step, item.tags, item.labels, item.dataset, item.case, baseline)
-        said = judge(over_steps, one.under_test(rules.engine))
+    steps = item.content.steps
+    places = [index for index, step in enumerate(steps) if step.agent == agent.name]
+    subjects = {index: _of_step(item, index).under_test(rules.engine) for index in places}
+    # The questions of a run are those of the agent's steps, one after the other.
+    pairs = zip(places, attempt.queries, strict=False)
+    grades = yield from grade(over_steps, [(subjects[index], asked, steps[index].response) for index, asked in pairs])
+    for index in places:
+        # Taken out, so that the data of one step at a time is bound.
+        said = judge(over_steps, subjects.pop(index))
         placed = (dataclasses.replace(each, message=f"step {index}: {each.message}") for each in said.findings)
         found.append(dataclasses.replace(said, findings=tuple(placed)))
-    return _joined(found)
+    return _joined(found), grades
+
+
+def _of_step(item: RecordedRun, index: int) -> RecordedStep:
+    baseline = None if item.baselines is None else item.baselines.get(index)
+    step = item.content.steps[index]
+    return RecordedStep(item.run, index, step, item.tags, item.labels, item.dataset, item.case, baseline)
 
 
 def _joined(parts: Sequence[Judgement]) -> Judgement:

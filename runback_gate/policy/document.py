@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from runback_gate.canonical import digest_bytes
 from runback_gate.cel.environment import Scope
@@ -22,6 +22,7 @@ from runback_gate.documents import Document, check_kind, expand, read_document
 from runback_gate.errors import DocumentError, ExpressionError, Location
 from runback_gate.policy.finding import ACTIONS, Action
 from runback_gate.policy.policy_test_document import PolicyTest, Recordings, policy_test
+from runback_gate.rubric import Rubric
 from runback_gate.schema import Model, Resource, validate
 
 Source = Annotated[str, Field(min_length=1, max_length=4096)]
@@ -51,12 +52,26 @@ class MatchConditionSpec(Model):
 
 
 class ValidationSpec(Model):
-    """One rule. Its expression is TRUE WHEN COMPLIANT."""
+    """One rule. Its expression is TRUE WHEN COMPLIANT; or a judge model decides it."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["expression"]}, {"required": ["judge"]}]})
 
     id: RuleId = Field(description="Stable id: waivers, code scanning and policy diffs name it.")
-    expression: Source = Field(description="CEL, true when the answer complies.")
+    expression: Source | None = Field(None, description="CEL, true when the answer complies.")
+    judge: Rubric | None = Field(
+        None, description="Instead of `expression`: a rubric by which a judge model grades each answer."
+    )
     message: str = Field("", max_length=512, description="What is wrong when it does not.")
     messageExpression: Source | None = Field(None, description="CEL text to show instead of `message`.")  # noqa: N815
+
+    @model_validator(mode="after")
+    def _one_decider(self) -> ValidationSpec:
+        if (self.expression is None) == (self.judge is None):
+            which = "neither `expression` nor" if self.judge is None else "both `expression` and"
+            raise ValueError(f"rule {self.id!r} has {which} `judge`: exactly one decides")
+        if self.judge is not None and self.messageExpression is not None:
+            raise ValueError(f"rule {self.id!r} is decided by a judge: write `message`, no `messageExpression`")
+        return self
 
 
 class PolicySpec(Model):
@@ -84,6 +99,8 @@ class PolicySpec(Model):
             raise ValueError("validationActions holds both Deny and Warn: which is it?")
         if len(set(self.validationActions)) < len(self.validationActions):
             raise ValueError("validationActions names an action twice")
+        if self.scope == "run" and (judged := next((rule.id for rule in self.validations if rule.judge), None)):
+            raise ValueError(f"rule {judged!r} has a judge, which grades one answer: leave out `scope: run`")
         return self
 
 
@@ -125,6 +142,51 @@ class PolicyRule:
     message: str
     message_expression: Expression | None
 
+    @property
+    def text(self) -> str:
+        """What decides it, as it is written."""
+        return self.expression.source
+
+    @property
+    def location(self) -> Location:
+        """Where that stands."""
+        return self.expression.location
+
+    @property
+    def document(self) -> Document:
+        """Its file."""
+        return self.expression.document
+
+    @property
+    def pointer(self) -> tuple[str | int, ...]:
+        """Where the rule stands in its file."""
+        return self.expression.pointer[:-1]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedRule:
+    """One rule of a policy that a judge model decides. Only a gate asks one: whatever else judges leaves it out."""
+
+    id: str
+    rubric: Rubric
+    message: str
+    document: Document
+    pointer: tuple[str | int, ...]
+    """Where the rule stands in its file."""
+
+    @property
+    def text(self) -> str:
+        """What decides it, in words."""
+        return " ".join(self.rubric.rubric.split())
+
+    @property
+    def location(self) -> Location:
+        """Where that stands."""
+        return self.document.mark((*self.pointer, "judge"))
+
+
+AnyRule = PolicyRule | JudgedRule
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -145,10 +207,20 @@ class Policy:
     variables: tuple[Expression, ...]
     conditions: tuple[Expression, ...]
     rules: tuple[PolicyRule, ...]
+    """Those that an expression decides."""
+    judged: tuple[JudgedRule, ...]
+    """Those that a judge model decides."""
     action: Action
     ignore_errors: bool
     """failurePolicy is Ignore."""
     location: Location
+    document: Document
+    """The file as it was read."""
+
+    @property
+    def every_rule(self) -> tuple[AnyRule, ...]:
+        """All its rules: those that expressions decide, then the judged ones."""
+        return (*self.rules, *self.judged)
 
 
 def load_policies(
@@ -179,9 +251,12 @@ def policy_of(document: Document) -> Policy:
         for index, name in enumerate(names):
             yield _expression(document, ("spec", field, index, "expression"), name)
 
-    rules = []
+    rules, judged = [], []
     for index, rule in enumerate(spec.validations):
         pointer = ("spec", "validations", index)
+        if rule.judge is not None:
+            judged.append(JudgedRule(rule.id, rule.judge, rule.message, document, pointer))
+            continue
         text = None
         if rule.messageExpression is not None:
             text = _expression(document, (*pointer, "messageExpression"), f"{rule.id} messageExpression")
@@ -200,9 +275,11 @@ def policy_of(document: Document) -> Policy:
         variables=tuple(expressions("variables", [item.name for item in spec.variables])),
         conditions=tuple(expressions("matchConditions", [item.name for item in spec.matchConditions])),
         rules=tuple(rules),
+        judged=tuple(judged),
         action=next(action for action in ACTIONS if action in actions),
         ignore_errors=spec.failurePolicy == "Ignore",
         location=document.mark(("metadata", "name")),
+        document=document,
     )
 
 
@@ -216,7 +293,7 @@ def _refuse_twins(policies: Sequence[Policy]) -> None:
         places: list[tuple[tuple[str, ...], Location]] = [(("policy", policy.name), policy.location)]
         places += [(("variable", policy.name, item.name), item.location) for item in policy.variables]
         places += [(("match condition", policy.name, item.name), item.location) for item in policy.conditions]
-        places += [(("rule", rule.id), rule.expression.location) for rule in policy.rules]
+        places += [(("rule", rule.id), rule.location) for rule in policy.every_rule]
         for key, place in places:
             if key in seen:
                 raise DocumentError(

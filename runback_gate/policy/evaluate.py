@@ -61,12 +61,11 @@ CONDITION_FALSE = RuleResult("skip", "condition", "a match condition is false")
 class BoundStep:
     """The data of one answer, bound once for every rule."""
 
-    def __init__(
-        self, engine: Engine, data: dict[str, JsonValue], grades: Mapping[Decider, Grade] = MappingProxyType({})
-    ) -> None:
+    def __init__(self, engine: Engine, data: dict[str, JsonValue]) -> None:
         self.engine = engine
         self.data = data
-        self.grades = grades
+        self.grades: Mapping[Decider, Grade] = MappingProxyType({})
+        """What judge models said of it."""
         self.budget = Budget()
         """What all rules of this answer may cost."""
         self.explaining = Budget()
@@ -103,12 +102,16 @@ class StepUnderTest:
         self.tags = tags
         self.unusable = unusable
         self.scope = scope
+        self.grades: dict[Decider, Grade] = {}
+        """What judge models said of it: whoever asks them puts it here, before it is judged."""
         self._bind = bind
 
     @cached_property
     def bound(self) -> BoundStep:
         """Its data."""
-        return self._bind()
+        bound = self._bind()
+        bound.grades = self.grades
+        return bound
 
 
 class Decider(Protocol):
@@ -278,12 +281,12 @@ def results(rule_sets: Iterable[RuleSet], step: StepUnderTest) -> dict[str, Rule
 
 def _results(rule_sets: Iterable[RuleSet], step: StepUnderTest) -> Iterator[tuple[RuleSet, Rule, RuleResult]]:
     for rule_set in rule_sets:
-        shared = _shared(rule_set, step)
+        shared = shared_result(rule_set, step)
         for rule in rule_set.rules:
             yield rule_set, rule, _decided(rule, step.bound) if shared is None else shared
 
 
-def _shared(rule_set: RuleSet, step: StepUnderTest) -> RuleResult | None:
+def shared_result(rule_set: RuleSet, step: StepUnderTest) -> RuleResult | None:
     """What every rule of a set says because of the step or a condition; None where each decides for itself."""
     if rule_set.scope != step.scope:
         return OTHER_SCOPE

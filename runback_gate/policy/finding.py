@@ -49,7 +49,7 @@ class Grade:
     """What a judge says of one answer."""
 
     rule: str
-    """Title of the check."""
+    """Title of the check, or id of the rule of a policy."""
     request: str
     """Digest of the question; empty where none could be asked."""
     model: str

@@ -1,4 +1,4 @@
-"""The `judge` check: how a judge model is asked, and what its answers come to.
+"""Rules that a judge model decides, of a policy or of a case: how it is asked, and what its answers come to.
 
 In: a `Rubric`, the answer under judgement, and what the judge said of it, sample by sample. Out: `Grade`, whose outcome
 is true or false once most samples agree, and an error while they do not: no outage and no unreadable reply ever counts.
@@ -14,8 +14,8 @@ JSON text between two marks that it cannot hold, and what comes back must be exa
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from statistics import median
 from typing import Any
@@ -23,7 +23,8 @@ from typing import Any
 from runback_gate.canonical import JsonValue, canonical_bytes, digest, parse_json
 from runback_gate.cel.engine import Outcome
 from runback_gate.errors import RunbackError
-from runback_gate.policy.evaluate import BoundStep
+from runback_gate.policy.document import Policy
+from runback_gate.policy.evaluate import MAX_MESSAGE, BoundStep, Rule, RuleSet, StepUnderTest, shared_result
 from runback_gate.policy.finding import Grade
 from runback_gate.rubric import BEST, Rubric
 from runback_gate.step import Message, Request, Response
@@ -76,6 +77,35 @@ class RubricDecider:
         """The score, the threshold and the samples."""
         grade = step.grades.get(self)
         return () if grade is None else grade.values
+
+
+def with_judged(policy: Policy, rules: RuleSet) -> RuleSet:
+    """A compiled policy with the rules that a judge model decides: for who asks one and puts the grades into the step.
+
+    Their message is the rubric's words, after those of the rule.
+    """
+    judged = tuple(
+        Rule(
+            id=rule.id,
+            policy=policy.name,
+            action=policy.action,
+            ignore_errors=policy.ignore_errors,
+            decider=RubricDecider(rule.rubric),
+            message=f"{rule.message or 'the rubric is not met'}: {rule.text}"[:MAX_MESSAGE],
+            message_program=None,
+            location=rule.location,
+        )
+        for rule in policy.judged
+    )
+    return replace(rules, rules=(*rules.rules, *judged)) if judged else rules
+
+
+def to_grade(rule_sets: Sequence[RuleSet], step: StepUnderTest) -> Iterator[tuple[Rule, RubricDecider]]:
+    """The rules of which a judge model is to be asked about an answer: those whose match conditions let it in."""
+    for rule_set in rule_sets:
+        judged = [(rule, rule.decider) for rule in rule_set.rules if isinstance(rule.decider, RubricDecider)]
+        if judged and shared_result(rule_set, step) is None:
+            yield from judged
 
 
 def outcome_of(grade: Grade) -> Outcome:

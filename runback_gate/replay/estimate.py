@@ -123,6 +123,8 @@ class Forecast:
             self._count(request, _expected(ask), sure=sure, new=new)
             for judge in ask.judges:
                 self._count(judge, Usage(_input(judge) + (_expected(ask).output_tokens or 0), 200), sure=sure, new=new)
+        for item in ask.following:
+            self.add(item)
 
     def _counts(self, request: Request) -> _Counts:
         return self._models.setdefault(request.model or "", _Counts())

@@ -90,6 +90,8 @@ class Query:
     """Trials that are still asked on average, this one included."""
     judges: tuple[Request, ...] = ()
     """What judge models are asked about each answer, once for each sample, with an empty answer in the place of it."""
+    following: tuple[Query, ...] = ()
+    """What is asked after this one, whatever its answer is."""
 
     @property
     def key(self) -> tuple[str, int]:

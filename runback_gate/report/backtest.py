@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from runback_gate.analysis.tally import Tally
 from runback_gate.plural import many
+from runback_gate.policy.left_out import left_out_lines
 from runback_gate.report.text import safe_terminal
 
 _RUNS = "rule over runs"
@@ -18,7 +19,7 @@ def backtest_lines(found: Tally, show: int, more: str = "--failures {number}, or
     """The counts of each rule, then the first `show` that did not pass it; `more` says how to see the others."""
     over_runs = [rule for rule in found.counts if rule in found.over_runs]
     over_steps = [rule for rule in found.counts if rule not in found.over_runs]
-    size = max(len(_RUNS if over_runs else "rule"), *(len(rule) for rule in found.counts))
+    size = max([len(_RUNS if over_runs else "rule"), *(len(rule) for rule in found.counts)])
     yield f"{many(found.runs, 'run')}, {many(found.steps, 'step')}"
     for title, rules in (("rule", over_steps), (_RUNS, over_runs)):
         if not rules:
@@ -39,3 +40,6 @@ def backtest_lines(found: Tally, show: int, more: str = "--failures {number}, or
             number = found.counts[rule]["fail"] + found.counts[rule]["error"]
             kept = "" if number == len(failures) else f"{len(failures):,} are kept: "
             yield f"         {rule}  {number - show:,} more: {kept}{more.format(number=len(failures))}"
+    if found.left_out:
+        yield ""
+        yield from left_out_lines(found.left_out)

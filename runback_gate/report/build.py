@@ -17,7 +17,7 @@ from runback_gate.gate.plan import Plan
 from runback_gate.gate.run import Result
 from runback_gate.gate.verdict import gate_verdict
 from runback_gate.gate.waivers import Waiver
-from runback_gate.policy.document import Policy
+from runback_gate.policy.document import JudgedRule, Policy
 from runback_gate.replay.spend import Spend
 from runback_gate.report.bodies import report_bodies
 from runback_gate.report.guarantee import guarantee
@@ -36,6 +36,7 @@ from runback_gate.report.model import (
     count,
     exit_code,
 )
+from runback_gate.rubric import Rubric
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ def _rules(plan: Plan, base: Plan | None) -> tuple[Rule, ...]:
     kept = {policy.digest for policy in plan.policies}
     theirs = [] if base is None else [item for item in base.policies if item.digest not in kept]
     others = {rule.id: rule for rule in _rules_of(base, "base")} if base else {}
-    changed = {rule.id for policy in theirs for rule in policy.rules}
+    changed = {rule.id for policy in theirs for rule in policy.every_rule}
     return (*ours.values(), *(rule for name, rule in others.items() if name not in ours or name in changed))
 
 
@@ -141,14 +142,21 @@ def _rules_of(plan: Plan, side: Side) -> Iterator[Rule]:
             policy=policy.name,
             description=policy.description or rule.message,
             action=policy.action,
-            expression=rule.expression.source,
-            location=rule.expression.location,
+            expression=_in_words(rule.rubric) if isinstance(rule, JudgedRule) else rule.expression.source,
+            location=rule.location,
             runbook=policy.annotations.get("runbook", ""),
             side=side,
         )
         for policy in plan.policies
-        for rule in policy.rules
+        for rule in policy.every_rule
     )
+
+
+def _in_words(rubric: Rubric) -> str:
+    """What a judge model is asked, where an expression would stand."""
+    criteria = ", ".join(f"{item.name} ({item.weight})" for item in rubric.criteria)
+    samples = f", the median of {rubric.samples}" if rubric.samples > 1 else ""
+    return f"{rubric.model} gives at least {rubric.threshold} %{samples}, for {criteria}:\n{rubric.rubric.strip()}"
 
 
 def _notices(plan: Plan, result: Result, context: Context) -> tuple[Notice, ...]:

@@ -20,6 +20,7 @@ from runback_gate.change.proof import length, shown_step
 from runback_gate.documents import cut
 from runback_gate.errors import Location
 from runback_gate.plural import many
+from runback_gate.policy.left_out import REASON, left_out_lines
 from runback_gate.report.text import safe_terminal
 
 Locate = Callable[[str, Location], Location]
@@ -37,6 +38,8 @@ class PolicyCoverage:
     """What agents offer and no rule names."""
     over_runs: tuple[str, ...]
     """Rules over runs, which were not looked at."""
+    judged: tuple[str, ...] = ()
+    """Rules that a judge model decides, which cannot be looked at."""
 
     @property
     def faults(self) -> int:
@@ -56,7 +59,10 @@ def coverage_json(found: PolicyCoverage, locate: Locate) -> dict[str, Any]:
         "unconstrained": [
             {"agent": item.agent, "tool": item.tool, "argument": item.argument} for item in found.unconstrained
         ],
-        "notJudged": [{"rule": rule, "reason": "the rule is about runs"} for rule in found.over_runs],
+        "notJudged": [
+            *({"rule": rule, "reason": "the rule is about runs"} for rule in found.over_runs),
+            *({"rule": rule, "reason": REASON} for rule in found.judged),
+        ],
     }
 
 
@@ -106,6 +112,7 @@ def coverage_lines(found: PolicyCoverage, locate: Locate) -> Iterator[str]:
         yield safe_terminal(f"no rule names: agent {offered.agent}, tool {offered.tool}{argument}")
     if found.over_runs:
         yield safe_terminal(f"not judged, since they are about runs: {', '.join(found.over_runs)}")
+    yield from left_out_lines(found.judged)
     states = found.witnesses
     steps = f"{states['covered']} covered by tests, {states['shown']} not covered, {states['unknown']} not known"
     yield f"{many(len(found.rules), 'rule')}, {found.faults} without effect; steps: {steps}"

@@ -16,6 +16,7 @@ from runback_gate.analysis.effect import judged_on
 from runback_gate.analysis.policy_effect import KINDS, FieldChange, Flip, Kind, PolicyEffect
 from runback_gate.documents import cut
 from runback_gate.plural import many
+from runback_gate.policy.left_out import left_out_json, left_out_lines
 from runback_gate.report.model import Report
 from runback_gate.report.text import markdown, markdown_code, safe_terminal, short
 
@@ -85,6 +86,7 @@ def as_json(effects: Sequence[PolicyEffect]) -> dict[str, object]:
                     item.id: {"state": item.state, **dict(item.counts), "message only": item.messages}
                     for item in effect.validations
                 },
+                **left_out_json(effect.judged),
             }
             for effect in effects
         ],
@@ -165,7 +167,9 @@ def _notes(effect: PolicyEffect) -> Iterator[str]:
         yield f"concerns {effect.matched:,} of {_judged(effect, effect.steps)}"
     elif not effect.changes:
         yield "the text changed, no rule did"
-    if effect.changes and not effect.vacuous:
+    yield from left_out_lines(effect.judged)
+    only_judged = effect.judged and len(effect.judged) == len(effect.validations)
+    if effect.changes and not only_judged and not effect.vacuous:
         same = f"same verdict on {effect.same:,} of {_judged(effect, effect.steps)}"
         yield f"text changed, {same} (not proven)" if effect.same == effect.steps else same
     messages = sum(item.messages for item in effect.validations)

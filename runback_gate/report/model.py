@@ -80,6 +80,7 @@ class Rule:
     description: str
     action: Literal["Deny", "Warn", "Audit"]
     expression: str
+    """CEL; of a rule that a judge model decides what it is asked, in words."""
     location: Location
     runbook: str = ""
     """From the policy's annotations; a path or URL for people. Empty when none is named."""

@@ -15,6 +15,7 @@ from runback_gate.analysis.mutation import Mutation
 from runback_gate.analysis.policy_tests import Conformance
 from runback_gate.errors import Location
 from runback_gate.plural import many
+from runback_gate.policy.left_out import left_out_json, left_out_lines
 from runback_gate.report.text import safe_terminal
 
 Locate = Callable[[str, Location], Location]
@@ -53,12 +54,13 @@ def tests_json(found: Conformance) -> dict[str, object]:
             }
             for item in found.coverage
         },
+        **left_out_json(found.left_out),
     }
 
 
 def tests_lines(found: Conformance) -> Iterator[str]:
     """What a terminal shows of the tests: the outcomes seen of each rule, then what was not as expected."""
-    size = max(len("rule"), *(len(item.rule) for item in found.coverage))
+    size = max([len("rule"), *(len(item.rule) for item in found.coverage)])
     yield f"  {'rule':{size}}  true  false  error  skip"
     for item in found.coverage:
         gap = f"  {item.gap}" if item.gap else ""
@@ -66,6 +68,7 @@ def tests_lines(found: Conformance) -> Iterator[str]:
     yield ""
     for deviation in found.deviations:
         yield safe_terminal(f"{deviation.location}: {deviation.rule}: {deviation.message} [{deviation.example}]")
+    yield from left_out_lines(found.left_out)
     gaps = sum(item.gap is not None for item in found.coverage)
     yield (
         f"{many(found.expectations, 'expectation')} on 2 engines, {len(found.deviations)} wrong; "

@@ -80,6 +80,21 @@ STAFF = config(f"redact:\n    level: strict{_STAFF}")
 """A rule of redaction in the gate config."""
 
 
+TONE = "policies/tone.yaml"
+JUDGED = write(
+    TONE,
+    """apiVersion: runback.dev/v1
+kind: Policy
+metadata: {name: tone}
+spec:
+  validations:
+    - id: tone.calm
+      judge: {model: j/judge-1, rubric: Is calm., threshold: 70}
+""",
+)
+"""A policy with a rule that a judge model decides."""
+
+
 def policy(fields: str) -> Edit:
     """More fields of the refund policy."""
     return Edit(REFUNDS, "  validations:\n", f"  {fields}\n  validations:\n")
@@ -249,6 +264,24 @@ WAYS = (
         "the expression changed from …arguments.amount <= params.limit) to …arguments.amount <= 2 * params.limit)",
         f"head {REFUNDS} expression: >-",
         (Edit(REFUNDS, "c.arguments.amount <= params", "c.arguments.amount <= 2 * params"),),
+    ),
+    Way(
+        "the model, rubric, criteria, samples or threshold of a judge is changed",
+        "judge-changed",
+        "tone.calm",
+        "judge.samples changed from 1 to 3; judge.threshold changed from 70 to 60",
+        f"head {TONE} judge: {{model",
+        (Edit(TONE, "threshold: 70}", "threshold: 60, samples: 3}"),),
+        given=(JUDGED,),
+    ),
+    Way(
+        "an expression takes the place of a judge, or a judge that of an expression",
+        "judge-changed",
+        "tone.calm",
+        "what decides changed from judge: Is calm. to true",
+        f"head {TONE} expression: 'true'",
+        (Edit(TONE, "judge: {model: j/judge-1, rubric: Is calm., threshold: 70}", "expression: 'true'"),),
+        given=(JUDGED,),
     ),
     Way(
         "a param is changed",

@@ -15,9 +15,12 @@ from runback_gate.analysis.proof.prove import DEFAULT, Limits, prove
 from runback_gate.analysis.proof.smt import Smt
 from runback_gate.cel.engine import Engine
 from runback_gate.change.loosening import changed_rules
+from runback_gate.change.matches import match_policies
 from runback_gate.change.proof import Proof
 from runback_gate.errors import ExpressionError
 from runback_gate.policy.document import Policy
+
+_JUDGED = "a judge model decides it, and no proof covers what a model says"
 
 Pair = tuple[Policy, Policy, str]
 """The policy that has a rule on base, the one that has it on head, and the rule."""
@@ -62,4 +65,9 @@ def prove_policies(
         except ExpressionError as error:
             found.append(Proof(rule, "unknown", reason=f"it does not compile: {error.message}"))
         progress(number, len(pairs), None)
-    return tuple(found)
+    return (*found, *(Proof(rule, "unknown", reason=_JUDGED) for rule in _changed_judges(base, head)))
+
+
+def _changed_judges(base: Sequence[Policy], head: Sequence[Policy]) -> Iterator[str]:
+    """The rules that both sides have, that may decide otherwise, and of which a judge model decides one form."""
+    return (item.id for match in match_policies(base, head) for item in match.judged if item.changed)
