@@ -28,7 +28,7 @@ from runback_gate.documents.named_files import write_file
 from runback_gate.errors import InputError, Location
 from runback_gate.policy.document import Policy
 from runback_gate.policy.evaluate import RuleSet
-from runback_gate.policy.left_out import judged_ids, left_out_lines
+from runback_gate.policy.left_out import REASON, judged_ids
 from runback_gate.step import Run
 from runback_gate.store.archive.arrow import shown
 from runback_gate.store.folder import MAKE_RUNS
@@ -83,7 +83,7 @@ def backtest_named(
     """
     left_out = judged_ids(policies)
     if left_out and not any(policy.rules for policy in policies):
-        raise InputError("no rule can be judged here", hint=" ".join(left_out_lines(left_out)))
+        raise InputError(f"no rule to judge by: of {', '.join(left_out)}, {REASON}", hint="name other policies as well")
     shards = shards_of(runs)
     found = backtest_shards(policies, shards, options, note=note, progress=progress)
     if not found.steps and options.shard[1] == 1:

@@ -91,7 +91,7 @@ def with_judged(policy: Policy, rules: RuleSet) -> RuleSet:
             action=policy.action,
             ignore_errors=policy.ignore_errors,
             decider=RubricDecider(rule.rubric),
-            message=f"{rule.message or 'the rubric is not met'}: {rule.text}"[:MAX_MESSAGE],
+            message=f"{rule.message or 'does not hold'}; the rubric: {rule.text}"[:MAX_MESSAGE],
             message_program=None,
             location=rule.location,
         )

@@ -212,7 +212,7 @@ def _next(report: Report, row: Row, label: str) -> Iterator[Advice]:
         yield Advice(accept)
     if row.kind != "case" or row.verdict is Verdict.PASS:
         return
-    if row.evidence is Evidence.MISSING:
+    if row.evidence is Evidence.MISSING or (row.verdict is Verdict.UNDECIDED and wording.lacks_answer(row)):
         yield Advice("Ask the models: it may cost money.", "runback-gate run --live")
         yield Advice("Or name the folder of known answers.", "runback-gate run --cache FOLDER")
         return
@@ -231,8 +231,10 @@ def _next(report: Report, row: Row, label: str) -> Iterator[Advice]:
 def _explained(row: Row, rule: Finding, label: str) -> str:
     """What `policy explain` is told to explain a rule on: the row, or the run that its case names, or a step of it.
 
-    Empty for a run that was answered anew, which no report holds whole.
+    Empty for a run that was answered anew, which no report holds whole, and for a rule that a judge model decides.
     """
+    if rule.rule in {grade.rule for trial in row.trials for grade in trial.judged}:
+        return ""
     if row.run is None:
         return f"--case {shlex.quote(label)}"
     if row.evidence is not Evidence.RECORDED:

@@ -75,12 +75,18 @@ def acceptance(report: Report, row: Row) -> str:
 
 def next_step(report: Report) -> str:
     """What to do about rows that lack an answer; empty where none does."""
-    lacking = [row for row in report.rows if row.verdict is Verdict.UNDECIDED and row.evidence is Evidence.MISSING]
-    if not lacking:
+    if not any(row.verdict is Verdict.UNDECIDED and lacks_answer(row) for row in report.rows):
         return ""
     if report.spend.calls:
         return "run it again with the same cache: only what is still missing is asked"
     return "ask the models with --live, or name known answers with --cache FOLDER"
+
+
+def lacks_answer(row: Row) -> bool:
+    """Whether a row lacks an answer that a model could give: to its question, or about an answer by a judge."""
+    grades = (grade for trial in row.trials for grade in trial.judged)
+    ungraded = any(grade.passed is None and grade.request and None in grade.stored for grade in grades)
+    return row.evidence is Evidence.MISSING or ungraded
 
 
 def change_line(change: Change) -> str:

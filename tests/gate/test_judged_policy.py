@@ -88,7 +88,7 @@ def test_a_judge_decides_beside_expressions(tmp_path: Path) -> None:
     row = judged(tmp_path, always(2), policies)
     (finding,) = row.findings
     assert (row.verdict, finding.rule, finding.policy) == (Verdict.FAIL, "tone.calm", "tone")
-    assert finding.message == "not calm: Is kind and calm."
+    assert finding.message == "not calm; the rubric: Is kind and calm."
     assert dict(finding.values) == {"score": "20.0", "threshold": "70", "sample 1": "rubric 2"}
     assert (finding.location.path, finding.location.line is not None) == ("policies/tone.yaml", True)
     (grade,) = row.trials[0].judged
@@ -237,7 +237,7 @@ def test_every_step_of_a_run_is_graded(tmp_path: Path) -> None:
     write_gate(tmp_path, [sample_case("c", conversation("Hello", "No!", "Bye"))], policies={"tone": tone()})
     (row,) = run(tmp_path, rude).rows
     assert (row.verdict, len(rude.asked), len(row.trials[0].judged)) == (Verdict.FAIL, 3, 3)
-    assert row.findings[0].message == "step 1: not calm: Is kind and calm."
+    assert row.findings[0].message == "step 1: not calm; the rubric: Is kind and calm."
     assert [len(ask.following) for ask in rude.asked] == [2, 1, 0]
     (row,) = run(tmp_path, Judge(lambda *_: None)).rows
     assert row.verdict is Verdict.UNDECIDED

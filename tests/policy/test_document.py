@@ -219,3 +219,34 @@ def test_judging_reads_no_test(tmp_path: Path) -> None:
     assert load_policies(tmp_path, ["*.yaml"])[1] == ()
     with pytest.raises(InputError, match="unknown field 'casess'"):
         load_policies(tmp_path, ["*.yaml"], recordings=partial(load_recording, tmp_path))
+
+
+JUDGE = "judge: {model: j/judge-1, rubric: Is calm.}"
+
+
+def test_a_rule_with_a_judge(tmp_path: Path) -> None:
+    """It stands beside the rules that expressions decide, with its place; ids are unique among both."""
+    (policy,) = load(tmp_path, POLICY.replace('      expression: "size(variables.refunds) == 1"\n', f"      {JUDGE}\n"))
+    (rule,) = policy.judged
+    assert [item.id for item in policy.every_rule] == ["refunds.limit", "refunds.once"]
+    assert (rule.text, rule.rubric.threshold, rule.location.line) == ("Is calm.", 70, 21)
+    twin = POLICY.replace('      expression: "size(variables.refunds) == 1"\n', f"      {JUDGE}\n")
+    with pytest.raises(InputError, match=r"two rule entries are named 'refunds\.limit'"):
+        load(tmp_path, twin.replace("refunds.once", "refunds.limit"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "scope", "said"),
+    [
+        (JUDGE + "\n      expression: 'true'", "step", "both `expression` and `judge`"),
+        ("message: nothing", "step", "neither `expression` nor `judge`"),
+        (JUDGE + "\n      messageExpression: '\"a\"'", "step", "decided by a judge"),
+        (JUDGE, "run", "has a judge, which grades one answer"),
+        ("judge: {model: j/judge-1, rubric: Is calm., samples: 2}", "step", "an odd number has a median"),
+    ],
+)
+def test_a_judge_stands_alone(tmp_path: Path, fields: str, scope: str, said: str) -> None:
+    """Exactly one decides; a rubric is about one answer, and has the fields of the check."""
+    text = f"{BARE.replace('NAME', 'tone')}  scope: {scope}\n  validations:\n    - id: tone.calm\n      {fields}\n"
+    with pytest.raises(InputError, match=said):
+        load(tmp_path, text)
