@@ -83,7 +83,7 @@ def backtest_named(
     """
     left_out = judged_ids(policies)
     if left_out and not any(policy.rules for policy in policies):
-        raise InputError(f"no rule to judge by: of {', '.join(left_out)}, {REASON}", hint="name other policies as well")
+        raise InputError(f"no rule to judge by: {', '.join(left_out)}: {REASON}", hint="name other policies as well")
     shards = shards_of(runs)
     found = backtest_shards(policies, shards, options, note=note, progress=progress)
     if not found.steps and options.shard[1] == 1:
