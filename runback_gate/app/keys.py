@@ -9,7 +9,7 @@ In: the name, the environment, and what asks a person for a password. Out: a key
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -18,6 +18,7 @@ from runback_gate.attest.keys import (
     KeyType,
     PrivateKey,
     PublicKey,
+    key_digest,
     load_private_key,
     load_public_key,
     new_key,
@@ -26,6 +27,7 @@ from runback_gate.attest.keys import (
 )
 from runback_gate.documents.named_files import create_files, read_file
 from runback_gate.errors import InputError
+from runback_gate.report.text import line
 
 PASSWORD = "RUNBACK_KEY_PASSWORD"
 ENVIRONMENT = "env:"
@@ -68,6 +70,13 @@ def create_key(private: Path, public: Path, kind: KeyType, password: bytes | Non
     key = new_key(kind)
     create_files({private: (private_pem(key, password), 0o600), public: (public_pem(key.public_key()), 0o644)})
     return key.public_key()
+
+
+def created_lines(private: Path, public: Path, key: PublicKey, *, is_open: bool) -> Iterator[str]:
+    """Where a new pair of keys lies, and its digest; `is_open` where the private one has no password."""
+    yield f"private    {line(private.as_posix())}   keep it secret{'; it has no password' if is_open else ''}"
+    yield f"public     {line(public.as_posix())}   give it to those who verify"
+    yield f"key        {key_digest(key)}"
 
 
 def _key_bytes(source: str, environ: Mapping[str, str]) -> bytes:

@@ -16,7 +16,7 @@ from typing import Any
 from runback_gate.analysis.proof.changed import prove_policies
 from runback_gate.analysis.proof.example import seen
 from runback_gate.analysis.proof.form import written
-from runback_gate.app.policy_diff import PolicyDiff, PolicySide
+from runback_gate.app.policy_diff import PolicyDiff, PolicySide, diff_json, diff_markdown, diff_text
 from runback_gate.app.progress import SILENT
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.cel.py_engine import PyEngine
@@ -25,6 +25,7 @@ from runback_gate.plural import many
 from runback_gate.policy.document import Policy
 from runback_gate.policy.evaluate import BoundStep, StepUnderTest, compile_policy, results
 from runback_gate.report.proofs import proof_lines, proof_markdown
+from runback_gate.report.text import log
 
 API_VERSION = "runback.dev/v1"
 SCHEMA_LINE = "# yaml-language-server: $schema=https://runback.dev/schema/v1/policytest.json"
@@ -37,9 +38,21 @@ def prove_sides(
     return prove_policies(before.policies, after.policies, (CppEngine(), PyEngine()), progress=progress)
 
 
-def proofs_json(proofs: tuple[Proof, ...]) -> dict[str, Any]:
-    """For programs."""
-    return {"proofs": [dataclasses.asdict(proof) for proof in proofs]}
+def compared_json(found: PolicyDiff, proofs: tuple[Proof, ...] | None) -> dict[str, Any]:
+    """A comparison and what was proved, for programs; None where nothing was to be proved."""
+    return diff_json(found) | ({} if proofs is None else {"proofs": [dataclasses.asdict(proof) for proof in proofs]})
+
+
+def compared_text(found: PolicyDiff, proofs: tuple[Proof, ...] | None, show: int, *, width: int, unicode: bool) -> str:
+    """The same for a terminal, in so many columns, with so many flips of each kind of each policy."""
+    text = diff_text(found, show, width=width, unicode=unicode)
+    return text + log("".join(f"{line}\n" for line in proofs_lines(found, proofs or ())))
+
+
+def compared_markdown(found: PolicyDiff, proofs: tuple[Proof, ...] | None, show: int) -> str:
+    """The same for a pull request."""
+    lines = proofs_lines(found, proofs or (), "markdown")
+    return log(diff_markdown(found, show) + "".join(f"{line}\n" for line in lines))
 
 
 def proofs_lines(found: PolicyDiff, proofs: tuple[Proof, ...], form: str = "text") -> Iterator[str]:

@@ -16,6 +16,7 @@ from runback_gate.errors import InputError
 from runback_gate.gate.plan import load_plan
 from runback_gate.gate.record import recorded_cases
 from runback_gate.step import Run, Step
+from runback_gate.store.folder import Note, find_run
 
 
 def recorded_step(run: Run, index: int) -> Step:
@@ -29,6 +30,16 @@ def recorded_step(run: Run, index: int) -> Step:
         hint = "it has none" if last < 0 else "its only step is 0" if last == 0 else f"its steps are 0 to {last}"
         raise InputError(f"run {run.id} has no step {index}", hint=hint)
     return run.steps[index]
+
+
+def named_step(run: str, index: int | None, *, note: Note) -> Step | Run:
+    """A step of a run that somebody named (a file, or an id in runs/), counted from 0, or the run itself.
+
+    Raises:
+        InputError: as `find_run` and `recorded_step`.
+    """
+    found = find_run(run, note=note)
+    return found if index is None else recorded_step(found, index)
 
 
 def recorded_steps(root: Path, *, day: str, runs: Iterable[Run] | None) -> Iterator[Recorded]:

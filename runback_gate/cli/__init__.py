@@ -26,7 +26,7 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 COMMANDS = {
     "init": ("start:init", "Write a working starting point: gate, agent, dataset, and a policy with its test."),
-    "demo": ("demo:demo", "Write a failing run into an empty folder and open it on the step that broke."),
+    "demo": ("start:demo", "Write a failing run into an empty folder and open it on the step that broke."),
     "run": ("run:run", "Judge every case: pass, fail or could not judge."),
     "merge": ("render:merge", "Join the reports of the parts of a run into one."),
     "render": ("render:render", "Show a report.json as a table, Markdown, HTML, JUnit, SARIF or annotations."),
@@ -38,8 +38,8 @@ COMMANDS = {
     "attest": ("attest:attest", "Sign the result of a report."),
     "verify": ("verify:verify", "Verify a signed result, and say whether it passed."),
     "backtest": ("backtest:backtest", "Judge every recorded step of a folder of runs."),
-    "record": ("record:record", "Run a Python program and record what its agent does."),
-    "serve": ("serve:serve", "Record agents in any language and browse runs, on one local port."),
+    "record": ("recording:record", "Run a Python program and record what its agent does."),
+    "serve": ("recording:serve", "Record agents in any language and browse runs, on one local port."),
     "runs": ("runs:runs", "List and show recorded runs."),
     "archive": ("archive:archive", "Pack runs into Parquet; verify, list and restore them."),
     "import": ("transcripts:import_", "Import transcripts, logs and traces as runs."),

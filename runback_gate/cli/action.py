@@ -23,9 +23,7 @@ from runback_gate.github.runner import open_runner, read_inputs
 @command()
 def action(
     user: int | None = option(
-        "--user",
-        "User id to switch to, when run as root, before a change is read.",
-        type=click.IntRange(1, 65535),
+        "--user", "User id to switch to, when run as root, before a change is read.", type=click.IntRange(1, 65535)
     ),
 ) -> int:
     """Judge a pull request in a job of GitHub Actions; reads GITHUB_* and INPUT_* from the environment.

@@ -46,9 +46,7 @@ def export_(
     sources: tuple[str, ...] = argument("RUN|REPORT…", required=True),
     out: Path = option("--out FILE", "Record file to write.", type=PATH),
     key: str | None = option("--key KEY", "Private key to sign the record with: a file, or env:NAME."),
-    origin: str = option(
-        "--origin NAME", "Name of the log; use the same one every time.", default=ORIGIN, show_default=True
-    ),
+    origin: str = option("--origin NAME", "Name of the log; use the same one every time.", shown=ORIGIN),
     disclose: tuple[str, ...] = option(
         "--disclose EVENT", "Disclose the values of this event only (RUN:N); repeatable."
     ),

@@ -13,7 +13,7 @@ import click
 from runback_gate.cli import terminal
 from runback_gate.cli.groups import command
 from runback_gate.cli.named import policy_files
-from runback_gate.cli.options import FILE, JOBS, JSON, ON, QUIET, argument, option, options, value_of
+from runback_gate.cli.options import COUNT, FILE, JOBS, JSON, ON, QUIET, argument, option, options, value_of
 from runback_gate.gate.shard import parse_shard
 from runback_gate.replay.cache import seal_key
 
@@ -39,9 +39,7 @@ class WhereFlags:
     out: Path | None = option("--out FILE", "Write what was counted, for `backtest merge`.")
 
 
-SHOWN: Any = option(
-    "--failures N", "Failures to list for each rule.", type=click.IntRange(0), default=3, show_default=True
-)
+SHOWN: Any = option("--failures N", "Failures to list for each rule.", type=COUNT, shown=3)
 
 
 @command(cls=click.Group, invoke_without_command=True)

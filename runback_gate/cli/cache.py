@@ -12,7 +12,7 @@ import click
 from runback_gate.app import answers as app
 from runback_gate.cli import terminal
 from runback_gate.cli.groups import Commands
-from runback_gate.cli.options import JSON, option
+from runback_gate.cli.options import COUNT, JSON, option
 from runback_gate.replay.prune import DAY
 
 DEFAULT = Path(".runback/responses")
@@ -47,7 +47,7 @@ def stats(folder: Path = FOLDER, as_json: bool = JSON) -> int:
 @cache.command(short_help="Remove unused answers.")
 def prune(
     folder: Path = FOLDER,
-    unused: int | None = option("--unused DAYS", "Remove answers not used for DAYS.", type=click.IntRange(min=0)),
+    unused: int | None = option("--unused DAYS", "Remove answers not used for DAYS.", type=COUNT),
     max_size: int | None = option(
         "--max-size SIZE",
         "Then remove the least recently used answers until at most SIZE (200M, 1G) remains.",

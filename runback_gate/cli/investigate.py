@@ -75,8 +75,7 @@ def bisect(
         "-n --trials",
         "Maximum number of times to ask each version; the majority decides, and asking stops once it is clear.",
         type=click.IntRange(1, 100),
-        default=3,
-        show_default=True,
+        shown=3,
     ),
     exit_code: bool = EXIT_CODE,
     flags: AskFlags = options(AskFlags),
@@ -112,9 +111,7 @@ class CauseFlags:
     case: str | None = option("--case [DATASET/]CASE", "A case of the gate, instead of RUN and STEP.")
     breach: BreachFlags = options(BreachFlags)
     model: str | None = option("--model PROVIDER/MODEL", "Ask this model instead.")
-    trials: int = option(
-        "-n --trials", "Trials for each confirmation.", type=click.IntRange(5, 100), default=10, show_default=True
-    )
+    trials: int = option("-n --trials", "Trials for each confirmation.", type=click.IntRange(5, 100), shown=10)
     save: SaveFlags = options(SaveFlags)
     out: Path | None = option(
         "--out FILE", "Write the run as a page, open on this step: the parts that matter, the rest grey."

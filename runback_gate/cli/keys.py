@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from runback_gate.cli import terminal
 from runback_gate.cli.groups import Commands
 from runback_gate.cli.options import argument, option
 from runback_gate.cli.terminal import is_terminal
 from runback_gate.errors import InputError
-from runback_gate.report.text import safe_terminal
 
 if TYPE_CHECKING:
     from runback_gate.attest.keys import KeyType
@@ -27,9 +27,7 @@ def keys() -> None:
 @keys.command()
 def generate(
     name: str = argument(),
-    kind: str = option(
-        "--type", "Key type.", type=click.Choice(("p256", "ed25519")), default="p256", show_default=True
-    ),
+    kind: str = option("--type", "Key type.", type=click.Choice(("p256", "ed25519")), shown="p256"),
     no_password: bool = option("--no-password", "Store the private key without a password."),
 ) -> int:
     """Make a key pair for signing without a network.
@@ -39,16 +37,12 @@ def generate(
 
     Exit codes: 0 both files were written, 2 neither was.
     """
-    from runback_gate.app.keys import create_key  # noqa: PLC0415  40 ms
-    from runback_gate.attest.keys import key_digest  # noqa: PLC0415
+    from runback_gate.app.keys import create_key, created_lines  # noqa: PLC0415  40 ms
 
     private, public = Path(f"{name}.key"), Path(f"{name}.pub")
     password = None if no_password else _new_password()
     key = create_key(private, public, cast("KeyType", kind), password)
-    open_key = "" if password else "; it has no password"
-    click.echo(f"private    {safe_terminal(private.as_posix())}   keep it secret{open_key}")
-    click.echo(f"public     {safe_terminal(public.as_posix())}   give it to those who verify")
-    click.echo(f"key        {key_digest(key)}")
+    terminal.say_lines(created_lines(private, public, key, is_open=not password))
     return 0
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runback_gate.cli.options import option, options, said, values
+from runback_gate.cli.options import COUNT, option, options, said, values
 
 if TYPE_CHECKING:
     from runback_gate.app.live import LiveOptions
@@ -57,9 +57,7 @@ class BudgetFlags:
     budget_seconds: float | None = option(
         "--budget-seconds S", "Lower the budget to S seconds.", type=click.FloatRange(min=0, min_open=True)
     )
-    budget_calls: int | None = option(
-        "--budget-calls N", "Lower the gate's budget to N calls.", type=click.IntRange(min=0)
-    )
+    budget_calls: int | None = option("--budget-calls N", "Lower the gate's budget to N calls.", type=COUNT)
 
 
 @dataclass(frozen=True, slots=True)

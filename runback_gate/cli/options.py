@@ -26,21 +26,31 @@ T = TypeVar("T")
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 PATH = click.Path(path_type=Path, allow_dash=True)
+COUNT = click.IntRange(min=0)
 _PATHS = {"FILE": FILE, "FOLDER": FOLDER}
 
 
-def option(declared: str, text: str, *, parse: Callable[[str], object] | None = None, **settings: Any) -> Any:
+def option(
+    declared: str,
+    text: str,
+    *,
+    parse: Callable[[str], object] | None = None,
+    shown: object = None,
+    **settings: Any,
+) -> Any:
     """An option as its help shows it, `"-n --trials N"`: the default of a parameter, or a field of a frozen value.
 
     Args:
         declared: its flags, and the word that stands for its value.
         text: its help.
         parse: makes the value of what was said; its `ValueError` is an error of the option.
+        shown: its default, where help names it.
         settings: as `click.Option` takes them.
     """
     flags = [word for word in declared.split() if word.startswith("-")]
     metavar = declared.split()[-1] if not declared.split()[-1].startswith("-") else None
-    more = {} if parse is None else {"callback": _parsed(parse)}
+    more: dict[str, Any] = {} if parse is None else {"callback": _parsed(parse)}
+    more |= {} if shown is None else {"default": shown, "show_default": True}
     return field(metadata={"flags": flags, "help": text, "metavar": metavar, **more, **settings})
 
 
@@ -125,7 +135,7 @@ def said(flags: Any, *, besides: Iterable[str] = ()) -> list[str]:
 
 def steps(metavar: str | None = None) -> Any:
     """An argument that names a step of a run, counted from 0."""
-    return argument(metavar, type=click.IntRange(min=0))
+    return argument(metavar, type=COUNT)
 
 
 FOLDER_THERE = click.Path(path_type=Path, file_okay=False, exists=True)
@@ -144,6 +154,5 @@ CASE_WHY = "Why the case exists: an incident, a promise."
 REPORT_FILE: Any = option(
     "--report FILE|FOLDER",
     "Report, or the folder that holds report.json.",
-    default=Path(".runback/report.json"),
-    show_default=True,
+    shown=Path(".runback/report.json"),
 )

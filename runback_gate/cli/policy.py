@@ -11,11 +11,10 @@ import click
 from runback_gate.cli import terminal
 from runback_gate.cli.groups import Commands
 from runback_gate.cli.named import gate_root, load_report, policy_files
-from runback_gate.cli.options import JSON, PATHS, POLICIES, QUIET, REPORT_FILE, ROOT, argument, option, steps
+from runback_gate.cli.options import COUNT, JSON, PATHS, POLICIES, QUIET, REPORT_FILE, ROOT, argument, option, steps
 from runback_gate.cli.policy_diff import diff
 from runback_gate.cli.policy_draft import draft
 from runback_gate.documents.named_files import create_files
-from runback_gate.store.folder import find_run
 
 if TYPE_CHECKING:
     from runback_gate.step import Run, Step
@@ -53,9 +52,7 @@ def run_tests(
     runs: Path | None = option(
         "--runs FILE|FOLDER", "Recorded steps that may kill a mutant (default: those of the gate's datasets)."
     ),
-    survivors: int = option(
-        "--survivors N", "Mutants that may survive (default: 0).", type=click.IntRange(min=0), default=0
-    ),
+    survivors: int = option("--survivors N", "Mutants that may survive (default: 0).", type=COUNT, default=0),
     as_json: bool = JSON,
 ) -> int:
     """Run policy tests on both CEL engines and show which outcomes each rule was seen to have.
@@ -103,24 +100,18 @@ def explain(
     for the answer that a row of the report was judged by. A rule with `scope: run` takes the RUN alone.
     """
     from runback_gate.app import explain as app  # noqa: PLC0415  loads the engine
-
-    files = policy_files(policies, root, with_tests=False)
-    explained = app.explain_step(files.policies, rule, _step_named(run, step, case, report))
-    lines = partial(app.explained_lines, width=terminal.width())
-    return terminal.show(explained, as_json=as_json, to_json=app.explained_json, lines=lines)
-
-
-def _step_named(run: str | None, step: int | None, case: str | None, report: Path) -> Step | Run:
-    """What is meant: a step of a run, the run itself, or the step that a row of a report was judged by."""
-    from runback_gate.app.explain import answered_step  # noqa: PLC0415  loads the engine
-    from runback_gate.app.recorded import recorded_step  # noqa: PLC0415
+    from runback_gate.app.recorded import named_step  # noqa: PLC0415
 
     if (case is None) == (run is None) or (run is None and step is not None):
         raise click.UsageError("name a RUN and a STEP, or a --case")
-    if case is not None:
-        return answered_step(load_report(report), case)
-    found = find_run(run or "", note=terminal.note)
-    return found if step is None else recorded_step(found, step)
+    files = policy_files(policies, root, with_tests=False)
+    if run is None:
+        judged: Step | Run = app.answered_step(load_report(report), case or "")
+    else:
+        judged = named_step(run, step, note=terminal.note)
+    explained = app.explain_step(files.policies, rule, judged)
+    lines = partial(app.explained_lines, width=terminal.width())
+    return terminal.show(explained, as_json=as_json, to_json=app.explained_json, lines=lines)
 
 
 @policy.command(short_help="Find rules without effect, and steps that no policy test has.")

@@ -12,7 +12,7 @@ import click
 
 from runback_gate.cli import terminal
 from runback_gate.cli.groups import command
-from runback_gate.cli.options import FOLDER_THERE, JOBS, JSON, ON, PATH, QUIET, option, options
+from runback_gate.cli.options import COUNT, FOLDER_THERE, JOBS, JSON, ON, PATH, QUIET, option, options
 from runback_gate.documents.named_files import create_files
 from runback_gate.errors import InputError
 from runback_gate.store.folder import MAKE_RUNS
@@ -42,17 +42,9 @@ class SideFlags:
 class ListFlags:
     """How the comparison is shown."""
 
-    form: str = option(
-        "--format", "Output format.", type=click.Choice(("text", "markdown")), default="text", show_default=True
-    )
+    form: str = option("--format", "Output format.", type=click.Choice(("text", "markdown")), shown="text")
     as_json: bool = JSON
-    show: int = option(
-        "--flips N",
-        "Flips to list for each policy and kind.",
-        type=click.IntRange(min=0),
-        default=10,
-        show_default=True,
-    )
+    show: int = option("--flips N", "Flips to list for each policy and kind.", type=COUNT, shown=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +78,7 @@ def diff(
     unknown; 2 could not judge (also no recorded step although policies changed).
     """
     from runback_gate.app.policy_diff import diff_policies, diff_runs, diff_sides  # noqa: PLC0415  loads the engine
+    from runback_gate.app.prove import compared_json, compared_markdown, compared_text  # noqa: PLC0415
     from runback_gate.app.recorded import recorded_steps  # noqa: PLC0415
     from runback_gate.app.shards import executor_for  # noqa: PLC0415
 
@@ -100,7 +93,13 @@ def diff(
             note = terminal.note
             found = diff_runs(before, after, sides.runs, limit=limit, executor=executor, note=note, progress=progress)
     proofs = _proofs(found, proving, quiet=quiet)
-    _print(found, listing, proofs)
+    if listing.as_json:
+        terminal.print_json(compared_json(found, proofs))
+    elif listing.form == "markdown":
+        click.echo(compared_markdown(found, proofs, listing.show).encode(), nl=False)
+    else:
+        width, unicode = terminal.width(), terminal.unicode()
+        click.echo(compared_text(found, proofs, listing.show, width=width, unicode=unicode), nl=False)
     if found.effects and not (found.steps or found.runs) and not proofs:
         hint = MAKE_RUNS if sides.runs else "name some with --runs, or add cases to a dataset"
         raise InputError("no recorded step: policies changed, and nothing says what that does", hint=hint)
@@ -117,19 +116,3 @@ def _proofs(found: PolicyDiff, proving: ProofFlags, *, quiet: bool) -> tuple[Pro
     if proving.keep is not None:
         create_files({proving.keep / name: (data, 0o644) for name, data in kept_tests(found.after, proofs).items()})
     return proofs
-
-
-def _print(found: PolicyDiff, listing: ListFlags, proofs: tuple[Proof, ...] | None) -> None:
-    from runback_gate.app.policy_diff import diff_json, diff_markdown, diff_text  # noqa: PLC0415  loads the engine
-    from runback_gate.app.prove import proofs_json, proofs_lines  # noqa: PLC0415  loads the engines
-    from runback_gate.report.text import log  # noqa: PLC0415
-
-    if listing.as_json:
-        terminal.print_json(diff_json(found) | ({} if proofs is None else proofs_json(proofs)))
-    elif listing.form == "markdown":
-        lines = proofs_lines(found, proofs or (), "markdown")
-        click.echo(log(diff_markdown(found, listing.show) + "".join(f"{line}\n" for line in lines)).encode(), nl=False)
-    else:
-        width, unicode = terminal.width(), terminal.unicode()
-        click.echo(diff_text(found, listing.show, width=width, unicode=unicode), nl=False)
-        terminal.say_lines(proofs_lines(found, proofs or ()))

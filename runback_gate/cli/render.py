@@ -19,9 +19,7 @@ from runback_gate.report.text import in_log
 @command()
 def render(
     report: Path = argument(default=".runback/report.json"),
-    form: str = option(
-        "--format", "Output format.", type=click.Choice(tuple(FORMATS)), default="console", show_default=True
-    ),
+    form: str = option("--format", "Output format.", type=click.Choice(tuple(FORMATS)), shown="console"),
     output: Path | None = option("--output FILE", "Write to this file instead of the terminal."),
     show_all: bool = option("--all", "Also show passing rows (console)."),
 ) -> int:

@@ -27,8 +27,7 @@ class EditFlags:
     model: str | None = option("--model PROVIDER/MODEL", "Ask this model instead.")
     settings: tuple[str, ...] = option("--set PATH=VALUE", "Set a field, such as parameters.temperature=0; repeatable.")
     tools: tuple[Path, ...] = option(
-        "--tool FILE",
-        "A tool in OpenAI function format; replaces the tool of the same name, or is added; repeatable.",
+        "--tool FILE", "A tool in OpenAI function format; replaces the tool of the same name, or is added; repeatable."
     )
     without_tools: tuple[str, ...] = option("--without-tool NAME", "Remove a tool; repeatable.")
 
@@ -44,9 +43,7 @@ def replay(
     run: str = argument(),
     step: int | None = steps("[STEP]"),
     edits: EditFlags = options(EditFlags),
-    trials: int = option(
-        "-n --trials", "Number of times to ask.", type=click.IntRange(1, 100), default=1, show_default=True
-    ),
+    trials: int = option("-n --trials", "Number of times to ask.", type=click.IntRange(1, 100), shown=1),
     save: SaveFlags = options(SaveFlags),
     exit_code: bool = EXIT_CODE,
     flags: AskFlags = options(AskFlags),

@@ -48,10 +48,7 @@ class RunFlags:
     prove: bool = option("--prove", "With --base, prove that changed rules weaken nothing (extra `proof`).")
     head: str | None = option("--head SHA", "Commit to judge (default: the one checked out).")
     shard: tuple[int, int] = option(
-        "--shard I/N",
-        "Judge only part I of N of the cases; `merge` joins the parts.",
-        default="1/1",
-        parse=parse_shard,
+        "--shard I/N", "Judge only part I of N of the cases; `merge` joins the parts.", default="1/1", parse=parse_shard
     )
 
 

@@ -14,7 +14,7 @@ from runback_gate.app.answers import parse_size
 from runback_gate.app.recorded import recorded_step
 from runback_gate.cli import terminal
 from runback_gate.cli.groups import Commands
-from runback_gate.cli.options import FOLDER, JSON, argument, option, steps
+from runback_gate.cli.options import COUNT, FOLDER, JSON, argument, option, steps
 from runback_gate.plural import many
 from runback_gate.report.text import line
 from runback_gate.store.folder import RUNS, find_run, load_runs
@@ -51,7 +51,7 @@ def show(run: str = argument(), step: int | None = steps(), as_json: bool = JSON
 @runs.command(short_help="Remove runs by age and total size.")
 def prune(
     folder: Path = FOLDER_OF_RUNS,
-    older_than: int | None = option("--older-than DAYS", "Remove runs older than DAYS.", type=click.IntRange(min=0)),
+    older_than: int | None = option("--older-than DAYS", "Remove runs older than DAYS.", type=COUNT),
     max_size: int | None = option(
         "--max-size SIZE", "Then remove the oldest runs until at most SIZE (200M, 1G) remains.", parse=parse_size
     ),

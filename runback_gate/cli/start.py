@@ -1,7 +1,9 @@
-"""`init` writes a working start, `schema` prints the shape of a file, `completion` the shell's script."""
+"""`init` and `demo` write a working start, `schema` prints the shape of a file, `completion` the shell's script."""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,3 +76,35 @@ def completion(shell: str = argument("SHELL", type=click.Choice(("bash", "zsh", 
     kind = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}[shell]
     click.echo(kind(cli, {}, "runback-gate", "_RUNBACK_GATE_COMPLETE").source())
     return 0
+
+
+@command()
+def demo(
+    no_browser: bool = option("--no-browser", "Print the path of the page instead of opening it."),
+) -> int:
+    """Write a small agent and a failing run into this empty folder, and open the run on the step that broke.
+
+    No key, no network, no sign-up. The page lists its keyboard shortcuts and what to do next: replay, save the step,
+    gate.
+
+    Exit codes: 0 written, 2 the folder is not empty.
+    """
+    from runback_gate.app.demo import PAGE, demo_lines, write_demo  # noqa: PLC0415  loads the engine
+
+    write_demo(Path(), os.urandom, note=terminal.note)
+    opened = not no_browser and _open(Path(PAGE).absolute().as_uri())
+    click.echo("\n".join(demo_lines(opened=opened)))
+    return 0
+
+
+def _open(address: str) -> bool:
+    """Open a page where a screen is; a browser inside of the terminal would hide what was printed."""
+    screen = sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    if not screen:
+        return False
+    import webbrowser  # noqa: PLC0415  only here
+
+    try:
+        return webbrowser.open(address)
+    except webbrowser.Error:
+        return False

@@ -22,9 +22,7 @@ def view(
     run: str = argument(),
     other: str | None = argument(),
     policies: tuple[str, ...] = option("--policies FILE|FOLDER", "Judge each step against these policies."),
-    out: Path = option(
-        "--out FILE", "File to write the page to.", default=Path(".runback/run.html"), show_default=True
-    ),
+    out: Path = option("--out FILE", "File to write the page to.", shown=Path(".runback/run.html")),
 ) -> int:
     """Write RUN (a file, or an id in runs/) as one HTML file that loads nothing and opens on the first step that broke.
 
