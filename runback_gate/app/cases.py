@@ -165,6 +165,7 @@ def save_run(root: Path, source: str, new: NewCase) -> SavedCases:
     Raises:
         InputError: it is no run, was truncated, or has no step; and as `save_case`.
     """
+    below(root, new.dataset)
     path = run_path(source)
     data = read_file(path, MAX_RUN_BYTES, hint=MAKE_RUNS)
     run = read_run(data, path.as_posix())

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runback_gate.canonical import canonical_bytes
-from runback_gate.capture.formats import Defaults, Transcripts, read_transcripts
+from runback_gate.capture.formats import Defaults, Transcripts, formats, read_transcripts
 from runback_gate.capture.formats.build import PSEUDONYM
 from runback_gate.capture.log import Redaction
 from runback_gate.capture.otlp import Export, looks_like_otlp, read_exports
@@ -33,6 +33,13 @@ OTLP = "otlp"
 """Name of the format of OpenTelemetry's exports."""
 UNNAMED = "agent"
 """The agent of a file that names none."""
+
+
+def parse_format(text: str) -> str:
+    """The name of a format; raises ValueError for what is none."""
+    if text not in (names := (*formats(), OTLP)):
+        raise ValueError(f"none of {', '.join(names)}")
+    return text
 
 
 @dataclass(frozen=True, slots=True)

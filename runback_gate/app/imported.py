@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from runback_gate.app.import_files import choose, import_lines, import_paths, kept_lines, next_lines
 from runback_gate.app.import_runs import ImportedFile, ImportOptions, file_json
 from runback_gate.plural import many
+from runback_gate.report.text import line
 
 if TYPE_CHECKING:
     from runback_gate.analysis.tally import Tally
@@ -65,6 +66,22 @@ def import_named(
     from runback_gate.app.backtest import check_runs  # noqa: PLC0415  loads the engine
 
     return Imported(out, files, chosen.skipped, *check_runs(policies, (run for file in files for run in file.runs)))
+
+
+def import_transcript(
+    file: Path, out: Path, options: ImportOptions, random: Callable[[int], bytes], *, warn: Callable[[str], None]
+) -> ImportedFile:
+    """Make runs of one file, read whole or not at all, as `import transcript` of version 1 does.
+
+    Raises:
+        RunbackError: the first fault of the file; `warn` is told the others.
+    """
+    (imported,) = import_paths([file], out, options, random, whole=True)
+    for error in imported.faults[1:]:
+        warn(f"error: {line(str(error))}")
+    if imported.faults:
+        raise imported.faults[0]
+    return imported
 
 
 def imported_json(found: Imported) -> dict[str, Any]:

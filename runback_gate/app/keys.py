@@ -72,6 +72,20 @@ def create_key(private: Path, public: Path, kind: KeyType, password: bytes | Non
     return key.public_key()
 
 
+def new_password(environ: Mapping[str, str], ask: Ask) -> bytes:
+    """The password of a new key: that of the environment, else the one that a person says.
+
+    Raises:
+        InputError: there is neither.
+    """
+    if found := environ.get(PASSWORD):
+        return found.encode("utf-8", "surrogateescape")
+    if (asked := ask()) is None:
+        hint = f"set {PASSWORD}, or say --no-password"
+        raise InputError("no password for the new key, and no terminal to ask on", hint=hint)
+    return asked
+
+
 def created_lines(private: Path, public: Path, key: PublicKey, *, is_open: bool) -> Iterator[str]:
     """Where a new pair of keys lies, and its digest; `is_open` where the private one has no password."""
     yield f"private    {line(private.as_posix())}   keep it secret{'; it has no password' if is_open else ''}"

@@ -21,7 +21,7 @@ from runback_gate.audit.checkpoint import Checkpoint, parse_checkpoint
 from runback_gate.audit.frame import OWN, STATEMENT_LINE, read_statement
 from runback_gate.audit.proof import ProofResult, is_proof, verify_proof
 from runback_gate.audit.record import Part, Sign, export
-from runback_gate.audit.show import EXIT, proof_json, proof_rows, record_json, record_rows, scope_json
+from runback_gate.audit.show import EXIT, contents, proof_json, proof_rows, record_json, record_rows, scope_json
 from runback_gate.audit.verify import Check, RecordVerification, verify_record
 from runback_gate.canonical import parse_canonical
 from runback_gate.capture.runs import FORMAT, FORMAT_V1
@@ -30,6 +30,7 @@ from runback_gate.documents.named_files import read_file, read_lines, write_line
 from runback_gate.errors import DocumentError, InputError, IntegrityError, Location
 from runback_gate.report.columns import row_lines
 from runback_gate.report.model import MAX_REPORT_BYTES, read_report
+from runback_gate.report.text import line
 from runback_gate.store.folder import MAKE_RUNS, RUNS
 
 if TYPE_CHECKING:
@@ -94,9 +95,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not first.startswith(OWN):
         data = read_file(path, MAX_CHECKPOINT_BYTES)
         return parse_checkpoint(data.decode("utf-8", "replace"), path.as_posix())
-    for line in read_lines(path):
-        if line.startswith(STATEMENT_LINE):
-            return read_statement(line[len(STATEMENT_LINE) : -2]).checkpoint
+    for row in read_lines(path):
+        if row.startswith(STATEMENT_LINE):
+            return read_statement(row[len(STATEMENT_LINE) : -2]).checkpoint
     raise InputError("the record holds no statement", location=Location(path.as_posix()))
 
 
@@ -180,7 +181,7 @@ def run_part(name: str, lines: Lines) -> Part:
     Raises:
         InputError: no run.
     """
-    first = next((line for line in lines() if not is_value_line(line)), b"")
+    first = next((row for row in lines() if not is_value_line(row)), b"")
     try:
         event = parse_canonical(first[:-1])
     except DocumentError:
@@ -236,6 +237,30 @@ def export_record(
     if found.fault is not None or found.statement is None:
         raise InputError("the record could not be read back", location=Location(out.as_posix()))
     return found
+
+
+def exported_json(found: RecordVerification, out: Path) -> dict[str, Any]:
+    """A record that was written, for programs."""
+    return {"file": out.as_posix(), **record_json(found)}
+
+
+def exported_lines(found: RecordVerification, out: Path) -> Iterator[str]:
+    """The same, line by line."""
+    yield line(f"{contents(found)} in {out.as_posix()}")
+    yield "signed" if found.signed else "not signed: anybody could have made it (sign it with --key)"
+
+
+def checkpoint_note(at: Checkpoint, key: str, environ: Mapping[str, str], ask: Ask) -> tuple[str, str]:
+    """A checkpoint as a signed note, and the key that verifies it.
+
+    Raises:
+        InputError: the key cannot be read, or is no Ed25519 key.
+    """
+    from runback_gate.app.keys import private_key  # noqa: PLC0415  40 ms
+    from runback_gate.attest.note import sign_note, verifier_key  # noqa: PLC0415
+
+    private = private_key(key, environ, ask)
+    return sign_note(private, at.text, at.origin), verifier_key(private.public_key(), at.origin)
 
 
 def verified_json(verified: Verified) -> dict[str, Any]:

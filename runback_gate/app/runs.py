@@ -166,12 +166,13 @@ def summaries_json(rows: Sequence[RunSummary]) -> dict[str, Any]:
     return {"runs": [dataclasses.asdict(row) for row in rows]}
 
 
-def summary_lines(rows: Sequence[RunSummary]) -> Iterator[str]:
-    """A line for each run."""
+def summary_lines(rows: Sequence[RunSummary], folder: Path) -> Iterator[str]:
+    """A line for each run of a folder, and how many they are."""
     size = max((len(row.run) for row in rows), default=3)
     for row in rows:
         counts = f"{row.steps:5} steps {row.calls:5} calls {row.errors:4} errors"
         yield f"{line(row.run):{size}}  {row.status or '-':9}  {counts}  {row.at or '-'}  {line(row.agent)}"
+    yield f"{many(len(rows), 'run')} in {line(folder.as_posix())}/"
 
 
 def run_lines(run: Run) -> Iterator[str]:

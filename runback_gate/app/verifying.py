@@ -23,6 +23,7 @@ from runback_gate.attest.keys import PublicKey, key_digest, verify_payload
 from runback_gate.attest.proof import Proof
 from runback_gate.attest.statement import Statement, read_statement
 from runback_gate.attest.verify import Expectations, Verification, invalid, judge, signer_faults
+from runback_gate.canonical import is_git_id
 from runback_gate.documents.folders import entries
 from runback_gate.documents.named_files import read_file
 from runback_gate.dsse import IN_TOTO, Json
@@ -72,6 +73,13 @@ class VerifiedFile:
 
     found: Verification
     commands: tuple[str, ...]
+
+
+def parse_commit(text: str) -> str:
+    """The full id of a commit; raises ValueError for what is none."""
+    if not is_git_id(text):
+        raise ValueError("not a full commit id: 40 or 64 hexadecimal digits, lower case")
+    return text
 
 
 def has_issuer(identity: str) -> bool:

@@ -12,13 +12,13 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from importlib import import_module
 from typing import TextIO
 
 import click
 
 from runback_gate import __version__, platforms
 from runback_gate.cli.groups import Commands
+from runback_gate.cli.options import attribute
 from runback_gate.errors import RunbackError
 
 # Looking for plugins costs 30 ms a start, and a plugin would be code that nobody locked.
@@ -31,12 +31,12 @@ COMMANDS = {
     "merge": ("render:merge", "Join the reports of the parts of a run into one."),
     "render": ("render:render", "Show a report.json as a table, Markdown, HTML, JUnit, SARIF or annotations."),
     "show": ("render:show", "Show a whole row of a report: what was asked and answered, what changed, what to do."),
-    "view": ("view:view", "Write a run as one HTML file that opens on the step that broke."),
+    "view": ("render:view", "Write a run as one HTML file that opens on the step that broke."),
     "replay": ("replay:replay", "Ask a recorded step, or a whole run, again and show then and now."),
     "bisect": ("investigate:bisect", "Find the first prompt, revision or model under which a step goes wrong."),
     "cause": ("investigate:cause", "Find the part of the context that makes a step go wrong."),
     "attest": ("attest:attest", "Sign the result of a report."),
-    "verify": ("verify:verify", "Verify a signed result, and say whether it passed."),
+    "verify": ("attest:verify", "Verify a signed result, and say whether it passed."),
     "backtest": ("backtest:backtest", "Judge every recorded step of a folder of runs."),
     "record": ("recording:record", "Run a Python program and record what its agent does."),
     "serve": ("recording:serve", "Record agents in any language and browse runs, on one local port."),
@@ -71,8 +71,7 @@ class LazyGroup(Commands):
         """Import one command."""
         if cmd_name not in COMMANDS:
             return None
-        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = getattr(import_module(f"runback_gate.cli.{module}"), attribute)
+        command: click.Command = attribute(f"cli.{COMMANDS[cmd_name][0]}")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import signal
 import time
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -15,6 +13,7 @@ from types import FrameType
 import click
 
 from runback_gate.cli import terminal
+from runback_gate.cli.asking import handling
 from runback_gate.cli.groups import command
 from runback_gate.cli.options import option
 from runback_gate.github.runner import open_runner, read_inputs
@@ -57,17 +56,11 @@ def action(
         return judge_job(inputs, workspace, runner, world)
 
 
-@contextlib.contextmanager
-def _cancellable() -> Iterator[None]:
+def _cancellable() -> contextlib.AbstractContextManager[None]:
     """Turn the signals with which a runner ends a job into an exception."""
     from runback_gate.app.job import Cancelled  # noqa: PLC0415  loads the engine
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise Cancelled
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return handling(stop)

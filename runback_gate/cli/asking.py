@@ -1,4 +1,4 @@
-"""Commands that ask models by themselves: their options, the budget of the gate, and a case kept of what was found.
+"""Commands that ask models: their options, the budget of the gate, what a signal does, and a case that is kept.
 
 @command()
 def replay(flags: AskFlags = options(AskFlags)) -> int:
@@ -10,25 +10,108 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
 from runback_gate.cli import terminal
-from runback_gate.cli.live import BudgetFlags, interruptible
 from runback_gate.cli.named import gate_root
-from runback_gate.cli.options import CASE_WHY, option, options, value_of
+from runback_gate.cli.options import CASE_WHY, COUNT, option, options, said, value_of, values
 
 if TYPE_CHECKING:
     from runback_gate.app.cases import AddedCase, NewCase
+    from runback_gate.app.live import LiveOptions
     from runback_gate.gate.config import Gate
+    from runback_gate.gate.more_trials import MoreTrials
     from runback_gate.redact import ProjectKey
+    from runback_gate.replay.known import StopSignal
     from runback_gate.replay.live import LiveDriver
     from runback_gate.report.progress import Shown
+
+MAX_IN_FLIGHT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetFlags:
+    """How much models are asked."""
+
+    in_flight: int | None = option(
+        "--in-flight N", "Concurrent requests (default: 16).", type=click.IntRange(1, MAX_IN_FLIGHT)
+    )
+    budget_usd: str | None = option(
+        "--budget-usd USD", "Lower the gate's budget to USD.", parse="replay.spend:parse_usd"
+    )
+    budget_seconds: float | None = option(
+        "--budget-seconds S", "Lower the budget to S seconds.", type=click.FloatRange(min=0, min_open=True)
+    )
+    budget_calls: int | None = option("--budget-calls N", "Lower the gate's budget to N calls.", type=COUNT)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFlags:
+    """Whether models are asked, and how much."""
+
+    live: bool = option("--live", "Ask models for answers that are neither recorded nor cached.")
+    offline: bool = option("--offline", "Ask no model, whatever the other options say.")
+    refresh: bool = option("--refresh", "With --live: ask again even when the cache has an answer.")
+    plan: bool = option("--plan", "Print what --live would ask and its cost; ask nothing.")
+    trials: MoreTrials | None = option(
+        "--trials auto[:CAP]|K/N",
+        "K of N trials, or trials until the outcome is clear; never fewer than the gate asks for.",
+        parse="gate.more_trials:parse_trials",
+    )
+    budget: BudgetFlags = options(BudgetFlags)
+
+    def options(self) -> LiveOptions:
+        """The same as the stages below take it.
+
+        Raises:
+            UsageError: an option that only says something about asking is given, and nothing is to be asked.
+        """
+        from runback_gate.app.live import LiveOptions  # noqa: PLC0415  `--help` does without
+        from runback_gate.gate.more_trials import MoreTrials  # noqa: PLC0415
+
+        for name in () if self.live or self.plan else said(self, besides=("offline", "trials")):
+            raise click.UsageError(f"--{name.replace('_', '-')} needs --live")
+        return LiveOptions(**{**values(self), "trials": self.trials or MoreTrials()})
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[StopSignal]:
+    """Ends the run at the first Ctrl-C or SIGTERM, with a report; the second ends the program."""
+    from runback_gate.replay.known import StopSignal  # noqa: PLC0415  `--help` does without
+
+    stop_signal = StopSignal()
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if stop_signal.reason:
+            raise KeyboardInterrupt
+        stop_signal.set("interrupted" if number == signal.SIGINT else "terminated")
+
+    with handling(handle):
+        yield stop_signal
+
+
+@contextlib.contextmanager
+def handling(handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Has the signals that end a program handled so, as far as this thread gets them and the caller ignores none."""
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                before[number] = signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Found(Protocol):
@@ -67,16 +150,7 @@ class Asking:
         lines: Callable[[F, int], Iterable[str]],
         wanted: bool,
     ) -> int:
-        """Print what was found, or with --plan what would be asked; the exit code.
-
-        Args:
-            found: what was found.
-            flags: with `plan`.
-            as_json: whether a program reads it.
-            to_json: what a program reads.
-            lines: what people read, in so many columns.
-            wanted: whether 1 says that what was looked for is there.
-        """
+        """Print what was found, or with --plan what would be asked; 1 says that it is there, where that is `wanted`."""
         if flags.plan:
             return terminal.show_plan(self.live.estimate, self.live.settings.limits, as_json=as_json)
         code = 1 if wanted and found.shown else 0 if found.told else 2
@@ -139,10 +213,9 @@ class SaveFlags:
         """Write the case, where one is wanted, and say so."""
         if self.save is None:
             return
-        from runback_gate.app.case_lines import kept_lines  # noqa: PLC0415  loads the engine
-        from runback_gate.app.cases import NewCase, dataset_file, why_not_judged, write_case  # noqa: PLC0415
+        from runback_gate.app import cases as app  # noqa: PLC0415  loads the engine
+        from runback_gate.app.case_lines import kept_lines  # noqa: PLC0415
 
-        name = dataset_file(self.dataset, agent)
-        added = write_case(asking.root, make(NewCase(name, id=self.save, why=self.why)))
-        if not quiet:
-            terminal.say_lines(kept_lines(added, name, why_not_judged(asking.root, name)))
+        name = app.dataset_file(self.dataset, agent)
+        added = app.write_case(asking.root, make(app.NewCase(name, id=self.save, why=self.why)))
+        terminal.say_lines(() if quiet else kept_lines(added, name, app.why_not_judged(asking.root, name)))

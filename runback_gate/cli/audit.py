@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,9 @@ import click
 from runback_gate import __version__
 from runback_gate.app import erase as erasing
 from runback_gate.app import erase_everywhere as everywhere
+from runback_gate.app import records as app
 from runback_gate.app.proofs import prove_consistency, prove_event
-from runback_gate.app.records import (
-    RecordHeader,
-    Verified,
-    checker,
-    export_record,
-    signer,
-    verified_json,
-    verified_lines,
-    verify_named,
-)
-from runback_gate.audit.show import EXIT, contents, record_json
+from runback_gate.audit.show import EXIT
 from runback_gate.audit.verify import verify_record
 from runback_gate.cli import terminal
 from runback_gate.cli.groups import Commands
@@ -30,7 +22,6 @@ from runback_gate.cli.keys import ask_password
 from runback_gate.cli.options import JSON, PATH, argument, option
 from runback_gate.cli.terminal import now
 from runback_gate.documents.named_files import read_lines
-from runback_gate.report.text import safe_terminal
 
 ORIGIN = "runback.dev/audit"
 RECORD: Any = argument()
@@ -57,14 +48,10 @@ def export_(
     Name a run by its file or its id in runs/, a report by its file. Without --key, anybody could have made the record.
     With --disclose, values that the named events do not use are withheld; the rest of the record is unchanged.
     """
-    header = RecordHeader(origin, now(), f"runback-gate {__version__}")
-    found = export_record(sources, out, disclose, header, signer(key, os.environ, ask_password))
-    if as_json:
-        terminal.print_json({"file": out.as_posix(), **record_json(found)})
-        return 0
-    click.echo(safe_terminal(f"{contents(found)} in {out.as_posix()}"))
-    click.echo("signed" if found.signed else "not signed: anybody could have made it (sign it with --key)")
-    return 0
+    header = app.RecordHeader(origin, now(), f"runback-gate {__version__}")
+    found = app.export_record(sources, out, disclose, header, app.signer(key, os.environ, ask_password))
+    to_json, lines = partial(app.exported_json, out=out), partial(app.exported_lines, out=out)
+    return terminal.show(found, as_json=as_json, to_json=to_json, lines=lines)
 
 
 @audit.command(short_help="Check that a record is as it was signed, and locate any change.")
@@ -82,7 +69,7 @@ def verify(
 
     Exit codes: 0 valid, 1 invalid, 2 unverified (not signed, or no --key) or not a record.
     """
-    return _show(verify_named(record, checkpoint, check=checker(key, os.environ)), as_json=as_json)
+    return _show(app.verify_named(record, checkpoint, check=app.checker(key, os.environ)), as_json=as_json)
 
 
 @audit.command(short_help="Print the checkpoint of a record, to be kept elsewhere.")
@@ -99,17 +86,14 @@ def checkpoint(
     """
     found = verify_record(read_lines(record))
     if found.fault is not None or found.statement is None:
-        return _show(Verified(found), as_json=False)
+        return _show(app.Verified(found), as_json=False)
     at = found.statement.checkpoint
     if key is None:
         click.echo(at.text, nl=False)
         return 0
-    from runback_gate.app.keys import private_key  # noqa: PLC0415  40 ms
-    from runback_gate.attest.note import sign_note, verifier_key  # noqa: PLC0415
-
-    private = private_key(key, os.environ, ask_password)
-    click.echo(sign_note(private, at.text, at.origin).encode(), nl=False)
-    terminal.say(f"key  {verifier_key(private.public_key(), at.origin)}", err=True)
+    note, verifier = app.checkpoint_note(at, key, os.environ, ask_password)
+    click.echo(note.encode(), nl=False)
+    terminal.say(f"key  {verifier}", err=True)
     return 0
 
 
@@ -127,7 +111,7 @@ def prove(
 
     Exit codes: 0 written, 1 the record is invalid, 2 no such event, or not a record.
     """
-    found = prove_event(record, event, out, values=values, check=checker(key, os.environ))
+    found = prove_event(record, event, out, values=values, check=app.checker(key, os.environ))
     if found.fault is not None:
         terminal.say(f"error: {record.as_posix()}: {found.reason}", err=True)
         return EXIT[found.status]
@@ -149,7 +133,7 @@ def consistency_(
 
     Exit codes: 0 it does, 1 it does not, 2 nobody vouches for NEW (not signed, or no --key).
     """
-    return _show(prove_consistency(old, new, out, check=checker(key, os.environ)), as_json=as_json)
+    return _show(prove_consistency(old, new, out, check=app.checker(key, os.environ)), as_json=as_json)
 
 
 @audit.command(short_help="Erase values from a run, a record or a project.")
@@ -182,5 +166,7 @@ def erase(
     return terminal.show(found, as_json=as_json, to_json=erasing.erasure_json, lines=erasing.erasure_lines)
 
 
-def _show(found: Verified, *, as_json: bool) -> int:
-    return terminal.show(found, as_json=as_json, to_json=verified_json, lines=verified_lines, code=found.exit_code)
+def _show(found: app.Verified, *, as_json: bool) -> int:
+    return terminal.show(
+        found, as_json=as_json, to_json=app.verified_json, lines=app.verified_lines, code=found.exit_code
+    )

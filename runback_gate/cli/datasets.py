@@ -7,7 +7,6 @@ from pathlib import Path, PurePosixPath
 
 import click
 
-from runback_gate.app.paths import below
 from runback_gate.cli import terminal
 from runback_gate.cli.groups import Commands
 from runback_gate.cli.named import gate_root
@@ -59,7 +58,6 @@ def add(
     from runback_gate.app.case_lines import added_lines, saved_lines  # noqa: PLC0415
 
     root = gate_root(root)
-    below(root, flags.dataset)
     file = PurePosixPath(flags.dataset).as_posix()
     checks = tuple(app.parse_check(text) for text in flags.checks) or None
     new = app.NewCase(flags.dataset, checks, flags.id, flags.why, flags.tags)

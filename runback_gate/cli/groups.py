@@ -59,8 +59,7 @@ class Commands(click.Group):
         """As click does, with the nearest name in the error."""
         names = self.list_commands(ctx)
         if args and args[0] not in names and not args[0].startswith("-"):
-            # Imported here, as for the one below: most starts need neither.
-            from runback_gate.documents.names import suggestion  # noqa: PLC0415
+            from runback_gate.documents.names import suggestion  # noqa: PLC0415  most starts need none
 
             hint = suggestion(args[0], names)
             raise click.UsageError(f"no command is named {args[0]!r}" + (f" ({hint})" if hint else ""), ctx)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -13,7 +14,6 @@ from runback_gate.cli import terminal
 from runback_gate.cli.groups import Commands
 from runback_gate.cli.options import argument, option
 from runback_gate.cli.terminal import is_terminal
-from runback_gate.errors import InputError
 
 if TYPE_CHECKING:
     from runback_gate.attest.keys import KeyType
@@ -37,10 +37,12 @@ def generate(
 
     Exit codes: 0 both files were written, 2 neither was.
     """
-    from runback_gate.app.keys import create_key, created_lines  # noqa: PLC0415  40 ms
+    from runback_gate.app.keys import create_key, created_lines, new_password  # noqa: PLC0415  40 ms
 
     private, public = Path(f"{name}.key"), Path(f"{name}.pub")
-    password = None if no_password else _new_password()
+    password = (
+        None if no_password else new_password(os.environ, partial(ask_password, "password of the new key", again=True))
+    )
     key = create_key(private, public, cast("KeyType", kind), password)
     terminal.say_lines(created_lines(private, public, key, is_open=not password))
     return 0
@@ -59,21 +61,9 @@ def public(source: str = argument("KEY")) -> int:
     return 0
 
 
-def ask_password() -> bytes | None:
-    """The password of a key, where a person is there to say it."""
+def ask_password(text: str = "password of the key", *, again: bool = False) -> bytes | None:
+    """A password, where a person is there to say it."""
     if not is_terminal(sys.stdin):
         return None
-    text: str = click.prompt("password of the key", hide_input=True, err=True)
-    return text.encode()
-
-
-def _new_password() -> bytes:
-    from runback_gate.app.keys import PASSWORD  # noqa: PLC0415  40 ms
-
-    if found := os.environ.get(PASSWORD):
-        return found.encode("utf-8", "surrogateescape")
-    if not is_terminal(sys.stdin):
-        hint = f"set {PASSWORD}, or say --no-password"
-        raise InputError("no password for the new key, and no terminal to ask on", hint=hint)
-    text: str = click.prompt("password of the new key", hide_input=True, confirmation_prompt=True, err=True)
-    return text.encode("utf-8", "surrogateescape")
+    said: str = click.prompt(text, hide_input=True, confirmation_prompt=again, err=True)
+    return said.encode("utf-8", "surrogateescape")

@@ -17,12 +17,14 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field, fields, is_dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
 
 T = TypeVar("T")
+Parse = Callable[[str], object] | str
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 PATH = click.Path(path_type=Path, allow_dash=True)
@@ -34,7 +36,7 @@ def option(
     declared: str,
     text: str,
     *,
-    parse: Callable[[str], object] | None = None,
+    parse: Parse | None = None,
     shown: object = None,
     **settings: Any,
 ) -> Any:
@@ -43,7 +45,8 @@ def option(
     Args:
         declared: its flags, and the word that stands for its value.
         text: its help.
-        parse: makes the value of what was said; its `ValueError` is an error of the option.
+        parse: makes the value of what was said; its `ValueError` is an error of the option. A `module:function` of
+            this package is imported when something was said, so that help does without it.
         shown: its default, where help names it.
         settings: as `click.Option` takes them.
     """
@@ -100,16 +103,23 @@ def _parameters(name: str, annotation: str, metadata: Any) -> Iterator[click.Par
     yield click.Option([*flags, name], **{"multiple": many, "is_flag": annotation == "bool" or None, **settings})
 
 
-def _parsed(parse: Callable[[str], object]) -> Callable[[click.Context, click.Parameter, Any], Any]:
+def _parsed(parse: Parse) -> Callable[[click.Context, click.Parameter, Any], Any]:
     def callback(_context: click.Context, _parameter: click.Parameter, value: Any) -> Any:
+        if value is None or value == ():
+            return value
+        made = attribute(parse) if isinstance(parse, str) else parse
         try:
-            if isinstance(value, tuple):
-                return tuple(map(parse, value))
-            return None if value is None else parse(value)
+            return tuple(map(made, value)) if isinstance(value, tuple) else made(value)
         except ValueError as error:
             raise click.BadParameter(str(error)) from error
 
     return callback
+
+
+def attribute(place: str) -> Any:
+    """What `module:name` stands for, in this package."""
+    module, _, name = place.partition(":")
+    return getattr(import_module(f"runback_gate.{module}"), name)
 
 
 def values(flags: Any) -> dict[str, Any]:

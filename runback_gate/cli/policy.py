@@ -75,12 +75,10 @@ def run_tests(
         on = MutationSteps(runs, None if paths else gate_root(root), terminal.today())
         with terminal.progress(quiet=as_json, noun="fault") as progress:
             tried = mutate_on(files, on, progress, note=terminal.note)
-    if as_json:
-        terminal.print_json(tested_json(found, tried, files.locate))
-    else:
-        click.echo("\n".join(tested_lines(found, tried, files.locate, unicode=terminal.unicode())))
-    unnoticed = 0 if tried is None else len(tried.survivors)
-    return 1 if found.deviations or unnoticed > survivors else 0
+    to_json = partial(tested_json, tried=tried, locate=files.locate)
+    lines = partial(tested_lines, tried=tried, locate=files.locate, unicode=terminal.unicode())
+    code = 1 if found.deviations or (tried is not None and len(tried.survivors) > survivors) else 0
+    return terminal.show(found, as_json=as_json, to_json=to_json, lines=lines, code=code)
 
 
 @policy.command(short_help="Show the value of every sub-expression of a rule for one step.")

@@ -10,21 +10,11 @@ from pathlib import Path
 from runback_gate.app.outputs import remove_outputs
 from runback_gate.app.paths import below
 from runback_gate.cli import terminal
+from runback_gate.cli.asking import LiveFlags, interruptible
 from runback_gate.cli.groups import command
-from runback_gate.cli.live import LiveFlags, interruptible
 from runback_gate.cli.named import gate_root
 from runback_gate.cli.options import QUIET, ROOT, option, options, value_of
 from runback_gate.cli.output import Output, publish
-from runback_gate.gate.shard import parse_shard
-
-
-def _date(text: str) -> str:
-    import datetime  # noqa: PLC0415  few runs name a day
-
-    try:
-        return datetime.date.fromisoformat(text).isoformat()
-    except ValueError as error:
-        raise ValueError(f"{text[:40]!r} is not a day (YYYY-MM-DD)") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +29,9 @@ class RunFlags:
         "--cache FOLDER", "Response cache to read from and add to. Without it, no cached answer counts."
     )
     date: str | None = option(
-        "--date YYYY-MM-DD", "Date on which waivers are evaluated (default: today, UTC).", parse=_date
+        "--date YYYY-MM-DD",
+        "Date on which waivers are evaluated (default: today, UTC).",
+        parse="gate.waivers:parse_day",
     )
     base: str | None = option("--base DIR|REF", "Compare with this folder or git revision; its rules judge too.")
     approve: str | None = option(
@@ -48,7 +40,10 @@ class RunFlags:
     prove: bool = option("--prove", "With --base, prove that changed rules weaken nothing (extra `proof`).")
     head: str | None = option("--head SHA", "Commit to judge (default: the one checked out).")
     shard: tuple[int, int] = option(
-        "--shard I/N", "Judge only part I of N of the cases; `merge` joins the parts.", default="1/1", parse=parse_shard
+        "--shard I/N",
+        "Judge only part I of N of the cases; `merge` joins the parts.",
+        default="1/1",
+        parse="gate.shard:parse_shard",
     )
 
 

@@ -15,8 +15,6 @@ from runback_gate.app.recorded import recorded_step
 from runback_gate.cli import terminal
 from runback_gate.cli.groups import Commands
 from runback_gate.cli.options import COUNT, FOLDER, JSON, argument, option, steps
-from runback_gate.plural import many
-from runback_gate.report.text import line
 from runback_gate.store.folder import RUNS, find_run, load_runs
 from runback_gate.store.prune import DAY
 
@@ -32,10 +30,8 @@ def runs() -> None:
 def list_(folder: Path = FOLDER_OF_RUNS, as_json: bool = JSON) -> int:
     """List the runs in FOLDER (default: runs/)."""
     rows = [app.summary(run) for run in load_runs(folder, note=terminal.note)] if folder.is_dir() else []
-    terminal.show(rows, as_json=as_json, to_json=app.summaries_json, lines=app.summary_lines)
-    if not as_json:
-        click.echo(f"{many(len(rows), 'run')} in {line(folder.as_posix())}/")
-    return 0
+    lines = partial(app.summary_lines, folder=folder)
+    return terminal.show(rows, as_json=as_json, to_json=app.summaries_json, lines=lines)
 
 
 @runs.command(short_help="Show a run or one of its steps.")

@@ -107,15 +107,12 @@ def show_plan(estimate: Estimate | None, limits: Limits, *, as_json: bool) -> in
     Raises:
         InputError: it was not made.
     """
-    from runback_gate.report.plan import plan_json, plan_table  # noqa: PLC0415  most runs ask nobody
+    from runback_gate.report.plan import plan_json, plan_lines  # noqa: PLC0415  most runs ask nobody
 
     if estimate is None:
         raise InputError("interrupted before the estimate was made")
-    if as_json:
-        print_json(plan_json(estimate, limits))
-    else:
-        click.echo(plan_table(estimate, limits), nl=False)
-    return 0
+    to_json, lines = functools.partial(plan_json, limits=limits), functools.partial(plan_lines, limits=limits)
+    return show(estimate, as_json=as_json, to_json=to_json, lines=lines)
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ In: `--trials` of a command. Out: `MoreTrials`, which says what a case then asks
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 from runback_gate.dataset.rates import MAX_TRIALS
@@ -37,16 +38,14 @@ def parse_trials(text: str) -> MoreTrials:
     Raises:
         ValueError: none of these, or out of bounds.
     """
-    head, colon, tail = text.partition(":")
-    if head == "auto":
-        cap = int(tail) if colon else 20
-        if not 2 <= cap <= MAX_TRIALS:
-            raise ValueError(f"the cap is between 2 and {MAX_TRIALS}")
-        return MoreTrials(cap=cap)
-    one, slash, other = text.partition("/")
-    if not slash:
-        raise ValueError("auto, auto:CAP, or K/N")
-    needed, planned = sorted((int(one), int(other)))
-    if not 1 <= needed <= planned <= MAX_TRIALS:
-        raise ValueError(f"K and N are between 1 and {MAX_TRIALS}")
-    return MoreTrials(Trials.model_validate({"n": planned, "pass": needed}))
+    with contextlib.suppress(ValueError):
+        head, colon, tail = text.partition(":")
+        if head == "auto":
+            cap = int(tail) if colon else 20
+            if 2 <= cap <= MAX_TRIALS:
+                return MoreTrials(cap=cap)
+        one, _, other = text.partition("/")
+        needed, planned = sorted((int(one), int(other)))
+        if 1 <= needed <= planned <= MAX_TRIALS:
+            return MoreTrials(Trials.model_validate({"n": planned, "pass": needed}))
+    raise ValueError(f"{text[:40]!r} is not a number of trials (auto, auto:20, or 2/3 for two of three)")

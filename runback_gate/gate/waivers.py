@@ -9,6 +9,7 @@ waives nothing.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 from collections.abc import Iterable, Sequence
@@ -27,11 +28,13 @@ from runback_gate.schema import Model, Resource, validate
 Exact = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=256)]
 
 
-def _day(text: str) -> str:
+def parse_day(text: str) -> str:
+    """A day, YYYY-MM-DD; raises ValueError for what is none."""
     # fromisoformat also takes 20261231 and week dates; one form keeps comparison by text right.
-    if len(text) != 10 or datetime.date.fromisoformat(text).isoformat() != text:
-        raise ValueError("a day is written YYYY-MM-DD")
-    return text
+    with contextlib.suppress(ValueError):
+        if datetime.date.fromisoformat(text).isoformat() == text:
+            return text
+    raise ValueError(f"{text[:40]!r} is not a day (YYYY-MM-DD)")
 
 
 class WaiverSpec(Model):
@@ -41,7 +44,9 @@ class WaiverSpec(Model):
     cases: list[Exact] = Field(min_length=1, description="Ids of cases; no patterns.")
     reason: str = Field(min_length=1, max_length=512, description="Why, with the ticket.")
     owner: str = Field(min_length=1, max_length=128, description="The team that answers for it.")
-    expires: Annotated[str, AfterValidator(_day)] = Field(description="Last day on which it holds, YYYY-MM-DD, UTC.")
+    expires: Annotated[str, AfterValidator(parse_day)] = Field(
+        description="Last day on which it holds, YYYY-MM-DD, UTC."
+    )
 
 
 class WaiverDocument(Resource):

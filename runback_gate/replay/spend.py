@@ -13,11 +13,19 @@ An amount that nobody knows is None here, never 0.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
 from runback_gate.replay.prices import amount
+
+
+def parse_usd(text: str) -> str:
+    """An amount in US dollars, a decimal; raises ValueError for what is none."""
+    if not re.fullmatch(r"(0|[1-9][0-9]{0,8})(\.[0-9]{1,9})?", text):
+        raise ValueError("a decimal, such as 0.50")
+    return text
 
 
 @dataclass(frozen=True, slots=True)

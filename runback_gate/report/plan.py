@@ -2,7 +2,7 @@
 
 In: an `Estimate` and the limits that hold. Out: text. Money in US dollars, tokens and calls as counts.
 
-    plan_table(judged.estimate, judged.limits)
+    "\n".join(plan_lines(judged.estimate, judged.limits))
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ def plan_notes(estimate: Estimate, limits: Limits) -> Iterator[str]:
     yield from _over(estimate, limits)
 
 
-def plan_table(estimate: Estimate, limits: Limits) -> str:
+def plan_lines(estimate: Estimate, limits: Limits) -> list[str]:
     """The estimate as a table for people."""
     notes = [f"! {note}" for note in plan_notes(estimate, limits)]
     if estimate.lines:
         notes.append("Tokens and money are guesses; a row that fails is asked for on the base as well.")
     table = table_lines(plan_rows(estimate)) if estimate.lines else ()
-    return "\n".join([*table, *notes, forecast(estimate, limits)]) + "\n"
+    return [*table, *notes, forecast(estimate, limits)]
 
 
 def plan_json(estimate: Estimate, limits: Limits) -> dict[str, object]:
