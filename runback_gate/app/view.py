@@ -43,7 +43,9 @@ def view_run(run: Run, policies: Sequence[Policy] = (), other: Run | None = None
     engine = CppEngine()
     rule_sets = compile_all(policies, engine) if policies else ()
     found, there = (_findings(item, rule_sets, engine) for item in (run, other))
-    return run_page(run, found, judged=bool(policies), other=other, found_other=there, around=around)
+    return run_page(
+        run, found, judged=any(rules.rules for rules in rule_sets), other=other, found_other=there, around=around
+    )
 
 
 def _findings(run: Run | None, rule_sets: Sequence[RuleSet], engine: CppEngine) -> dict[int, Sequence[Finding]]:

@@ -144,7 +144,8 @@ class Workspace:
         files = tuple((policy.path, policy.digest) for policy in found)
         if files != self._judged_by:
             try:
-                self._rules = tuple(compile_all(found, CppEngine()))
+                # A policy whose rules a judge model decides says nothing here.
+                self._rules = tuple(rules for rules in compile_all(found, CppEngine()) if rules.rules)
             except RunbackError as error:
                 found, self._rules, self.fault, files = (), (), str(error), ()
             self._policies, self._judged_by = found, files

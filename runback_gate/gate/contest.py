@@ -124,6 +124,7 @@ class Against:
         self.change = base
         self.approved = bool(base.approval)
         self.base = None if base.plan is None else Rules(base.plan, head.engine, "base", head.bodies, head.tests)
+        head.beside = None if self.approved else self.base
         self.ours = {ref.key: ref for ref in head.refs}
         self.theirs = {} if self.base is None else {ref.key: ref for ref in _selected(self.base, head.plan)}
         self.same_rules = self.base is not None and same_rules(self.base.plan, head.plan)

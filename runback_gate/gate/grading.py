@@ -12,7 +12,7 @@ The question depends on the rubric and the answer alone, so whoever asks the sam
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from runback_gate.canonical import digest
@@ -48,22 +48,28 @@ class _Wanted:
     """Why nobody may be asked."""
 
 
-def grade(rule_sets: Sequence[RuleSet], answers: Iterable[Judged]) -> Generator[Query, Answer, tuple[Grade, ...]]:
-    """Ask judge models about answers where rules want it; about an answer that is an error nobody is asked."""
-    wanted = [
-        _wanted(rule, decider, step, asked, response)
-        for step, asked, response in answers
-        if response.error is None
-        for rule, decider in to_grade(rule_sets, step)
-    ]
+def grade(
+    rule_sets: Sequence[RuleSet], answers: Sequence[Judged], ahead: Sequence[RuleSet] = ()
+) -> Generator[Query, Answer, tuple[Grade, ...]]:
+    """Ask judge models about answers where rules want it; about an answer that is an error nobody is asked.
+
+    `ahead` are rules that will judge the same answers later: what they ask is announced with each question.
+    """
+    wanted, later = (list(_wants(rules, answers)) for rules in (rule_sets, ahead))
     said: dict[tuple[str, int], Answer] = {}
     found = []
     for place, item in enumerate(wanted):
-        following = tuple(other.first for other in wanted[place + 1 :] if other.first is not None)
+        following = tuple(other.first for other in (*wanted[place + 1 :], *later) if other.first is not None)
         got = yield from _asked(item, following, said)
         item.step.grades[item.decider] = got
         found.append(got)
     return tuple(found)
+
+
+def _wants(rule_sets: Sequence[RuleSet], answers: Iterable[Judged]) -> Iterator[_Wanted]:
+    for step, asked, response in answers:
+        for rule, decider in to_grade(rule_sets, step) if response.error is None else ():
+            yield _wanted(rule, decider, step, asked, response)
 
 
 def _wanted(rule: Rule, decider: RubricDecider, step: StepUnderTest, asked: Query, response: Response) -> _Wanted:

@@ -34,7 +34,7 @@ from runback_gate.gate.waivers import apply_waivers
 from runback_gate.policy.context import agent_facts, bindings, case_facts
 from runback_gate.policy.evaluate import BoundStep, Judgement, RuleSet, StepUnderTest, compile_policy, judge
 from runback_gate.policy.finding import ACTIONS, Finding, Grade
-from runback_gate.policy.rubric import RubricDecider, empty_request, with_judged
+from runback_gate.policy.rubric import empty_request, rubrics, with_judged
 from runback_gate.replay.evidence import Answer, Evidence, Query, ReplayRequest, compare_requests
 from runback_gate.step import Request, Response, Step, to_json
 from runback_gate.summary import summarize
@@ -81,6 +81,8 @@ class Rules:
         self.checks = {ref.key: compile_checks(ref.case.checks, engine, schemas[ref.dataset.name]) for ref in self.refs}
         self.waivers = {waiver.name: str(waiver) for waiver in plan.waivers}
         self.used: set[str] = set()
+        self.beside: Rules | None = None
+        """What judges the same answers after these: an estimate counts what it asks judge models as well."""
         self._answered: dict[tuple[tuple[str, str], int], Recorded] = {}
 
     def _judged(
@@ -98,7 +100,7 @@ class Rules:
         )
         rules = self._of(ref)
         subject = StepUnderTest(agent.name, case.tags, lambda: BoundStep(self.engine, data))
-        grades = yield from grade(rules, [(subject, asked, response)])
+        grades = yield from grade(rules, [(subject, asked, response)], self.ahead(ref))
         return judge(rules, subject), grades
 
     def _of(self, ref: CaseRef) -> list[RuleSet]:
@@ -106,15 +108,19 @@ class Rules:
         checks = self.checks.get(ref.key)
         return self.policies if checks is None else [*self.policies, checks]
 
+    def ahead(self, ref: CaseRef) -> Sequence[RuleSet]:
+        """What judges a case after these rules do."""
+        return () if self.beside is None else self.beside._of(ref)
+
     def judges(self, ref: CaseRef, agent: Agent) -> tuple[Request, ...]:
-        """What judge models may be asked about each answer to a case, as `Query.judges`."""
-        return tuple(
-            empty_request(rule.decider.rubric)
-            for rules in self._of(ref)
-            for rule in rules.rules
-            if isinstance(rule.decider, RubricDecider) and rules.concerns(agent.name, ref.case.tags)
-            for _ in range(rule.decider.rubric.samples)
-        )
+        """What judge models may be asked about each answer to a case, as `Query.judges`; no question twice."""
+        found: dict[str, tuple[Request, int]] = {}
+        for rules in (*self._of(ref), *self.ahead(ref)):
+            for rubric in rubrics(rules) if rules.concerns(agent.name, ref.case.tags) else ():
+                request = empty_request(rubric)
+                key = digest(to_json(request))
+                found[key] = request, max(rubric.samples, found.get(key, (request, 0))[1])
+        return tuple(request for request, samples in found.values() for _ in range(samples))
 
     def count(self, ref: CaseRef) -> Count:
         """How often a case is asked; one of the other side by what this side asks where it does not say it."""

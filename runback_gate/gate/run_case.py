@@ -116,7 +116,7 @@ def _trial(
             then = {turn.step: run.steps[turn.step].response for turn in attempt.replay.turns if turn.step is not None}
             item = dataclasses.replace(item, baselines=then)
             rules.keep(ref, index, item)
-        judgement, grades = yield from _judgement(rules, item, agent, attempt)
+        judgement, grades = yield from _judgement(rules, ref, item, agent, attempt)
     findings = rules.waived(ref, judgement.findings)
     return Trial(
         index=index,
@@ -172,7 +172,7 @@ def _tool_runs(run: Run, attempt: _Attempt) -> Iterable[ToolRun]:
 
 
 def _judgement(
-    rules: Rules, item: RecordedRun, agent: Agent, attempt: _Attempt
+    rules: Rules, ref: CaseRef, item: RecordedRun, agent: Agent, attempt: _Attempt
 ) -> Generator[Query, Answer, tuple[Judgement, tuple[Grade, ...]]]:
     """What all policies say: those over runs of the run, those over steps of each step of the agent."""
     over_runs = [policy for policy in rules.policies if policy.scope == "run"]
@@ -184,7 +184,8 @@ def _judgement(
     subjects = {index: _of_step(item, index).under_test(rules.engine) for index in places}
     # The questions of a run are those of the agent's steps, one after the other.
     pairs = zip(places, attempt.queries, strict=False)
-    grades = yield from grade(over_steps, [(subjects[index], asked, steps[index].response) for index, asked in pairs])
+    answers = [(subjects[index], asked, steps[index].response) for index, asked in pairs]
+    grades = yield from grade(over_steps, answers, rules.ahead(ref))
     for index in places:
         # Taken out, so that the data of one step at a time is bound.
         said = judge(over_steps, subjects.pop(index))

@@ -100,6 +100,11 @@ def with_judged(policy: Policy, rules: RuleSet) -> RuleSet:
     return replace(rules, rules=(*rules.rules, *judged)) if judged else rules
 
 
+def rubrics(rules: RuleSet) -> Iterator[Rubric]:
+    """The rubrics of a rule set."""
+    return (rule.decider.rubric for rule in rules.rules if isinstance(rule.decider, RubricDecider))
+
+
 def to_grade(rule_sets: Sequence[RuleSet], step: StepUnderTest) -> Iterator[tuple[Rule, RubricDecider]]:
     """The rules of which a judge model is to be asked about an answer: those whose match conditions let it in."""
     for rule_set in rule_sets:

@@ -305,6 +305,50 @@ def test_a_judge(command: Command, here: Path) -> None:
         assert report(here).rows[0].verdict == "UNDECIDED"
 
 
+def test_a_rule_that_a_judge_decides(command: Command, here: Path) -> None:
+    """Every surface shows its grade and the rubric; a shared question is paid for once, and offline it is undecided."""
+    said: dict[str, Any] = {"points": {"kind": 2, "short": 10}, "reason": "rude"}
+
+    def behaviour(body: dict[str, Any], _number: int) -> Act:
+        return Act(completion(json.dumps(said)) if body["model"] == "judge" else GOOD)
+
+    judge = {"model": "local/judge", "rubric": "Is kind & short.", "samples": 3}
+    judge["criteria"] = [{"name": "kind", "weight": 3}, {"name": "short"}]
+    rules = [{"id": "tone.kind", "judge": judge}, {"id": "tone.again", "judge": judge | {"threshold": 30}}]
+    with ModelServer(behaviour) as server:
+        fill(here, server, 2, policies={"tone": {"validations": rules}})
+        assert "local/judge  6 " in command("run", "--plan").out
+        offline = command("run")
+        assert (offline.code, "ask the models with --live" in offline.out) == (2, True)
+        formats = [word for name in ("markdown", "html", "sarif") for word in ("--format", name)]
+        assert command("run", "--live", "--cache", "answers", *formats).code == 1
+        # Both answers are the same, and so is what the judge is asked about them.
+        assert [item.body["model"] for item in server.asked].count("judge") == 3
+        assert command("run", "--cache", "answers", *formats).code == 1
+    (row, *_) = report(here).rows
+    assert [(item.rule, item.message) for item in row.findings] == [
+        ("tone.kind", "does not hold; the rubric: Is kind & short.")
+    ]
+    assert [(item.rule, item.score, item.passed) for item in row.trials[0].judged] == [
+        ("tone.kind", "40.0", False),
+        ("tone.again", "40.0", True),
+    ]
+    for name in ("report.md", "report.html", "report.sarif"):
+        text = (here / ".runback" / name).read_text()
+        assert all(
+            word in text
+            for word in ("tone.kind", "kind 2, short 10", "short.", "gives at least 70" * (name[-2:] != "md"))
+        )
+    shown = command("show", row.case).out
+    assert "score = 40.0" in shown
+    assert "policy explain" not in shown
+    said["points"] = {"kind": 2}
+    with ModelServer(behaviour) as server:
+        fill(here, server, 2, policies={"tone": {"validations": rules}}, budget={"calls": 3})
+        assert command("run", "--live").code == 2
+        assert len(server.asked) == 3
+
+
 def start(here: Path, *options: str) -> subprocess.Popen[bytes]:
     words = [sys.executable, "-m", "runback_gate.cli", "run", "--live", *options]
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -18,7 +18,16 @@ from runback_gate.gate.verdict import Row, Verdict
 from runback_gate.replay.estimate import Forecast
 from runback_gate.replay.evidence import Answer, Evidence, Query
 from runback_gate.step import Message, Response, Run
-from runback_gate.testing import REFUNDS, run_to_row, sample_call, sample_case, sample_run, sample_step, write_gate
+from runback_gate.testing import (
+    REFUNDS,
+    run_to_row,
+    sample_call,
+    sample_case,
+    sample_run,
+    sample_step,
+    write_document,
+    write_gate,
+)
 
 CPP = CppEngine()
 DAY = "2026-06-01"
@@ -163,6 +172,26 @@ def test_the_estimate_counts_every_judge(tmp_path: Path) -> None:
     judge = always(9)
     run(tmp_path, judge)
     assert [request.model for request in judge.others[0].judges] == ["j/judge-1"]
+
+
+def test_the_estimate_counts_what_the_base_asks(tmp_path: Path) -> None:
+    """The base's rubrics judge the same answer later: their calls are announced with the head's first question."""
+    head, base = tmp_path / "head", tmp_path / "base"
+    ours = {"tone": tone(rubric="Is kind.", samples=1), "same": tone("same.calm")}
+    theirs = {"tone": tone(rubric="Is kind and fair.", samples=3), "same": tone("same.calm")}
+    for root, policies in ((head, ours), (base, theirs)):
+        write_gate(root, [sample_case("c", sample_step(SMALL))], policies=policies)
+    judge = always(9)
+    run(head, judge, base)
+    forecast = Forecast()
+    forecast.add(judge.asked[0])
+    found = forecast.estimate(lambda _: None, rows=1, free=0)
+    assert len({ask.key for ask in judge.asked}) == found.calls_least == 5
+    write_gate(head, [sample_case("c", sample_step(SMALL))], policies=theirs | {"more": tone("more.calm")})
+    write_document(head, "agents/support.yaml", "Agent", "support", {"model": "o/new"})
+    judge = always(9)
+    run(head, judge, base)
+    assert len(judge.others[0].judges) == 4
 
 
 def test_a_judge_of_itself(tmp_path: Path) -> None:

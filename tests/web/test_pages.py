@@ -55,6 +55,21 @@ def test_every_page(folder: Path) -> None:
             assert "default-src 'none'" in policy
 
 
+def test_a_rule_that_a_judge_model_decides(folder: Path) -> None:
+    """Its policy is listed with what the judge is asked, and nothing says that no step breaks it."""
+    rule = "validations: [{id: tone.calm, judge: {model: j/judge, rubric: Is <b>calm</b>.}}]"
+    text = f"apiVersion: runback.dev/v1\nkind: Policy\nmetadata: {{name: tone}}\nspec:\n  {rule}\n"
+    (folder / "policies/tone.yaml").write_text(text)
+    with pages(folder) as browser:
+        assert "<td>not judged here</td>" in browser.text("/policies").replace(' class="count"', "")
+        page = browser.text("/policies/tone")
+        assert "Is &lt;b&gt;calm&lt;/b&gt;." in page
+        assert "not judged here: a judge model decides it" in page
+        assert "None." not in page
+        (folder / "policies/refunds.yaml").unlink()
+        assert "not judged" in browser.text("/")
+
+
 def test_nobody_without_the_token(folder: Path) -> None:
     """No page and no action is there for whoever lacks the token; the token in the address becomes a cookie."""
     before = tree(folder)
