@@ -113,6 +113,7 @@ class Forecast:
         if (ask.question.digest, ask.trial) not in self._seen:
             for asked in (request, *ask.judges):
                 self._counts(asked).more += max(0.0, ask.expected - ask.least)
+        asked: tuple[tuple[Request, Usage], ...] = ()
         for ahead in range(ask.most):
             key = (ask.question.digest, ask.trial + ahead)
             sure = ahead < ask.least
@@ -120,9 +121,9 @@ class Forecast:
                 continue
             new = key not in self._seen
             self._seen[key] = sure
-            self._count(request, _expected(ask), sure=sure, new=new)
-            for judge in ask.judges:
-                self._count(judge, Usage(_input(judge) + (_expected(ask).output_tokens or 0), 200), sure=sure, new=new)
+            asked = asked or _asked(ask)
+            for each, usage in asked:
+                self._count(each, usage, sure=sure, new=new)
         for item in ask.following:
             self.add(item)
 
@@ -152,6 +153,13 @@ def _line(model: str, counts: _Counts, price_for: PriceFor) -> Line:
     usd = cost(price, Usage(counts.asked, counts.answered))
     expected = min(counts.least + math.ceil(counts.more), counts.most)
     return Line(model, counts.least, counts.most, counts.asked, counts.answered, usd, why, expected)
+
+
+def _asked(ask: Query) -> tuple[tuple[Request, Usage], ...]:
+    """What one trial asks, of the model and of judges, each with the tokens that it is likely to take."""
+    expected = _expected(ask)
+    said = expected.output_tokens or 0
+    return ((ask.question.request, expected), *((judge, Usage(_input(judge) + said, 200)) for judge in ask.judges))
 
 
 def _expected(ask: Query) -> Usage:
