@@ -27,7 +27,7 @@ PYTEST := $(PY) -m pytest -n auto --dist worksteal
 # How a lane measures coverage: nothing here; CI adds up what its lanes measure.
 COVER :=
 
-test: .venv/.dev ## the unit lane in random order on all cores; it says what it cost of 120 CPU seconds
+test: .venv/.dev ## the unit lane in random order on all cores; it says what it cost of 120 CPU seconds, and what skipped tests want
 	@RUNBACK_CPU_LIMIT=120 $(PYTEST) -m "not (slow or docs or e2e or integration or contract)" $(COVER)
 
 lanes: .venv/.dev ## the tests of the docs, of whole pull requests, of processes, git and the whole source

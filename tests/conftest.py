@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 from tests.browser import browser as browser
+from tests.extras import wanted
 
 SHARED_DATA = Path(os.environ.get("RUNBACK_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 """Files of other people's tools, beside the checkout; tests that read them are skipped where they are not."""
@@ -57,7 +58,10 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what the session cost: its workers and all other processes that it waited for are counted."""
-    limit = os.environ.get("RUNBACK_CPU_LIMIT")
-    seconds = sum(os.times()[:4])
-    terminalreporter.write_line(f"CPU {seconds:.0f} s" + (f" of {limit}" if limit else ""))
+    """Say what skipped tests want, and what the session cost: all processes that it waited for are counted."""
+    skipped = [report.longrepr[2] for report in terminalreporter.stats.get("skipped", ())]
+    if skipped:
+        terminalreporter.write_line(f"skipped: {wanted(skipped)}")
+    seconds, limit = round(sum(os.times()[:4])), int(os.environ.get("RUNBACK_CPU_LIMIT", "0"))
+    over = f": {seconds - limit} s over the limit" if limit and seconds > limit else ""
+    terminalreporter.write_line(f"CPU {seconds} s" + (f" of {limit}" if limit else "") + over, yellow=bool(over))

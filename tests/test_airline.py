@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from collections import defaultdict
@@ -28,10 +27,12 @@ from runback_gate.dataset.recordings import load_recording
 from runback_gate.policy.document import Policy, load_policies
 from runback_gate.policy.policy_test_document import PolicyTest
 from runback_gate.step import Run, tools_from_json
+from tests.conftest import SHARED_DATA
+from tests.extras import needs_data
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "airline"
-AIRLINE = Path(os.environ.get("RUNBACK_SHARED_DATA", ROOT.parent / "shared" / "data")) / "airline"
+AIRLINE = SHARED_DATA / "airline"
 
 Call = dict[str, Any]
 Facts = dict[str, Any]
@@ -344,7 +345,7 @@ OVER_RUNS = [
 ]
 """Rules over runs, which `test_airline_runs.py` holds against a second reading."""
 VALIDATIONS = sorted(f"airline.{name}" for name in ("one_action", "one_call", *RULES))
-needs_runs = pytest.mark.skipif(not AIRLINE.is_dir(), reason="the recorded airline runs are not here")
+needs_runs = needs_data(AIRLINE)
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from tests.extras import NO_DATA, wanted
 from tests.sources import parsed
 
 ROOT = Path(__file__).parent.parent
@@ -149,3 +150,12 @@ def test_each_promise_names_its_tests() -> None:
         named = re.findall(r"`((?:tests|\.ci)/[\w./]+)`", promise)
         assert named, promise
         assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
+def test_skipped_tests_say_what_they_want() -> None:
+    """The line that ends a session counts wants, not reasons."""
+    reasons = ["z3 is not installed; see", "could not import 'openai'", f"Skipped: {NO_DATA}", "root may write"]
+    assert wanted(reasons) == (
+        "2 for want of an extra (make .venv/.extras), 1 for want of real data (RUNBACK_SHARED_DATA), "
+        "1 for want of something else (-rs)"
+    )

@@ -113,7 +113,7 @@ class Forecast:
         if (ask.question.digest, ask.trial) not in self._seen:
             for asked in (request, *ask.judges):
                 self._counts(asked).more += max(0.0, ask.expected - ask.least)
-        asked: tuple[tuple[Request, Usage], ...] = ()
+        one_trial: tuple[tuple[Request, Usage], ...] = ()
         for ahead in range(ask.most):
             key = (ask.question.digest, ask.trial + ahead)
             sure = ahead < ask.least
@@ -121,8 +121,8 @@ class Forecast:
                 continue
             new = key not in self._seen
             self._seen[key] = sure
-            asked = asked or _asked(ask)
-            for each, usage in asked:
+            one_trial = one_trial or _asked(ask)
+            for each, usage in one_trial:
                 self._count(each, usage, sure=sure, new=new)
         for item in ask.following:
             self.add(item)

@@ -18,6 +18,7 @@ from runback_gate.cel.engine import Engine
 from runback_gate.cel.py_engine import PyEngine
 from runback_gate.errors import ExpressionError
 from tests.conftest import SHARED_DATA
+from tests.extras import needs_data
 
 TESTS = SHARED_DATA / "cel" / "tests.jsonl"
 ENGINES: tuple[Engine, ...] = (CppEngine(), PyEngine())
@@ -108,14 +109,14 @@ def deviations(engine: Engine) -> Iterator[tuple[str, object]]:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not TESTS.exists(), reason="the tests of the specification are not here")
+@needs_data(TESTS)
 @pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: str(engine.name))
 def test_what_an_engine_takes_it_answers_as_the_specification(engine: Engine) -> None:
     """Every test that applies has the stated result; three are too deep."""
     assert dict(deviations(engine)) == dict.fromkeys(REFUSED, "refused")
 
 
-@pytest.mark.skipif(not TESTS.exists(), reason="the tests of the specification are not here")
+@needs_data(TESTS)
 def test_most_tests_apply() -> None:
     """At least 99 of 100 tests that apply are taken; each that does not apply has a reason, and each reason is used."""
     reasons = [reason(test) for _, test in all_tests()]

@@ -16,7 +16,8 @@ import pytest
 from runback_gate.capture.runs import write_run
 from runback_gate.step import Message, Request, Response, Run, Source, Step, ToolCall
 from tests.cli.conftest import ROOT, Command, change, process, write
-from tests.extras import needs
+from tests.conftest import SHARED_DATA
+from tests.extras import needs, needs_data
 
 Refused = Callable[..., str]
 
@@ -186,10 +187,10 @@ def test_one_rule_in_two_folders(refused: Refused, tmp_path_factory: pytest.Temp
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not (ROOT / "../shared/data/airline").exists(), reason="no real runs here")
+@needs_data(SHARED_DATA / "airline")
 def test_real_runs_through_the_command(command: Command, here: Path) -> None:
     """Import and backtest of the real runs give the counts that are known, through the command alone."""
-    data = ROOT / "../shared/data/airline"
+    data = SHARED_DATA / "airline"
     tools = str(data / "tools.json")
     assert command("import", "transcript", str(data / "runs.jsonl"), "--tools", tools, "--agent", "airline").code == 0
     policies = str(ROOT / "examples/airline/policies")

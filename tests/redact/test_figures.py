@@ -11,6 +11,7 @@ import pytest
 from runback_gate.redact import load_rules
 from runback_gate.redact.find import Finder
 from tests.conftest import SHARED_DATA
+from tests.extras import needs_data
 
 STRICT = Finder(load_rules("strict"))
 RECALL = {
@@ -24,7 +25,7 @@ RECALL = {
 PRESIDIO = SHARED_DATA / "redaction" / "presidio-synth.json"
 
 
-@pytest.mark.skipif(not PRESIDIO.exists(), reason="the shared data is not here")
+@needs_data(PRESIDIO)
 def test_recall_on_presidio() -> None:
     """Of Presidio's made-up people (MIT) each kind is found as the promises say."""
     found: Counter[str] = Counter()

@@ -16,7 +16,7 @@ from runback_gate.capture.runs import read_run
 from runback_gate.web import receiver
 from tests.capture.otlp.test_reader import GEN_AI, export, pairs, span
 from tests.conftest import SHARED_DATA
-from tests.extras import needs
+from tests.extras import needs, needs_data
 from tests.web.conftest import Local, Serve
 
 JSON = {"Content-Type": "application/json"}
@@ -111,7 +111,7 @@ def test_protobuf(served: Serve) -> None:
     assert (status, bad[:3]) == (400, b"\x08\x03\x12")  # google.rpc.Status: code 3 and a message
 
 
-@pytest.mark.skipif(not FOLDER.is_dir(), reason="the sample traces are not beside the checkout")
+@needs_data(FOLDER)
 @pytest.mark.parametrize("name", ["otel-genai-openai-eventonly", "langgraph-openinference", "vercel-ai-v6"])
 def test_samples(served: Serve, name: str) -> None:
     """What emitters sent is one run of three steps."""

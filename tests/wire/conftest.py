@@ -9,6 +9,7 @@ import pytest
 
 from runback_gate.step import Api
 from tests.conftest import SHARED_DATA
+from tests.extras import NO_DATA
 
 
 def bodies() -> list[Any]:
@@ -33,5 +34,5 @@ def recorded_bodies() -> list[tuple[Api, Any]]:
     """Each with its API."""
     found = [(api_of(body), body) for body in bodies()]
     if not found:
-        pytest.skip("the recorded bodies are not here")
+        pytest.skip(NO_DATA)
     return found

@@ -12,7 +12,7 @@ from runback_gate import wire
 from runback_gate.capture.otlp import OtlpRuns, read_otlp
 from runback_gate.step import Step
 from tests.conftest import SHARED_DATA
-from tests.extras import needs
+from tests.extras import needs, needs_data
 
 FOLDER = SHARED_DATA / "otlp"
 BODY = {"parallel_tool_calls", "stream_options", "tool_choice"}
@@ -31,7 +31,7 @@ EXPECTED: dict[str, tuple[str, set[str], int, int]] = {
 SILENT = "otel-genai-openai-DEFAULT-nocontent"
 WHOLE = [name for name, (grade, _, _, _) in EXPECTED.items() if grade != "view-only"]
 
-pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the sample traces are not beside the checkout")
+pytestmark = needs_data(FOLDER)
 
 
 @cache
