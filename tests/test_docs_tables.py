@@ -136,6 +136,7 @@ def test_fields_of_a_report_are_documented() -> None:
         | fields(Change, "changes[].")
         | fields(Proof, "proofs[].")
         | fields(report.Guarantee, "guarantee.")
+        | fields(report.OnArchive, "archive.")
         | fields(Grade, "rows[].trials[].judged[].")
     )
     assert documented("formats/report.md", "Fields") == expected

@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from runback_gate.app.archived import ArchiveOptions
 from runback_gate.app.live import LiveOptions, World
 from runback_gate.app.outputs import write_outputs
 from runback_gate.app.paths import slug
@@ -67,6 +68,8 @@ class JobWorld:
     progress: Callable[[], AbstractContextManager[Progress]]
     cancellable: Callable[[], AbstractContextManager[None]]
     """Turns the signals with which a runner ends a job into `Cancelled`."""
+    cores: int = 1
+    """Of this machine."""
 
 
 def judge_job(inputs: Inputs, workspace: Path, runner: Runner, world: JobWorld) -> int:
@@ -139,6 +142,7 @@ def _outcome(inputs: Inputs, workspace: Path, world: JobWorld, api: Api | None, 
         live=LiveOptions(live=inputs.live),
         approve=inputs.approve,
         prove=inputs.prove,
+        archive=ArchiveOptions(inputs.archive, inputs.archive_seconds, world.cores) if inputs.archive else None,
         merge=inputs.merge,
     )
     try:

@@ -17,6 +17,7 @@ from typing import cast
 from runback_gate import __version__
 from runback_gate.analysis.tool_names import unknown_names
 from runback_gate.app.against import Against, held_against
+from runback_gate.app.archived import ArchiveOptions, effects_on_archive
 from runback_gate.app.live import LiveOptions, World, open_live, redact_key
 from runback_gate.app.policies import with_lint_messages
 from runback_gate.app.progress import SILENT, Progress
@@ -54,6 +55,8 @@ class JudgeOptions:
     against: Against = field(default_factory=Against)
     prove: bool = False
     """Whether changed rules are proved to weaken nothing."""
+    archive: ArchiveOptions | None = None
+    """Archived steps on which changed policies are judged as well; no verdict rests on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +108,15 @@ def judge(
             gate = _asking_gate(plan, base)
             live = open_live(gate, options.live, cache=options.cache, world=world, progress=progress, stop=stop)
             result = run_gate(plan, engine, live, progress, base=base, shard=options.shard)
+        archive = None
+        # Of the jobs that judge a part each, the first does this for all.
+        if options.archive is not None and context.base_plan is not None and options.shard[0] == 1:
+            sides = context.base_plan.policies, whole.policies
+            archive = effects_on_archive(*sides, options.archive, world.outside.clock)
         context = dataclasses.replace(
             context,
             shard=options.shard,
+            archive=archive,
             notices=(*context.notices, *_unknown_names(plan, whole), *map(Notice, sorted(live.notes))),
             spend=live.spend(),
             incomplete=cast("Incomplete", live.stop_signal.reason),

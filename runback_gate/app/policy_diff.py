@@ -10,7 +10,7 @@ flips.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,9 +123,8 @@ def diff_runs(
     unjudged = compare_policies(before.policies, after.policies, engine, (), limit=limit)
     if not unjudged:
         return PolicyDiff(before, after, ())
-    parts: dict[int, tuple[tuple[PolicyEffect, ...], tuple[str, ...]]] = {}
     job = DiffJob(before.policies, after.policies, limit)
-    total, done = sum(shard.runs for shard in shards), 0
+    parts, total, done = dict[int, Compared](), sum(shard.runs for shard in shards), 0
     for number, found in executor(shards).run(job, shards):
         parts[number] = found
         done += shards[number].runs
@@ -133,10 +132,18 @@ def diff_runs(
     for number in sorted(parts):
         for text in parts[number][1]:
             note(text)
-    # As they would stand in a folder, each in a file that its id names.
+    return PolicyDiff(before, after, summed(unjudged, parts, limit=limit))
+
+
+Compared = tuple[tuple[PolicyEffect, ...], tuple[str, ...]]
+"""What came of a shard: the effects, and the notes on its runs."""
+
+
+def summed(unjudged: Sequence[PolicyEffect], parts: Mapping[int, Compared], *, limit: int) -> tuple[PolicyEffect, ...]:
+    """The effects of all shards, by their numbers; `unjudged` are those on no step."""
     by_policy = zip(unjudged, *(parts[number][0] for number in sorted(parts)), strict=True)
-    summed = (add_effects(effects, order=lambda flip: order(flip.run), limit=limit) for effects in by_policy)
-    return PolicyDiff(before, after, tuple(summed))
+    # As the runs would stand in a folder, each in a file that its id names.
+    return tuple(add_effects(effects, order=lambda flip: order(flip.run), limit=limit) for effects in by_policy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +154,11 @@ class DiffJob:
     head: tuple[Policy, ...]
     limit: int
 
-    def begin(self) -> Callable[[Shard], tuple[tuple[PolicyEffect, ...], tuple[str, ...]]]:
+    def begin(self) -> Callable[[Shard], Compared]:
         """What compares the sides on a shard, and gives the notes on its runs."""
         engine = CppEngine()
 
-        def compare(shard: Shard) -> tuple[tuple[PolicyEffect, ...], tuple[str, ...]]:
+        def compare(shard: Shard) -> Compared:
             notes: list[str] = []
             runs = steps_of(runs_of(shard.read(), notes.append))
             found = compare_policies(self.base, self.head, engine, runs, limit=self.limit)

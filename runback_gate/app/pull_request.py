@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runback_gate.app.against import Against, BaseFiles
+from runback_gate.app.archived import ArchiveOptions
 from runback_gate.app.judge import JudgeOptions, judge
 from runback_gate.app.live import LiveOptions, World
 from runback_gate.app.progress import SILENT, Progress
@@ -47,6 +48,8 @@ class JobOptions:
     """The head whose weakening of the gate a person approved."""
     prove: bool = False
     """Whether changed rules are proved to weaken nothing."""
+    archive: ArchiveOptions | None = None
+    """Archived steps on which changed policies are judged as well."""
     merge: str | None = None
     """Folder of the reports of all parts; nothing is judged then."""
 
@@ -89,6 +92,7 @@ def _judge_options(options: JobOptions, against: Against) -> JudgeOptions:
         live=options.live,
         against=against,
         prove=options.prove,
+        archive=options.archive,
     )
 
 

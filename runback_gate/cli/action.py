@@ -52,6 +52,7 @@ def action(
             debug=partial(terminal.say, err=True),
             progress=partial(terminal.progress, quiet=False),
             cancellable=_cancellable,
+            cores=os.cpu_count() or 1,
         )
         return judge_job(inputs, workspace, runner, world)
 

@@ -47,6 +47,10 @@ class Inputs:
     """The head whose weakening of the gate a person approved."""
     prove: bool
     """Whether changed rules are proved to weaken nothing."""
+    archive: str | None
+    """URI of an archive of runs on which changed policies are judged as well."""
+    archive_seconds: int
+    """How long that may take."""
     shard: tuple[int, int]
     """The part of the cases that is judged: i of n."""
     merge: str | None
@@ -81,6 +85,8 @@ def read_inputs(environ: Mapping[str, str]) -> Inputs:
         live=_truth(environ, "live", default="false"),
         approve=_text(environ, "approve") or None,
         prove=_truth(environ, "prove", default="false"),
+        archive=_archive(environ),
+        archive_seconds=_seconds(environ, "archive-seconds"),
         shard=_shard(environ),
         merge=_inside(environ, "merge") or None,
         sign=_inside(environ, "sign") or None,
@@ -105,6 +111,22 @@ def _inside(environ: Mapping[str, str], name: str) -> str:
     if path.is_absolute() or ".." in path.parts:
         raise InputError(f"input {name}: {value!r} leads out of its folder", hint="a relative path without `..`")
     return value
+
+
+def _archive(environ: Mapping[str, str]) -> str | None:
+    """A folder may lie in the checkout, where the change would choose what it is judged on."""
+    value = _text(environ, "archive")
+    scheme, found, rest = value.partition("://")
+    if value and not (found and rest and scheme.lower() not in ("file", "local", "mock")):
+        raise InputError("input archive: no object store", hint="a URI such as s3://BUCKET/FOLDER?region=REGION")
+    return value or None
+
+
+def _seconds(environ: Mapping[str, str], name: str) -> int:
+    value = _text(environ, name) or "120"
+    if not (value.isascii() and value.isdigit() and 1 <= int(value[:6]) <= 3600):
+        raise InputError(f"input {name}: {value!r} is no number of seconds from 1 to 3600")
+    return int(value)
 
 
 def _shard(environ: Mapping[str, str]) -> tuple[int, int]:

@@ -17,6 +17,7 @@ from typing import Final, Literal
 from runback_gate.errors import Location
 from runback_gate.gate.verdict import Row, Verdict
 from runback_gate.plural import many
+from runback_gate.report.effects import notices
 from runback_gate.report.model import Report
 from runback_gate.report.text import command_data, command_property, short
 from runback_gate.report.wording import answers, changed, deciding, explanation, finding_text, labels, purpose, tally
@@ -107,7 +108,7 @@ def _all(report: Report, folder: str) -> Iterator[tuple[Level, Callable[[], Anno
     for name, row in zip(labels(report.rows), report.rows, strict=True):
         if level := _level(row):
             yield level, partial(_remark, level, name, row, folder)
-    for notice in report.notices:
+    for notice in notices(report):
         message = short(notice.message, _TEXT) or "notice"
         yield "notice", partial(Annotation, "notice", _place(notice.location, folder), _TITLE, message)
 

@@ -27,6 +27,7 @@ from runback_gate.report.model import (
     Incomplete,
     Input,
     Notice,
+    OnArchive,
     Report,
     Revision,
     Rule,
@@ -50,6 +51,8 @@ class Context:
     """What the head's gate says otherwise, as a whole, also where a part of it is judged."""
     proofs: tuple[Proof, ...] = ()
     """What was proved of changed rules."""
+    archive: OnArchive | None = None
+    """What changed policies do to archived steps."""
     head: Revision | None = None
     shard: tuple[int, int] = (1, 1)
     notices: tuple[Notice, ...] = ()
@@ -105,6 +108,7 @@ def build_report(
         requests=requests,
         changes=context.changes,
         proofs=context.proofs,
+        archive=context.archive,
         guarantee=guarantee(result.tests, result.rows),
     )
 

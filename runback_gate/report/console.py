@@ -232,14 +232,17 @@ def _rows(page: _Page, report: Report, *, show_all: bool) -> None:
 
 
 def _effects(page: _Page, report: Report) -> None:
-    """What changed policies do to recorded steps."""
-    if not report.effects:
-        return
-    place = effects.named_place(report)
-    text = effects.as_text(report.effects, steps=effects.judged(report), width=page.width, place=place, show=_FLIPS)
-    for line in text.splitlines():
-        page.flow([line] if line else [], first="", rest="      ")
-    page.add(Text())
+    """What changed policies do to recorded steps, and to archived ones."""
+    texts = []
+    if report.effects:
+        place, steps = effects.named_place(report), effects.judged(report)
+        texts.append(effects.as_text(report.effects, steps=steps, width=page.width, place=place, show=_FLIPS))
+    if report.archive is not None:
+        texts.append(effects.archive_text(report.archive, width=page.width, show=_FLIPS))
+    for text in texts:
+        for line in text.splitlines():
+            page.flow([line] if line else [], first="", rest="      ")
+        page.add(Text())
 
 
 def _cells(page: _Page, report: Report, name: str, row: Row) -> _Cells:

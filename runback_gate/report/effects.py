@@ -17,7 +17,7 @@ from runback_gate.analysis.policy_effect import KINDS, FieldChange, Flip, Kind, 
 from runback_gate.documents import cut
 from runback_gate.plural import many
 from runback_gate.policy.left_out import left_out_json, left_out_lines
-from runback_gate.report.model import Report
+from runback_gate.report.model import Notice, OnArchive, Report
 from runback_gate.report.text import markdown, markdown_code, safe_terminal, short
 
 Place = Callable[[str, str, int], str]
@@ -113,11 +113,14 @@ def _lines(effect: PolicyEffect, size: int, width: int, place: Place, show: int)
     lead = f"{_inert(effect.policy):{size}}   {word}"
     yield f"{lead}   {notes[0]}"
     yield from (f"{'':{len(lead)}}   {note}" for note in notes[1:])
-    counted = _counts(effect)
-    if not counted:
-        return
-    yield ""
-    for kind, number in counted:
+    if _counts(effect):
+        yield ""
+        yield from _kinds(effect, width, show)
+
+
+def _kinds(effect: PolicyEffect, width: int, show: int) -> Iterator[str]:
+    """Of each kind how many verdicts flip, and some of them."""
+    for kind, number in _counts(effect):
         mark = "   needs approval" if kind == "newly permitted" and number else ""
         yield f"  {kind:16}  {_judged(effect, number) if number else '0'}{mark}"
         flips = [flip for flip in effect.flips if flip.kind == kind]
@@ -201,21 +204,68 @@ def as_markdown(effects: Sequence[PolicyEffect], *, steps: int, place: Place, sh
     if effects:
         lines += ["", "| policy | effect | what changed |", "|---|---|---|"]
         lines += [_markdown_row(effect, place) for effect in effects]
-    for effect in effects:
-        for kind, number in _counts(effect):
-            if not number:
-                continue
-            flips = [flip for flip in effect.flips if flip.kind == kind][:show]
-            lines += [
-                "",
-                f"{markdown_code(short(effect.policy, _NAME_BYTES))} **{kind}** on {_judged(effect, number)}",
-                "",
-            ]
-            lines += [f"| {effect.scope} | rule | answer | why |", "|---|---|---|---|"] if flips else []
-            lines += [_markdown_flip(flip) for flip in flips]
-            if number > len(flips):
-                lines += ["", f"{number - len(flips):,} more"]
+    lines += [line for effect in effects for line in _markdown_kinds(effect, show)]
     return "\n".join(lines) + "\n"
+
+
+def _markdown_kinds(effect: PolicyEffect, show: int) -> Iterator[str]:
+    """Of each kind how many verdicts flip, and some of them as a table."""
+    for kind, number in _counts(effect):
+        if not number:
+            continue
+        flips = [flip for flip in effect.flips if flip.kind == kind][:show]
+        yield from (
+            "",
+            f"{markdown_code(short(effect.policy, _NAME_BYTES))} **{kind}** on {_judged(effect, number)}",
+            "",
+        )
+        yield from (f"| {effect.scope} | rule | answer | why |", "|---|---|---|---|") if flips else ()
+        yield from map(_markdown_flip, flips)
+        if number > len(flips):
+            yield from ("", f"{number - len(flips):,} more")
+
+
+def archive_text(found: OnArchive, *, width: int, show: int) -> str:
+    """What changed policies do to archived steps, for a terminal, ended by a line break."""
+    lines = [_inert(archive_line(found))]
+    for effect in found.effects:
+        if _counts(effect):
+            lines += ["", _inert(effect.policy), *_kinds(effect, width, show)][:-1]
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def archive_markdown(found: OnArchive, *, show: int) -> str:
+    """The same for a pull request."""
+    lines = [f"**Archive**: {markdown(short(archive_line(found), _TEXT_BYTES))}"]
+    lines += [line for effect in found.effects for line in _markdown_kinds(effect, show)]
+    return "\n".join(lines) + "\n"
+
+
+def archive_line(found: OnArchive) -> str:
+    """`newly permitted: 212 of 3,104,882 steps since 2026-10-01 in s3://acme/runs`, and how much was not judged."""
+    counts = {scope: _flipped(found.effects, scope) for scope in ("step", "run")}
+    judged = {"step": found.steps, "run": found.runs}
+    said = [f"{text} of {many(judged[scope], scope)}" for scope, text in counts.items() if text]
+    said = said or [f"no verdict flips on {many(found.steps, 'step')} (not proven)"]
+    since = f" since {found.since}" if found.since else ""
+    part = ""
+    if not found.whole:
+        left = f"{many(found.of_steps, 'step')} of {many(found.of_runs, 'run')}"
+        part = f"; the {found.seconds} s were over before all {left} were judged, and the rest may flip too"
+    return f"{' and '.join(said)}{since} in {found.name}{part}"
+
+
+def _flipped(effects: Sequence[PolicyEffect], scope: str) -> str:
+    found = dict.fromkeys(KINDS, 0)
+    for effect in effects:
+        for kind, number in _counts(effect) if effect.scope == scope else ():
+            found[kind] += number
+    return ", ".join(f"{kind}: {number:,}" for kind, number in found.items() if number)
+
+
+def notices(report: Report) -> tuple[Notice, ...]:
+    """The notices of a report, what an archive says before them: for every place that has no room for a sample."""
+    return report.notices if report.archive is None else (Notice(archive_line(report.archive)), *report.notices)
 
 
 def _markdown_row(effect: PolicyEffect, place: Place) -> str:

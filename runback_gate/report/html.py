@@ -101,11 +101,14 @@ def render(report: Report, *, max_bytes: int = MAX_BYTES) -> str:
 
 
 def _effects(report: Report) -> str:
-    """What changed policies do to recorded steps, as text; empty where none changed."""
-    if not report.effects:
-        return ""
-    place = effects.named_place(report)
-    return effects.as_text(report.effects, steps=effects.judged(report), width=_WIDTH, place=place, show=_FLIPS)
+    """What changed policies do to recorded steps, and to archived ones, as text; empty where none changed."""
+    text = ""
+    if report.effects:
+        place = effects.named_place(report)
+        text = effects.as_text(report.effects, steps=effects.judged(report), width=_WIDTH, place=place, show=_FLIPS)
+    if report.archive is not None:
+        text += ("\n" if text else "") + effects.archive_text(report.archive, width=_WIDTH, show=_FLIPS)
+    return text
 
 
 @cache

@@ -180,12 +180,20 @@ def _evidence(row: Row) -> str:
 
 
 def _effects(report: Report, room: int) -> str:
-    """What changed policies do to recorded steps; the counts alone where the whole would not fit."""
+    """What changed policies do to recorded and to archived steps; the counts alone where the whole would not fit."""
     if not report.effects:
-        return ""
+        return _archive(report, room // 2)
     steps, place = effects.judged(report), effects.named_place(report)
     texts = (effects.as_markdown(report.effects, steps=steps, place=place, show=show) + "\n" for show in (_FLIPS, 1, 0))
     brief = f"**Policy changes**: {markdown(effects.summary(report.effects, steps))}\n\n"
+    return next((text for text in texts if _size(text) <= room), brief) + _archive(report, room // 2)
+
+
+def _archive(report: Report, room: int) -> str:
+    if report.archive is None:
+        return ""
+    texts = [effects.archive_markdown(report.archive, show=show) + "\n" for show in (_FLIPS, 1, 0)]
+    brief = f"**Archive**: {markdown(short(effects.archive_line(report.archive), _TEXT))}\n\n"
     return next((text for text in texts if _size(text) <= room), brief)
 
 

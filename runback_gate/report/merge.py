@@ -54,6 +54,7 @@ def merge(parts: Sequence[Report]) -> Report:
         shard=None,
         effects=_effects(first.effects, shards, rows),
         spend=total(part.spend for part in parts),
+        archive=next((part.archive for part in parts if part.archive is not None), None),
         incomplete=incomplete,
         answers=answers,
         requests=requests,

@@ -124,6 +124,31 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class OnArchive:
+    """What changed policies do to archived steps. No verdict rests on it."""
+
+    name: str
+    """Of the archive, without what may be secret in its URI."""
+    since: str
+    """First day (YYYY-MM-DD) of what was judged; empty where nothing says it."""
+    steps: int
+    """Steps of the parts that were judged, the newest first."""
+    runs: int
+    of_steps: int
+    """Steps of the archive; more than `steps` where the time ran out."""
+    of_runs: int
+    seconds: int
+    """The time that it might take."""
+    effects: tuple[PolicyEffect, ...]
+    """One for each policy that is not as on the base."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether every run was judged."""
+        return (self.steps, self.runs) == (self.of_steps, self.of_runs)
+
+
+@dataclass(frozen=True, slots=True)
 class Guarantee:
     """What error the sequential tests of the trials keep to; where cases ask for several, what holds for each."""
 
@@ -216,6 +241,8 @@ class Report:
     """What the head's gate says differently from the base's; what loosens first."""
     proofs: tuple[Proof, ...] = ()
     """What was proved of changed rules."""
+    archive: OnArchive | None = None
+    """What changed policies do to archived steps; None where none were asked for, or no policy changed."""
     guarantee: Guarantee | None = None
     """The error that the trials keep to; None for plain k of n."""
     incomplete: Incomplete = ""

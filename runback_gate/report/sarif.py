@@ -19,6 +19,7 @@ from runback_gate.canonical import JsonValue, digest
 from runback_gate.errors import Location
 from runback_gate.gate.verdict import Row, Verdict
 from runback_gate.policy.finding import Finding
+from runback_gate.report.effects import notices
 from runback_gate.report.guarantee import guarantee_text
 from runback_gate.report.model import Report, Rule, report_digest
 from runback_gate.report.text import safe_terminal, short, visible
@@ -168,7 +169,7 @@ def _invocation(report: Report, left: int) -> dict[str, Any]:
         notes.append({"level": "error", "message": {"text": ", ".join(tally(report))}})
     if left:
         notes.append({"level": "warning", "message": {"text": f"{left:,} more results stand in the report"}})
-    for notice in report.notices[:MAX_RESULTS]:
+    for notice in notices(report)[:MAX_RESULTS]:
         place = {"locations": [_place(notice.location)]} if notice.location and notice.location.path else {}
         notes.append({"level": "note", "message": {"text": _say(notice.message, _TEXT)}} | place)
     invocation = {

@@ -2,74 +2,25 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
 
 from runback_gate.errors import RunbackError
-from runback_gate.store.archive.arrow import Storage, open_storage
+from runback_gate.store.archive.arrow import Storage
 from runback_gate.store.archive.check import check
 from runback_gate.store.archive.contents import read_contents
 from runback_gate.store.archive.duck import Wanted, listed
 from tests.extras import needs
 from tests.store.archives import held, put, row
+from tests.store.object_store import Faulty, bucket, server
+
+__all__ = ["bucket", "server"]
 
 needs("pyarrow")
 needs("duckdb")
-moto_server = needs("moto.server")
-serving = needs("werkzeug.serving")
+needs("moto.server")
 pytestmark = pytest.mark.integration
-
-
-class Faulty:
-    """moto, with what goes wrong."""
-
-    def __init__(self) -> None:
-        self.app = moto_server.DomainDispatcherApplication(moto_server.create_backend_app)
-        self.fault: Callable[[Any], str | None] = lambda _: None
-
-    def __call__(self, environ: Any, start: Any) -> Iterable[bytes]:
-        kind = self.fault(environ)
-        if kind == "503":
-            start("503 Slow Down", [("Content-Length", "0")])
-            return [b""]
-        if kind == "slow":
-            time.sleep(1)
-        answer = list(self.app(environ, start))
-        return [b"".join(answer)[:-20] + b"\0" * 20] if kind == "truncated" else answer
-
-
-def quiet_handler() -> type:
-    """One that logs nothing."""
-    return type("Quiet", (serving.WSGIRequestHandler,), {"log": lambda *_: None})
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[tuple[Faulty, int]]:
-    app = Faulty()
-    made = serving.make_server("127.0.0.1", 0, app, threaded=True, request_handler=quiet_handler())
-    thread = threading.Thread(target=made.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    yield app, made.server_port
-    made.shutdown()
-    thread.join()
-    made.server_close()
-
-
-@pytest.fixture
-def bucket(server: tuple[Faulty, int], monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Storage:
-    """An archive in a bucket of this test."""
-    for name, value in (("ACCESS_KEY_ID", "k"), ("SECRET_ACCESS_KEY", "s"), ("EC2_METADATA_DISABLED", "true")):
-        monkeypatch.setenv(f"AWS_{name}", value)
-    server[0].fault = lambda _: None
-    name = f"t{abs(hash(request.node.name)):x}"
-    options = f"scheme=http&endpoint_override=127.0.0.1:{server[1]}&region=us-east-1&allow_bucket_creation=true"
-    storage = open_storage(f"s3://{name}/team/runs?{options}")
-    storage.system.create_dir(name)
-    return storage
 
 
 def test_an_archive_in_s3_is_appended_to_listed_and_verified(bucket: Storage) -> None:

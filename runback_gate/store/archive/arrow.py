@@ -24,6 +24,7 @@ from runback_gate.errors import InputError, IntegrityError, Location, WriteError
 from runback_gate.store.archive.model import MAX_PART_BYTES
 from runback_gate.store.archive.rows import Row
 
+INSTALL: Final = "pip install 'runback-gate[archive]'; among the images `-full` has it"
 COLUMNS: Final = tuple(item.name for item in fields(Row) if item.name != "data")
 """All but the bytes of the run."""
 _COUNTS: Final = ("steps", "calls", "size")
@@ -255,5 +256,5 @@ def _package(module: str = "") -> Any:
         import pyarrow  # noqa: PLC0415  an extra of 150 MB
         from pyarrow import compute, dataset, fs, parquet  # noqa: PLC0415
     except ImportError as error:
-        raise InputError("pyarrow is not installed", hint="pip install 'runback-gate[archive]'") from error
+        raise InputError("pyarrow is not installed", hint=INSTALL) from error
     return {"": pyarrow, "compute": compute, "dataset": dataset, "fs": fs, "parquet": parquet}[module]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from runback_gate.errors import InputError
-from runback_gate.store.archive.arrow import COLUMNS
+from runback_gate.store.archive.arrow import COLUMNS, INSTALL
 from runback_gate.store.archive.rows import Row
 
 _CONDITIONS: Final = {
@@ -46,7 +46,7 @@ def listed(dataset: Any, wanted: Wanted) -> tuple[Row, ...]:
     try:
         import duckdb  # noqa: PLC0415  an extra
     except ImportError as error:
-        raise InputError("duckdb is not installed", hint="pip install 'runback-gate[archive]'") from error
+        raise InputError("duckdb is not installed", hint=INSTALL) from error
     given = {name: getattr(wanted, name) for name in _CONDITIONS if getattr(wanted, name) is not None}
     where = " AND ".join(_CONDITIONS[name] for name in given) or "true"
     names = ", ".join(f'"{name}"' for name in COLUMNS)

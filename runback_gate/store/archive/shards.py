@@ -29,6 +29,10 @@ class PartShard:
     where: str = field(repr=False)
     """Of the archive. A URI may hold what is secret."""
     part: Part
+    steps: int
+    """Steps of its runs."""
+    days: tuple[str, str]
+    """First and last day (YYYY-MM-DD) of its runs; empty where nothing says them."""
     without: tuple[str, ...] = ()
     """Ids of runs that stand in an earlier part too: two appended them at the same time."""
 
@@ -96,12 +100,12 @@ def archive_shards(where: str) -> tuple[PartShard, ...]:
 
 
 def _shards(where: str, storage: Storage, contents: Contents) -> tuple[PartShard, ...]:
-    columns = storage.columns(("run", "digest"), list(contents.parts))
+    columns = storage.columns(("run", "digest", "steps", "day"), list(contents.parts))
     seen: dict[str, tuple[str, str]] = {}
     found = []
     for path, part in contents.parts.items():
-        twice = []
-        for run, digest in columns.get(path, ()):
+        twice, steps, days = [], 0, set[str]()
+        for run, digest, own, day in columns.get(path, ()):
             known, other = seen.setdefault(run, (digest, path))
             if known != digest:
                 raise IntegrityError(
@@ -109,6 +113,9 @@ def _shards(where: str, storage: Storage, contents: Contents) -> tuple[PartShard
                 )
             if other != path:
                 twice.append(run)
+                continue
+            steps += own
+            days |= {day} - {""}
         if len(twice) < part.runs:
-            found.append(PartShard(where, part, tuple(twice)))
+            found.append(PartShard(where, part, steps, (min(days, default=""), max(days, default="")), tuple(twice)))
     return tuple(found)

@@ -1,0 +1,70 @@
+"""What a change of policies does to archived steps, within a time.
+
+In: the policies of two sides, and an archive. Out: what a report says of it; no verdict rests on it.
+
+    effects_on_archive(base, head, ArchiveOptions("s3://acme/runs", seconds=120), clock)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from runback_gate.analysis.effect import compare_policies
+from runback_gate.app.policy_diff import Compared, DiffJob, summed
+from runback_gate.app.shards import executor_for
+from runback_gate.cel.cpp_engine import CppEngine
+from runback_gate.policy.document import Policy
+from runback_gate.report.model import OnArchive
+from runback_gate.store.archive.arrow import shown
+from runback_gate.store.archive.shards import archive_shards
+
+LIMIT: Final = 20
+"""Flips that are kept of each rule and kind; all are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveOptions:
+    """An archive of runs, and how long it may take to judge it."""
+
+    where: str = field(repr=False)
+    """Its URI, which may hold what is secret."""
+    seconds: int = 120
+    """After that no part is begun, but for the first."""
+    cores: int = 1
+
+
+def effects_on_archive(
+    base: Sequence[Policy], head: Sequence[Policy], options: ArchiveOptions, clock: Callable[[], float]
+) -> OnArchive | None:
+    """Judge the parts of an archive by the policies of both sides, the newest runs first, until the time is over.
+
+    None where no policy changed; the archive is not read then.
+
+    Raises:
+        InputError: there is no archive, it cannot be read, or `pyarrow` is not installed.
+        IntegrityError: it was changed.
+    """
+    unjudged = compare_policies(base, head, CppEngine(), (), limit=LIMIT)
+    if not unjudged:
+        return None
+    end = clock() + options.seconds
+    shards = sorted(archive_shards(options.where), key=lambda shard: shard.days[::-1], reverse=True)
+    parts: dict[int, Compared] = {}
+    executor = executor_for(shards, None, options.cores, None)
+    for number, found in executor.run(DiffJob(tuple(base), tuple(head), LIMIT), shards):
+        parts[number] = found
+        if clock() >= end:
+            break
+    judged = [shards[number] for number in parts]
+    return OnArchive(
+        name=shown(options.where),
+        since=min((shard.days[0] for shard in judged if shard.days[0]), default=""),
+        steps=sum(shard.steps for shard in judged),
+        runs=sum(shard.runs for shard in judged),
+        of_steps=sum(shard.steps for shard in shards),
+        of_runs=sum(shard.runs for shard in shards),
+        seconds=options.seconds,
+        effects=summed(unjudged, parts, limit=LIMIT),
+    )

@@ -1,0 +1,82 @@
+"""Facts about what changed policies do to archived steps, within a time."""
+
+from __future__ import annotations
+
+import sys
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from runback_gate.app.archived import ArchiveOptions, effects_on_archive
+from runback_gate.errors import InputError, IntegrityError
+from runback_gate.policy.document import Policy, load_policies
+from runback_gate.store.archive.arrow import open_storage
+from runback_gate.testing import write_document
+from tests.extras import needs
+from tests.store.archives import put, row
+
+needs("pyarrow")
+
+
+def rules(folder: Path, word: str) -> tuple[Policy, ...]:
+    """A policy that no instruction holds a word."""
+    folder.mkdir()
+    rule = {"id": "quiet", "expression": f"!request.system.contains('{word}')", "message": "said it"}
+    write_document(folder, "p.yaml", "Policy", "p", {"validations": [rule]})
+    return load_policies(folder, ["p.yaml"])[0]
+
+
+@pytest.fixture
+def sides(tmp_path: Path) -> tuple[tuple[Policy, ...], tuple[Policy, ...]]:
+    """The base denies each step of the archive, the head none."""
+    return rules(tmp_path / "base", "kind"), rules(tmp_path / "head", "rude")
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> str:
+    """Three appends, a run of a step in each but the last, which has two."""
+    storage = open_storage((tmp_path / "arc").as_posix())
+    put(storage, row("a", day="2026-09-01"))
+    put(storage, row("b", day="2026-11-01"))
+    put(storage, row("c", day="2026-10-01"), row("d", day="2026-10-09"))
+    return storage.root
+
+
+def test_the_whole_archive(archive: str, sides: tuple[tuple[Policy, ...], tuple[Policy, ...]]) -> None:
+    """Every step is judged by both sides; without a change the archive is not even looked for."""
+    found = effects_on_archive(*sides, ArchiveOptions(archive), lambda: 0.0)
+    assert found is not None
+    assert (found.steps, found.of_steps, found.of_runs, found.since, found.whole) == (4, 4, 4, "2026-09-01", True)
+    (effect,) = found.effects
+    assert (effect.word, effect.validations[0].counts) == ("looser", (("newly permitted", 4),))
+    assert [flip.run for flip in effect.flips] == ["a", "b", "c", "d"]
+    assert effects_on_archive(sides[0], sides[0], ArchiveOptions("s3://none"), lambda: 0.0) is None
+
+
+@pytest.mark.parametrize(("seconds", "steps", "since"), [(1, 1, "2026-11-01"), (2, 3, "2026-10-01")])
+def test_the_newest_part_first_until_the_time_is_over(
+    archive: str, sides: tuple[tuple[Policy, ...], tuple[Policy, ...]], seconds: int, steps: int, since: str
+) -> None:
+    """A clock that gains a second with each look: what was judged, and of how much."""
+    clock = map(float, count())
+    found = effects_on_archive(*sides, ArchiveOptions(archive, seconds), lambda: next(clock))
+    assert found is not None
+    assert (found.steps, found.of_steps, found.since, found.whole) == (steps, 4, since, False)
+    assert found.effects[0].steps == steps
+
+
+def test_what_cannot_be_judged_is_an_error(
+    archive: str, sides: tuple[tuple[Policy, ...], tuple[Policy, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An archive that is not there, one that was changed, and a missing extra, with a hint."""
+    with pytest.raises(InputError, match="no archive is here"):
+        effects_on_archive(*sides, ArchiveOptions(f"{archive}/none"), lambda: 0.0)
+    part = next(Path(archive).rglob("*.parquet"))
+    part.write_bytes(part.read_bytes()[:-9] + b"\0" * 9)
+    with pytest.raises((InputError, IntegrityError)):
+        effects_on_archive(*sides, ArchiveOptions(archive), lambda: 0.0)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(InputError, match="pyarrow is not installed") as raised:
+        effects_on_archive(*sides, ArchiveOptions(archive), lambda: 0.0)
+    assert "-full" in str(raised.value.hint)
