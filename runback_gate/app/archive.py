@@ -139,7 +139,7 @@ def erase_archived(where: str, selection: Selection, *, at: str, reason: str, dr
         WriteError: it cannot be written.
     """
     found = rewrite(open_storage(where), _Eraser(selection, at, reason), reason=reason, at=at, dry_run=dry_run)
-    if not found.runs:
+    if not (found.runs or found.strays or found.swept):
         raise InputError("no value matches", hint="nothing was erased", location=Location(shown(where)))
     return found
 
@@ -173,6 +173,7 @@ class _Eraser:
 def rewritten_json(found: Rewritten, *, at: str, reason: str, dry_run: bool) -> dict[str, Any]:
     """What was erased, for programs."""
     given = {"at": at, "reason": reason, "dryRun": dry_run, "parts": found.parts, "head": found.head}
+    given |= {"strays": found.strays, "swept": found.swept}
     return {"erased": found.values, "runs": list(found.runs), **given}
 
 
@@ -181,6 +182,11 @@ def rewritten_lines(found: Rewritten, *, dry_run: bool) -> Iterator[str]:
     yield from map(line, found.runs)
     went = f"{many(found.values, 'value')} of {many(len(found.runs), 'run')}"
     yield f"{went} would be erased" if dry_run else f"{went} erased; {many(found.parts, 'part')} written anew"
+    if found.strays:
+        verb = "would go" if dry_run else "went"
+        yield f"{many(found.strays, 'part')} of an append that was killed or under way {verb}"
+    if found.swept:
+        yield f"{many(found.swept, 'file')} that an earlier erasure or a killed append left went"
     yield f"head  {found.head}"
 
 
@@ -211,6 +217,8 @@ def checked_lines(checked: Checked) -> Iterator[str]:
     yield f"{'invalid' if checked.faults else 'valid'}: {counts} in {many(checked.parts, 'part')}"
     if checked.leftovers:
         yield f"{many(checked.leftovers, 'part')} that no manifest names: an append was killed, or is under way"
+    if checked.removed:
+        yield f"{many(checked.removed, 'part')} that an erasure removed and are still there: erase again"
     yield f"head  {checked.head}"
 
 

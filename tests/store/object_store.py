@@ -32,6 +32,9 @@ class Faulty:
         if kind == "503":
             start("503 Slow Down", [("Content-Length", "0")])
             return [b""]
+        if kind == "403":
+            start("403 Forbidden", [("Content-Length", "0")])
+            return [b""]
         if kind == "slow":
             time.sleep(1)
         answer = list(self.app(environ, start))

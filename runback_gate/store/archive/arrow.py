@@ -15,7 +15,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,6 +46,8 @@ class Storage:
     """As messages name it: without what may be a secret in its URI."""
     system: Any
     root: str
+    where: str = field(default="", repr=False)
+    """As a person named it."""
 
     def files(self, folder: str) -> dict[str, int]:
         """The files below a folder by path, with their bytes; none where it is not there.
@@ -90,7 +92,7 @@ class Storage:
             if not whole:
                 self.system.move(f"{where}.tmp", where)
         except OSError as error:
-            raise WriteError(f"cannot be written: {_reason(error)}", location=self.place(path)) from error
+            raise WriteError(f"cannot be written: {reason_of(error)}", location=self.place(path)) from error
 
     def remove(self, path: str) -> None:
         """Remove a file; one that is gone already is no error.
@@ -103,7 +105,7 @@ class Storage:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise WriteError(f"cannot be removed: {_reason(error)}", location=self.place(path)) from error
+            raise WriteError(f"cannot be removed: {reason_of(error)}", location=self.place(path)) from error
 
     def dataset(self, paths: Sequence[str]) -> Any:
         """The columns of parts but for the runs themselves, as a data set of Arrow, read when it is asked."""
@@ -145,7 +147,7 @@ class Storage:
         except FileNotFoundError:
             raise
         except (OSError, arrow.ArrowException) as error:
-            raise InputError(f"cannot be {what}: {_reason(error)}", location=self.place(path)) from error
+            raise InputError(f"cannot be {what}: {reason_of(error)}", location=self.place(path)) from error
 
 
 def open_storage(where: str) -> Storage:
@@ -163,9 +165,9 @@ def open_storage(where: str) -> Storage:
     except (OSError, ValueError, NotImplementedError) as error:
         hint = "a folder, or s3://BUCKET/FOLDER?region=REGION; see docs/guides/scale.md"
         raise InputError(
-            f"cannot be opened as an archive: {_reason(error)}", hint=hint, location=Location(name)
+            f"cannot be opened as an archive: {reason_of(error)}", hint=hint, location=Location(name)
         ) from None
-    return Storage(name, system, root.rstrip("/"))
+    return Storage(name, system, root.rstrip("/"), where)
 
 
 def shown(where: str) -> str:
@@ -224,7 +226,7 @@ def read_rows(data: bytes, place: Location, *, size: int, names: Sequence[str] =
             yield Row(**{**values, **lists}, data=content)
     except (OSError, arrow.ArrowException, StopIteration, KeyError, TypeError, ValueError, UnicodeDecodeError) as error:
         where = "" if run is None else f"run {run[:120]}: "
-        raise IntegrityError(f"{where}cannot be read: {_reason(error)}", location=place) from error
+        raise IntegrityError(f"{where}cannot be read: {reason_of(error)}", location=place) from error
 
 
 def _refuse_other(file: Any, size: int, place: Location) -> None:
@@ -245,7 +247,7 @@ def _schema(*, data: bool) -> Any:
     return arrow.schema([*named, ("data", arrow.binary())] if data else named)
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """What a file system says, without what may be a secret; at most a line."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return _SECRET.sub("", " ".join(str(text).split()))[:300]

@@ -39,6 +39,8 @@ class Checked:
     faults: tuple[Fault, ...]
     leftovers: int
     """Parts that no manifest adds: of an append that was killed, or is under way."""
+    removed: int
+    """Parts that an erasure removed and that are still there: it was killed, or is under way."""
 
 
 def check(storage: Storage) -> Checked:
@@ -55,8 +57,7 @@ def check(storage: Storage) -> Checked:
     seen: dict[str, tuple[str, str]] = {}
     for part in contents.parts.values():
         faults += [Fault(part.path, message) for message in _wrong_part(storage, part, seen)]
-    named = {part.path for manifest in contents.manifests.values() for part in manifest.adds}
-    left = sum(path not in named for path in storage.files(PARTS))
+    files = storage.files(PARTS)
     parts = contents.parts.values()
     return Checked(
         len(contents.manifests),
@@ -66,7 +67,8 @@ def check(storage: Storage) -> Checked:
         sum(part.bytes for part in parts),
         contents.head,
         tuple(faults),
-        left,
+        sum(path not in contents.named for path in files),
+        sum(path in contents.removed for path in files),
     )
 
 

@@ -35,6 +35,10 @@ VERIFY: Final = "`runback-gate archive verify` shows everything that is wrong"
 T = TypeVar("T")
 
 
+class MeanwhileError(InputError):
+    """A part is gone because an erasure put another one in its place."""
+
+
 @dataclass(frozen=True)
 class Contents:
     """The sum of the manifests."""
@@ -57,6 +61,11 @@ class Contents:
         return frozenset(path for manifest in self.manifests.values() for path in manifest.removes)
 
     @cached_property
+    def named(self) -> frozenset[str]:
+        """Paths of the parts that a manifest adds or removes."""
+        return self.removed.union(part.path for manifest in self.manifests.values() for part in manifest.adds)
+
+    @cached_property
     def tips(self) -> tuple[str, ...]:
         """Digests of the manifests that no other one names."""
         named = {parent for manifest in self.manifests.values() for parent in manifest.parents}
@@ -73,8 +82,8 @@ class Contents:
         return head(self.parts.values())
 
 
-def survey(storage: Storage) -> Contents:
-    """What the manifests say, with the faults of those that cannot be believed.
+def survey(storage: Storage, known: Contents | None = None) -> Contents:
+    """What the manifests say, with the faults of those that cannot be believed; those that are known are not read.
 
     Raises:
         InputError: they cannot be listed or read, or there are too many.
@@ -82,9 +91,12 @@ def survey(storage: Storage) -> Contents:
     names = sorted(filter(is_manifest, storage.files(MANIFESTS)))
     if len(names) > MAX_MANIFESTS:
         raise InputError(f"more than {MAX_MANIFESTS:,} manifests", location=storage.place(MANIFESTS))
-    found: dict[str, Manifest] = {}
+    read = {} if known is None else known.manifests
+    found = {digest: read[digest] for digest in map(digest_of, names) if digest in read}
     faults: list[tuple[str, str]] = []
     for name in names:
+        if digest_of(name) in found:
+            continue
         try:
             data = storage.read(name, MAX_MANIFEST_BYTES)
         except FileNotFoundError:
@@ -101,14 +113,14 @@ def survey(storage: Storage) -> Contents:
     return Contents(found, tuple(dict.fromkeys(faults)))
 
 
-def read_contents(storage: Storage, *, new: bool = False) -> Contents:
-    """What the manifests say; with `new` there may be none yet.
+def read_contents(storage: Storage, *, new: bool = False, known: Contents | None = None) -> Contents:
+    """What the manifests say; with `new` there may be none yet. `known` is what was read before.
 
     Raises:
         IntegrityError: one cannot be believed, or is missing.
         InputError: there is no archive, or it cannot be read.
     """
-    found = survey(storage)
+    found = survey(storage, known)
     for path, message in found.faults:
         raise IntegrityError(message, hint=VERIFY, location=storage.place(path))
     if not found.manifests and not new:
@@ -129,7 +141,7 @@ def settled(storage: Storage, look: Callable[[Contents], T]) -> T:
         try:
             return look(contents)
         except (RunbackError, FileNotFoundError) as error:
-            now = read_contents(storage)
+            now = read_contents(storage, known=contents)
             if not contents.parts.keys() & now.removed:
                 if isinstance(error, RunbackError):
                     raise
@@ -147,14 +159,15 @@ def part_rows(storage: Storage, part: Part, names: Sequence[str] = COLUMNS) -> I
 
     Raises:
         IntegrityError: the part is missing, or was changed.
-        InputError: it cannot be read, or an erasure removed it meanwhile.
+        MeanwhileError: an erasure removed it meanwhile.
+        InputError: it cannot be read.
     """
     place = storage.place(part.path)
     try:
         data = storage.read(part.path, part.size)
     except FileNotFoundError as error:
         if part.path in survey(storage).removed:
-            raise InputError("an erasure removed it meanwhile", hint="run it again", location=place) from error
+            raise MeanwhileError("an erasure removed it meanwhile", hint="run it again", location=place) from error
         raise IntegrityError("the part is missing", hint=VERIFY, location=place) from error
     if len(data) != part.size or sha256(data).hexdigest() != part.digest:
         raise IntegrityError("was changed: its bytes do not have the digest in its name", location=place)

@@ -110,6 +110,16 @@ def is_manifest(path: str) -> bool:
     return _NAME.fullmatch(path) is not None
 
 
+def is_part(path: str) -> bool:
+    """Whether a path is that of a part."""
+    return _PATH.fullmatch(path) is not None
+
+
+def is_half(path: str) -> bool:
+    """Whether a path is that of a file that is being written, or was when its writer died."""
+    return path.startswith(f"{PARTS}/") and path.endswith(".tmp")
+
+
 def digest_of(path: str) -> str:
     """The digest in the path of a manifest."""
     return path[-69:-5]

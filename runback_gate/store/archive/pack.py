@@ -98,7 +98,8 @@ def pack(storage: Storage, rows: Iterable[Row], *, by: Sequence[str], at: str) -
         if not packer.parts:
             return Packed(0, packer.present, (), before.head)
         # Somebody else may have appended meanwhile.
-        now = read_contents(storage, new=True)
+        now = read_contents(storage, new=True, known=before)
+        _refuse_removed(now, packer.parts)
         since = [path for path in now.parts if path not in before.parts]
         for run, digest in digests(storage, list(packer.seen), since).items():
             packer.same(run, packer.seen[run], digest)
@@ -107,7 +108,16 @@ def pack(storage: Storage, rows: Iterable[Row], *, by: Sequence[str], at: str) -
             if part.path not in before.parts:
                 storage.remove(part.path)
         raise
-    return Packed(sum(part.runs for part in packer.parts), packer.present, *commit(storage, now, packer.parts, at))
+    found = commit(storage, now, packer.parts, at)
+    _refuse_removed(read_contents(storage, known=now), packer.parts)
+    return Packed(sum(part.runs for part in packer.parts), packer.present, *found)
+
+
+def _refuse_removed(contents: Contents, parts: Sequence[Part]) -> None:
+    """What an erasure removed is no part of the archive, whatever names it later."""
+    if any(part.path in contents.removed for part in parts):
+        hint = "erase it from the run files as well (`runback-gate audit erase`), then add them again"
+        raise InputError("these runs hold what an erasure removes; they were not added", hint=hint)
 
 
 def commit(storage: Storage, contents: Contents, parts: Sequence[Part], at: str) -> tuple[tuple[Part, ...], str]:

@@ -8,16 +8,28 @@ go. Whatever ends this on the way, the archive is as it was or as it is to be; t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from runback_gate.errors import InputError, IntegrityError
-from runback_gate.store.archive.arrow import Storage
-from runback_gate.store.archive.contents import Contents, part_rows, read_contents
-from runback_gate.store.archive.model import FORMAT, PARTS, Erased, Manifest, Part, head, manifest_file
+from runback_gate.errors import InputError, IntegrityError, RunbackError
+from runback_gate.store.archive.arrow import Storage, read_rows
+from runback_gate.store.archive.contents import Contents, MeanwhileError, part_rows, read_contents, row_fault
+from runback_gate.store.archive.model import (
+    FORMAT,
+    MAX_PART_BYTES,
+    PARTS,
+    Erased,
+    Manifest,
+    Part,
+    head,
+    is_half,
+    is_part,
+    manifest_file,
+)
 from runback_gate.store.archive.pack import write_part
 from runback_gate.store.archive.rows import Row, run_row
+from runback_gate.store.archive.versions import Versions, open_versions
 
 TRIES: Final = 5
 
@@ -41,12 +53,19 @@ class Rewritten:
     parts: int
     head: str
     """Head of the archive."""
+    strays: int = 0
+    """Parts that no manifest named, and that went."""
+    swept: int = 0
+    """Files that an earlier rewrite should have removed."""
 
 
 def rewrite(
     storage: Storage, change: Callable[[Row], Change | None], *, reason: str, at: str, dry_run: bool
 ) -> Rewritten:
     """Put what `change` makes of runs in their place; with `dry_run` nothing is written.
+
+    A part that no manifest names is of an append that was killed, or is under way. One that would change goes, and the
+    manifest says so: it is no part of the archive from then on, whoever names it later.
 
     Args:
         storage: where the archive lies.
@@ -58,25 +77,47 @@ def rewrite(
     Raises:
         IntegrityError: the archive does not verify where it was read. Nothing was changed.
         InputError: it cannot be read, or others rewrite it at the same time.
-        WriteError: a file cannot be written or removed.
+        WriteError: a file cannot be written or removed, nor an old version of one.
     """
+    before = read_contents(storage)
+    sweeper = None if dry_run else Sweeper(storage, open_versions(storage))
+    swept = 0
     for _ in range(TRIES):
-        before = read_contents(storage)
-        if not dry_run:
-            _sweep(storage, before)
-        new, runs, values = _written(storage, before, change, dry_run=dry_run)
-        if dry_run or not runs:
-            return Rewritten(tuple(sorted(runs)), values, len(new), before.head)
-        now = read_contents(storage)
+        if sweeper is not None:
+            swept += sweeper.sweep(before)
+        try:
+            new, runs, values = _written(storage, before, change, dry_run=dry_run)
+        except MeanwhileError:
+            before = read_contents(storage, known=before)
+            continue
+        strays = tuple(_strays(storage, before, change))
+        if sweeper is None or not (runs or strays):
+            return Rewritten(tuple(sorted(runs)), values, len(new), before.head, len(strays), swept)
+        now = read_contents(storage, known=before)
         if new.keys() <= now.parts.keys():
             erased = Erased(reason, tuple(sorted(runs)), values)
-            found = _commit(storage, now, new, erased, at)
-            _sweep(storage, read_contents(storage))
-            return Rewritten(erased.runs, values, len(new), found)
-        for part in new.values():
-            if part is not None and part.path not in now.parts:
-                storage.remove(part.path)
+            found = _commit(storage, now, new, strays, erased, at)
+            sweeper.sweep(read_contents(storage, known=now))
+            return Rewritten(erased.runs, values, len(new), found, len(strays), swept)
+        _discard(storage, new, now)
+        before = now
     raise InputError("others rewrite the archive at the same time", hint="try again", location=storage.place(PARTS))
+
+
+def _strays(storage: Storage, before: Contents, change: Callable[[Row], Change | None]) -> Iterator[str]:
+    """Parts that no manifest names and that would change, or that nobody can read."""
+    for path in storage.files(PARTS):
+        if path not in before.named and is_part(path):
+            try:
+                data = storage.read(path, MAX_PART_BYTES)
+                rows = read_rows(data, storage.place(path), size=MAX_PART_BYTES)
+                stays = all(row_fault(row) is None and change(row) is None for row in rows)
+            except FileNotFoundError:
+                continue
+            except RunbackError:
+                stays = False
+            if not stays:
+                yield path
 
 
 def _written(
@@ -86,19 +127,30 @@ def _written(
     found: dict[str, Part | None] = {}
     runs: set[str] = set()
     values = 0
-    for path, part in before.parts.items():
-        rows, changed = [], False
-        for row in part_rows(storage, part):
-            new = change(row)
-            if new is not None:
-                changed = True
-                runs.add(row.run)
-                values += new.values
-            rows.append(row if new is None else _again(row, new.data))
-        if changed:
-            folder = path.removeprefix(f"{PARTS}/").rpartition("/")[0]
-            found[path] = None if dry_run else write_part(storage, f"{folder}/" if folder else "", rows)
+    try:
+        for path, part in before.parts.items():
+            rows, changed = [], False
+            for row in part_rows(storage, part):
+                new = change(row)
+                if new is not None:
+                    changed = True
+                    runs.add(row.run)
+                    values += new.values
+                rows.append(row if new is None else _again(row, new.data))
+            if changed:
+                folder = path.removeprefix(f"{PARTS}/").rpartition("/")[0]
+                found[path] = None if dry_run else write_part(storage, f"{folder}/" if folder else "", rows)
+    except BaseException:
+        _discard(storage, found, before)
+        raise
     return found, runs, values
+
+
+def _discard(storage: Storage, new: dict[str, Part | None], contents: Contents) -> None:
+    """Remove new parts that no manifest names."""
+    for part in new.values():
+        if part is not None and part.path not in contents.named:
+            storage.remove(part.path)
 
 
 def _again(row: Row, data: bytes) -> Row:
@@ -108,18 +160,40 @@ def _again(row: Row, data: bytes) -> Row:
     return new
 
 
-def _commit(storage: Storage, now: Contents, new: dict[str, Part | None], erased: Erased, at: str) -> str:
-    parts = tuple(part for part in new.values() if part is not None)
-    whole = {path: part for path, part in now.parts.items() if path not in new} | {part.path: part for part in parts}
+def _commit(
+    storage: Storage, now: Contents, new: dict[str, Part | None], strays: Sequence[str], erased: Erased, at: str
+) -> str:
+    parts, removes = tuple(part for part in new.values() if part is not None), tuple(sorted((*new, *strays)))
+    whole = {path: part for path, part in now.parts.items() if path not in removes}
+    whole |= {part.path: part for part in parts}
     found = head(whole.values())
-    manifest = Manifest(
-        FORMAT, now.number + 1, at, now.tips, parts, len(whole), found, removes=tuple(sorted(new)), erased=erased
-    )
+    manifest = Manifest(FORMAT, now.number + 1, at, now.tips, parts, len(whole), found, removes=removes, erased=erased)
     storage.write(*manifest_file(manifest))
     return found
 
 
-def _sweep(storage: Storage, contents: Contents) -> None:
-    """Remove the files of parts that a manifest removed."""
-    for path in storage.files(PARTS).keys() & contents.removed:
-        storage.remove(path)
+@dataclass(frozen=True, slots=True)
+class Sweeper:
+    """Removes the files of parts that a manifest removed, those of writers that died, and old versions of both."""
+
+    storage: Storage
+    versions: Versions | None
+
+    def sweep(self, contents: Contents) -> int:
+        """Remove them all, and give how many files there were.
+
+        Raises:
+            WriteError: one cannot be removed.
+        """
+        hidden = [] if self.versions is None else self.versions.of(PARTS)
+        files = self.storage.files(PARTS)
+        gone = [path for path in files if path in contents.removed or is_half(path)]
+        for path in gone:
+            self.storage.remove(path)
+        if self.versions is not None:
+            kept = (files.keys() | contents.parts.keys()) - set(gone)
+            # What was hidden meanwhile is not in the list.
+            hidden += self.versions.of(PARTS) if gone else ()
+            ours = {version.path for version in hidden if is_part(version.path) or is_half(version.path)}
+            self.versions.remove(dict.fromkeys(hidden), ours - kept)
+        return len(gone)
