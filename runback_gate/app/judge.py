@@ -30,8 +30,8 @@ from runback_gate.gate.run import run_gate
 from runback_gate.replay.estimate import Estimate
 from runback_gate.replay.known import StopSignal
 from runback_gate.replay.spend import Limits
-from runback_gate.report.build import build_report
-from runback_gate.report.model import Incomplete, Notice, Report
+from runback_gate.report.build import Context, build_report
+from runback_gate.report.model import Incomplete, Notice, OnArchive, Report
 
 _WORSE = (0, 2, 1)
 """Exit codes from good to bad, as verdicts are: a breach outranks what nobody could judge."""
@@ -108,21 +108,23 @@ def judge(
             gate = _asking_gate(plan, base)
             live = open_live(gate, options.live, cache=options.cache, world=world, progress=progress, stop=stop)
             result = run_gate(plan, engine, live, progress, base=base, shard=options.shard)
-        archive = None
-        # Of the jobs that judge a part each, the first does this for all.
-        if options.archive is not None and context.base_plan is not None and options.shard[0] == 1:
-            sides = context.base_plan.policies, whole.policies
-            archive = effects_on_archive(*sides, options.archive, world.outside.clock)
         context = dataclasses.replace(
             context,
             shard=options.shard,
-            archive=archive,
+            archive=_on_archive(options, context, whole, world),
             notices=(*context.notices, *_unknown_names(plan, whole), *map(Notice, sorted(live.notes))),
             spend=live.spend(),
             incomplete=cast("Incomplete", live.stop_signal.reason),
         )
         report = build_report(plan, result, engine, version=__version__, context=context)
     return Judged(report, live.estimate, live.settings.limits, live.stop_signal.reason)
+
+
+def _on_archive(options: JudgeOptions, context: Context, whole: Plan, world: World) -> OnArchive | None:
+    # Of the jobs that judge a part each, the first does this for all.
+    if options.archive is None or context.base_plan is None or options.shard[0] != 1:
+        return None
+    return effects_on_archive(context.base_plan.policies, whole.policies, options.archive, world.outside.clock)
 
 
 def _unknown_names(plan: Plan, whole: Plan) -> Iterator[Notice]:

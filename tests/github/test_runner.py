@@ -58,7 +58,7 @@ def test_inputs() -> None:
         ("CACHE", "a/../../b", "leads out"),
         ("CHECK", "yes", "neither true nor false"),
         ("ARCHIVE", "runs/archive", "no object store"),
-        ("ARCHIVE", "file:///work/archive", "no object store"),
+        ("ARCHIVE", "file:///srv/archive", "no object store"),
         ("ARCHIVE-SECONDS", "0", "no number of seconds"),
         ("ARCHIVE-SECONDS", "-5", "no number of seconds"),
         ("SHARD", "0/3", "no part of a run"),
