@@ -31,6 +31,8 @@ try:
 except ImportError:  # a recorder runs in the environment of somebody's agent, which may lack it
     orjson = None
 
+_SORTED = 0 if orjson is None else orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
+
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 
 MAX_INTEGER = 2**53 - 1
@@ -85,11 +87,13 @@ def made_bytes(value: JsonValue) -> bytes:
     Raises:
         DocumentError: as `canonical_bytes`.
     """
-    try:
-        if orjson is not None:
-            return cast("bytes", orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER))
-    except TypeError:
-        pass  # A number out of range, or a text that is none.
+    if orjson is not None:
+        try:
+            data: bytes = orjson.dumps(value, None, _SORTED)
+        except TypeError:
+            pass  # A number out of range, or a text that is none.
+        else:
+            return data
     return canonical_bytes(value)
 
 
@@ -260,8 +264,7 @@ def _sorted_bytes(value: JsonValue) -> bytes | None:
     try:
         # orjson sorts by code point; UTF-16 order is the same for ASCII.
         if all(map(str.isascii, cast("set[str]", keys))):
-            options = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
-            return cast("bytes", orjson.dumps(_tagged(value) if float in kinds else value, option=options))
+            return cast("bytes", orjson.dumps(_tagged(value) if float in kinds else value, None, _SORTED))
     except (TypeError, RefusedError):
         # A key that is no text, a number out of range or a text that is none: the caller's walk finds out which.
         return None

@@ -107,8 +107,13 @@ def canonical_value_line(salt: bytes, data: bytes) -> tuple[bytes, str]:
     """The same of a value whose canonical bytes are known. Raises DocumentError: the salt has not 16 bytes."""
     if len(salt) != SALT_BYTES:
         raise DocumentError(f"a salt of {len(salt)} bytes", hint=f"it has {SALT_BYTES}")
-    name = digest_bytes(salt + data)
-    return f'{{"id":"{name}","salt":"{salt.hex()}","value":'.encode() + data + b"}\n", name
+    name = value_id(salt, data)
+    return b"".join((f'{{"id":"{name}","salt":"{salt.hex()}","value":'.encode(), data, b"}\n")), name
+
+
+def value_id(salt: bytes, data: bytes) -> str:
+    """The id of a value by its salt and its canonical bytes."""
+    return digest_bytes(salt + data)
 
 
 def tombstone(name: str, *, at: str | None = None, reason: str | None = None) -> bytes:

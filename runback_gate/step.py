@@ -178,7 +178,7 @@ class Response:
     """`stop`, `tool_calls`, `length`, `content_filter`, `error`; None (unknown) when the source did not keep it."""
     model: str | None = None
     """The model that answered, as it names itself."""
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = Usage()
     latency_ms: int | None = None
     """Milliseconds from request to complete answer."""
     cost_usd: str | None = None

@@ -7,10 +7,8 @@ from_json(Message, {"role": "user"}, "messages[0]")     # Message("user")
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from functools import cache
-from itertools import compress
-from operator import attrgetter, is_not
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from runback_gate.canonical import canonical_bytes, made_bytes
@@ -37,7 +35,8 @@ def to_json(value: object) -> JsonValue:
 
     Plain JSON inside a value (parameters, schemas) is passed on as it is: nobody may change it.
     """
-    return _to_json(value, [])
+    found: JsonValue = _to_json(value, [])
+    return found
 
 
 def to_canonical(value: object) -> bytes:
@@ -47,72 +46,63 @@ def to_canonical(value: object) -> bytes:
     return canonical_bytes(found) if foreign else made_bytes(found)
 
 
-def _to_json(value: object, foreign: list[object]) -> JsonValue:
+def _to_json(value: Any, foreign: list[object]) -> Any:
     """As `to_json`; `foreign` gets what is passed on as it is."""
+    kind: Any = type(value)
+    write = _writer(kind)
+    if write is not None:
+        return write(value, foreign)
     if isinstance(value, (list, tuple)):
         return [item if type(item) is str else _to_json(item, foreign) for item in value]
-    kind: Any = type(value)
-    plan = _plan(kind)
-    if plan is None:
-        foreign.append(value)
-        return cast("JsonValue", value)
-    found: dict[str, JsonValue] = {}
-    # By type and without comparing where that can be, and C passes over what has its default: every message of every
-    # step comes through here.
-    items = plan.get(value)
-    for name, left_out, item in compress(zip(plan.names, plan.left_out, items), map(is_not, items, plan.defaults)):  # noqa: B905
-        if item is None:
-            continue
-        kind = type(item)
-        if kind is str and left_out is _EMPTY:
-            found[name] = item
-        elif kind in _SCALARS:
-            if kind is float:
-                foreign.append(item)
-            if item not in left_out:
-                found[name] = item
-        elif item or left_out is not _EMPTY or kind not in _CONTAINERS:
-            if kind is dict:
-                foreign.append(item)
-            else:
-                item = _to_json(item, foreign)
-            if item is not None and item not in left_out:
-                found[name] = item
-    if "parts" in found:
-        # The text is made from them.
-        found.pop("content", None)
-        found.pop("text", None)
-    return found
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Plan:
-    """How a kind of values is written."""
-
-    get: Callable[[Any], Sequence[Any]]
-    """Reads all fields of a value."""
-    names: tuple[str, ...]
-    defaults: tuple[object, ...]
-    """Of each field: the value that is left out and mostly there; None is always left out."""
-    left_out: tuple[tuple[object, ...], ...]
-    """Of each field: all values that are left out."""
+    foreign.append(value)
+    return value
 
 
 @cache
-def _plan(kind: Any) -> _Plan | None:
-    """How a dataclass is written; None for any other type."""
+def _writer(kind: Any) -> Callable[[Any, list[object]], dict[str, JsonValue]] | None:
+    """Writes the values of a dataclass; None for any other type.
+
+    Every message of every step is written, so the function is made once for each dataclass, as `dataclasses` makes
+    `__init__`: a field that is a text or has its default costs one comparison.
+    """
     if not dataclasses.is_dataclass(kind):
         return None
-    fields = dataclasses.fields(kind)
-    names = tuple(item.name for item in fields)
-    # Of one name alone, or of none, `attrgetter` gives no tuple.
-    get = attrgetter(*names) if len(names) > 1 else lambda value: [getattr(value, name) for name in names]
-    left_out = tuple(map(_left_out, fields))
-    defaults = tuple(item.default if item.metadata or item.default == () else None for item in fields)
-    return _Plan(get, names, defaults, left_out)
+    names: dict[str, Any] = {"CONTAINERS": _CONTAINERS, "other": _other}
+    lines = ["def write(value, foreign):", " found = {}"]
+    for number, item in enumerate(dataclasses.fields(kind)):
+        left_out = names[f"left_out_{number}"] = _left_out(item)
+        default = item.default if item.metadata or item.default == () else None
+        names[f"default_{number}"] = default
+        empty = left_out is _EMPTY
+        words = "True" if left_out in ((), _EMPTY) else f"item not in left_out_{number}"
+        lines += [
+            f" item = value.{item.name}",
+            f" if item is not default_{number} and item is not None"
+            + (" and (item or type(item) not in CONTAINERS):" if empty else ":"),
+            f"  if type(item) is str and {words}: found[{item.name!r}] = item",
+            f"  else: other(found, {item.name!r}, item, left_out_{number}, foreign)",
+        ]
+    # The text is made from the parts.
+    lines += [" if 'parts' in found:", "  found.pop('content', None)", "  found.pop('text', None)", " return found"]
+    exec("\n".join(lines), names)  # noqa: S102  of the names of our own fields, and of nothing else
+    return cast("Callable[[Any, list[object]], dict[str, JsonValue]]", names["write"])
+
+
+def _other(
+    found: dict[str, JsonValue], name: str, item: Any, left_out: tuple[object, ...], foreign: list[object]
+) -> None:
+    """Write a field that is no text; what is empty by default, or what stands in `left_out`, is not written."""
+    kind = type(item)
+    if kind is dict or kind is float:
+        foreign.append(item)
+    elif kind not in _SCALARS:
+        item = _to_json(item, foreign)
+    if item is not None and item not in left_out:
+        found[name] = item
 
 
 def _left_out(item: dataclasses.Field[Any]) -> tuple[object, ...]:
+    """The values of a field that are not written, besides None."""
     missing = dataclasses.MISSING
     if item.metadata:
         return (item.default,)

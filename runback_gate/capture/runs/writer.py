@@ -15,10 +15,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from runback_gate.canonical import JsonValue, canonical_bytes, made_bytes, sha256
+from runback_gate.canonical import JsonValue, canonical_bytes, made_bytes
 from runback_gate.capture.runs.blobs import take_out
 from runback_gate.capture.runs.turns import Turn, turns_of
-from runback_gate.chain import SALT_BYTES, append, canonical_value_line
+from runback_gate.chain import SALT_BYTES, append, canonical_value_line, value_id
 from runback_gate.step import Message, Note, Response, Run, Tool, ToolRun, to_canonical, to_json
 
 FORMAT: Final = "runback.run/v2"
@@ -33,7 +33,8 @@ class RunWriter:
 
     def __init__(self, salt: Salt) -> None:
         self._salt = salt
-        self._ids: dict[bytes, str] = {}
+        self._known: dict[int, tuple[bytes, str]] = {}
+        """Salt and id of each value, by the hash that Python gives its bytes; the id says whether it is the same."""
         self._values: list[bytes] = []
         self._last: dict[str, tuple[object, str | None]] = {}
         self._head: str | None = None
@@ -113,10 +114,14 @@ class RunWriter:
         )
 
     def _lines(self, kind: str, write: Callable[[JsonValue], bytes] = canonical_bytes, **fields: Any) -> bytes:
-        event = {"type": kind, **{key: item for key, item in fields.items() if item is not None}}
+        event = {name: item for name, item in fields.items() if item is not None}
+        event["type"] = kind
         line, self._head = append(self._head, event, write)
+        if not self._values:
+            return line
         values, self._values = self._values, []
-        return b"".join((*values, line))
+        values.append(line)
+        return b"".join(values)
 
     def _store(self, value: JsonValue) -> str | None:
         return None if value is None else self._id(value)
@@ -131,12 +136,13 @@ class RunWriter:
         return self._named(canonical_bytes(value))
 
     def _named(self, data: bytes) -> str:
-        key = sha256(data).digest()
-        name = self._ids.get(key)
-        if name is None:
-            line, name = canonical_value_line(self._salt(SALT_BYTES), data)
-            self._ids[key] = name
-            self._values.append(line)
+        known = self._known.get(place := hash(data))
+        if known is not None and value_id(known[0], data) == known[1]:
+            return known[1]
+        salt = self._salt(SALT_BYTES)
+        line, name = canonical_value_line(salt, data)
+        self._known[place] = salt, name
+        self._values.append(line)
         return name
 
     def _again(self, field: str, value: Sequence[Tool] | str | None) -> str | None:
