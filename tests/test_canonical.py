@@ -29,7 +29,7 @@ from runback_gate.canonical import (
     plain_bytes,
 )
 from runback_gate.errors import DocumentError, Location
-from runback_gate.standard_json import MAX_DEPTH
+from runback_gate.standard_json import MAX_DEPTH, UNIQUE, RefusedError
 
 # A machine may be slow: that is no failure.
 LAW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -320,6 +320,40 @@ def test_foreign_json_is_read_strictly(data: bytes | str, expected: str) -> None
     with pytest.raises(DocumentError) as caught:
         parse_json(data, path="in.json")
     assert str(caught.value).startswith(expected), str(caught.value)
+
+
+_SPACE = st.sampled_from(["", " ", "\n", "\t "])
+_KEY = st.sampled_from(['"a"', '""', '" "', '"\\u0022"', '"\\""', '"\\u003a:"', '"b\\\\"'])
+_NUMBER = st.sampled_from(
+    [
+        "0",
+        "-0",
+        "0.0",
+        "1e5",
+        "9007199254740993",
+        "18446744073709551615",
+        "18446744073709551616",
+        "-9223372036854775809",
+    ]
+)
+
+
+def _texts(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    pairs = st.tuples(_KEY, _SPACE, _SPACE, inner).map(lambda pair: f"{pair[0]}{pair[1]}:{pair[2]}{pair[3]}")
+    mappings = st.lists(pairs, max_size=3).map(lambda found: "{" + " ,".join(found) + "}")
+    return mappings | st.lists(inner, max_size=3).map(lambda found: "[" + ", ".join(found) + "]")
+
+
+@given(st.recursive(_KEY | _NUMBER, _texts, max_leaves=8))
+def test_no_key_and_no_digit_is_lost(text: str) -> None:
+    """However a text is spaced and escaped, it is read as the standard library reads it, or has a key twice."""
+    try:
+        expected = UNIQUE.decode(text)
+    except RefusedError:
+        with pytest.raises(DocumentError, match="duplicate key"):
+            parse_json(text, path="in.json")
+        return
+    assert repr(parse_json(text.encode(), path="in.json")) == repr(expected)
 
 
 @pytest.mark.slow

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+import pickle
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runback_gate.canonical import JsonValue, canonical_bytes, parse_canonical
@@ -86,6 +89,56 @@ def test_the_short_way_to_canonical_bytes_gives_the_same(step: Step) -> None:
     """The bytes that are made of the fields are those of the JSON."""
     for value in (step, step.request, step.response, *step.request.messages, step.source):
         assert to_canonical(value) == canonical_bytes(to_json(value))
+
+
+@settings(max_examples=30)
+@given(STEPS)
+def test_values_are_made_as_dataclasses_makes_them(step: Step) -> None:
+    """What `quick` makes equals what the generated `__init__` makes, and is as frozen, copied and pickled."""
+    for value in (step, step.request, step.response, *step.request.messages, step.source):
+        kind: Any = type(value)
+        fields = {item.name: getattr(value, item.name) for item in dataclasses.fields(kind)}
+        slowly = object.__new__(kind)
+        kind.__init__.__wrapped__(slowly, **fields)
+        for same in (slowly, kind(**fields), copy.copy(value), pickle.loads(pickle.dumps(value))):
+            assert type(same) is kind
+            assert same == value
+            with pytest.raises(dataclasses.FrozenInstanceError):
+                setattr(same, next(iter(fields)), None)
+
+
+def test_values_that_are_made_wrongly_are_refused() -> None:
+    """A field that lacks or is not known is an error, and each value has an empty mapping of its own."""
+    with pytest.raises(TypeError, match="role"):
+        Message()  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="mood"):
+        Message("user", mood="calm")  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match="cost_usd"):
+        Response(cost_usd="much")
+    assert Message("user").extra is not Message("user").extra
+
+
+def plainly(value: Any) -> Any:
+    """The JSON of a value, said in the shortest way."""
+    if isinstance(value, tuple):
+        return [plainly(item) for item in value]
+    if not dataclasses.is_dataclass(value):
+        return value
+    found = {}
+    for item in dataclasses.fields(value):
+        inner = plainly(getattr(value, item.name))
+        stated = item.default is None or (item.default is item.default_factory is dataclasses.MISSING)
+        left_out: tuple[Any, ...] = (item.default,) if item.metadata else () if stated else ({}, [])
+        if inner is not None and inner not in left_out:
+            found[item.name] = inner
+    return found
+
+
+@settings(max_examples=50)
+@given(STEPS)
+def test_json_has_what_was_said(step: Step) -> None:
+    """What is unknown, and what is empty by default, is left out, and nothing else."""
+    assert to_json(step) == plainly(step)
 
 
 def test_numbers_of_others_take_the_long_way() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runback_gate.canonical import digest_bytes, parse_canonical
-from runback_gate.capture.runs import Conversations, Turn, Turns, read_run, write_run
+from runback_gate.capture.runs import Conversations, Turn, Turns, read_run, write_run, writer
 from runback_gate.capture.runs.blobs import INLINE
 from runback_gate.chain import append, tombstone
 from runback_gate.errors import InputError, IntegrityError, RunbackError
@@ -84,6 +84,12 @@ def test_large_parts_are_stored_once() -> None:
     """The bytes of a picture stand in one value line, whoever shows it."""
     data = write_run(everything(), salt)
     assert data.count(base64.b64encode(b"\0" * INLINE)) == 1
+
+
+def test_values_are_told_apart_by_their_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Python gives all values the same hash, none is taken for another."""
+    monkeypatch.setattr(writer, "hash", lambda _data: 1, raising=False)
+    assert read_run(write_run(everything(), salt), "r.jsonl") == everything()
 
 
 def test_bytes_of_another_picture_are_found() -> None:

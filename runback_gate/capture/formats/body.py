@@ -133,8 +133,9 @@ def _unlike(values: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """One of all messages that no dialect tells apart: the same names of texts, the same kind of speaker."""
     found: dict[Any, dict[str, Any]] = {}
     for number, value in enumerate(values):
+        calls = value.get("tool_calls")
         kinds = tuple(map(type, value.values()))
-        texts = _TEXTS.issuperset(kinds)
+        texts = _TEXTS.issuperset(kinds) or (calls and all(kind in _TEXTS for kind in kinds if kind is not list))
         found[(*value, *kinds, *map(value.get, _TELLING)) if texts else number] = value
     return list(found.values())
 

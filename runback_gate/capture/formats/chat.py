@@ -64,9 +64,10 @@ def read_message(wire: dict[str, Any], place: str, reader: Reader) -> Entry:
     if _SAYS.isdisjoint(wire):
         raise NotUnderstoodError(f"{place}.content", "a message without content")
     content = wire.get("content")
-    text, parts, calls = (
-        (content, (), []) if type(content) is str else read_content(content, f"{place}.content", reader)
-    )
+    if plain and type(content) is str and not wire.get("tool_calls"):
+        answers = _answers(wire, place) if role == "tool" else None
+        return entry_of(Message(role, content, (), answers, _name(wire, role)))
+    text, parts, calls = read_content(content, f"{place}.content", reader)
     if role == "assistant":
         if wire.get("tool_calls") or not plain:
             calls = merged(calls, [*_calls(_with_kwargs(wire), place)])
@@ -81,7 +82,7 @@ def read_message(wire: dict[str, Any], place: str, reader: Reader) -> Entry:
         text,
         tuple(calls),
         _answers(wire, place) if role == "tool" else None,
-        _name(wire, role) if role == "tool" or "name" in wire else None,
+        _name(wire, role),
         tool_error(wire, text) if role == "tool" and not plain else None,
         parts=parts,
     )
@@ -270,8 +271,10 @@ def read_call(value: Any, place: str) -> ToolCall:
     wire = mapping(value, place)
     inner = wire.get("function") if isinstance(wire.get("function"), dict) else wire.get("custom")
     holder: dict[str, Any] = inner if isinstance(inner, dict) else wire
-    names = (holder.get(name) for name in ("name", "function", "function_name", "tool_name"))
-    name = next((item for item in names if isinstance(item, str) and item), None)
+    name = holder.get("name")
+    if not name or not isinstance(name, str):
+        names = map(holder.get, ("function", "function_name", "tool_name"))
+        name = next((item for item in names if isinstance(item, str) and item), None)
     if name is None:
         raise NotUnderstoodError(f"{place}.function.name", "a call without a name")
     field = next((field for field in ARGUMENTS if holder.get(field) is not None), None)

@@ -14,8 +14,10 @@ from typing import Any, Literal
 
 from runback_gate.canonical import JsonValue
 from runback_gate.step import Api, Grade, Message, Note, Part, Response, Tool, ToolRun, Usage
+from runback_gate.values import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Located:
     """A JSON value and where it stands in its file."""
@@ -31,6 +33,7 @@ class Located:
         return Located(self.place + path, self.line, value)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One entry of a conversation, which may be several messages of ours."""
@@ -44,6 +47,7 @@ class Entry:
     """Of an entry of the assistant: who of several agents answers; None where there is one alone."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call of a model, of a source that keeps request and answer beside each other."""
@@ -98,8 +102,10 @@ def without(value: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
 def entry_of(message: Message, at: str | None = None, **known: Any) -> Entry:
     """The entry of one message. Of one of the assistant: with its answer, of which `known` says what is not in it."""
     if message.role != "assistant":
-        return Entry((message,), at=at)
-    return Entry((message,), answer_of((message,), **known), at)
+        return Entry((message,), None, at)
+    if known or message.error:
+        return Entry((message,), answer_of((message,), **known), at)
+    return Entry((message,), Response(message.content, message.tool_calls, parts=message.parts), at)
 
 
 def answer_of(messages: Sequence[Message], **known: Any) -> Response:

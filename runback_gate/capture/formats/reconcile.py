@@ -155,17 +155,22 @@ class _Said:
             elif entry.response is not None and entry.response.error:
                 self._keep(entry.response.error)
                 self.errors.add(entry.response.error)
-        for item in fields(found):
-            if item.name not in ("where", "said", "entries", "labels"):
-                self._keep(getattr(found, item.name))
+        for name in _names(Conversation):
+            if name not in ("where", "said", "entries", "labels"):
+                self._keep(getattr(found, name))
 
     def _message(self, message: Message) -> None:
         self.texts.add(message.content)
         for call in message.tool_calls:
             self.texts.update((call.name, call.arguments, call.id))
-        if message.error:
-            self.errors.add(message.error)
-        self.texts.update(text for text in (message.error, message.name, message.tool_call_id) if text is not None)
+        if message.name is not None:
+            self.texts.add(message.name)
+        if message.tool_call_id is not None:
+            self.texts.add(message.tool_call_id)
+        if message.error is not None:
+            self.texts.add(message.error)
+            if message.error:
+                self.errors.add(message.error)
         if message.parts:
             self._keep(message.parts)
 
@@ -213,35 +218,43 @@ class _Audit:
 
     def visit(self, value: Any, path: _Path | None, kind: str = "other") -> int:
         """What stands below a place of this kind. Raises _LostError."""
-        if id(value) in self._passed:
+        if self._passed and id(value) in self._passed:
             return _READ
         if isinstance(value, dict):
             return self._label(value, path) if id(value) in self._said.labels else self._object(value, path)
         if isinstance(value, list):
             if id(value) in self._said.labels:
                 return self._label(value, path)
-            states = [self.visit(item, (path, index), kind) for index, item in enumerate(value)]
-            return max(states, default=_NOTHING)
+            state = _NOTHING
+            for index, item in enumerate(value):
+                below = self.visit(item, (path, index), kind)
+                state = below if below > state else state
+            return state
         return self._string(kind, value, path) if isinstance(value, str) and value else _NOTHING
 
     def _object(self, value: dict[str, Any], path: _Path | None) -> int:
-        state, texts = _NOTHING, self._said.texts
+        state, texts, beside = _NOTHING, self._said.texts, self._beside
         for name, item in value.items():
-            if not item or name in self._beside:
+            if not item or name in beside:
                 continue
             kind = _kind(name)
-            if item is True:
-                below = _UNREAD if kind == "flag" and not self._failed(value) else _NOTHING
+            if type(item) is str:
+                # Most fields are a text that was read, or the role of a message.
+                if kind == "beside" or (kind == "harmless" and item not in texts and not self._passed):
+                    continue
+                if item in texts:
+                    state = _READ
+                    continue
+            elif item is True:
+                if kind == "flag" and not self._failed(value):
+                    raise _LostError((path, name))
+                continue
             elif kind == "beside":
                 continue
-            elif isinstance(item, str) and item in texts:
-                state = _READ
-                continue
-            else:
-                below = self.visit(item, (path, name), kind)
+            below = self.visit(item, (path, name), kind)
             if below == _UNREAD and kind in ("decides", "flag"):
                 raise _LostError((path, name))
-            state = max(state, below)
+            state = below if below > state else state
         if state < _READ and _is_said(value):
             raise _LostError(path)
         return state

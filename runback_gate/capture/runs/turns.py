@@ -19,12 +19,14 @@ from typing import overload
 from runback_gate.canonical import sha256
 from runback_gate.errors import InputError
 from runback_gate.step import Message, Request, Step
+from runback_gate.values import quick
 
 _RECENT = 8
 _REMEMBERED = 4096
 """Messages whose digest is kept."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Turn:
     """A step by its difference to an earlier one."""
