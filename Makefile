@@ -66,8 +66,8 @@ golden: .venv/.dev ## write the golden files and the sample data anew; read the 
 bench: .venv/.run ## every promise: the figure, the limit, the ratio
 	@$(PY) -m benchmarks
 
-proof: .venv/.extras ## proofs of 10,000 random pairs of rules and of all mutants, held against both engines: an hour
-	@nice $(PY) -m benchmarks.proofs 10000
+proof: .venv/.extras ## proofs of 10,000 random pairs of rules and of all mutants, held against both engines: half an hour of CPU time, JOBS=2 in two processes
+	@nice $(PY) -m benchmarks.proofs 10000 $(or $(JOBS),1)
 
 docs: .venv/.dev ## write the generated parts of the docs anew
 	@$(PY) docs/generate.py

@@ -1,7 +1,6 @@
 """Proofs about pairs of rules, held against both engines on steps that would show them to be wrong.
 
-    python -m benchmarks.proofs 10000       # `make proof`: random pairs, every mutant of the rules of demo and airline
-    python -m benchmarks.proofs 0 airline   # one part of it
+    python -m benchmarks.proofs 10000 2     # `make proof JOBS=2`: random pairs, every mutant of demo and airline rules
 
 In: pairs of forms of a rule, at random (`random_rules`) or mutants of real policies. Out: a `Tally` of what was proved
 of them, and each claim that an engine denies on a step. Steps are bound once for many pairs.
@@ -13,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.util import find_spec
@@ -36,8 +36,12 @@ from runback_gate.errors import RunbackError
 from runback_gate.policy.document import Policy, load_policies
 from runback_gate.policy.evaluate import BoundStep, StepUnderTest
 
-SHARED = 500
-"""Pairs that are held against the same steps."""
+BLOCK = 500
+"""Random pairs that are held against the same steps."""
+SLICES = 16
+"""Parts of the mutants of the airline rules."""
+STEPS = 1000
+"""Steps that each pair is held against."""
 SECOND = 2
 """Steps on which a pair is held against the second engine, which is slow."""
 
@@ -53,6 +57,13 @@ class Tally:
     reasons: Counter[str] = field(default_factory=Counter)
     """Of what is unknown."""
 
+    def add(self, other: Tally) -> None:
+        """Take what came of other proofs."""
+        self.verdicts += other.verdicts
+        self.seconds += other.seconds
+        self.contradicted += other.contradicted
+        self.reasons += other.reasons
+
     @property
     def decided(self) -> float:
         """The share of pairs of which something is known."""
@@ -67,7 +78,8 @@ class Tally:
         words = ", ".join(f"{count} {word}" for word, count in sorted(self.verdicts.items()))
         yield f"{self.verdicts.total()} pairs: {words}"
         yield f"decided {self.decided:.1%}, contradicted {len(self.contradicted)}"
-        yield f"CPU seconds a pair: p50 {self.percentile(0.5):.3f}, p95 {self.percentile(0.95):.3f}"
+        each = f"p50 {self.percentile(0.5):.3f}, p95 {self.percentile(0.95):.3f}"
+        yield f"{sum(self.seconds):.0f} CPU seconds, a pair: {each}"
         yield from (f"  {count} unknown: {reason}" for reason, count in self.reasons.most_common(8))
         yield from (f"  CONTRADICTED {text}" for text in self.contradicted[:20])
 
@@ -139,8 +151,7 @@ def _longest(step: Example) -> int:
 class Trial:
     """Proves pairs, and holds what is proved against the engines."""
 
-    def __init__(self, name: str, seed: int) -> None:
-        self.name = name
+    def __init__(self, seed: int) -> None:
         self.writer = RandomRules(seed)
         self.tally = Tally()
         self.engines: tuple[Engine, ...] = (CppEngine(), PyEngine())
@@ -164,24 +175,13 @@ class Trial:
             sources = " → ".join(write(side.rule).text for side in (before, after))
             tally.contradicted.append(f"{before.id}: {sources}: {wrong}")
 
-    def progress(self, done: int, count: int) -> None:
-        """How far it is, now and then."""
-        if done % SHARED == 0 and done:
-            wrong, seconds = len(self.tally.contradicted), time.process_time()
-            print(
-                f"{self.name}: {done} of {count}, contradicted {wrong}, {seconds:.0f} CPU s",
-                file=sys.stderr,
-                flush=True,
-            )
-
 
 def random_pairs(count: int, seed: int, steps: int) -> Tally:
-    """Prove so many pairs, each held against so many steps, which are others every now and then."""
-    trial = Trial("random pairs", seed)
+    """Prove so many pairs, each held against so many steps."""
+    trial = Trial(seed)
     writer, tally = trial.writer, trial.tally
-    done = 0
-    made: list[Prepared] = []
-    while done < count:
+    made = trial.steps(writer.step() for _ in range(steps))
+    while tally.verdicts.total() < count:
         old, new = writer.pair()
         try:
             sides = policy(old), policy(new)
@@ -190,23 +190,18 @@ def random_pairs(count: int, seed: int, steps: int) -> Tally:
             judges = Judges(*sides, "p.r", trial.engines)
         except RunbackError:
             continue
-        if done % SHARED == 0:
-            made = trial.steps(writer.step() for _ in range(steps))
         trial.examine(judges, form(sides[0], "p.r"), form(sides[1], "p.r"), made)
-        done += 1
-        trial.progress(done, count)
     return tally
 
 
 def mutant_pairs(folder: Path, every: int, seed: int, steps: int) -> Tally:
     """Prove each rule of a folder against its mutants, or one in so many of them."""
-    trial = Trial(f"mutants of {folder.parent.name}", seed)
+    trial = Trial(seed)
     policies, _ = load_policies(folder, ["*.yaml"])
     pairs = [(it, mutant.policy, rule.id) for it in policies for mutant in mutants(it) for rule in it.rules]
     examples = [trial.writer.step() for _ in range(steps)]
     made: dict[str, list[Prepared]] = {}
-    for done, (before, after, rule) in enumerate(pairs[seed % every :: every]):
-        trial.progress(done, len(pairs) // every)
+    for before, after, rule in pairs[seed % every :: every]:
         try:
             forms = form(before, rule), form(after, rule)
             if forms[0] == forms[1]:
@@ -251,21 +246,30 @@ def proofs(_folder: Path) -> list[Figure]:
     ]
 
 
-PARTS: dict[str, Callable[[int], Tally]] = {
-    "random": lambda count: random_pairs(count, 1, 1000),
-    "demo": lambda _: mutant_pairs(ROOT / "policies", 1, 0, 1000),
-    "airline": lambda _: mutant_pairs(EXAMPLES, 1, 0, 1000),
-}
+def blocks(count: int) -> dict[str, list[Callable[[], Tally]]]:
+    """What `make proof` tries: blocks of random pairs with seeds of their own, and all mutants in slices."""
+    return {
+        "random pairs": [partial(random_pairs, BLOCK, seed, STEPS) for seed in range(1, count // BLOCK + 1)],
+        "mutants of the demo": [partial(mutant_pairs, ROOT / "policies", 1, 0, STEPS)],
+        "mutants of the airline": [partial(mutant_pairs, EXAMPLES, SLICES, seed, STEPS) for seed in range(SLICES)],
+    }
 
 
 def main() -> None:
-    """Print what came of all of them, or of the parts that are named; exit 1 for a claim that an engine denies."""
-    count, *parts = sys.argv[1:] or ["10000"]
-    tallies = {}
-    for name in parts or PARTS:
-        tallies[name] = PARTS[name](int(count))
-        print(name, *tallies[name].lines(), sep="\n", flush=True)
-    sys.exit(1 if any(tally.contradicted for tally in tallies.values()) else 0)
+    """Print what came of all of them; exit 1 for a claim that an engine denies."""
+    count, jobs = (int(sys.argv[place]) if len(sys.argv) > place else usual for place, usual in ((1, 10_000), (2, 1)))
+    wrong = 0
+    with ProcessPoolExecutor(jobs) as pool:
+        started = {name: [pool.submit(block) for block in parts] for name, parts in blocks(count).items()}
+        for name, parts in started.items():
+            tally = Tally()
+            for done, part in enumerate(parts, 1):
+                tally.add(part.result())
+                shown = f"{tally.verdicts.total()} pairs, contradicted {len(tally.contradicted)}"
+                print(f"{name}: {done} of {len(parts)} blocks, {shown}", file=sys.stderr, flush=True)
+            print(name, *tally.lines(), sep="\n", flush=True)
+            wrong += len(tally.contradicted)
+    sys.exit(1 if wrong else 0)
 
 
 if __name__ == "__main__":

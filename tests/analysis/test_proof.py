@@ -290,7 +290,7 @@ def test_a_wrong_encoding_is_caught(
 
 def test_contradictions_are_counted() -> None:
     """What the tally of `make proof` counts is what an engine denies."""
-    trial = Trial("a pair", 1)
+    trial = Trial(1)
     step: Example = {"response": {"text": "a", "tool_calls": []}}
     sides = policy("response.text == 'a'"), policy("response.text == 'a' || false")
     judges = Judges(*sides, "p.r", ENGINES)

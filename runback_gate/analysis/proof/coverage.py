@@ -185,12 +185,13 @@ class _Implied:
         found = Search(goals, confirm, self.one.limits).find("alone")
         if found.step is not None:
             self.known.append(self.one.judged(found.step)[0])
-        if found.state == "unknown":
+        if found.state == "never":
+            return Fault("implied", True, tuple(other.rule for other in others))
+        # Up to a bound says nothing here: a rule may be one that fails beyond it alone.
+        if found.state != "shown":
             self.tried += 1
             self.open.append(others)
-        if found.state not in ("never", "never up to a bound"):
-            return None
-        return Fault("implied", found.state == "never", tuple(other.rule for other in others))
+        return None
 
 
 def _stops(seeker: Witnesses, step: StepUnderTest, engine: int = 0) -> bool:

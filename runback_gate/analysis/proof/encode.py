@@ -17,6 +17,7 @@ from runback_gate.analysis.proof.functions import Functions
 from runback_gate.analysis.proof.identity import Bound, Identities, Scope
 from runback_gate.analysis.proof.lists import Lists
 from runback_gate.analysis.proof.operators import Operators, literal_number
+from runback_gate.analysis.proof.texts import beyond
 from runback_gate.analysis.proof.values import Alternative, Element, Listing, Result, Unknown, World, result
 from runback_gate.cel.environment import ROOTS
 from runback_gate.cel.parser import BIND, LOGICAL, Node
@@ -123,7 +124,7 @@ class Encoder:
         if node.name == "null":
             return self.operators.constant("null", None)
         if node.name == "string" and isinstance(value, str):
-            if any(char >= "\U0002ffff" for char in value):
+            if beyond(value):
                 return self.operators.opaque("a character that the solver does not have")
             return self.operators.constant("string", self.world.texts.literal(value))
         if node.name == "bool":
@@ -163,17 +164,14 @@ class Encoder:
         elements = [Element(smt.true, value, key) for value, key in zip(values, keys, strict=True)]
         count = smt.known(len(elements))
         listing = Listing(lambda: elements, lambda: count, self.identities.of(node, scope), fixed=True, front=True)
-        error = smt.any_of(*(value.error for value in values))
-        return Result(error, (Alternative(smt.true, "list", listing),))
+        return self.operators.made_of("list", listing, values)
 
     def _map(self, node: Node, scope: Scope) -> Result:
         keys, values = node.children[::2], [self.result(child, scope) for child in node.children[1::2]]
         names = [key.value for key in keys if key.kind == "literal" and key.name == "string"]
         if len(names) < len(keys):
             return self.operators.opaque("maps with keys that are no literal texts are not modelled")
-        entries = dict(zip(names, values, strict=True))
-        error = self.smt.any_of(*(value.error for value in values))
-        return Result(error, (Alternative(self.smt.true, "map", entries),))
+        return self.operators.made_of("map", dict(zip(names, values, strict=True)), values)
 
     def _conditional(self, node: Node, scope: Scope) -> Result:
         smt = self.smt

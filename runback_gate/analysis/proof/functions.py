@@ -13,7 +13,7 @@ from runback_gate.analysis.proof.encoding import Encoding
 from runback_gate.analysis.proof.identity import Scope
 from runback_gate.analysis.proof.lists import Lists
 from runback_gate.analysis.proof.smt import Term
-from runback_gate.analysis.proof.texts import Predicate
+from runback_gate.analysis.proof.texts import Predicate, beyond
 from runback_gate.analysis.proof.values import Alternative, Element, Listing, Result, Unknown, result
 from runback_gate.cel import functions as ours
 from runback_gate.cel.parser import Node
@@ -243,7 +243,7 @@ class Functions:
         texts = self.world.texts
         asked = {"startsWith": texts.starts, "endsWith": texts.ends, "contains": texts.contains}[node.name]
         part = node.children[1]
-        if part.kind != "literal" or not isinstance(part.value, str) or any(it >= "\U0002ffff" for it in part.value):
+        if part.kind != "literal" or not isinstance(part.value, str) or beyond(part.value):
             return self.operators.opaque(f"{node.name}() of a text of the step is not modelled")
         text = part.value
         texts.literal(text)

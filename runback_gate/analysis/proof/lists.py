@@ -57,8 +57,10 @@ class Lists:
         for item in lists:
             over: Listing = item.value
             if node.name in ("filter", "map"):
-                wrong, made = self._made(node, scope, over)
-                found.append(Alternative(item.guard, "list", made))
+                wrong, open_, made = self._made(node, scope, over)
+                found.append(Alternative(smt.all_of(item.guard, smt.not_(open_)), "list", made))
+                if open_ is not smt.false:
+                    found.append(Alternative(smt.all_of(item.guard, open_), "opaque", None))
             else:
                 wrong, holds = self._decided(node, scope, over)
                 found.append(Alternative(item.guard, "bool", holds))
@@ -88,28 +90,33 @@ class Lists:
         value = decisive if node.name == "exists" else smt.not_(decisive)
         return smt.all_of(error, smt.not_(decisive)), value
 
-    def _made(self, node: Node, scope: Scope, over: Listing) -> tuple[Term, Listing]:
-        """`filter` and `map`: whether it is an error, and the list."""
+    def _made(self, node: Node, scope: Scope, over: Listing) -> tuple[Term, Term, Listing]:
+        """`filter` and `map`: whether it is an error, whether nothing is known of it, and the list."""
         smt = self.smt
-        errors, elements = [], []
+        errors, unclear, elements = [], [], []
         for element in over.elements():
             inner = self._inner(node, scope, element)
             if node.name == "map":
                 value = self.encoder.result(node.children[1], inner)
                 key = self.encoder.identities.of(node.children[1], inner)
-                errors.append(smt.all_of(element.present, value.error))
+                wrong, open_ = self.operators.strict(value)
+                errors.append(smt.all_of(element.present, wrong))
+                unclear.append(smt.all_of(element.present, open_))
                 elements.append(Element(element.present, value, key))
                 continue
             said = self.encoder.truth(node.children[1], inner)
             errors.append(smt.all_of(element.present, said.error))
+            unclear.append(smt.false)
             elements.append(Element(smt.all_of(element.present, said.holds), element.value, element.key))
         key = (self.encoder.identities.of(node, scope), over.key)
         size = over.size if node.name == "map" else lambda: self._count([item.present for item in elements])
         front = over.front and node.name == "map"
         fixed = over.fixed and node.name == "map"
         before = over.errors or (smt.false,) * len(errors)
-        errors = [smt.any_of(*pair) for pair in zip(before, errors, strict=True)]
-        return smt.any_of(*errors), Listing(lambda: elements, size, key, over.bases, fixed, front, tuple(errors))
+        # An element of which nothing is known may be the one that makes the whole an error.
+        either = tuple(smt.any_of(*parts) for parts in zip(before, errors, unclear, strict=True))
+        listing = Listing(lambda: elements, size, key, over.bases, fixed, front, either)
+        return smt.any_of(*errors), smt.any_of(*unclear), listing
 
     def _count(self, terms: list[Term]) -> Term:
         smt = self.smt

@@ -9,7 +9,7 @@ same numbers.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import product
 from typing import Any
@@ -19,6 +19,7 @@ from runback_gate.analysis.proof.values import Alternative, Kind, Listing, Resul
 
 _NUMBERS: tuple[Kind, ...] = ("int", "uint", "double")
 _EXACT = 2**53
+DOUBLES = "arithmetic on doubles"
 _LEAST, _MOST = -(2**63), 2**63 - 1
 _SCALARS: tuple[Kind, ...] = ("null", "bool", "string", *_NUMBERS)
 
@@ -53,6 +54,14 @@ class Operators:
         """Whether one of them is an error, and whether nothing is known of one."""
         error = self.smt.any_of(*(item.error for item in operands))
         return error, self.smt.any_of(*(found.guard for item in operands for found in item.of("opaque")))
+
+    def made_of(self, kind: Kind, held: Any, parts: Sequence[Result]) -> Result:
+        """A list or a map of these parts; nothing is known of it where nothing is known of one: it may be an error."""
+        error, opaque = self.strict(*parts)
+        found = [Alternative(self.smt.not_(opaque), kind, held)]
+        if opaque is not self.smt.false:
+            found.append(Alternative(opaque, "opaque", None))
+        return Result(error, tuple(found))
 
     def pairs(self, left: Result, right: Result) -> Iterator[tuple[Term, Alternative, Alternative]]:
         """Each alternative of one beside those of the other that are of its kind; numbers are of one kind."""
@@ -92,7 +101,8 @@ class Operators:
     def _same_lists(self, one: Listing, other: Listing, key: object) -> tuple[Term, Term]:
         smt = self.smt
         if one.key == other.key:
-            return smt.true, smt.false
+            # A list with NaN in it is not equal to itself, and arithmetic alone makes NaN.
+            return smt.true, smt.true if DOUBLES in self.world.opaque else smt.false
         if not one.fixed and other.fixed:
             one, other = other, one
         if not one.fixed and (self.unlimited or (one.raw and other.raw)):
@@ -219,7 +229,7 @@ class Operators:
                 found.append(Alternative(guard, "int", value))
             elif one.kind == "double" and symbol != "/":
                 value = smt.function(f"double {symbol}", "real", "real", "real")(one.value, other.value)
-                self.world.opaque["arithmetic on doubles"] = None
+                self.world.opaque[DOUBLES] = None
                 self.world.wishes.append(smt.not_(guard))
                 found.append(Alternative(guard, "double", value))
             elif one.kind == "string" and (joined := texts.joined(one.value, other.value)) is not None:
@@ -252,7 +262,7 @@ class Operators:
         for item in operand.of("int", "double"):
             known.append(item.guard)
             if item.kind == "double" and item.value.num_args():
-                self.world.opaque["arithmetic on doubles"] = None
+                self.world.opaque[DOUBLES] = None
                 found.append(Alternative(item.guard, "opaque", None))
                 continue
             found.append(Alternative(item.guard, item.kind, -item.value))
@@ -287,4 +297,5 @@ def _chained(one: Listing, other: Listing) -> Listing:
         bases=(*one.bases, *other.bases),
         fixed=one.fixed and other.fixed,
         front=one.fixed and other.front,
+        chained=True,
     )

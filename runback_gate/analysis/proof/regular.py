@@ -15,6 +15,10 @@ from runback_gate.analysis.proof.smt import Smt, Term
 MAX_REPEAT = 64
 """Highest number of repeats that is translated."""
 
+TOP = "\U0002ff00"
+"""The solver has no character above U+2FFFF: the last of them stand for all those beyond, so no pattern and no literal
+may tell them apart."""
+
 Ranges = list[tuple[str, str]]
 
 _LAST = "\U0002ffff"
@@ -96,7 +100,7 @@ class _Reader:
         end = self.pattern.find("}", self.at)
         low, comma, high = self.pattern[self.at : end].partition(",")
         self.at = end + 1
-        if end < 0 or not low.isdigit() or not (high.isdigit() or not high):
+        if end < 0 or not low.isdecimal() or not (high.isdecimal() or not high) or not (low + high).isascii():
             raise Unreadable(self.pattern)
         if max(int(low), int(high or 0)) > MAX_REPEAT:
             raise Unreadable(self.pattern)
@@ -143,8 +147,9 @@ class _Reader:
 
     def char_class(self) -> Ranges:
         negated = self.take("^")
-        found: Ranges = []
-        while not self.take("]") or not found:
+        # Where it stands first, the bracket is one of the characters.
+        found: Ranges = [("]", "]")] if self.take("]") else []
+        while not self.take("]"):
             if self.take("[:"):
                 end = self.pattern.find(":]", self.at)
                 if end < 0 or self.pattern[self.at : end] not in _POSIX:
@@ -190,7 +195,10 @@ class _Reader:
         if self.at >= len(self.pattern):
             raise Unreadable(self.pattern)
         self.at += 1
-        return self.pattern[self.at - 1]
+        char = self.pattern[self.at - 1]
+        if char >= TOP:
+            raise Unreadable(self.pattern)
+        return char
 
 
 def _others(ranges: Ranges) -> Ranges:

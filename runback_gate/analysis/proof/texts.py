@@ -15,7 +15,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
-from runback_gate.analysis.proof.regular import Unreadable, regular
+from runback_gate.analysis.proof.regular import TOP, Unreadable, regular
 from runback_gate.analysis.proof.smt import CODE, Answer, Smt, Term
 
 
@@ -25,6 +25,11 @@ class Predicate:
 
     name: str
     holds: Callable[[str], bool]
+
+
+def beyond(text: str) -> bool:
+    """Whether a text has a character that the solver does not have."""
+    return any(char >= TOP for char in text)
 
 
 class Codes:
@@ -159,6 +164,8 @@ class Texts(Codes):
 
     def literal(self, value: str) -> Term:
         """A text that is known."""
+        if beyond(value):
+            return self.smt.text(f"beyond {value!a}")
         if value not in self.literals:
             self.literals[value] = self.smt.known(value)
         return self.literals[value]

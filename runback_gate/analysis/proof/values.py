@@ -124,6 +124,8 @@ class Listing:
     """Whether the elements that are there stand before those that are not."""
     errors: tuple[Term, ...] = ()
     """By element, whether it makes the whole list an error: a filter or a mapping that errs on it."""
+    chained: bool = False
+    """Whether it is several lists in one: its elements are not those of its base one for one."""
 
     @property
     def raw(self) -> bool:
@@ -331,7 +333,7 @@ class World:
         """
         for base in listing.bases:
             self.uses.setdefault(base.path, {}).setdefault(key, 1)
-            if len(listing.bases) == 1:
+            if len(listing.bases) == 1 and not listing.chained:
                 self.deciders.setdefault(base.path, {})[key] = (listing.errors, *deciding)
 
     def plain(self) -> Iterator[Term]:
