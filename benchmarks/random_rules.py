@@ -180,4 +180,4 @@ def policy(expression: str, conditions: tuple[str, ...] = (), *, ignore: bool = 
         "failurePolicy": "Ignore" if ignore else "Fail",
     }
     value = {"apiVersion": "runback.dev/v1", "kind": "Policy", "metadata": {"name": "p"}, "spec": spec}
-    return policy_of(parse_document(json.dumps(value).encode(), path="p.yaml"))
+    return policy_of(parse_document(json.dumps(value, ensure_ascii=False).encode(), path="p.yaml"))

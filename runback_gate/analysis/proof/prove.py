@@ -20,6 +20,8 @@ from runback_gate.analysis.proof.example import seen
 from runback_gate.analysis.proof.form import Form
 from runback_gate.analysis.proof.search import DEFAULT, Confirm, Finding, Limits, Search
 from runback_gate.analysis.proof.smt import Term
+from runback_gate.cel.limits import walk
+from runback_gate.cel.parser import LOOPS
 from runback_gate.change.proof import Proof
 
 __all__ = ["DEFAULT", "Limits", "prove"]
@@ -77,10 +79,22 @@ def prove(before: Form, after: Form, confirm: Confirm, limits: Limits = DEFAULT)
     looser, stricter = search.find("looser"), search.find("stricter")
     word = verdict(looser, stricter)
     every = {"equivalent": (looser, stricter), "stricter": (looser,), "looser": (stricter,)}.get(word, ())
-    limited = any(found.state != "never" for found in every)
+    ignored = bool(every) and after.ignore_errors and _works(after)
+    limited = ignored or any(found.state != "never" for found in every)
     shown = looser if looser.state == "shown" else stricter
     step = None if shown.step is None else seen(shown.step)
-    return Proof(before.id, word, bounds(limits) if limited else None, step, _reason(word, looser, stricter))
+    said = _reason(word, looser, stricter) or ("a limit on work is an error that is ignored" if ignored else "")
+    return Proof(before.id, word, bounds(limits) if limited else None, step, said)
+
+
+def _works(form: Form) -> bool:
+    """Whether the limits on work can end a form: it loops, or calls functions on data of any size.
+
+    Where errors are ignored a rule lets pass what it ends on, so a claim about it ends with lists of that size.
+    """
+    return any(
+        node.kind == "call" or node.name in LOOPS for tree in (*form.conditions, form.rule) for node, _ in walk(tree)
+    )
 
 
 def _reason(word: Verdict, looser: Finding, stricter: Finding) -> str:
