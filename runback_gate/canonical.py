@@ -59,6 +59,7 @@ _MAX_PARTS = 1 << 22
 _CONTAINERS = frozenset((dict, list, tuple))
 _ATOMS = frozenset((str, int, bool, type(None)))
 _MARKS = {DECIMAL: float, INTEGER: int}
+_EXACT = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 _PLAIN = _CONTAINERS | _ATOMS | {float}
 
 
@@ -112,11 +113,13 @@ def parse_canonical(data: bytes, *, path: str | None = None) -> JsonValue:
     except json.JSONDecodeError as error:
         raise DocumentError(f"not valid JSON: {error.msg}", location=where) from error
     try:
-        if b'"$decimal"' in data or b'"$integer"' in data:
+        # No mark, and no name beyond ASCII.
+        plain = b'"$' not in data and data.isascii()
+        if not plain and (b'"$decimal"' in data or b'"$integer"' in data):
             # A number at the deepest place that is allowed stands one level deeper when it is marked.
             _survey(value, MAX_DEPTH + 1)
             value = unmarked(value)
-        canonical = (made_bytes if _is_plain(value, data) else canonical_bytes)(value) == data
+        canonical = (made_bytes if plain and _is_plain(value) else canonical_bytes)(value) == data
     except (RefusedError, DocumentError) as error:
         raise DocumentError(f"not canonical JSON: {error}", location=where) from error
     if not canonical:
@@ -126,20 +129,16 @@ def parse_canonical(data: bytes, *, path: str | None = None) -> JsonValue:
     return cast("JsonValue", value)
 
 
-def _is_plain(value: object, data: bytes) -> bool:
-    """Whether what was read of JSON holds no double, no mark, no name beyond ASCII and nothing deep, as most does."""
-    plain = data.isascii() and b'"$' not in data and data.count(b"{") + data.count(b"[") <= MAX_DEPTH
-    return plain and _no_double(value)
-
-
-def _no_double(value: Any) -> bool:
+def _is_plain(value: object, depth: int = MAX_DEPTH - 1) -> bool:
+    """Whether what was read holds no double, and no more than `depth` levels below its own, as most does."""
     kind = type(value)
-    parts = value.values() if kind is dict else value if kind is list else (value,)
-    kinds = set(map(type, parts))
-    if float in kinds:
-        return False
-    # Only what holds lists or mappings is looked into: most does not.
-    return _CONTAINERS.isdisjoint(kinds) or all(_no_double(item) for item in parts if type(item) in _CONTAINERS)
+    if kind not in _CONTAINERS:
+        return kind is not float
+    for part in cast("Any", value).values() if kind is dict else cast("Any", value):
+        kind = type(part)
+        if kind is float or (kind in _CONTAINERS and not (depth and _is_plain(part, depth - 1))):
+            return False
+    return True
 
 
 def parse_json(data: bytes | str, *, path: str, max_bytes: int = MAX_JSON_BYTES) -> JsonValue:
@@ -202,7 +201,7 @@ def exact_bytes(value: object) -> bytes:
 
     An engine tells an int from a double, so for a rule they are not the same, as they are in `canonical_bytes`.
     """
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    return _EXACT.encode(value).encode("utf-8", "surrogatepass")
 
 
 def git_blob_id(data: bytes, *, like: str) -> str:

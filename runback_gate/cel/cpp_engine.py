@@ -19,6 +19,7 @@ from importlib import metadata
 from typing import Any
 
 from runback_gate.canonical import JsonValue
+from runback_gate.cel.costs import Costs, costs
 from runback_gate.cel.engine import (
     BUDGET_MESSAGE,
     Activation,
@@ -38,7 +39,7 @@ from runback_gate.cel.parser import ENGINE_DEPTH, Node, too_deep
 from runback_gate.cel.pattern import search
 from runback_gate.cel.reclaim import due, keeps_tuples, reclaim, unpack
 from runback_gate.cel.tokens import line_column
-from runback_gate.cel.work import Budget, Costs, Work, costs
+from runback_gate.cel.work import Budget, Work
 from runback_gate.cel.write import write
 from runback_gate.documents import suggestion
 from runback_gate.errors import ExpressionError, Location

@@ -166,6 +166,8 @@ def _stands_in(folded: str, phrase: object) -> bool:
 # One step is judged by many expressions, most of which read the same text.
 @lru_cache(maxsize=16)
 def _folded(text: str) -> str:
+    if text.isascii():
+        return " ".join(text.lower().split())
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).translate(_VARIANTS)
     if not folded.isascii():
         folded = "".join(character for character in folded if unicodedata.category(character) != "Cf")

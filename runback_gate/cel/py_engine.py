@@ -42,6 +42,7 @@ from runback_gate.cel.celpy_values import (
     time_field,
     to_plain,
 )
+from runback_gate.cel.costs import Costs, costs
 from runback_gate.cel.engine import (
     BUDGET_MESSAGE,
     ITERATION_BUDGET,
@@ -60,7 +61,7 @@ from runback_gate.cel.parser import BIND, LOOPS
 from runback_gate.cel.pattern import search
 from runback_gate.cel.spelling import FIELDS
 from runback_gate.cel.tokens import fail
-from runback_gate.cel.work import Budget, Costs, Work, costs
+from runback_gate.cel.work import Budget, Work
 from runback_gate.cel.write import write
 
 NAME = "celpy"
@@ -100,9 +101,8 @@ class PyProgram:
             activation.work.reserve(self.costs)
             with activation.work:
                 value = _Evaluator(self.tree, activation.values, [ITERATION_BUDGET]).visit(self.tree)
-            if isinstance(value, CELEvalError):
-                return Outcome(error=_message(value))
-            return Outcome(json_value(to_plain(value)))
+            failed = isinstance(value, CELEvalError)
+            return Outcome(error=_message(value)) if failed else Outcome(json_value(to_plain(value)))
         # celpy lets exceptions of many types through, and every one of them means that there is no verdict.
         except Exception as error:  # noqa: BLE001
             return Outcome(error=_message(error))

@@ -1,6 +1,7 @@
 """The work that the expressions of one answer may cost together: counted, never timed, so the same everywhere.
 
-In: the data of an answer, and what a tree does to it more than once. Out: nothing, or ValueError beyond `MAX_WORK`.
+In: the data of an answer, and what a tree does to it more than once (`costs`). Out: nothing, or ValueError beyond
+`MAX_WORK`.
 
     work = Work({"response": {"text": "…"}})
     work.reserve(costs(parse("request.messages.map(m, m.content)")))      # before a program runs
@@ -13,87 +14,29 @@ So what a tree reads within loops is multiplied before it runs: bytes of the dat
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextvars import ContextVar, Token
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 
 from runback_gate.canonical import JsonValue
-from runback_gate.cel.parser import BIND, Node
+from runback_gate.cel.costs import COPY, TURNS, WORD, Cost, Costs, Path, Reference
 
 MAX_WORK = 300_000_000
 """Units: about one byte read, or one instruction of a pattern on one character; some two seconds at worst."""
 MAX_COPIED = 128 << 20
 """Bytes that one `map` or `filter` may take."""
 
-_TURNS = 10_000
 _CONTAINERS = frozenset((dict, list))
 _POINTER = 16
-_COPY = 6
-"""Units of one element that `map` or `filter` copies."""
 _ELEMENT = 16
 """Units of one element that is compared, beyond its bytes."""
 _NOTHING = 4 + _ELEMENT
 """Units of reading a value that is not there."""
 _CHARACTER = 8
 """Units of one character that a function of ours reads."""
-_WORD = 64
-"""Bytes that a comparison of two texts does in a unit."""
 _TOO_MUCH = "the rules of this answer would take too long on data of this size"
-_COMPARED = ("==", "!=", "<", "<=", ">", ">=", "in")
-_JOIN = 2
-_READING = {
-    **dict.fromkeys(("size", "contains", "startsWith", "endsWith", "string"), 1),
-    # They are handed a copy.
-    **dict.fromkeys(("matches", "mentions", "includes", "parse_json"), 8),
-    **dict.fromkeys(("sum", "min", "max", "average", "distinct", "matchesSchema"), 8),
-}
-"""Functions that read the whole of their operands, and the units of a byte."""
-
-Path = tuple[object, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """A place in the data, and the loops that go over it: all their turns together read it once."""
-
-    path: Path
-    loops: frozenset[int] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a part of a tree does more than once."""
-
-    kind: Literal["read", "copy", "keys", "scan"]
-    """It reads its places at each turn; copies a list, or the keys of what is a map; looks for one text in another."""
-    places: tuple[Reference, ...]
-    around: tuple[tuple[int, tuple[Reference, ...]], ...]
-    """The loops around it: the number of each, and what it goes over."""
-    weight: int = 1
-    """Units of a byte that it reads."""
-    beside: tuple[Reference, ...] = ()
-    """What it looks for in its places."""
-
-
-@dataclass(frozen=True, slots=True)
-class Costs:
-    """The costs of a program."""
-
-    parts: tuple[Cost, ...]
-    levels: tuple[tuple[int, int, int], ...]
-    """By how many loops are around the parts: how many copy, units of a byte that they read, pairs that they scan."""
-
-    def most(self, size: int, longest: int) -> int:
-        """Units that the parts take at most on data of `size` units in lists and maps of at most `longest` elements."""
-        units, turns = 0, 1
-        copy, scan = _COPY * longest * longest, size * size
-        for copies, reads, pairs in self.levels:
-            units += turns * (copies * copy + reads * size) + pairs * scan * turns // _WORD
-            turns = min(turns * max(longest, 1), _TURNS)
-        return units
 
 
 class Budget:
@@ -133,8 +76,9 @@ class Budget:
 
     def reserve(self, data: Measured, costs: Costs) -> None:
         """Take what a program may cost at most on data. Raises ValueError when there is too little left."""
-        most = data.most(costs)
-        if self._owed + most > self._left and data.look_closer():
+        most = data.roughly(costs)
+        if self._owed + most > self._left:
+            data.look_closer()
             self._owed = sum(each.most(owed) for each, owed in self._uncounted)
             most = data.most(costs)
         if self._owed + most <= self._left:
@@ -190,13 +134,18 @@ class Measured:
         """Elements that nothing within it has more of."""
         self._closer = self._longest < MAX_WORK
         """Whether looking at each element can lower that number."""
+        self._rounded = _rounded(max(self.size, _NOTHING)), _rounded(self._longest)
 
-    def look_closer(self) -> bool:
-        """Look at each element, once: whether bounds may be lower now."""
-        closer, self._closer = self._closer, False
-        if closer:
+    def look_closer(self) -> None:
+        """Look at each element, once: bounds may be lower then."""
+        if self._closer:
+            self._closer = False
             self._longest = _longest_inside(self.values)
-        return closer
+
+    def roughly(self, costs: Costs) -> int:
+        """A bound of what a program takes, found in no time; beyond all that there is where only counting can tell."""
+        size, longest = self._rounded
+        return MAX_WORK + 1 if longest * longest * _POINTER > MAX_COPIED else costs.roughly(size, longest)
 
     def most(self, costs: Costs) -> int:
         """A bound of what a program takes; beyond all that there is where only counting can tell."""
@@ -211,20 +160,20 @@ class Measured:
             length = self._length(part.places, keys=part.kind == "keys")
             if length * length * _POINTER > MAX_COPIED:
                 raise ValueError(_TOO_MUCH)
-            return _COPY * length * length * self._turns(part, frozenset())
+            return COPY * length * length * self._turns(part, frozenset())
         if part.kind == "scan":
             both = (*part.places, *part.beside)
             units = sum(self._size(place.path) for place in part.places)
             units *= sum(self._size(place.path) for place in part.beside)
             own = frozenset(number for place in both for number in place.loops)
-            return units // _WORD * self._turns(part, own)
+            return units // WORD * self._turns(part, own)
         return part.weight * sum(self._size(place.path) * self._turns(part, place.loops) for place in part.places)
 
     def _turns(self, part: Cost, own: frozenset[int]) -> int:
         turns = 1
         for number, over in part.around:
             turns *= 1 if number in own else max(self._length(over), 1)
-        return min(turns, _TURNS)
+        return min(turns, TURNS)
 
     def _length(self, places: tuple[Reference, ...], *, keys: bool = False) -> int:
         """Elements of what a loop goes over, at most; of maps alone where it is about keys."""
@@ -262,6 +211,12 @@ def _text(value: object) -> tuple[bytes, bool]:
         return orjson.dumps(value), True
     except TypeError:
         return str(value).encode("utf-8", "replace"), False
+
+
+def _rounded(number: int) -> int:
+    """The number, or one that is larger by an eighth at most."""
+    shift = max(number.bit_length() - 4, 0)
+    return (number >> shift) + 1 << shift
 
 
 def _units(text: bytes) -> int:
@@ -324,75 +279,3 @@ def weight(value: object) -> int:
                 below += item.values()
         level = below
     return units
-
-
-def costs(tree: Node) -> Costs:
-    """What a tree does more than once; nothing for most."""
-    parts = tuple(_costs(tree, {}, ()))
-    levels = [[0, 0, 0] for _ in range(1 + max((len(part.around) for part in parts), default=-1))]
-    for part in parts:
-        level = levels[len(part.around)]
-        if part.kind == "read":
-            level[1] += part.weight * len(part.places)
-        elif part.kind == "scan":
-            level[2] += len(part.places) * len(part.beside)
-        else:
-            level[0] += 1
-    return Costs(parts, tuple((copies, reads, pairs) for copies, reads, pairs in levels))
-
-
-Scope = Mapping[str, tuple[Reference, ...]]
-Around = tuple[tuple[int, tuple[Reference, ...]], ...]
-
-
-def _costs(node: Node, scope: Scope, around: Around) -> Iterator[Cost]:
-    if not node.variable:
-        yield from _own(node, scope, around)
-        for child in node.children:
-            yield from _costs(child, scope, around)
-        return
-    yield from _costs(node.children[0], scope, around)
-    over = _references(node.children[0], scope)
-    if node.name == BIND:
-        yield from _costs(node.children[1], {**scope, node.variable: over}, around)
-        return
-    yield Cost("keys" if node.name in ("all", "exists", "exists_one") else "copy", over, around)
-    number = len(around)
-    items = tuple(Reference(place.path, place.loops | {number}) for place in over)
-    yield from _costs(node.children[1], {**scope, node.variable: items}, (*around, (number, over)))
-
-
-def _own(node: Node, scope: Scope, around: Around) -> Iterator[Cost]:
-    operands = [_references(child, scope) for child in node.children]
-    if node.kind == "call" and node.name == "contains" and all(operands):
-        yield Cost("scan", operands[0], around, beside=operands[-1])
-    if node.kind == "call" and node.name == "calls":
-        held = tuple(place if place.loops else Reference((*place.path, "tool_calls")) for place in operands[0])
-        yield Cost("copy", held, around)
-    if not around:
-        return
-    if node.kind == "binary":
-        # Beside a constant no more is read than the constant is long.
-        compared = node.name in _COMPARED and all(operands[-1:] if node.name == "in" else operands)
-        factor = _JOIN if node.name == "+" else int(compared)
-    else:
-        factor = _READING.get(node.name, 0) if node.kind == "call" else 0
-    if factor:
-        yield Cost("read", tuple(place for operand in operands for place in operand), around, factor)
-
-
-def _references(node: Node, scope: Scope) -> tuple[Reference, ...]:
-    """The places in the data that the value of a node can hold."""
-    if node.kind in ("ident", "literal"):
-        named = scope.get(node.name, (Reference((node.name,)),))
-        return named if node.kind == "ident" else ()
-    if node.variable and node.name == BIND:
-        held = _references(node.children[0], scope)
-        return _references(node.children[1], {**scope, node.variable: held})
-    if node.variable:
-        return _references(node.children[0], scope)
-    if node.kind == "select" or (node.kind == "index" and node.children[1].kind == "literal"):
-        key = node.name if node.kind == "select" else node.children[1].value
-        held = _references(node.children[0], scope)
-        return tuple(place if place.loops else Reference((*place.path, key)) for place in held)
-    return tuple(place for child in node.children for place in _references(child, scope))

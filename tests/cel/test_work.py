@@ -66,7 +66,8 @@ def test_a_bound_is_owed_until_it_matters(size: int) -> None:
         bound, program = CPP.bind(data(size)), CPP.compile(source)
         measured = bound.work.data
         assert sum(map(measured.units, program.costs.parts)) <= measured.most(program.costs)
-        assert measured.look_closer() is not measured.look_closer()
+        assert measured.most(program.costs) <= measured.roughly(program.costs)
+        measured.look_closer()
         assert sum(map(measured.units, program.costs.parts)) <= measured.most(program.costs)
 
 

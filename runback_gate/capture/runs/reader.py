@@ -30,14 +30,15 @@ _VALUE: Final = b'{"id":'
 _IDS: Final = ("system", "system_message", "tools", "parameters", "extra", "variables", "response")
 """The fields of a model event that name one value."""
 _NOTES: Final = ("note", "prompt", "dropped", "withheld")
+_EVERY: Final = ("type", "prev")
 _FIELDS: Final = {
-    "run.start": {"format", "run", "agent", "at", "parent", "labels", "redaction"},
-    "model": {"agent", "model", "continues", "messages", "source", "blobs", *_IDS},
-    "tool": {"step", "call", "name", "call_id", "arguments", "result", "error", "at", "duration_ms"},
-    **{kind: {"value"} for kind in _NOTES},
-    "run.end": {"steps", "status", "error", "output", "redacted"},
+    "run.start": {"format", "run", "agent", "at", "parent", "labels", "redaction", *_EVERY},
+    "model": {"agent", "model", "continues", "messages", "source", "blobs", *_IDS, *_EVERY},
+    "tool": {"step", "call", "name", "call_id", "arguments", "result", "error", "at", "duration_ms", *_EVERY},
+    **{kind: {"value", *_EVERY} for kind in _NOTES},
+    "run.end": {"steps", "status", "error", "output", "redacted", *_EVERY},
 }
-"""The fields of each event of version 2, without `type` and `prev`."""
+"""The fields of each event of version 2."""
 
 
 def read_run(data: bytes, path: str, *, truncated: bool = False) -> Run:
@@ -199,7 +200,8 @@ class _Reader:
             # An event or field that is not known may decide something.
             if kind not in _FIELDS:
                 raise InputError(f"unknown event {kind[:40]!r}", hint="a newer version wrote the file")
-            if unknown := sorted(event.keys() - _FIELDS[kind] - {"type", "prev"}):
+            if not event.keys() <= _FIELDS[kind]:
+                unknown = sorted(event.keys() - _FIELDS[kind])
                 raise InputError(f"unknown field {unknown[0][:40]!r} of {kind}", hint="a newer version wrote the file")
         for event in events:
             kind = event["type"]
@@ -279,15 +281,18 @@ class _Reader:
         return cast("tuple[Tool, ...]", self._read[tuple, name])
 
     def _value(self, kind: type, name: str, blobs: dict[str, str]) -> Any:
+        found = self._read.get((kind, name))
+        if found is not None and not blobs:
+            return found
         if name in self._gone:
             text = self._gone[name]
             return Message("user", text) if kind is Message else Response(text)
-        if blobs:
-            # Not kept: another event may have other bytes for the same digest only if it was tampered with.
-            return from_json(kind, put_back(self._values[name], blobs), kind.__name__.lower())
-        if (kind, name) not in self._read:
-            self._read[kind, name] = from_json(kind, self._values[name], kind.__name__.lower())
-        return self._read[kind, name]
+        # Not kept with blobs: another event may have other bytes for the same digest only if it was tampered with.
+        value = put_back(self._values[name], blobs) if blobs else self._values[name]
+        found = from_json(kind, value, kind.__name__.lower())
+        if not blobs:
+            self._read[kind, name] = found
+        return found
 
 
 def _continues(event: dict[str, Any]) -> tuple[int | None, int]:
