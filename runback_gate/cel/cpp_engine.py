@@ -52,6 +52,7 @@ _PACKAGE = "runback"
 # `cel.bind`, `sort`, `slice` and `range` serve what `inline` and `optimize` write; policies cannot call them.
 _EXTENSIONS = "extensions:\n- name: bindings\n- name: lists\n"
 _KINDS = {dict: "map", list: "list", str: "string", int: "int", float: "double", bool: "bool", type(None): "null"}
+_TYPES = {kind: value for value, kind in _KINDS.items()}
 _TRUE, _FALSE = Outcome(True), Outcome(False)
 _PROBLEM = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): ([^\n]*)")
 _OVERLOAD = re.compile(r"found no matching overload for '(.+?)' applied to '(.*)'")
@@ -90,7 +91,8 @@ class CppProgram:
         if activation.error is not None:
             return Outcome(error=activation.error)
         try:
-            activation.work.reserve(self.costs)
+            if self.costs.parts:
+                activation.work.reserve(self.costs)
             if self.calls:
                 with activation.work:
                     value = self.expression.eval(activation.bound)
@@ -191,11 +193,12 @@ def _functions() -> tuple[Any, ...]:
 def _boxed(name: str, function: Function) -> Any:
     """A function of ours that takes its arguments in one list, which it empties: the binding keeps it (`reclaim`)."""
     cel = _package()
+    taken = {tuple(_TYPES.get(kind) for kind in overload) for overload in function.overloads}
 
     def called(box: list[Any]) -> JsonValue:
         arguments = unpack(box)
-        kinds = tuple([_KINDS.get(type(argument), "unknown") for argument in arguments])
-        if kinds not in function.overloads:
+        if tuple(map(type, arguments)) not in taken:
+            kinds = [_KINDS.get(type(argument), "unknown") for argument in arguments]
             raise ValueError(f"{function.name} does not take ({', '.join(kinds)})")
         return function.call(*arguments)
 

@@ -36,9 +36,15 @@ def compile_pattern(text: str) -> Any:
 
 def search(text: str, pattern: str) -> bool:
     """Whether a pattern is found in a text. Raises ValueError as `compile_pattern`, and beyond `MAX_WORK`."""
-    compiled = compile_pattern(pattern)
-    if len(text) * compiled.programsize > MAX_WORK:
-        message = f"{compiled.programsize:,} instructions on {len(text):,} characters"
+    compiled, instructions = _measured(pattern)
+    if len(text) * instructions > MAX_WORK:
+        message = f"{instructions:,} instructions on {len(text):,} characters"
         raise ValueError(f"the regular expression would take too long: {message}")
-    spend(len(text) * compiled.programsize)
+    spend(len(text) * instructions)
     return compiled.search(text) is not None
+
+
+@lru_cache(maxsize=256)
+def _measured(pattern: str) -> tuple[Any, int]:
+    compiled = compile_pattern(pattern)
+    return compiled, compiled.programsize

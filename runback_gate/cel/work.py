@@ -125,12 +125,13 @@ class Measured:
         self._lengths: dict[tuple[Path, bool, tuple[type, ...]], int] = {}
         self._sizes: dict[Path, int] = {}
         text, is_json = _text(data)
-        self.size = _units(text)
+        commas = text.count(b",")
+        self.size = _units(text, commas)
         """Units of reading the whole."""
         # From the right: many times faster for a needle that ends in zeros.
         self.may_hold_nul = not is_json or text.rfind(b"\\u0000") >= 0
         """Whether a text or a key within it may hold U+0000."""
-        self._longest = text.count(b",") + 1 if is_json else MAX_WORK
+        self._longest = commas + 1 if is_json else MAX_WORK
         """Elements that nothing within it has more of."""
         self._closer = self._longest < MAX_WORK
         """Whether looking at each element can lower that number."""
@@ -201,7 +202,8 @@ class Measured:
     def _size(self, path: Path) -> int:
         """Units of reading the value at a path."""
         if path not in self._sizes:
-            self._sizes[path] = _units(_text(self._value(path))[0])
+            text, _ = _text(self._value(path))
+            self._sizes[path] = _units(text, text.count(b","))
         return self._sizes[path]
 
 
@@ -219,8 +221,8 @@ def _rounded(number: int) -> int:
     return (number >> shift) + 1 << shift
 
 
-def _units(text: bytes) -> int:
-    return len(text) + _ELEMENT * (text.count(b",") + 1)
+def _units(text: bytes, commas: int) -> int:
+    return len(text) + _ELEMENT * (commas + 1)
 
 
 def _length(value: object, kinds: tuple[type, ...]) -> int:
@@ -271,11 +273,10 @@ def weight(value: object) -> int:
         for item in level:
             if isinstance(item, str):
                 units += _CHARACTER * len(item)
-                continue
-            units += _ELEMENT
-            if isinstance(item, (list, tuple, dict)):
-                below += item
-            if isinstance(item, dict):
-                below += item.values()
+            else:
+                units += _ELEMENT
+                if isinstance(item, (list, tuple, dict)):
+                    below += item
+                    below += item.values() if isinstance(item, dict) else ()
         level = below
     return units

@@ -47,7 +47,7 @@ def bindings(
     laid out.
     """
     layout = layout or Layout(EVERYTHING)
-    fields = REQUEST - set(unknown)
+    fields = REQUEST - set(unknown) if unknown else REQUEST
     found: dict[str, JsonValue] = {}
     for root, wanted in layout.needs.items():
         if root == "request":
