@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
 from pathlib import Path
 
 from runback_gate.analysis.backtest import backtest, backtest_rules, rule_names
@@ -89,8 +90,7 @@ def backtest_named(
     if not found.steps and options.shard[1] == 1:
         raise InputError("no recorded step", hint=MAKE_RUNS, location=Location(shown(runs)))
     if options.out is not None:
-        engine = CppEngine()
-        names = rule_names(policies, compile_all(policies, engine), engine)
+        names = rule_names(policies, compile_all(policies, _engine()), _engine())
         write_file(options.out, part_bytes(found, names, corpus(shards), options.shard))
     return found
 
@@ -174,14 +174,24 @@ class BacktestJob:
         return _Judge(self).judge
 
 
+@cache
+def _engine() -> CppEngine:
+    """The engine of this process: what it has compiled it does not compile again."""
+    return CppEngine()
+
+
 class _Judge:
     """Compiled policies in a worker."""
 
     def __init__(self, job: BacktestJob) -> None:
         self.job = job
-        self.engine = CppEngine()
+        self.engine = _engine()
         self.rule_sets = compile_all(job.policies, self.engine)
-        self.names = rule_names(job.policies, self.rule_sets, self.engine)
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """By the id of each rule the name under which its results are kept."""
+        return rule_names(self.job.policies, self.rule_sets, self.engine)
 
     def judge(self, shard: Shard) -> Judged:
         """Judge the runs of a shard by each rule of which nothing is kept."""

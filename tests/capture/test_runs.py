@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runback_gate.canonical import parse_canonical
+from runback_gate.canonical import canonical_bytes, digest_bytes, parse_canonical, unmarked
 from runback_gate.capture.runs import read_run, write_run
-from runback_gate.chain import append, tombstone, withheld
-from runback_gate.errors import InputError, IntegrityError, RunbackError
+from runback_gate.chain import START, append, check_value_line, is_value_line, locate, tombstone, verify, withheld
+from runback_gate.errors import InputError, IntegrityError, Location, RunbackError
 from runback_gate.step import Message, Request, Response, Run, Source, Step, Tool, ToolCall, Usage
 from tests.examples import examples
 
@@ -254,3 +256,65 @@ def test_any_event_gives_a_run_or_our_error(change: dict[tuple[int, str], Any]) 
         assert isinstance(read_run(rewritten(change), "r.jsonl"), Run)
     except RunbackError as error:
         assert str(error).startswith("r.jsonl")
+
+
+LINES = write_run(conversation(), salt).splitlines(keepends=True)
+FORMS: list[Callable[[bytes], bytes]] = [
+    lambda line: line,
+    lambda line: line.replace(b'":', b'": ', 1),
+    lambda line: re.sub(rb'":(\d)', rb'":\1.0', line),
+    lambda line: re.sub(rb'":(\d)', rb'":\1.5', line),
+    lambda line: line.replace(b"e", b"\\u0065", 1),
+    lambda line: line.replace(b"e", b"\xc3\xa9", 1),
+    lambda line: line.replace(b"{", b'{"a":1,', 1),
+    lambda line: line.replace(b"[", b"[" * 99 + b"1" + b"]" * 99 + b",[", 1),
+    lambda line: line.replace(b"}\n", b',"type":"note"}\n'),
+    lambda line: line.replace(b"\n", b"\r\n"),
+    lambda line: line.replace(b"\n", b""),
+    lambda line: line.replace(b'"prev"', b'"prey"'),
+    lambda line: b"[" + line[:-1] + b"]\n",
+    lambda line: line[:0],
+]
+"""How a line can be written otherwise, or wrongly."""
+
+
+def chained(lines: list[bytes]) -> bytes:
+    """The lines with each event naming the one before it, and each value line the salt and the bytes that it has."""
+    found, prev, ids = [], START.encode(), dict[bytes, bytes]()
+    for line in lines:
+        for old, new in ids.items():
+            line = line.replace(old, new)
+        if is_value_line(line):
+            old, new = line[7:78], digest_bytes(b"s" * 16 + line[130:-2]).encode()
+            line, ids = line.replace(old, new, 1), {**ids, old: new}
+        else:
+            line = re.sub(rb'"prev":"[^"]*"', b'"prev":"' + prev + b'"', line)
+            prev = digest_bytes(line).encode()
+        found.append(line)
+    return b"".join(found)
+
+
+def read_twice(data: bytes) -> Run:
+    """A run as `read_run` gives it, where the chain is verified first and every line is parsed by itself then."""
+    lines = data.splitlines(keepends=True)
+    verify(lines)
+    for line in lines:
+        value = check_value_line(line)[1] if line.startswith(b'{"id":') else orjson.loads(line)
+        assert canonical_bytes(unmarked(value)) == (line[130:-2] if line.startswith(b'{"id":') else line[:-1])
+    return read_run(data, "r.jsonl")
+
+
+@settings(max_examples=examples(200))
+@given(st.dictionaries(st.integers(0, len(LINES) - 1), st.sampled_from(FORMS), max_size=2), st.booleans())
+def test_what_is_read_verifies_and_is_canonical(forms: dict[int, Callable[[bytes], bytes]], anew: bool) -> None:
+    """No line is believed that the chain or its form speaks against, also where another program chained it so."""
+    lines = [forms.get(number, FORMS[0])(line) for number, line in enumerate(LINES)]
+    data = chained(lines) if anew else b"".join(lines)
+    try:
+        found = read_run(data, "r.jsonl")
+    except RunbackError as error:
+        broken = locate(data.splitlines(keepends=True))
+        assert broken is None or (error.message, error.location) == (broken.message, Location("r.jsonl", broken.line))
+        assert data != b"".join(LINES)
+        return
+    assert found == read_twice(data)
