@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from hypothesis.internal.conjecture import providers
 
 from tests.browser import browser as browser
 from tests.extras import wanted
@@ -33,17 +34,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(lane)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Wait for no disk: no test pulls the plug."""
+    """Wait for no disk, since no test pulls the plug, and look for garbage as seldom as the command line does.
+
+    Where properties get few examples, no source is read for its constants.
+    """
+    gc.set_threshold(50_000, 20, 50)
     patch = pytest.MonkeyPatch()
     patch.setattr(os, "fsync", lambda _file: None)
+    if settings.get_current_profile_name() == "quick":
+        # Hypothesis parses all 600 modules for them: two seconds for each worker, and more whenever one is imported.
+        patch.setattr(providers, "_get_local_constants", lambda: providers._local_constants, raising=False)
     config.add_cleanup(patch.undo)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionstart() -> None:
-    """Look for garbage as seldom as the command line does: looking every 700 objects is a sixth of the lane."""
-    gc.set_threshold(50_000, 20, 50)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -173,7 +173,7 @@ def test_threads_share_a_run(tmp_path: Path) -> None:
     """64 threads at once: no event is lost, and the chain holds."""
 
     def ask(number: int) -> None:
-        for count in range(20):
+        for count in range(5):
             run._see(seen(f"{number} {count}"))
 
     with recording(tmp_path) as run:
@@ -184,7 +184,7 @@ def test_threads_share_a_run(tmp_path: Path) -> None:
             thread.join()
     (found,) = runs(tmp_path)
     texts = {step.request.messages[0].content for step in found.steps}
-    assert texts == {f"{n} {i}" for n in range(64) for i in range(20)}
+    assert texts == {f"{n} {i}" for n in range(64) for i in range(5)}
 
 
 def test_tasks_have_their_own_runs(tmp_path: Path) -> None:

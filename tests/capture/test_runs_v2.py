@@ -134,9 +134,9 @@ def talk(turns: int) -> Turns:
 
 def test_the_size_is_linear() -> None:
     """Ten times the turns are ten times the bytes, and the last step still has the whole conversation."""
-    few, many = (write_run(Run("r", "a", talk(turns)), salt) for turns in (300, 3000))
+    few, many = (write_run(Run("r", "a", talk(turns)), salt) for turns in (100, 1000))
     assert len(many) < 10.5 * len(few)
-    assert len(read_run(many, "r.jsonl").steps[-1].request.messages) == 5999
+    assert len(read_run(many, "r.jsonl").steps[-1].request.messages) == 1999
 
 
 def test_turns_are_found_in_plain_steps() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from runback_gate.errors import GitHubError, UnansweredError
-from runback_gate.github.api import MAX_PAGES, PER_PAGE, Api, fields, number, words
+from runback_gate.github.api import PER_PAGE, Api, fields, number, words
 from tests.github.fake import BOT, READER, SHA, FakeGitHub, Fault
 
 CHECK = {"name": "gate", "head_sha": SHA}
@@ -140,12 +140,13 @@ def test_all_pages_are_read(api: Api, hub: FakeGitHub) -> None:
     assert hub.count("GET") == 3
 
 
-def test_pages_without_end(api: Api, hub: FakeGitHub) -> None:
-    """A list that never ends is given up."""
-    for turn in range(MAX_PAGES * PER_PAGE + 1):
+def test_pages_without_end(api: Api, hub: FakeGitHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list that never ends is given up, here after three pages of a hundred."""
+    monkeypatch.setattr("runback_gate.github.api.MAX_PAGES", 3)
+    for turn in range(3 * PER_PAGE + 1):
         hub.comments[turn + 1] = {"issue_url": "/issues/7", "body": ""}
     hub.contract.spec = None
-    with pytest.raises(GitHubError, match="more than 10,000 items"):
+    with pytest.raises(GitHubError, match="more than 300 items"):
         list(api.pages("issues/7/comments"))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -358,7 +359,13 @@ def hostile() -> Report:
 
 @pytest.fixture(scope="session")
 def many() -> Report:
-    """5,000 rows: every third fails, with texts of some length."""
+    """5,000 rows, of which 2,000 fail, with texts of some length."""
+    return many_rows()
+
+
+@cache
+def many_rows() -> Report:
+    """Made once, whichever folder's tests want it."""
     rows = [
         make_row(
             f"case-{number:05}",
