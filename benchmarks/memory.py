@@ -19,8 +19,7 @@ from pathlib import Path
 
 from benchmarks.measure import resident
 from runback_gate.app.backtest import backtest_runs
-from runback_gate.app.policies import load_policy_files
-from runback_gate.app.policy_paths import named_policies
+from runback_gate.app.policies import load_policy_files, named_policies
 from runback_gate.app.workspace import Workspace
 from runback_gate.step import Run
 from runback_gate.store.folder import load_runs

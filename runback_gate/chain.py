@@ -87,10 +87,10 @@ def append(
         DocumentError: the event has no canonical form, holds `prev`, or would read as a value line.
     """
     if "prev" in event:
-        raise DocumentError("an event does not state `prev` itself", hint="the chain adds it")
+        raise DocumentError("an event does not state `prev` itself", hint="the chain adds that field")
     line = write({**event, "prev": prev or START}) + b"\n"
     if line.startswith(VALUE_PREFIX):
-        raise DocumentError("the event would read as a value line", hint="name its field `id` in another way")
+        raise DocumentError("the event would read as a value line", hint="rename its field `id`")
     return line, digest_bytes(line)
 
 
@@ -245,7 +245,9 @@ def check_value_line(line: bytes) -> tuple[str, JsonValue]:
         if state is None:
             raise IntegrityError("the value does not match its id", hint="the line was changed after it was written")
         said = "was erased" if state == "erased" else "is withheld"
-        raise IntegrityError(f"the value {line[_ID].decode()} {said}", hint="it can be named, not read")
+        raise IntegrityError(
+            f"the value {line[_ID].decode()} {said}", hint="its id can be named, but its text cannot be read"
+        )
     try:
         return line[_ID].decode(), _value(line[_VALUE])
     except DocumentError as error:

@@ -61,7 +61,7 @@ def envelope_of(bundle: Json, path: str, *, keyid: bool = False) -> Envelope:
         raise DocumentError("the envelope names a key of its own", hint="keyid is empty", location=Location(path))
     kind = envelope["payloadType"]
     if not isinstance(kind, str):
-        raise DocumentError("payloadType is no text", location=Location(path))
+        raise DocumentError("payloadType is not text", location=Location(path))
     payload = decoded(envelope["payload"], "payload", path)
     return Envelope(kind, payload, decoded(signature["sig"], "sig", path))
 

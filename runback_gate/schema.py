@@ -196,7 +196,7 @@ def _problems(document: Document, model: type[BaseModel], errors: Sequence[_Erro
             name, fields = str(error.last), _fields(model, error.pointer[:-1])
             misspelled.add((error.pointer[:-1], nearest(name, fields)))
             place = document.key_mark(error.pointer)
-            hint = "not together with the other fields" if name in fields else suggestion(name, fields)
+            hint = "it cannot be combined with the other fields" if name in fields else suggestion(name, fields)
             yield _Problem(place, f"unknown field {quoted(name)}", hint)
     for error in errors:
         # A field that is there but misspelled is not missing.

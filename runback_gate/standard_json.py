@@ -45,7 +45,7 @@ def loads(data: bytes | str, pairs: Pairs | None = None) -> Any:
         if not text.isascii() or "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeError as error:
-        raise json.JSONDecodeError("text that is no UTF-8", "", 0) from error
+        raise json.JSONDecodeError("text that is not UTF-8", "", 0) from error
     except RecursionError as error:
         raise json.JSONDecodeError("recursion limit reached", "", 0) from error
     return value

@@ -1,4 +1,4 @@
-"""Say in short what was answered, and where two requests first differ.
+"""Summarizes an answer in one line, and finds where two requests first differ.
 
 summarize(response)                       # 'escalate(reason: "dispute")'
 first_difference({"a": [1]}, {"a": [2]})  # 'a[0]'

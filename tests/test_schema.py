@@ -171,7 +171,7 @@ def test_a_document_becomes_a_value() -> None:
         ("{source: [1]}", "4:16: spec.source: expected text or a mapping, found a list"),
         ("{source: {file: 1}}", "4:23: spec.source.file: expected text, found 1 (put it in quotes)"),
         ("{source: {fil: x}}", "4:17: unknown field 'fil' (did you mean 'file'?)"),
-        ("{source: {file: x, url: x}}", "4:17: unknown field 'file' (not together with the other fields)"),
+        ("{source: {file: x, url: x}}", "4:17: unknown field 'file' (it cannot be combined with the other fields)"),
         ("{source: {url: x, titel: x}}", "4:25: unknown field 'titel' (did you mean 'title'?)"),
         ("{source: {title: x}}", "4:16: spec.source.url is missing"),
         ("{source: {}}", "4:16: spec.source.file is missing"),

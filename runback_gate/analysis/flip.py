@@ -1,4 +1,4 @@
-"""Which sub-expression flipped: the smallest part of an expression that says one thing on base and another on head.
+"""Finds the sub-expression that flipped: the smallest part of an expression whose value differs between base and head.
 
 In: the two forms of an expression, with what each may use, and the data of one answer. Out: one line.
 

@@ -1,4 +1,4 @@
-"""What kinds of values an expression handles, as far as they are known before it runs.
+"""Infers the kinds of values in an expression, as far as they are known before it runs.
 
 In: a tree as it is written, the params of its policy, and what is known of its variables. Out: a `Reading`: the kind of
 its value, the places that depend on the order of a map, and those that may compute with an int and a double.

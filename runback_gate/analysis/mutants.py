@@ -1,4 +1,4 @@
-"""Small faults put into a policy, one at a time: what a test suite should notice.
+"""Mutants: small faults put into a policy, one at a time, which a test suite should notice.
 
 In: a policy. Out: `Mutant`s: the policy with one comparison, logical operator, negation, constant, quantifier or param
 changed, and where.

@@ -1,4 +1,4 @@
-"""Which faults in the policies nobody would notice: mutation testing of policy tests and of the record.
+"""Mutation testing: finds faults in policies that neither policy tests nor recorded steps notice.
 
 In: policies, their tests, recorded steps, the engine that judges. Out: `Mutation`: how many faults were tried, who
 noticed them, and those that nobody did.

@@ -1,4 +1,4 @@
-"""What became of policies on the record, as a report keeps it.
+"""The effect of changed policies on recorded steps, as a report keeps it.
 
 In: nothing. Out: values, which `effect` makes. Whoever reads a report needs no engine for it.
 

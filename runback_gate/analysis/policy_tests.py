@@ -134,7 +134,10 @@ def _known(example: Example, policy: Policy) -> None:
     ids = [rule.id for rule in policy.rules]
     for rule, place in example.places.items():
         if rule in judged_ids([policy]):
-            message, hint = f"rule {rule!r} has no expression: {REASON}", "leave it out here, and keep a case of it"
+            message, hint = (
+                f"rule {rule!r} has no expression: {REASON}",
+                "leave it out of the policy test, and cover it with a case",
+            )
             raise DocumentError(message, hint=hint, location=place)
         if rule not in ids:
             message = f"policy {policy.name!r} has no rule {rule!r}"

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from runback_gate.canonical import JsonValue
 from runback_gate.cel.engine import Engine
-from runback_gate.cel.reads import ALL
+from runback_gate.cel.projection import ALL
 from runback_gate.plural import many
 from runback_gate.policy.context import Layout, agent_facts, bindings, case_facts
 from runback_gate.policy.evaluate import BoundStep, StepUnderTest

@@ -1,4 +1,4 @@
-"""Schemas of tools that a rule holds calls to, and that cannot be checked.
+"""Schemas of tools that a rule checks calls against, but that cannot be checked.
 
 In: policies and agents. Out: a `Diagnostic` for each rule that asks `matchesSchema(call)` where a tool of an agent that
 it is about has a schema which is none, or names a format that nobody checks: such a call could never be judged.
@@ -50,5 +50,5 @@ def _uses(expression: Expression) -> Iterator[int]:
 
 def _diagnostic(expression: Expression, at: int, message: str) -> Diagnostic:
     place = expression.document.expression_location(expression.pointer, *line_column(expression.source, at))
-    hint = "a call of it is undecided; take the format out, or the rule's own words for the arguments"
+    hint = "a call of the tool is undecided: remove the format, or write the rule over its arguments"
     return Diagnostic("warning", place, f"{expression.name}: {message}", hint)

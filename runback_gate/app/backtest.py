@@ -84,7 +84,9 @@ def backtest_named(
     """
     left_out = judged_ids(policies)
     if left_out and not any(policy.rules for policy in policies):
-        raise InputError(f"no rule to judge by: {', '.join(left_out)}: {REASON}", hint="name other policies as well")
+        raise InputError(
+            f"no rule to judge by: {', '.join(left_out)}: {REASON}", hint="name policies with expressions as well"
+        )
     shards = shards_of(runs)
     found = backtest_shards(policies, shards, options, note=note, progress=progress)
     if not found.steps and options.shard[1] == 1:
@@ -100,7 +102,9 @@ def require_judged(found: Tally, *, as_json: bool) -> None:
     errors = [(rule, counts["error"]) for rule, counts in found.counts.items() if counts["error"]]
     if errors:
         where = ", ".join(f"{rule} on {found.counted(rule, number)}" for rule, number in errors)
-        raise InputError(f"could not be evaluated: {where}", hint="without --json each is listed" if as_json else None)
+        raise InputError(
+            f"could not be evaluated: {where}", hint="run without --json to list each" if as_json else None
+        )
 
 
 def backtest_shards(

@@ -1,4 +1,4 @@
-"""A cause as a page: the run, open on its step, with the parts that matter and the rest grey.
+"""A cause as a page: the run, opened at the step, with the parts that matter marked and the rest grey.
 
 In: a `FoundCause`, and the policies that judge the run. Out: the text of the page.
 

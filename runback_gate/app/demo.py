@@ -86,7 +86,7 @@ def write_demo(root: Path, random: Callable[[int], bytes], *, note: Note) -> Non
         WriteError: a file cannot be written.
     """
     if found := next((item for item in entries(root) if item.name != ".git"), None):
-        hint = "the demo wants an empty folder: mkdir demo && cd demo"
+        hint = "the demo needs an empty folder: mkdir demo && cd demo"
         raise InputError("is in the way", hint=hint, location=Location(found.as_posix()))
     for name, data in demo_files(random).items():
         write_file(root / name, data)

@@ -223,7 +223,9 @@ def _nothing(step: Step, options: DraftOptions) -> InputError:
     if options.tool is not None and options.tool not in called:
         return InputError(f"the step calls no {options.tool!r}", hint=suggestion(options.tool, called))
     what = "no recorded step that was fine tells the calls of this one apart" if called else "the step calls no tool"
-    return InputError(f"no template fits: {what}", hint="name a model that words the rule with --model, or more --runs")
+    return InputError(
+        f"no template fits: {what}", hint="let a model word the rule with --model, or name more runs with --runs"
+    )
 
 
 def _named(record: Record, index: int, item: Candidate, options: DraftOptions) -> Draft:
@@ -232,7 +234,9 @@ def _named(record: Record, index: int, item: Candidate, options: DraftOptions) -
     base = slug(item.tool or run.agent)
     rule = options.name or f"{base}.{item.template}"
     if not _RULE.fullmatch(rule):
-        raise InputError(f"no rule can be named {rule[:40]!r}", hint="letters, digits and . _ - name one")
+        raise InputError(
+            f"not a name of a rule: {rule[:40]!r}", hint="use letters, digits, dots, underscores and hyphens"
+        )
     dataset = dataset_file(options.dataset, run.agent)
     step = recorded_step(run, index)
     names = Names(slug(rule), rule, step.agent, dataset, recording(step, dataset)[0])

@@ -89,6 +89,6 @@ def _read(response: Response) -> Candidate:
         value: Any = parse_json((fenced[1] if fenced else response.text).encode(), path="reply", max_bytes=_MAX_REPLY)
         reply = _Reply.model_validate(value, strict=True)
     except (InputError, ValidationError, UnicodeEncodeError) as error:
-        raise InputError("the model's reply is no rule", hint="ask another model, or without --model") from error
+        raise InputError("the model's reply is not a rule", hint="name another model, or leave out --model") from error
     description, message = (" ".join(text.split()) for text in (reply.description, reply.message))
     return Candidate("model", "", description, message, reply.expression.strip(), reply.condition.strip())

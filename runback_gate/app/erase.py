@@ -1,4 +1,4 @@
-"""`audit erase`: values of a run or a record that must go.
+"""`audit erase`: replaces values of a run or a record with tombstones.
 
 In: a file, which values are meant, why and when. Out: what was erased, or would be; the file is replaced.
 

@@ -1,4 +1,4 @@
-"""`audit erase FOLDER`: what stands under a pseudonym goes from runs, recordings of datasets and cached answers.
+"""`audit erase FOLDER`: erases the values of a pseudonym from runs, recordings of datasets and cached answers.
 
 In: the folder of a gate, pseudonyms, why and when. Out: what was erased, or would be; the files are replaced.
 
@@ -191,7 +191,7 @@ def _refuse_run(root: Path, dataset: Dataset, case: Case, reasons: Mapping[str, 
     path = below(root, recording_path(dataset.path, case.run or "", "jsonl"))
     data = _TOMBSTONE.sub(b"", read_file(path, MAX_FILE))
     if any(text.encode() in data for text in reasons):
-        hint = f"take case {case.id!r} out, erase it in the run itself, and add that again; nothing was erased"
+        hint = f"remove case {case.id!r}, erase the value in the run, and add the case again; nothing was erased"
         raise InputError("the run of a case holds the pseudonym", hint=hint, location=Location(path.as_posix()))
 
 
@@ -205,7 +205,7 @@ def _without(tombstones: Mapping[str, str], kept: re.Pattern[str] | None, text: 
 def _refuse_left(dataset: Dataset, text: str, reasons: Mapping[str, str]) -> None:
     for number, line in enumerate(text.splitlines(), 1):
         if any(word in line for word in reasons):
-            hint = "take it out of the case by hand; nothing was erased"
+            hint = "remove it from the case by hand; nothing was erased"
             raise InputError("holds the pseudonym itself", hint=hint, location=Location(dataset.path, number))
 
 

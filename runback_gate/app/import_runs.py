@@ -166,7 +166,7 @@ def _of_export(
     """What came of an export; a call without content is a fault that says how to get it."""
     if export.fault is not None:
         return ImportedFile(path, "", faults=(export.fault,))
-    hint = "or import the logs of the same process with it, where they hold it"
+    hint = "or import it together with the logs of the same process, if they hold it"
     faults: list[RunbackError] = [InputError(notice, hint=hint, location=Location(path)) for notice in export.notices]
     ignored = Counter({"spans of nothing that is judged": export.other_spans} if export.other_spans else {})
     if not export.runs and not faults and not export.joined:
@@ -199,7 +199,7 @@ def _is_there(run: Run, data: bytes | None, name: str) -> bool:
     """
     if data is None:
         return False
-    hint = "remove it, or name another folder: a run that is there is not written over"
+    hint = "remove it, or name another folder: an existing run is not overwritten"
     try:
         kept = read_run(data, name)
     except IntegrityError as error:

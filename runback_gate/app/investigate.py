@@ -155,7 +155,9 @@ def rule_breach(policies: Sequence[Policy], rule: str, subject: Subject) -> Brea
     engine = CppEngine()
     owner, rules = compile_rule(policies, rule, engine)
     if rules.scope == "run":
-        raise InputError(f"rule {rule!r} is about whole runs", hint="here one step is asked again")
+        raise InputError(
+            f"rule {rule!r} applies to whole runs", hint="only one step is asked again here: name a rule over steps"
+        )
     if not rules.concerns(subject.step.agent, subject.tags):
         raise InputError(f"policy {owner.name} of {rule} does not concern {subject.title}", hint="see its `match`")
     return _breach([rules], engine, subject, rule)

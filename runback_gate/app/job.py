@@ -1,4 +1,4 @@
-"""A job of GitHub Actions: judge what its event is about, and tell it wherever someone looks.
+"""A job of GitHub Actions: judges what its event is about, and publishes the outcome wherever someone looks.
 
 In: the inputs of the workflow, the runner's files, the world outside. Out: the exit code of the verdict; for people and
 later steps a check run, a comment, a summary, annotations, report files and outputs. Each of these may fail alone and
@@ -154,7 +154,7 @@ def _outcome(inputs: Inputs, workspace: Path, world: JobWorld, api: Api | None, 
         if environ.get("RUNBACK_DEBUG"):
             world.debug(traceback.format_exc())
         words = f"internal error: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
-        return not_judged(RunbackError(words, hint="a fault of Runback gate: please report it"))
+        return not_judged(RunbackError(words, hint="this is a bug in Runback gate: please report it"))
     return judged(report, folder=inputs.root)
 
 

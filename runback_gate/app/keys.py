@@ -82,7 +82,7 @@ def new_password(environ: Mapping[str, str], ask: Ask) -> bytes:
         return found.encode("utf-8", "surrogateescape")
     if (asked := ask()) is None:
         hint = f"set {PASSWORD}, or say --no-password"
-        raise InputError("no password for the new key, and no terminal to ask on", hint=hint)
+        raise InputError("no password for the new key, and no terminal to ask for one", hint=hint)
     return asked
 
 

@@ -1,4 +1,4 @@
-"""The files of a report: what an earlier run left goes, report.json and the other forms are written.
+"""The files of a report: removes those of an earlier run, and writes report.json and the other forms.
 
 remove_outputs(folder)                      # before anything is judged
 write_outputs(report, folder, {"html": "report.html"})

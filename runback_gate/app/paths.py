@@ -1,4 +1,4 @@
-"""Where the files go that a verb makes, and how they are called.
+"""Names and places of the files that a verb writes.
 
 write_file(below(root, f"datasets/{slug(run.agent)}.yaml"), data)
 """

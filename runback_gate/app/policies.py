@@ -11,6 +11,7 @@ that knows by which path each file can be opened.
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +24,8 @@ from runback_gate.gate.config import GATE_FILE, load_gate
 from runback_gate.policy.document import Policy, load_policies
 from runback_gate.policy.evaluate import RuleSet, compile_policy
 from runback_gate.policy.policy_test_document import PolicyTest
+
+_GLOB = re.compile(r"[*?[]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,33 @@ def gate_policies(folder: Path) -> PolicyRoot:
         InputError: there is no gate, or it cannot be read.
     """
     return PolicyRoot(folder, load_gate(folder).policies, GATE_FILE)
+
+
+def named_policies(path: str) -> PolicyRoot:
+    """What a file, folder or glob names. Below the current folder that is the root, else it is the folder named.
+
+    Raises:
+        InputError: nothing is there.
+    """
+    given = Path(path)
+    try:
+        is_folder, there = given.is_dir(), given.is_symlink() or given.exists()
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", location=Location(path)) from error
+    names: tuple[str, ...]
+    if is_folder:
+        folder, names = given, ("*.yaml", "*.yml")
+    elif there:
+        folder, names = given.parent, (given.name,)
+    elif _GLOB.search(path):
+        fixed = next(number for number, part in enumerate(given.parts) if _GLOB.search(part))
+        folder, names = Path(*given.parts[:fixed]), ("/".join(given.parts[fixed:]),)
+    else:
+        raise InputError("no such file or folder", location=Location(given.as_posix()))
+    inside = not folder.is_absolute() and ".." not in folder.parts and folder.resolve().is_relative_to(Path.cwd())
+    if not inside or _GLOB.search(folder.as_posix()):
+        return PolicyRoot(folder, names, path)
+    return PolicyRoot(Path(), tuple((folder / name).as_posix() for name in names), path)
 
 
 def policies_of(folder: Path) -> tuple[Policy, ...]:

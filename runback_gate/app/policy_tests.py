@@ -1,4 +1,4 @@
-"""`policy test`: do policies say what their tests expect, and would anyone notice a fault in them.
+"""`policy test`: whether policies say what their tests expect, and whether anything would notice a fault in them.
 
 In: policies with their tests, and recorded steps. Out: a `Conformance`; with mutation, the faults that nobody noticed.
 

@@ -38,14 +38,14 @@ def prove_consistency(old: Path, new: Path, out: Path | None, *, check: Check | 
     """Whether a record, or a proof made of it, begins with the lines that an old checkpoint or record stands for.
 
     Raises:
-        InputError: one of the files is none of these, or the proof is of another state than the old one.
+        InputError: one of the files is none of these, or the proof starts from another state than the old one.
         WriteError: the proof cannot be written to `out`.
     """
     earlier = read_checkpoint(old)
     if (proof := read_proof(new)) is not None:
         proved = verify_proof(proof, check=check)
         if proved.old != earlier:
-            raise InputError("the proof is of another state than the old one", location=Location(new.as_posix()))
+            raise InputError("the proof starts from another state than the old one", location=Location(new.as_posix()))
         return Verified(proved)
     found = verify_record(read_lines(new), check=check, earlier=earlier)
     if found.fault is None and out is not None:

@@ -1,4 +1,4 @@
-"""`policy diff --prove`: what a change of policies says of every step, and the steps that show it as policy tests.
+"""`policy diff --prove`: proofs about a change of policies, and the steps that show a difference, kept as policy tests.
 
 In: the policies of two sides. Out: `Proof`s, their lines and JSON, and the files that keep their steps.
 

@@ -95,7 +95,7 @@ def _two_commits(
     tree = repository.tree(commit)
     selection = select(tree, also=also)
     if not selection.entries:
-        hint = "commit its runback.yaml: against a revision the commit is judged"
+        hint = "commit its runback.yaml: with a revision as the base, the commit is judged"
         raise InputError(f"{commit[:7]} has no gate in this folder", hint=hint)
     unlike = "" if head else _names(differences(root, repository, selection))
     working = None

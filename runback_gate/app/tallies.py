@@ -1,4 +1,4 @@
-"""Tallies in files: the part of a backtest that one job of a matrix judged, and the results that are kept of a shard.
+"""Tallies in files: the part of a backtest that one job judged, and the results that are kept for a shard.
 
 In: a tally, and what names its rules. Out: canonical JSON with a digest, and back.
 

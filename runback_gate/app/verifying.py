@@ -1,4 +1,4 @@
-"""Say whether a signed result is to be believed, and whether it passed.
+"""Says whether a signed result can be believed, and whether it passed.
 
 In: a bundle, who must have signed it, and what the reader expects. Out: `Verification`.
 

@@ -1,4 +1,4 @@
-"""What lies in a folder to be looked at: its runs, its reports, and what its policies say of every recorded step.
+"""The contents of a folder for the pages: its runs, its reports, and what its policies say of every recorded step.
 
 In: the folder of a gate and that of the runs. Out: rows to list and filter, runs with what was found in them.
 

@@ -56,7 +56,7 @@ def load_private_key(data: bytes, password: bytes | None, *, path: str = "key") 
         if password is None:
             message, hint = "the key is protected by a password", "set RUNBACK_KEY_PASSWORD"
         else:
-            message, hint = "a password was given, but the key is not protected by one", "unset it, or protect the key"
+            message, hint = "a password was given, but the key has none", "unset it, or protect the key"
         raise InputError(message, hint=hint, location=place) from error
     except (ValueError, UnsupportedAlgorithm) as error:
         if b"ENCRYPTED PRIVATE KEY" in data and password is not None:
@@ -76,7 +76,7 @@ def load_public_key(data: bytes, *, path: str = "key") -> PublicKey:
     """
     place = Location(path)
     if b"PRIVATE KEY" in data:
-        hint = "verifying takes the public key; `runback-gate keys public` prints it"
+        hint = "verify with the public key; `runback-gate keys public` prints it"
         raise InputError("a private key", hint=hint, location=place)
     try:
         key = serialization.load_pem_public_key(data)
@@ -169,7 +169,7 @@ def verify_payload(key: PublicKey, bundle: Json, payload_type: str, *, path: str
         else:
             key.verify(envelope.signature, data, ec.ECDSA(hashes.SHA256()))
     except (InvalidSignature, ValueError) as error:
-        hint = "payload or signature were changed, or another key signed"
+        hint = "the payload or the signature was changed, or another key signed it"
         raise IntegrityError("the signature does not match", hint=hint, location=Location(path)) from error
     return envelope.payload
 

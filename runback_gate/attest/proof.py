@@ -54,4 +54,4 @@ class Proof:
     identity: Identity | None = None
     log: LogEntry | None = None
     time: str | None = None
-    """RFC 3339 time of a time stamp authority: the signature existed then."""
+    """RFC 3339 time of a timestamp authority: the signature existed then."""

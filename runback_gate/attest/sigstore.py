@@ -6,7 +6,7 @@ In: payloads and a token of an identity provider, or a bundle; in both cases wha
     [bundle] = sign_keyless([statement_bytes(statement)], ambient_token(), trust, pause=time.sleep)
     verify_keyless(bundle, trust, "bundle.json").identity
 
-Signing asks a certificate authority, a time stamp authority and a transparency log (Rekor v1 or v2), all three named by
+Signing asks a certificate authority, a timestamp authority and a transparency log (Rekor v1 or v2), all three named by
 the trust configuration; a bundle that lacks one of them is not given out. Verifying asks nobody.
 """
 
@@ -46,7 +46,7 @@ from runback_gate.masking import masked
 
 MAX_TRUST_BYTES: Final = 4 << 20
 ATTEMPTS: Final = 3
-"""How often a whole signing is tried: a bundle without time stamp cannot be completed afterwards."""
+"""How often a whole signing is tried: a bundle without timestamp cannot be completed afterwards."""
 TIMEOUT = 120.0
 """Seconds to wait for one whole signing. The package itself waits for some services without end."""
 
@@ -94,7 +94,7 @@ def read_trust(data: bytes, path: str) -> Trust:
             config = ClientTrustConfig.from_json(data.decode())
             return Trust(config.trusted_root, config, public=_is_public(value))
     except (ValueError, SigstoreError) as error:
-        raise InputError(_line(error), hint="is it complete?", location=Location(path)) from error
+        raise InputError(_line(error), hint="check that the file is complete", location=Location(path)) from error
     hint = "give a Sigstore trusted root or client trust config, in JSON"
     raise InputError("not a trust configuration", hint=hint, location=Location(path))
 
@@ -128,7 +128,7 @@ def ambient_token(secrets: Sequence[str] = ()) -> str:
         raise InputError(f"no identity token: {_line(error, *secrets)}", hint=hint) from error
     if token is None:
         hint = "run it in a CI job, give --identity-token, or sign with --key"
-        raise InputError("no identity token: this is no CI job that offers one", hint=hint)
+        raise InputError("no identity token: this is not a CI job that offers one", hint=hint)
     return token
 
 
@@ -144,14 +144,14 @@ def sign_keyless(
         SigningError: a service did not answer as it must; the message holds no token.
     """
     if trust.config is None:
-        raise InputError("a trusted root can only verify", hint="give a client trust config to sign")
+        raise InputError("a trusted root can verify, but not sign", hint="sign with a client trust configuration")
     try:
         stamped = bool(trust.config.signing_config.get_tsas())
     except (SigstoreError, ValueError) as error:
-        raise InputError(f"the trust config cannot sign: {_line(error)}", hint="take the current one") from error
+        raise InputError(f"the trust configuration cannot sign: {_line(error)}", hint="use the current one") from error
     if not stamped:
-        hint = "without a time stamp, nothing proves when a signature was made"
-        raise InputError("the trust config names no time stamp authority", hint=hint)
+        hint = "without a timestamp, nothing proves when a signature was made"
+        raise InputError("the trust configuration names no timestamp authority", hint=hint)
     reason, failed = "", Exception()
     for number in range(ATTEMPTS):
         try:
@@ -169,7 +169,7 @@ def sign_keyless(
 
 
 def verify_keyless(bundle: Json, trust: Trust, path: str) -> Proof:
-    """What the signature of a bundle proves: certificate, its log, transparency log, inclusion, and every time stamp.
+    """What the signature of a bundle proves: certificate, its log, transparency log, inclusion, and every timestamp.
 
     Whose signature it must be is for the caller to compare. `path` names the bundle in errors.
 
@@ -263,7 +263,7 @@ def _root_at(root: TrustedRoot, times: Sequence[datetime.datetime], certificate:
     """The part of a trusted root that counts for a signature.
 
     Authorities and logs count within their stated validity at every time at which the signature was seen, certificate
-    logs at the time of their own word. The package looks at none of these but that of the time stamp authorities.
+    logs at the time of their own word. The package looks at none of these but that of the timestamp authorities.
     """
     inner, logged = root._inner, issue_times(certificate)
     valid: dict[str, Any] = {

@@ -212,7 +212,7 @@ def read_statement(data: bytes, path: str) -> Statement:
     """
     value = parse_canonical(data, path=path)
     hint = "it says something else, or was signed by another version of Runback gate"
-    other = DocumentError("the signed statement is no result of a gate", hint=hint, location=Location(path))
+    other = DocumentError("the signed statement is not the result of a gate", hint=hint, location=Location(path))
     if not isinstance(value, dict) or value.get("predicateType") != TEST_RESULT:
         raise other
     try:

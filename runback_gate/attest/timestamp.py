@@ -1,6 +1,6 @@
-"""Time stamps (RFC 3161) over a signature, each of which must verify.
+"""Timestamps (RFC 3161) over a signature, each of which must verify.
 
-In: responses of a time stamp authority in DER, the signature, the certificates of the authorities that are trusted.
+In: responses of a timestamp authority in DER, the signature, the certificates of the authorities that are trusted.
 Out: the times at which the signature is proven to have existed.
 
     stamped_times(responses, signature, authorities, "bundle.json")     # (2026-11-23T07:40:12Z,)
@@ -39,7 +39,7 @@ _SIGNER_VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """A time stamp authority that is trusted."""
+    """A timestamp authority that is trusted."""
 
     chain: tuple[x509.Certificate, ...]
     """The one that signs first, the root last."""
@@ -64,21 +64,21 @@ def stamped_times(
     place = Location(path)
     if not responses:
         hint = "without one, nothing proves when the signature was made"
-        raise IntegrityError("the signature has no time stamp", hint=hint, location=place)
+        raise IntegrityError("the signature has no timestamp", hint=hint, location=place)
     if len(responses) > MAX_STAMPS:
-        raise IntegrityError(f"more than {MAX_STAMPS} time stamps", location=place)
+        raise IntegrityError(f"more than {MAX_STAMPS} timestamps", location=place)
     times = []
     for data in responses:
         try:
             response = decode_timestamp_response(data)
             pinned = response.as_bytes() == data and _pinned(response)
         except ValueError as error:
-            raise IntegrityError("a time stamp cannot be read", location=place) from error
+            raise IntegrityError("a timestamp cannot be read", location=place) from error
         if not pinned:
-            raise IntegrityError("a time stamp is not in the form that its signature covers", location=place)
+            raise IntegrityError("a timestamp is not in the form that its signature covers", location=place)
         if not any(_verifies(response, signature, authority) for authority in authorities):
-            hint = "the signature, the time or the authority is another"
-            raise IntegrityError("a time stamp does not verify", hint=hint, location=place)
+            hint = "the signature, the time or the authority differs"
+            raise IntegrityError("a timestamp does not verify", hint=hint, location=place)
         times.append(response.tst_info.gen_time)
     return tuple(times)
 

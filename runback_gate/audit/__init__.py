@@ -1,4 +1,4 @@
-"""Audit: runs and reports in one record that cannot be changed unseen.
+"""Audit: runs and reports in one tamper-evident record.
 
 `record` makes it, `verify` says whether it holds and where it breaks, `tree` and `checkpoint` are what it rests on.
 Verifying needs nothing of this package but `errors`, `plural`, `canonical`, `chain`, `dsse`, `audit` and, for a

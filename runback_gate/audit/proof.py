@@ -1,4 +1,4 @@
-"""Proofs that stand alone: that an event is in a record, and that a record goes on where an earlier one ended.
+"""Proofs that stand alone: that an event is in a record, and that a record continues an earlier one.
 
 In: a record that was verified. Out: the bytes of a proof, which need no record to be checked (docs/formats/proofs.md).
 

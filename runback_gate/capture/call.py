@@ -1,4 +1,4 @@
-"""One call of a model API while it goes on: what hooks fill in, piece by piece.
+"""One call of a model API in progress, filled in by hooks piece by piece.
 
 In: a request, then its answer. Out: one `Seen`, at its end, its error or its early close, whichever comes first.
 

@@ -1,4 +1,4 @@
-"""What expressions can say of a list as a whole: its sum, its extremes, its average, its different elements.
+"""Aggregates of a list: its sum, minimum, maximum, average and distinct elements.
 
 In: a list of plain JSON values. Out: a plain JSON value, or ValueError. A list is of one kind: ints, doubles or, where
 only order matters, texts. Sums of doubles are rounded once, so they do not depend on the order.

@@ -1,4 +1,4 @@
-"""Finding the way in the syntax trees of celpy.
+"""Navigation in the syntax trees of celpy.
 
 In: trees as celpy's grammar makes them, one for each level of the grammar. Out: the part that does something.
 

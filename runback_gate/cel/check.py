@@ -1,4 +1,4 @@
-"""What is checked of an expression that a person wrote, before any engine sees it.
+"""Checks of an expression that a person wrote, before any engine sees it.
 
 In: its source, and what it judges. Out: nothing, or ExpressionError with line and column.
 

@@ -1,4 +1,4 @@
-"""Why an expression said what it said: every sub-expression with its value, and the few facts that decided.
+"""Explains a result: every sub-expression with its value, and the few facts that decided.
 
 In: an expression as it is written, its params and variables, an engine, and the data of one answer. Out: `SubValue`s in
 reading order; `deciding` picks the facts behind a false verdict.

@@ -79,7 +79,7 @@ def calls(response: dict[str, JsonValue], name: str) -> list[JsonValue]:
     """The tool calls of a response that have this name, in order."""
     found = response.get("tool_calls")
     if not isinstance(found, list):
-        raise ValueError("calls(): the first argument has no list tool_calls")
+        raise ValueError("calls(): the first argument has no list `tool_calls`")
     return [call for call in found if isinstance(call, dict) and call.get("name") == name]
 
 

@@ -69,7 +69,7 @@ def inline(
         check_growth(source, tree)
     except ExpressionError as error:
         place = Location("", *line_column(source, whole.start))
-        hint = "the limit holds for the expression with its variables put in"
+        hint = "the limit applies to the expression with its variables substituted"
         raise ExpressionError(error.message, hint=hint, location=place) from error
     return ParsedExpression(source, tree, text.text)
 

@@ -1,4 +1,4 @@
-"""The `jsonSchema` check: the one rule that CEL cannot say.
+"""The `jsonSchema` check: the one rule that CEL cannot express.
 
 In: a JSON Schema from a dataset and the text of an answer. Out: an `Outcome`, true when the text is JSON that keeps the
 schema.
@@ -212,7 +212,7 @@ def _check_entry(key: str, value: object) -> None:
         raise ValueError(f"a type is at most {len(_TYPES)} words")
     # It would change to the keywords of that draft.
     if key == "$schema" and isinstance(value, str):
-        raise ValueError("$schema stands at the top only")
+        raise ValueError("$schema may stand at the top only")
 
 
 def _pattern(_validator: Any, pattern: Any, instance: Any, _schema: Any) -> Iterator[ValidationError]:

@@ -1,4 +1,4 @@
-"""The shape of a CEL expression: an own small parser for limits, lint, inlining and explaining, never for judging.
+"""The shape of a CEL expression: a small parser for limits, lint, inlining and explanations, never for judging.
 
 In: source text. Out: a tree of `Node`s with 0-based character spans. It reads what both engines read in the same way;
 what one of them cannot read is refused here with the reason, before any engine sees it.

@@ -1,4 +1,4 @@
-"""The loops that CEL does not have, said with those that it has, for the engine that judges.
+"""Loops that CEL does not have, expressed by those that it has, for the engine that judges.
 
 In: a macro of `OURS`. Out: a tree of CEL's own macros that says the same, and leaves the same error.
 

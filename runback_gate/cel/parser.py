@@ -294,7 +294,7 @@ class _Parser:
                     fail(self.source, key.start, f"a {key.name} cannot be a key of a map", "use a string")
                 identity = ("number" if key.name in ("int", "uint") else key.name, key.value)
                 if identity in keys:
-                    fail(self.source, key.start, "the key stands twice in the map")
+                    fail(self.source, key.start, "the key appears twice in the map")
                 keys.add(identity)
             self.expect(":")
             found += (key, self.expression())

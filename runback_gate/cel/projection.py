@@ -1,4 +1,4 @@
-"""What a rule over steps reads of a step, so that no more of it is laid out.
+"""The fields of a step that a rule reads, so that no others are prepared for it.
 
 In: the tree of an expression, with params and variables put in. Out: paths into the roots, `*` for the elements of a
 list; what stands at a path is read whole. `needs` makes of many paths what is to be laid out.
@@ -8,7 +8,9 @@ list; what stands at a path is read whole. `needs` makes of many paths what is t
     needs(["response.text", "history.*.name"])
     # {"response": {"text": None}, "history": {"*": {"name": None}}}
 
-A field that nobody reads may be absent: no outcome, no error and no message is another one for it.
+A field that nobody reads may be absent: no outcome, no error and no message is another one for it. `reads` says which
+fields of its steps a rule over runs reads: the conversation of each step repeats that of the step before, so a run of N
+turns that is laid out whole is of the size N².
 """
 
 from __future__ import annotations
@@ -26,6 +28,13 @@ _LIST = "list of "
 _EACH = "*"
 _GIVE_ON = ("filter", "before", "after")
 """Loops that give elements of what they go over."""
+
+ALL = frozenset(
+    [name for name in MESSAGES["Step"] if name != "request"] + [f"request.{name}" for name in MESSAGES["Request"]]
+)
+"""Every field of a step."""
+_WHOLE = ("run", "run.steps", "run.steps.*.request")
+_STEP = "run.steps.*."
 
 _Path = tuple[str, ...]
 _Places = tuple[_Path, ...]
@@ -149,3 +158,17 @@ class _Reader:
                 self.read((place,))
             else:
                 self.found.add(element)
+
+
+def reads(tree: Node) -> frozenset[str]:
+    """The fields of steps that an expression reads."""
+    return frozenset[str]().union(*map(_fields, paths(tree)))
+
+
+def _fields(path: str) -> frozenset[str]:
+    """The fields of steps that are read where this path is."""
+    if path in _WHOLE:
+        return ALL
+    # `matchesSchema` reads the tools of each step, and `projection` names them as a rule over steps sees them.
+    field = path.removeprefix(_STEP) if path.startswith(_STEP) else path if path == "request.tools" else ""
+    return ALL & {field.partition(".")[0], ".".join(field.split(".")[:2])}

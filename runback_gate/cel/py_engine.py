@@ -270,7 +270,7 @@ class _Evaluator(Evaluator):
             if kind_of(key) not in ("string", "int", "uint", "bool"):
                 return CELEvalError(f"{kind_of(key)} cannot be a key of a map")
             if key in entries:
-                raise _AbortError("the key stands twice in the map")
+                raise _AbortError("the key appears twice in the map")
             entries[key] = value
         return celtypes.MapType(entries)
 

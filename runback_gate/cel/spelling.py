@@ -1,4 +1,4 @@
-"""How a text has to be written to be converted, the same in both engines.
+"""The spellings that conversions of text accept, the same in both engines.
 
 In: the name of a function of CEL, and a text. Out: whether the function takes the text.
 

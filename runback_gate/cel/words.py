@@ -1,4 +1,4 @@
-"""What an expression says without its layout.
+"""The words of an expression without its layout.
 
 In: CEL source. Out: its words, the kind and the value of each; equal for two texts exactly when they differ in white
 space, comments and the notation of literals alone.

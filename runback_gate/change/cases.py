@@ -1,4 +1,4 @@
-"""Agents, datasets and cases that the head removed, or of which it asks less.
+"""Agents, datasets and cases that the head removed, or holds to less.
 
 In: the plans of base and head. Out: their weakenings. A dataset is known by its name, a case by its id there, a check
 by what it says; order and files mean nothing.

@@ -1,4 +1,4 @@
-"""Which fields of a policy ask for less than they did, or may.
+"""Fields of a policy that ask for less than before, or may.
 
 In: a policy, and the one that it is compared with. Out: a `Loosening` for each such field. Read from
 base to head it finds what loosens, from head to base what tightens.

@@ -1,4 +1,4 @@
-"""What is changed in policies: field by field, each with its direction and its place.
+"""Changes in policies, field by field, each with its direction and its place.
 
 In: a policy on base and on head, or two whole gates. Out: `Change`s. Expressions are compared word by word with their
 params and variables put in, so layout, comments and names of variables ask for nothing else.

@@ -1,4 +1,4 @@
-"""What the gate config asks less of: trials, blocking, scan, redaction, budget, providers.
+"""Settings of the gate config that were loosened: trials, blocking, scan, redaction, budget, providers.
 
 In: the gate of the base and that of the head. Out: their weakenings. Which files the patterns leave out is found where
 those files are compared.

@@ -1,4 +1,4 @@
-"""What of a gate is compared: the shape that a plan has, and that anything else may have.
+"""The parts of a gate that are compared, as a protocol: plans have this shape, and others may.
 
 In: nothing. Out: protocols. The comparison stands below the gate and takes its documents as they are, by these shapes.
 

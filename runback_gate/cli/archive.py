@@ -96,7 +96,7 @@ def restore(
     Exit codes: 0 restored, 2 nothing was written.
     """
     if out is None and ("/" in run or "\\" in run or run.startswith(".")):
-        raise click.UsageError("the id of this run is no file name: name a file with --out")
+        raise click.UsageError("the id of this run cannot be a file name: name a file with --out")
     found = app.restore_run(dest, run, out or run_path(run))
     return terminal.show(found, as_json=as_json, to_json=asdict, lines=app.restored_lines)
 

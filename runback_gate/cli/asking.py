@@ -207,7 +207,7 @@ class SaveFlags:
             UsageError: it was given alone.
         """
         if self.save is None and (self.dataset is not None or self.why):
-            raise click.UsageError("--dataset and --why say how --save keeps a case")
+            raise click.UsageError("--dataset and --why need --save")
 
     def keep(self, asking: Asking, agent: str, make: Callable[[NewCase], AddedCase], *, quiet: bool = False) -> None:
         """Write the case, where one is wanted, and say so."""

@@ -1,4 +1,4 @@
-"""`cache list | stats | prune`: what the response cache holds, and what of it can go."""
+"""`cache list | stats | prune`: shows the contents of the response cache, and removes from it."""
 
 from __future__ import annotations
 

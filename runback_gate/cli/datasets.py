@@ -51,9 +51,9 @@ def add(
     if every + whole + (step is not None) != 1:
         raise click.UsageError("say which STEP, --all or --whole" if step is None else "--all and --whole take no STEP")
     if whole and flags.checks:
-        raise click.UsageError("--check goes with a STEP: policies judge a whole run")
+        raise click.UsageError("--check needs a STEP: policies judge a whole run")
     if every and flags.id is not None:
-        raise click.UsageError("--id names one case, --all makes many")
+        raise click.UsageError("--id names one case, and --all makes many")
     from runback_gate.app import cases as app  # noqa: PLC0415  loads the engine
     from runback_gate.app.case_lines import added_lines, saved_lines  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Commands, and groups of them: their help where no command is given, the nearest name where it is unknown.
+"""Commands and groups: help if no command is given, and the nearest name if one is unknown.
 
 @click.group(cls=Commands)
 def policy(): ...

@@ -27,8 +27,7 @@ def policy_roots(paths: Sequence[str], root: Path | None = None) -> list[PolicyR
         UsageError: both were named.
         InputError: nothing is there.
     """
-    from runback_gate.app.policies import gate_policies  # noqa: PLC0415  `--help` does without
-    from runback_gate.app.policy_paths import named_policies  # noqa: PLC0415
+    from runback_gate.app.policies import gate_policies, named_policies  # noqa: PLC0415  `--help` does without
 
     if paths and root is not None:
         raise click.UsageError(

@@ -38,7 +38,7 @@ class Output:
 
     def __post_init__(self) -> None:
         if self.as_json and self.annotate:
-            raise click.UsageError("--json and --annotate both want standard output: choose one")
+            raise click.UsageError("--json and --annotate both write to standard output: choose one")
 
 
 def publish(report: Report, folder: Path, output: Output, *, seconds: float | None = None) -> int:

@@ -67,7 +67,7 @@ def run_tests(
     from runback_gate.report.policy_tests import tested_json, tested_lines  # noqa: PLC0415
 
     if not mutate and (runs or survivors):
-        raise click.UsageError("--runs and --survivors go with --mutate")
+        raise click.UsageError("--runs and --survivors need --mutate")
     files = policy_files(paths, root)
     found = run_policy_tests(files)
     tried = None

@@ -58,7 +58,7 @@ def draft(
     from runback_gate.gate.plan import load_plan  # noqa: PLC0415
 
     if flags.plan and draft.model is None:
-        raise click.UsageError("--plan goes with --model")
+        raise click.UsageError("--plan needs --model")
     recorded = find_run(run, note=terminal.note)
     folder = draft.runs or (RUNS if RUNS.is_dir() else None)
     with flags.open(quiet=as_json) as asking:

@@ -60,7 +60,7 @@ def prune(
     Exit codes: 0 removed, or nothing to remove; 2 the folder or a file cannot be read or removed.
     """
     if older_than is None and max_size is None:
-        raise click.UsageError("--older-than or --max-size says what goes")
+        raise click.UsageError("say what to remove: --older-than or --max-size")
     older = None if older_than is None else older_than * DAY
     found = app.prune_runs(folder, time.time(), older=older, max_bytes=max_size, dry_run=dry_run)
     terminal.say_lines(app.pruned_run_lines(found, dry_run=dry_run))

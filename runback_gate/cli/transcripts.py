@@ -78,7 +78,7 @@ def import_(
     given = value_of(ImportOptions, flags, tools=tools, redaction=redactor)
     if paths[0] == ALIAS and len(paths) == 2:
         if check:
-            raise click.UsageError("--check goes with `import PATH…`, not with `import transcript`")
+            raise click.UsageError("--check works with `import PATH…`, not with `import transcript`")
         file, warn = Path(paths[1]), partial(terminal.say, err=True)
         imported = import_transcript(file, out, given, secrets.token_bytes, warn=warn)
         lines = partial(transcript_lines, out=out, gate=has_gate())

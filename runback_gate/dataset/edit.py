@@ -35,7 +35,7 @@ def append_cases(document: Document, cases: Sequence[dict[str, JsonValue]]) -> s
     joint = "" if not head or head.endswith("\n") else newline
     new = head + joint + newline.join(block) + newline + tail
     if parse_document(new, document.path).value != _with(document.value, cases):
-        hint = "end the file with a line end" if joint else "write `cases:` as a block, one `- id:` a line"
+        hint = "end the file with a newline" if joint else "write `cases:` as a block, one `- id:` per line"
         raise InputError(f"{document.path}: no case can be added to the text as it is written", hint=hint)
     return new
 

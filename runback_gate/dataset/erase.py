@@ -1,4 +1,4 @@
-"""A recorded step from which something was erased: what of it can still be read, and nothing that is judged.
+"""A recorded step with erased values: what remains can be read, but not judged.
 
 In: a step, and what becomes of a text. Out: a step of grade `view-only`.
 

@@ -1,4 +1,4 @@
-"""Pass rates as people write them, and how many trials there may be; for those who count and read no document.
+"""Pass rates as people write them, and the limit on trials; for code that counts and reads no document.
 
 exact(0.95)     # Fraction(19, 20)
 """

@@ -59,7 +59,7 @@ def load_recording(root: Path, dataset: str, digest: str) -> Step:
         return step_from_json(parse_canonical(data))
     except RunbackError as error:
         raise InputError(
-            error.message, hint="made by another version of Runback gate?", location=Location(path)
+            error.message, hint="another version of Runback gate may have written it", location=Location(path)
         ) from error
 
 

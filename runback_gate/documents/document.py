@@ -141,7 +141,7 @@ class Document:
         """
         node, value, found = self._find(pointer)
         if not found or not isinstance(value, list) or node.style != "block":
-            hint = "write it as a block, one `- ` a line"
+            hint = "write it as a block, one `- ` per line"
             raise DocumentError("not a list that a line can be added to", hint=hint, location=self.mark(pointer))
         column = (self._location(node.start).column or 1) - 1
         while node.entries and node.style == "block":

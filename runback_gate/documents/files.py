@@ -76,7 +76,7 @@ def safe_read(root: Path, name: str, max_bytes: int = 1 << 20) -> bytes:
     if len(data) > max_bytes:
         raise DocumentError(f"larger than {max_bytes:,} bytes", hint="split the file", location=_place(name))
     if data.startswith(_LFS_POINTERS):
-        hint = "`git lfs pull` fetches it, `lfs: true` in actions/checkout; better keep files of a gate out of LFS"
+        hint = "fetch it with `git lfs pull` or `lfs: true` in actions/checkout, or keep the files of a gate out of LFS"
         raise DocumentError("a pointer of Git LFS, not the file itself", hint=hint, location=_place(name))
     return data
 

@@ -179,7 +179,7 @@ def create_files(files: Mapping[Path, tuple[bytes, int]]) -> None:
             item.unlink(missing_ok=True)
         place = Location(path.as_posix())
         if isinstance(error, FileExistsError):
-            hint = "it is not written over: choose another name"
+            hint = "an existing file is not overwritten: choose another name"
             raise WriteError("is there already", hint=hint, location=place) from error
         if isinstance(error, (OSError, ValueError)):
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

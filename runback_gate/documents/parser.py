@@ -87,7 +87,9 @@ def parse_document(text: str | bytes, path: str) -> Document:
     # libyaml holds each directive against all earlier ones before it says a word.
     if directive := next(islice(_DIRECTIVE.finditer(text), MAX_DIRECTIVES, None), None):
         place = place_behind(text[: directive.start()], path)
-        raise DocumentError(f"more than {MAX_DIRECTIVES} directives", hint="no file of ours needs any", location=place)
+        raise DocumentError(
+            f"more than {MAX_DIRECTIVES} directives", hint="remove them: these files need no directive", location=place
+        )
     events: list[Any] = []
     try:
         value = _compose(events, yaml.parse(text, yaml.CSafeLoader), path)
@@ -167,13 +169,13 @@ def _key(event: Any, here: dict[str, Any], path: str) -> str:
 def _refuse(event: Any, number: int, *, is_key: bool = False) -> NoReturn:
     """Say which rule an event broke."""
     if isinstance(event, AliasEvent) or getattr(event, "anchor", None) is not None:
-        message, hint = "anchors and aliases are not allowed", "text that begins with & or * stands in quotes"
+        message, hint = "anchors and aliases are not allowed", "put text that begins with & or * in quotes"
     elif isinstance(event, DocumentStartEvent):
-        message, hint = "more than one document in the file", "one file holds one document"
+        message, hint = "more than one document in the file", "write one document per file"
     elif getattr(event, "tag", None) is not None:
-        message, hint = "tags are not allowed", "text that begins with ! stands in quotes"
+        message, hint = "tags are not allowed", "put text that begins with ! in quotes"
     elif is_key:
-        message, hint = "a key must be text", "text that begins with { or [ stands in quotes"
+        message, hint = "a key must be text", "put text that begins with { or [ in quotes"
     elif number > MAX_EVENTS:
         message, hint = f"more than {MAX_EVENTS:,} parts", "split the file"
     else:

@@ -1,4 +1,4 @@
-"""Plain scalars of YAML: the value of each, and an error for those that readers of YAML take apart.
+"""Plain scalars of YAML: the value of each, and an error for those on which YAML readers disagree.
 
 In: the text of a scalar without quotes. Out: its value under the JSON schema of YAML 1.2, or ScalarError.
 

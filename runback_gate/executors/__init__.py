@@ -59,7 +59,7 @@ class LostWorkerError(RunbackError):
     def __init__(self, task: object) -> None:
         super().__init__(
             f"the worker of {task} died {MAX_TRIES} times",
-            hint="it may need more memory than there is; one process alone (--jobs 1) shows what ends it",
+            hint="it may need more memory than the machine has; --jobs 1 shows what ends it",
         )
 
 

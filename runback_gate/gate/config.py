@@ -187,7 +187,7 @@ def load_gate(root: Path, name: str = GATE_FILE) -> Gate:
             # A misspelled pattern would leave rules out without a word, and less would be judged.
             if not expand(root, [pattern]):
                 place = document.mark(("spec", group, index))
-                hint = "write the file, or take the pattern out"
+                hint = "write the file, or remove the pattern"
                 raise DocumentError(f"spec.{group}: {pattern!r} names no file", hint=hint, location=place)
     gate = Gate(
         name=model.metadata.name,

@@ -1,4 +1,4 @@
-"""Rows that are no case: what the gate itself is due, such as a waiver that has run out.
+"""Rows that are not cases: obligations of the gate itself, such as an expired waiver.
 
 In: a plan, and what its cases made of its waivers. Out: red rows.
 

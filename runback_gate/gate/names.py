@@ -1,4 +1,4 @@
-"""What the file of a gate is called, for those who look for it and do not read it."""
+"""The name of the gate file, for code that looks for it without reading it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How sure a count of trials is, and whether more of them are worth asking for.
+"""How certain a count of trials is, and whether more trials are worth asking for.
 
 In: how many trials passed and failed. Out: the Wilson interval of the pass rate, exact to four places; and whether it
 leaves the threshold k/n open.

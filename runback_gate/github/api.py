@@ -166,7 +166,7 @@ class Api:
         except RuntimeError as error:
             # A redirect to another host or protocol.
             said = short(masked(str(error), [self._token]), 300)
-            raise GitHubError(f"{verb} {path}: {said}", hint="is GITHUB_API_URL right?") from error
+            raise GitHubError(f"{verb} {path}: {said}", hint="check GITHUB_API_URL") from error
 
     def _result(self, verb: str, path: str, status: int, text: str) -> JsonValue:
         if status == 204:

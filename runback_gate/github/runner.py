@@ -217,7 +217,7 @@ def own_folder(
         handle = os.open(root, _FOLDER & ~os.O_NOFOLLOW)
     except OSError as error:
         message = f"cannot be opened: {error.strerror}"
-        raise InputError(message, hint="is it mounted?", location=Location(root.as_posix())) from error
+        raise InputError(message, hint="check that it is mounted", location=Location(root.as_posix())) from error
     try:
         group = os.fstat(handle).st_gid
         for part in PurePosixPath(name).parts:

@@ -1,4 +1,4 @@
-"""Where a job tells what came of it: each surface is handed the outcome, and each may fail alone.
+"""The surfaces on which a job publishes its outcome: each is handed the outcome, and each may fail alone.
 
 In: an `Outcome`. Out: a check run, a comment, annotations, a summary. What could not be written is noted in
 `PublishState`, which the surfaces that come later show.

@@ -64,7 +64,7 @@ class GitHubTree:
         """
         missing = sum(self._local(entry) is None for entry in entries)
         if missing > MAX_FETCHED:
-            hint = "check the commit out in the workspace, so that what is alike is not fetched"
+            hint = "check out the commit in the workspace, so that only changed files are fetched"
             raise GitHubError(f"{missing:,} files of {self.commit[:7]} would be fetched", hint=hint)
         for entry in entries:
             data = self._local(entry)

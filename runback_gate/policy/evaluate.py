@@ -24,8 +24,7 @@ from runback_gate.cel.check import check_patterns
 from runback_gate.cel.engine import Activation, Engine, Outcome, Program
 from runback_gate.cel.environment import Scope
 from runback_gate.cel.inline import inline
-from runback_gate.cel.projection import paths
-from runback_gate.cel.reads import reads
+from runback_gate.cel.projection import paths, reads
 from runback_gate.cel.words import words
 from runback_gate.cel.work import Budget
 from runback_gate.errors import ExpressionError, Location

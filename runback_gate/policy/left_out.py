@@ -1,4 +1,4 @@
-"""Rules that a judge model decides, where none is asked: whoever judges by expressions alone says which it left out.
+"""Rules that need a judge model, where none is asked: whoever judges by expressions alone names the rules it left out.
 
 In: policies. Out: the ids of those rules, for a program and for people. They are neither kept nor broken there.
 

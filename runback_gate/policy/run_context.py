@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from runback_gate.canonical import JsonValue
-from runback_gate.cel.reads import ALL
+from runback_gate.cel.projection import ALL
 from runback_gate.policy.context import EVERYTHING, Layout, agent_facts, answer_facts, case_facts
 from runback_gate.policy.embedded_json import arguments, fits, read_json
 from runback_gate.policy.history import Unnamed

@@ -1,4 +1,4 @@
-"""Tokens that say themselves what they are: a few words, then what a machine drew, as in `acme_live_q7Zx8Qv2Lr7Tn4…`.
+"""Tokens that name themselves: a few words, then random characters, as in `acme_live_q7Zx8Qv2Lr7Tn4…`.
 
 In: a text without white space. Out: whether it is such a token.
 

@@ -1,4 +1,4 @@
-"""Whether a text looks as if a machine had drawn it: a key or a token, rather than a word, a name, a number or a path.
+"""Whether a text looks random: a key or a token, rather than a word, a name, a number or a path.
 
 In: a text without white space. Out: yes or no.
 

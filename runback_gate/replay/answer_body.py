@@ -49,7 +49,7 @@ def answer_events(api: Api, response: Response, model: str | None) -> bytes:
         InputError: the API streams in another form.
     """
     if api not in _STREAMED:
-        raise InputError(f"a streamed answer of {api} cannot be served", hint="ask for a plain one")
+        raise InputError(f"a streamed answer of {api} cannot be served", hint="ask for an answer that is not streamed")
     events = _STREAMED[api](answer_body(api, response, model))
     return "".join(f"{name}data: {json.dumps(event) if event else '[DONE]'}\n\n" for name, event in events).encode()
 

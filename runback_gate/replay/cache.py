@@ -147,8 +147,8 @@ class ResponseCache:
     def _write(self, path: Path, data: bytes) -> None:
         if path.parent not in self._made:
             if path.parent.is_symlink():
-                hint = "remove the link: what is written through it would lie elsewhere"
-                raise PathError("a link in the cache", hint=hint, location=Location(path.parent.as_posix()))
+                hint = "remove the link: files written through it would land elsewhere"
+                raise PathError("a link stands in the cache", hint=hint, location=Location(path.parent.as_posix()))
             self._made.add(path.parent)
         # What a power cut leaves half-written is found by its digest; to wait for the disk would cost more than asking.
         write_atomic(path, data, durable=False)

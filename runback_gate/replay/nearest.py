@@ -1,4 +1,4 @@
-"""Which of many requests is most like another, and where they first differ: what a cache miss is explained by.
+"""Finds the request that is most like another, and where they first differ: this explains a cache miss.
 
 In: requests that were asked before, and one that was not. Out: a sentence.
 

@@ -1,4 +1,4 @@
-"""What of a cache is worth keeping: by time of last use and by size.
+"""Which entries of a cache are kept: by time of last use and by size.
 
 In: the files of a cache, the time, limits. Out: those to remove.
 

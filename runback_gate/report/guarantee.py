@@ -1,4 +1,4 @@
-"""What error the sequential trials of a run keep to: as a value, and in words that all surfaces share.
+"""The error that the sequential trials of a run guarantee: as a value, and in words that all surfaces share.
 
 In: the tests of the plan and the rows. Out: `Guarantee`, and its sentence.
 

@@ -1,4 +1,4 @@
-"""How far something is that takes its time: a bar on a screen, or now and then a line.
+"""Progress of long work: a bar on a terminal, or a line now and then.
 
 In: rows done and what models have cost so far, and a clock that gives seconds. Out: text, handed to whoever writes it.
 

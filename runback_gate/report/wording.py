@@ -1,4 +1,4 @@
-"""What several renderers say alike of a report, worded once.
+"""Wording that several renderers share.
 
 In: a `Report` or a `Row`. Out: short plain texts; a renderer makes them fit for its medium.
 

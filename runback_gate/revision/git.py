@@ -1,4 +1,4 @@
-"""git as a process that runs nothing which a repository configures.
+"""Runs git so that nothing that a repository configures is run.
 
 In: a folder and the words of a command. Out: what git answers.
 

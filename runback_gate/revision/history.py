@@ -61,4 +61,4 @@ def file_history(path: Path, revisions: str) -> Iterator[tuple[str, str, str, by
             found += 1
             yield name, commit, title, content.out
     if not found:
-        raise InputError(f"no version of it in {revisions}", location=Location(path.as_posix()))
+        raise InputError(f"no commit in {revisions} changed it", location=Location(path.as_posix()))

@@ -1,4 +1,4 @@
-"""What of a commit a gate can name: nothing else is laid out, fetched or compared.
+"""The files of a commit that a gate can name: nothing else is laid out, fetched or compared.
 
 In: a `Tree`. Out: its entries that matter, and the folders where they lie.
 
@@ -109,7 +109,7 @@ def check_gate_file(folder: Path) -> bool:
 
 def _no_file(kind: str) -> PathError:
     """What is said of something else than a file in the place of `runback.yaml`."""
-    hint = "put the file itself there: a change could choose what lies behind"
+    hint = "put the file itself there: a change could choose what the link points to"
     return PathError(f"a {kind}, not a file", hint=hint, location=Location(GATE_FILE))
 
 

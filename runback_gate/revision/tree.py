@@ -144,5 +144,7 @@ def _only(entries: Iterable[Entry], name: str, path: str) -> Entry | None:
     """The entry of a name. Git writes no name twice into a tree, but it reads what another program wrote."""
     found = [entry for entry in entries if entry.path == name]
     if len(found) > 1:
-        raise InputError("twice in this commit", hint="write the commit again with git", location=Location(path))
+        raise InputError(
+            "two entries of that name in this commit", hint="create the commit again with git", location=Location(path)
+        )
     return found[0] if found else None

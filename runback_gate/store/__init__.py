@@ -1,4 +1,4 @@
-"""Where runs lie.
+"""Where runs are stored.
 
 folder    a folder of run files, and a run by its file or its id
 """

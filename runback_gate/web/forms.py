@@ -46,7 +46,7 @@ def read_form(body: bytes) -> Form:
         raise InputError("the form cannot be read") from error
     fields = {name: text.replace("\r\n", "\n") for name, text in pairs}
     if len(fields) != len(pairs):
-        raise InputError("the form has a field twice")
+        raise InputError("a field appears twice in the form")
     return fields
 
 

@@ -76,7 +76,7 @@ class Jobs:
             InputError: too much is running.
         """
         if sum(job.state == "running" for job in self._jobs.values()) >= MAX_RUNNING:
-            raise InputError(f"{MAX_RUNNING} replays are running", hint="wait for one, or cancel one")
+            raise InputError(f"{MAX_RUNNING} replays are running", hint="wait until one ends, or cancel one")
         job = Job(str(next(self._numbers)), title, total, given)
         self._jobs[job.id] = job
         for old in [item.id for item in self._jobs.values() if item.state != "running"][:-MAX_KEPT]:
@@ -94,7 +94,9 @@ class Jobs:
         """
         job = self._jobs.get(name)
         if job is None:
-            raise InputError("this server knows no such replay", hint="it was begun before the server, or is long over")
+            raise InputError(
+                "no replay of that id on this server", hint="it started before the server did, or ended long ago"
+            )
         return job
 
     async def close(self) -> None:

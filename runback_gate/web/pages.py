@@ -120,7 +120,7 @@ async def _form(desk: Desk, request: web.Request) -> Form:
         raise InputError("a form was expected")
     form = read_form(await read_body(request, MAX_FORM))
     if not secrets.compare_digest(form.get("word", "").encode(), desk.word.encode()):
-        raise InputError("the form is of another start of the server", hint="open the page again")
+        raise InputError("the form is from before the server was restarted", hint="open the page again")
     return form
 
 

@@ -136,7 +136,8 @@ async def serve(
     except OSError as error:
         await runner.cleanup()
         raise InputError(
-            f"{options.host}:{options.port} cannot be listened on: {error.strerror}", hint="--listen names another"
+            f"{options.host}:{options.port} cannot be listened on: {error.strerror}",
+            hint="choose another with --listen",
         ) from error
     host = f"[{options.host}]" if ":" in options.host else options.host
     ready(f"http://{host}:{runner.addresses[0][1]}")

@@ -1,4 +1,4 @@
-"""Why bytes of a provider's API are no request and no answer.
+"""Why bytes of a provider's API are not a request or an answer.
 
 In: nothing. Out: three errors, which every reader of `wire` raises and nothing else.
 

@@ -14,8 +14,7 @@ from runback_gate.analysis.proof.form import Form
 from runback_gate.analysis.proof.witness import Fault
 from runback_gate.analysis.unconstrained import unconstrained
 from runback_gate.app.coverage import cover_policies, proposed_tests
-from runback_gate.app.policies import load_policy_files
-from runback_gate.app.policy_paths import named_policies
+from runback_gate.app.policies import load_policy_files, named_policies
 from runback_gate.app.policy_tests import run_policy_tests
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.cel.parser import read

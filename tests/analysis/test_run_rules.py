@@ -184,5 +184,5 @@ def test_a_run_is_explained(tmp_path: Path) -> None:
         explain_step(both, "total.most", RUNS[1].steps[0])
     with pytest.raises(InputError, match=r"'refunds\.limit' is about steps"):
         explain_step(both, "refunds.limit", RUNS[1])
-    with pytest.raises(InputError, match="is about whole runs"):
+    with pytest.raises(InputError, match="applies to whole runs"):
         rule_breach(both, "total.most", None)  # type: ignore[arg-type]

@@ -162,6 +162,6 @@ def test_what_is_no_source_of_runs(tmp_path: Path) -> None:
     (tmp_path / "b.jsonl").write_bytes(b"")
     with pytest.raises(InputError, match="holds run files and an archive"):
         shards_of(tmp_path.as_posix())
-    with pytest.raises(InputError, match="no archive is here") as raised:
+    with pytest.raises(InputError, match="there is no archive here") as raised:
         shards_of(f"file://{tmp_path.as_posix()}/none?secret=x")
     assert "secret" not in str(raised.value)

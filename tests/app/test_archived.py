@@ -70,7 +70,7 @@ def test_what_cannot_be_judged_is_an_error(
     archive: str, sides: tuple[tuple[Policy, ...], tuple[Policy, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An archive that is not there, one that was changed, and a missing extra, with a hint."""
-    with pytest.raises(InputError, match="no archive is here"):
+    with pytest.raises(InputError, match="there is no archive here"):
         effects_on_archive(*sides, ArchiveOptions(f"{archive}/none"), lambda: 0.0)
     part = next(Path(archive).rglob("*.parquet"))
     part.write_bytes(part.read_bytes()[:-9] + b"\0" * 9)

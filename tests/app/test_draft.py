@@ -146,7 +146,7 @@ def test_what_cannot_be_drafted(tmp_path: Path) -> None:
         (refund(20), {}, "tells the calls of this one apart"),
         (refund(250), {"template": "limits"}, "no template is named 'limits'"),
         (refund(250), {"tool": "escalat"}, "the step calls no 'escalat'"),
-        (refund(250), {"name": "a b"}, "no rule can be named 'a b'"),
+        (refund(250), {"name": "a b"}, "not a name of a rule: 'a b'"),
         (
             dataclasses.replace(refund(250), source=dataclasses.replace(refund(1).source, grade="view-only")),
             {},
@@ -224,7 +224,7 @@ def test_a_model_may_word_it(tmp_path: Path, form: str) -> None:
 )
 def test_a_reply_that_is_no_rule(tmp_path: Path, text: str) -> None:
     """Is refused whole."""
-    with pytest.raises(InputError, match="the model's reply is no rule"):
+    with pytest.raises(InputError, match="the model's reply is not a rule"):
         worded(tmp_path, lambda _: Response(text))
 
 

@@ -43,7 +43,7 @@ def test_another_run_is_not_written_over(options: ImportOptions) -> None:
     first = import_file(transcript(CHATS[0]), "chats.jsonl", OPTIONS, os.urandom)
     again = import_file(transcript(CHATS[0]), "chats.jsonl", options, os.urandom, first.files.get)
     assert refused(again).endswith(
-        "as another run (remove it, or name another folder: a run that is there is not written over)"
+        "as another run (remove it, or name another folder: an existing run is not overwritten)"
     )
 
 

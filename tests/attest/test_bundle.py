@@ -63,7 +63,7 @@ def test_other_files_are_refused(data: bytes, message: str) -> None:
         (bundle(signatures=[{"keyid": ""}]), "b: signatures[0] lacks sig"),
         (bundle(signatures=[{"sig": "AAAA", "cert": ""}]), "b: signatures[0] has an unknown field 'cert'"),
         (bundle(signatures=[{"sig": "AAAA", "keyid": "k"}]), "b: the envelope names a key of its own"),
-        (bundle(payloadType=None), "b: payloadType is no text"),
+        (bundle(payloadType=None), "b: payloadType is not text"),
         (bundle(payload=None), "b: payload is not base64"),
         (bundle(payload="aGVsbG8"), "b: payload is not base64"),
         (bundle(payload="aGVs bG8="), "b: payload is not base64"),

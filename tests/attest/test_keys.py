@@ -198,7 +198,7 @@ RSA = rsa.generate_private_key(65537, 2048)
         (public_pem(KEYS["p256"].public_key()), None, "k: not a private key in PKCS#8"),
         (PROTECTED, None, "k: the key is protected by a password (set RUNBACK_KEY_PASSWORD)"),
         (PROTECTED, b"close sesame", "k: the password is wrong, or the key is damaged"),
-        (PLAIN, b"open sesame", "k: a password was given, but the key is not protected"),
+        (PLAIN, b"open sesame", "k: a password was given, but the key has none"),
         (PROTECTED.replace(b"ENCRYPTED", b"ENCRYPTED SIGSTORE"), None, "k: not a private key in PKCS#8 (cosign's own"),
         (private_pem(CURVE, None), None, "k: a key of another type"),
         (private_pem(RSA, None), None, "k: a key of another type"),  # type: ignore[arg-type]
@@ -217,7 +217,7 @@ def test_other_private_keys_are_refused(data: bytes, password: bytes | None, mes
     ("data", "message"),
     [
         (b"", "k: not a public key in PEM"),
-        (PLAIN, "k: a private key (verifying takes the public key; `runback-gate keys public` prints it)"),
+        (PLAIN, "k: a private key (verify with the public key; `runback-gate keys public` prints it)"),
         (public_pem(CURVE.public_key()), "k: a key of another type"),
         (public_pem(RSA.public_key()), "k: a key of another type"),  # type: ignore[arg-type]
     ],

@@ -77,7 +77,7 @@ def test_an_ambient_token(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_an_ambient_token_that_is_not_given(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     """Outside of a job, in a job without permission, or where the service says no, there is none; no secret is told."""
-    with pytest.raises(InputError, match="this is no CI job that offers one"):
+    with pytest.raises(InputError, match="this is not a CI job that offers one"):
         ambient_token()
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     with pytest.raises(InputError, match=r"permissions: id-token: write"):
@@ -110,7 +110,7 @@ def test_the_old_log_that_is_down(stack: Stack, waits: list[float]) -> None:
 
 @pytest.mark.parametrize("path", [CERTIFICATES, STAMPS])
 def test_a_service_that_comes_back(stack: Stack, trust: Trust, waits: list[float], path: str) -> None:
-    """What is signed in the end is whole: with a time stamp, also where the log alone would do."""
+    """What is signed in the end is whole: with a timestamp, also where the log alone would do."""
     stack.down[path] = 1
     [bundle] = sign_keyless([PAYLOAD], stack.token(), trust, pause=waits.append)
     assert waits == [1.0]
@@ -189,7 +189,7 @@ def test_a_log_that_nobody_trusts(stack: Stack, trust: Trust, waits: list[float]
 def test_time_stamps_that_nobody_trusts(stack: Stack, trust: Trust, waits: list[float]) -> None:
     """So is an authority that stamps with another key."""
     stack.stamps.key = new_ec_key()
-    with pytest.raises(SigningError, match=r"nothing was signed: .*(time stamp|verified time)"):
+    with pytest.raises(SigningError, match=r"nothing was signed: .*(timestamp|verified time)"):
         sign_keyless([PAYLOAD], stack.token(), trust, pause=waits.append)
 
 
@@ -197,14 +197,14 @@ def test_time_stamps_that_nobody_trusts(stack: Stack, trust: Trust, waits: list[
 def test_an_expired_certificate(stack: Stack, trust: Trust, waits: list[float], hours: int) -> None:
     """A certificate that was not valid at the time of the stamp does not count."""
     stack.stamps.ahead = datetime.timedelta(hours=hours)
-    with pytest.raises(SigningError, match=r"nothing was signed: .*(not valid at|expired|time stamp|verified time)"):
+    with pytest.raises(SigningError, match=r"nothing was signed: .*(not valid at|expired|timestamp|verified time)"):
         sign_keyless([PAYLOAD], stack.token(), trust, pause=waits.append)
 
 
 def test_trust_without_time_stamps(stack: Stack) -> None:
-    """Without an authority for time stamps nothing is signed, and nobody is asked."""
+    """Without an authority for timestamps nothing is signed, and nobody is asked."""
     trust = read_trust(json.dumps(stack.trust_config(tsa=False)).encode(), "t")
-    with pytest.raises(InputError, match="names no time stamp authority"):
+    with pytest.raises(InputError, match="names no timestamp authority"):
         sign_keyless([PAYLOAD], stack.token(), trust, pause=never)
     assert stack.asked == []
 
@@ -214,14 +214,14 @@ def test_trust_without_services(stack: Stack) -> None:
     config = stack.trust_config()
     config["signingConfig"]["caUrls"] = []
     trust = read_trust(json.dumps(config).encode(), "t")
-    with pytest.raises(InputError, match="the trust config cannot sign: No valid Fulcio CA found"):
+    with pytest.raises(InputError, match="the trust configuration cannot sign: No valid Fulcio CA found"):
         sign_keyless([PAYLOAD], stack.token(), trust, pause=never)
 
 
 def test_a_root_only_verifies(stack: Stack) -> None:
     """A trusted root names nobody who could sign."""
     trust = read_trust(json.dumps(stack.trusted_root()).encode(), "t")
-    with pytest.raises(InputError, match="a trusted root can only verify"):
+    with pytest.raises(InputError, match="a trusted root can verify, but not sign"):
         sign_keyless([PAYLOAD], stack.token(), trust, pause=never)
 
 
@@ -298,7 +298,7 @@ def entry(bundle: Any) -> Any:
 
 
 def stamps(bundle: Any) -> Any:
-    """Its time stamps."""
+    """Its timestamps."""
     return material(bundle)["timestampVerificationData"]["rfc3161Timestamps"]
 
 
@@ -308,10 +308,10 @@ EDITS: dict[str, Callable[[Any], object]] = {
     "another signature": lambda b: b["dsseEnvelope"]["signatures"][0].update(sig=encoded(b"0" * 70)),
     "no certificate": lambda b: material(b).pop("certificate"),
     "two log entries": lambda b: material(b).update(tlogEntries=[entry(b)] * 2),
-    "no time stamps": lambda b: material(b).pop("timestampVerificationData"),
-    "an empty list of time stamps": lambda b: stamps(b).clear(),
-    "a time stamp twice": lambda b: stamps(b).append(stamps(b)[0]),
-    "a broken time stamp": lambda b: stamps(b)[0].update(signedTimestamp=encoded(b"0")),
+    "no timestamps": lambda b: material(b).pop("timestampVerificationData"),
+    "an empty list of timestamps": lambda b: stamps(b).clear(),
+    "a timestamp twice": lambda b: stamps(b).append(stamps(b)[0]),
+    "a broken timestamp": lambda b: stamps(b)[0].update(signedTimestamp=encoded(b"0")),
     "an unknown field": lambda b: material(b).update(more=1),
     "an empty field": lambda b: material(b).update(x509CertificateChain=None),
     "another place in the log": lambda b: entry(b).update(logIndex="77"),
@@ -376,7 +376,7 @@ MEMBERS: dict[str, Callable[[Any], Any]] = {
     "certificate authority": lambda root: root["certificateAuthorities"][0],
     "certificate log": lambda root: root["ctlogs"][0]["publicKey"],
     "transparency log": lambda root: root["tlogs"][0]["publicKey"],
-    "time stamp authority": lambda root: root["timestampAuthorities"][0],
+    "timestamp authority": lambda root: root["timestampAuthorities"][0],
 }
 SECOND = datetime.timedelta(seconds=1)
 HOUR = datetime.timedelta(hours=1)
@@ -418,5 +418,5 @@ def test_trust_material_has_a_time(services: Stack, signed: dict[int, Json], rek
                 continue
             with pytest.raises(IntegrityError) as refused:
                 verify_keyless(signed[rekor], trust, "b")
-            if not more and member != "time stamp authority":
+            if not more and member != "timestamp authority":
                 assert f"no {member} of the trust root was valid at the signed time" in str(refused.value)

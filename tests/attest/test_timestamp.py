@@ -1,4 +1,4 @@
-"""Time stamps: the latest of those that verify, and no stamp that does not."""
+"""Timestamps: the latest of those that verify, and no stamp that does not."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_any_authority_may_have_stamped() -> None:
         dataclasses.replace(TRUSTED, chain=TRUSTED.chain[:1]),
     ]
     stamped_times([stamp()], SIGNATURE, [*beside, TRUSTED], "b")
-    with pytest.raises(IntegrityError, match="a time stamp does not verify"):
+    with pytest.raises(IntegrityError, match="a timestamp does not verify"):
         stamped_times([stamp()], SIGNATURE, beside, "b")
 
 
@@ -82,23 +82,23 @@ def test_an_authority_is_trusted_for_a_time(
     if good:
         stamped_times([stamp()], SIGNATURE, [authority], "b")
     else:
-        with pytest.raises(IntegrityError, match="a time stamp does not verify"):
+        with pytest.raises(IntegrityError, match="a timestamp does not verify"):
             stamped_times([stamp()], SIGNATURE, [authority], "b")
 
 
 def test_one_bad_stamp_spoils_all() -> None:
     """A stamp over something else among good ones is refused."""
-    with pytest.raises(IntegrityError, match="a time stamp does not verify"):
+    with pytest.raises(IntegrityError, match="a timestamp does not verify"):
         stamped_times([stamp(), stamp(data=b"else")], SIGNATURE, [TRUSTED], "b")
 
 
 @pytest.mark.parametrize(
     ("stamps", "message"),
     [
-        ([], "the signature has no time stamp"),
-        ([stamp()] * (MAX_STAMPS + 1), "more than 32 time stamps"),
-        ([b""], "a time stamp cannot be read"),
-        ([stamp() + b"\0"], "a time stamp cannot be read"),
+        ([], "the signature has no timestamp"),
+        ([stamp()] * (MAX_STAMPS + 1), "more than 32 timestamps"),
+        ([b""], "a timestamp cannot be read"),
+        ([stamp() + b"\0"], "a timestamp cannot be read"),
     ],
 )
 def test_no_stamps(stamps: list[bytes], message: str) -> None:
@@ -139,5 +139,5 @@ EDITS: dict[str, Callable[[cms.SignedData], object]] = {
 def test_what_no_signature_covers_is_pinned(edit: Callable[[cms.SignedData], object]) -> None:
     """Versions, the name of the algorithm and attributes outside of the signature cannot be changed either."""
     stamped_times([rewritten(lambda _: None)], SIGNATURE, [TRUSTED], "b")
-    with pytest.raises(IntegrityError, match=r"a time stamp (is not in the form|does not verify|cannot be read)"):
+    with pytest.raises(IntegrityError, match=r"a timestamp (is not in the form|does not verify|cannot be read)"):
         stamped_times([rewritten(edit)], SIGNATURE, [TRUSTED], "b")

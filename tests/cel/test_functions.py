@@ -33,7 +33,7 @@ def test_calls_by_name() -> None:
 @pytest.mark.parametrize("response", [{}, {"tool_calls": None}, {"tool_calls": {"name": "refund"}}])
 def test_calls_of_nothing_known_is_an_error(response: dict[str, JsonValue]) -> None:
     """Without a list of calls it is unknown whether one was made: never an empty list."""
-    with pytest.raises(ValueError, match=r"calls\(\): the first argument has no list tool_calls"):
+    with pytest.raises(ValueError, match=r"calls\(\): the first argument has no list `tool_calls`"):
         calls(response, "refund")
 
 

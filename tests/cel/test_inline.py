@@ -158,7 +158,7 @@ def test_depth_limit() -> None:
     with pytest.raises(ExpressionError) as caught:
         inline("  " + "[" * 11 + "variables.deep" + "]" * 11, {}, deep)
     assert caught.value.message == "nested deeper than 30 levels"
-    assert caught.value.hint == "the limit holds for the expression with its variables put in"
+    assert caught.value.hint == "the limit applies to the expression with its variables substituted"
     assert str(caught.value.location) == ":1:3"
 
 

@@ -72,7 +72,7 @@ def test_an_order(text: str, reason: str) -> None:
         ({"$defs": {"a": {"items": {"pattern": "a**"}}}, "type": "string"}, "invalid regular expression: "),
         ({"patternProperties": {"(a+)+$": {}}}, "patternProperties is not supported"),
         ({"items": {"patternProperties": {}}}, "patternProperties is not supported"),
-        ({"allOf": [{"$schema": "http://json-schema.org/draft-07/schema#"}]}, "$schema stands at the top only"),
+        ({"allOf": [{"$schema": "http://json-schema.org/draft-07/schema#"}]}, "$schema may stand at the top only"),
     ],
 )
 def test_bad_schemas(schema: dict[str, Any], message: str) -> None:

@@ -153,8 +153,8 @@ REFUSED = {
     "a.all(if, true)": "`if` is a reserved word",
     "{1.0: 2}": "a double cannot be a key of a map",
     "{null: 2}": "a null cannot be a key of a map",
-    '{"a": 1, "a": 2}': "the key stands twice in the map",
-    "{1: 1, 1u: 2}": "the key stands twice in the map",
+    '{"a": 1, "a": 2}': "the key appears twice in the map",
+    "{1: 1, 1u: 2}": "the key appears twice in the map",
     "9223372036854775808": "integer does not fit 64 bits",
     "- 9223372036854775808": "integer does not fit 64 bits",
 }

@@ -6,7 +6,7 @@ import pytest
 
 from runback_gate.cel.inline import inline
 from runback_gate.cel.limits import parse
-from runback_gate.cel.reads import ALL, reads
+from runback_gate.cel.projection import ALL, reads
 
 
 @pytest.mark.parametrize(

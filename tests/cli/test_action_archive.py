@@ -60,4 +60,4 @@ def test_an_archive_that_cannot_be_read_is_no_verdict(job: Job, gate: Path, arch
     change(gate / "policies/refunds.yaml", "limit: 100", "limit: 90")
     result = job(archive=gone)
     assert result.code == 2
-    assert "no archive is here" in result.out
+    assert "there is no archive here" in result.out

@@ -273,7 +273,7 @@ def test_no_token(refused: Callable[..., str]) -> None:
     trust = ("--trust-config", "trust.json")
     for source in ("env:NOTHING", "token"):
         assert refused("attest", "--identity-token", source, *trust).startswith("--identity-token: there is none")
-    assert refused("attest", "--keyless", *trust).startswith("no identity token: this is no CI job that offers one")
+    assert refused("attest", "--keyless", *trust).startswith("no identity token: this is not a CI job that offers one")
 
 
 @pytest.mark.usefixtures("judged")

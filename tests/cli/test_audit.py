@@ -268,7 +268,7 @@ def test_an_erased_step_is_not_judged(command: Command, made: Path) -> None:
         (("prove", "record.jsonl", "sample:9", "--out", "x"), "run sample has no event 9"),
         (("prove", "record.jsonl", "other:1", "--out", "x"), "the record has no run 'other'"),
         (("consistency", "record.jsonl", "me.pub"), "not an audit record"),
-        (("consistency", "kept.txt", "c.json"), "the proof is of another state than the old one"),
+        (("consistency", "kept.txt", "c.json"), "the proof starts from another state than the old one"),
         (("erase", RUN, "--reason", "x"), "no value was named, and no --match was given"),
         (("erase", RUN, "12345678", "--reason", " "), "one printable line"),
         (("erase", RUN, "12345678", "--reason", "a\nb"), "one printable line"),

@@ -134,7 +134,7 @@ def test_what_cannot_be_evaluated(command: Command) -> None:
     assert "  error  refunds.limit  run a step 1  cannot be evaluated: " in result.out
     result = command("backtest", "--policies", "policies", "--runs", "runs", "--json")
     assert result.code == 2
-    assert result.error == "could not be evaluated: refunds.limit on 3 steps (without --json each is listed)"
+    assert result.error == "could not be evaluated: refunds.limit on 3 steps (run without --json to list each)"
     assert json.loads(result.out)["validations"]["refunds.limit"]["error"] == 3
     assert json.loads(result.out)["failures"] == []
 

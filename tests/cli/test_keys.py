@@ -55,7 +55,7 @@ def test_nothing_is_written_over(refused: Callable[..., str], here: Path, name: 
     """A file that is there stays, and the other one is not made either."""
     write(here / name, "mine")
     error = refused("keys", "generate", "gate", "--no-password")
-    assert error == f"{name}: is there already (it is not written over: choose another name)"
+    assert error == f"{name}: is there already (an existing file is not overwritten: choose another name)"
 
 
 def test_a_disk_that_says_no(refused: Callable[..., str], here: Path) -> None:

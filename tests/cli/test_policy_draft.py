@@ -67,7 +67,7 @@ def test_what_cannot_be_drafted(refused: Callable[..., str]) -> None:
     """Wrong input is exit code 2 with one line."""
     assert "run bad has no step 7" in refused("policy", "draft", "bad", "7")
     assert "no template is named 'limits'" in refused("policy", "draft", "bad", "1", "--template", "limits")
-    assert "--plan goes with --model" in refused("policy", "draft", "bad", "1", "--plan")
+    assert "--plan needs --model" in refused("policy", "draft", "bad", "1", "--plan")
     assert "no template fits" in refused(
         "policy", "draft", "fine", "0", "--runs", "runs/fine.jsonl", "--tool", "issue_refund", "--template", "once"
     )

@@ -133,4 +133,4 @@ def test_many_survivors(command: Command, monkeypatch: pytest.MonkeyPatch) -> No
 def test_options_that_need_it(refused: Refused) -> None:
     """--runs and --survivors mean nothing without --mutate."""
     for option in (("--runs", "runs"), ("--survivors", "3")):
-        assert refused("policy", "test", "rules", *option).startswith("--runs and --survivors go with --mutate.")
+        assert refused("policy", "test", "rules", *option).startswith("--runs and --survivors need --mutate.")

@@ -164,7 +164,7 @@ def test_the_whole_run_under_an_agent(command: Command, here: Path) -> None:
         (("chat", "--agent", "agents/support.yaml", "--model", "local/small"), "say which STEP"),
         (("chat", "--agent", "agents/support.yaml", "--save", "a"), "--save keeps one step"),
         (("chat", "7"), "has no step 7"),
-        (("chat", "1", "--why", "x"), "--save keeps a case"),
+        (("chat", "1", "--why", "x"), "--dataset and --why need --save"),
         (("chat", "1", "--set", "temperature=0"), "a request has no 'temperature'"),
         (("chat", "1", "--system", "missing.md"), "missing.md"),
         (("missing", "1"), "missing"),

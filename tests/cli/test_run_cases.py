@@ -83,7 +83,7 @@ def test_a_run_that_cannot_be_kept(refused: Any, here: Path) -> None:
     write(here / "runs/talk.jsonl", write_run(conversation(60), lambda size: b"s" * size)[:-40])
     whole = ("dataset", "add", "talk", "--whole", "--dataset", "datasets/runs.yaml")
     assert "--all and --whole take no STEP" in refused(*whole[:3], "0", *whole[3:])
-    assert "--check goes with a STEP" in refused(*whole, "--check", "contains: x")
+    assert "--check needs a STEP" in refused(*whole, "--check", "contains: x")
     assert "runs/talk.jsonl" in refused(*whole)
     assert not (here / "datasets/runs.yaml").exists()
 

@@ -114,7 +114,7 @@ def test_a_transcript_without_an_answer(refused: Refused) -> None:
         ("x.jsonl", b"\n\n", "x.jsonl", "no run"),
         ("x.json", b"\x00\xff\xfe", "x.json:1:2", "UTF-8"),
         ("x.json", b"{", "x.json:1:2", "JSON"),
-        ("x.jsonl", LINE.encode() + b'\n{"messages": [}', "x.jsonl:2:15", "one JSON value a line"),
+        ("x.jsonl", LINE.encode() + b'\n{"messages": [}', "x.jsonl:2:15", "write one JSON value per line"),
         ("x.json", b'{"messages": []}', "x.json", "no `messages` here"),
         ("x.json", b'{"messages": [{"role": "root"}]}', "x.json", "unknown role 'root'"),
         (

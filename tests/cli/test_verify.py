@@ -136,7 +136,7 @@ def test_what_cannot_be_verified(refused: Callable[..., str], command: Command) 
     write("pretty.json", pretty)
     assert refused("verify", "pretty.json", *KEY).startswith("pretty.json: the bundle is not in canonical form")
     command("attest", "--key", "gate.key", "--svr", "svr.json")
-    assert refused("verify", "svr.json", *KEY).startswith("svr.json: the signed statement is no result of a gate")
+    assert refused("verify", "svr.json", *KEY).startswith("svr.json: the signed statement is not the result of a gate")
 
 
 @pytest.mark.usefixtures("by_key")

@@ -200,4 +200,4 @@ def test_a_text_that_the_end_of_the_file_cuts_off() -> None:
     assert append_cases(parse_document(whole, "d.yaml"), [case]).startswith(whole)
     with pytest.raises(InputError, match="no case can be added") as caught:
         append_cases(parse_document(whole.rstrip(), "d.yaml"), [case])
-    assert caught.value.hint == "end the file with a line end"
+    assert caught.value.hint == "end the file with a newline"

@@ -119,7 +119,7 @@ def test_a_file_has_a_largest_size(root: Path) -> None:
 def test_a_pointer_of_git_lfs_is_named(root: Path, address: str) -> None:
     """Whatever file it stands for, and whichever version wrote it, the error says how to get the file."""
     (root / "p.md").write_text(f"version {address}\noid sha256:{'0' * 64}\nsize 12\n")
-    with pytest.raises(DocumentError, match=r"^p\.md: a pointer of Git LFS, not the file itself \(`git lfs pull`"):
+    with pytest.raises(DocumentError, match=r"^p\.md: a pointer of Git LFS, not the file itself \(fetch it with `git"):
         safe_read(root, "p.md")
 
 

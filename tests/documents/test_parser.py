@@ -28,7 +28,7 @@ spec:
 
 
 NUMBER = "write it as in JSON, such as 1000 or -0.5; in quotes if it is text"
-DIRECTIVE = "no file of ours needs any"
+DIRECTIVE = "remove them: these files need no directive"
 CEL = "this is CEL: write `expression: |` and the expression on the next line, or the whole of it in quotes"
 CHARACTERS = st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\u2028\u2029\ufeff\ufffe\uffff")
 ATOMS = (
@@ -117,7 +117,7 @@ def test_any_bytes_are_a_document_or_a_document_error(data: bytes) -> None:
         ("null", "a.yaml: the file is empty (begin with apiVersion and kind)"),
         ("é: 1\né: 2\n", "a.yaml:2:1: duplicate key 'é' (keep one of them)"),
         ('{"a": 1, a: 2}', "a.yaml:1:10: duplicate key 'a' (keep one of them)"),
-        ("a: &x 1", "a.yaml:1:4: anchors and aliases are not allowed (text that begins with & or * stands in quotes)"),
+        ("a: &x 1", "a.yaml:1:4: anchors and aliases are not allowed (put text that begins with & or * in quotes)"),
         ("a: 1_000", f"a.yaml:1:4: `1_000` looks like a number in another notation ({NUMBER})"),
         ("- é\n- [a, .7]", f"a.yaml:2:7: `.7` looks like a number in another notation ({NUMBER})"),
         (
@@ -140,23 +140,23 @@ def test_any_bytes_are_a_document_or_a_document_error(data: bytes) -> None:
             "expression: [1].exists(x, y)",
             f"a.yaml:1:16: not valid YAML: did not find expected key ({CEL})",
         ),
-        ("&x a: 1", "a.yaml:1:1: anchors and aliases are not allowed (text that begins with & or * stands in quotes)"),
+        ("&x a: 1", "a.yaml:1:1: anchors and aliases are not allowed (put text that begins with & or * in quotes)"),
         (
             "a: &x [1]",
-            "a.yaml:1:4: anchors and aliases are not allowed (text that begins with & or * stands in quotes)",
+            "a.yaml:1:4: anchors and aliases are not allowed (put text that begins with & or * in quotes)",
         ),
-        ("- *x", "a.yaml:1:3: anchors and aliases are not allowed (text that begins with & or * stands in quotes)"),
-        ("a: !!str 1", "a.yaml:1:4: tags are not allowed (text that begins with ! stands in quotes)"),
-        ("a: ! 1", "a.yaml:1:4: tags are not allowed (text that begins with ! stands in quotes)"),
+        ("- *x", "a.yaml:1:3: anchors and aliases are not allowed (put text that begins with & or * in quotes)"),
+        ("a: !!str 1", "a.yaml:1:4: tags are not allowed (put text that begins with ! in quotes)"),
+        ("a: ! 1", "a.yaml:1:4: tags are not allowed (put text that begins with ! in quotes)"),
         (
             "a: !!python/name:os.system {}",
-            "a.yaml:1:4: tags are not allowed (text that begins with ! stands in quotes)",
+            "a.yaml:1:4: tags are not allowed (put text that begins with ! in quotes)",
         ),
         ("<<: {a: 1}", "a.yaml:1:1: merge keys are not allowed (write the fields out)"),
         ("{? : 1}", "a.yaml:1:4: a key is missing (write the name in front of the colon)"),
-        ("[a]: 1", "a.yaml:1:1: a key must be text (text that begins with { or [ stands in quotes)"),
-        ("{{a: 1}: 1}", "a.yaml:1:2: a key must be text (text that begins with { or [ stands in quotes)"),
-        ("a: 1\n--- \nb: 1", "a.yaml:2:1: more than one document in the file (one file holds one document)"),
+        ("[a]: 1", "a.yaml:1:1: a key must be text (put text that begins with { or [ in quotes)"),
+        ("{{a: 1}: 1}", "a.yaml:1:2: a key must be text (put text that begins with { or [ in quotes)"),
+        ("a: 1\n--- \nb: 1", "a.yaml:2:1: more than one document in the file (write one document per file)"),
         ("a:\n\t- b", "a.yaml:2:1: not valid YAML: found character that cannot start any token (indent with spaces)"),
         (
             "a: b\n\tc",

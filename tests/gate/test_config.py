@@ -127,7 +127,7 @@ def test_bad_gates(tmp_path: Path, spec: dict[str, Any], message: str) -> None:
 def test_a_pattern_that_names_no_file(tmp_path: Path, field: str, pattern: str) -> None:
     """A misspelled one would judge less without a word, so it is an error at its place."""
     message = refused(tmp_path, **{field: [*FILES.get(field, []), pattern]})
-    assert message.endswith(f"spec.{field}: {pattern!r} names no file (write the file, or take the pattern out)")
+    assert message.endswith(f"spec.{field}: {pattern!r} names no file (write the file, or remove the pattern)")
     assert message.startswith("runback.yaml:")
 
 

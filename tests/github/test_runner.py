@@ -184,5 +184,5 @@ for attempt in (lambda: (work / "new").write_text(""), lambda: (work / "out").op
     found = (tmp_path / ".runback").stat()
     assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (65532, 127, 0o775)
     assert (tmp_path / "out").read_text() == "a=b\n"
-    # The home folder stays the runner's, and so does what a link in the cache leads to.
+    # The home folder stays the runner's, and so does what a link stands in the cache leads to.
     assert [(tmp_path / name).stat().st_uid for name in ("home", "kept")] == [1001, 1001]

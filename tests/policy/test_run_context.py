@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runback_gate.cel.reads import ALL
+from runback_gate.cel.projection import ALL
 from runback_gate.policy import run_context
 from runback_gate.policy.context import step_data
 from runback_gate.policy.run_context import run_calls, run_data

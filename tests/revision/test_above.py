@@ -161,7 +161,7 @@ def test_a_name_that_stands_twice_in_a_tree(repository: Repository) -> None:
         made = repository.git("hash-object", "-t", "tree", "-w", "--literally", str(repository.path.parent / "tree"))
         commit = repository.git("commit-tree", made, "-m", "twice")
         with (
-            pytest.raises(InputError, match="twice in this commit"),
+            pytest.raises(InputError, match="two entries of that name in this commit"),
             laid_out(GitTree(repository.path, FOLDER, commit)),
         ):
             pass

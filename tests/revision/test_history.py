@@ -54,7 +54,7 @@ def test_what_is_no_range_is_refused(repository: Path, revisions: str) -> None:
 
 def test_a_file_that_never_was_is_refused(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """In the repository, and outside of every one."""
-    with pytest.raises(InputError, match="no version"):
+    with pytest.raises(InputError, match="no commit in"):
         list(file_history(repository / "prompts" / "gone.md", "HEAD~1..HEAD"))
     with pytest.raises(InputError, match="not in a git repository"):
         list(file_history(tmp_path_factory.mktemp("bare") / "a.md", "HEAD"))

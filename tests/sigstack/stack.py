@@ -1,4 +1,4 @@
-"""A whole Sigstore on this machine: certificate authority, transparency log, time stamps, and a CI job's identity.
+"""A whole Sigstore on this machine: certificate authority, transparency log, timestamps, and a CI job's identity.
 
 It serves on 127.0.0.1 and needs no network. Its certificates, trees and signatures are real, so that what signs and
 verifies in production signs and verifies here.

@@ -1,6 +1,6 @@
-"""The time stamp authority of the local Sigstore (RFC 3161).
+"""The timestamp authority of the local Sigstore (RFC 3161).
 
-In: a time stamp request in DER. Out: the response, signed.
+In: a timestamp request in DER. Out: the response, signed.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ def test_what_is_stored_is_usable(tmp_path: Path) -> None:
         assert tree(tmp_path / "datasets") == before
         with serving(tmp_path) as process:
             status, _, data = process.at.get("/replays/1")
-            assert (status, b"knows no such replay" in data) == (400, True)
+            assert (status, b"no replay of that id" in data) == (400, True)
             status, _, data = process.at.post(f"{STEP}/replay", {"trials": "3"})
             assert (status, b"This asks a model once" in data) == (200, True)
             assert b"2 answers of 3 known already" in data

@@ -1,4 +1,4 @@
-"""Proofs of all rules that two sets of policies say otherwise.
+"""Proofs of all rules that differ between two sets of policies.
 
 In: the policies of base and head, and engines that judge the steps which show a difference. Out: a `Proof` for each
 rule that both have and that changed, in the order of the head.

@@ -1,4 +1,4 @@
-"""What the parts of the encoder need of it: lists and functions evaluate what stands in them.
+"""The interface between the encoder and its parts: lists and functions evaluate the expressions inside them.
 
 In: nothing. Out: `Truth`, and the protocol `Encoding`, which `encode.Encoder` keeps.
 """

@@ -1,4 +1,4 @@
-"""The two forms of a changed rule: what is proved of, and what judges a step that shows a difference.
+"""The two forms of a changed rule: one to prove from, and one that judges the steps that show a difference.
 
 In: a policy as it was and as it is. Out: a `Form` of one of its rules, and a function that judges a step by both.
 

@@ -1,4 +1,4 @@
-"""Lists: loops, elements, sizes, and how many elements of a list keep what is said of it.
+"""Lists: loops, elements, sizes, and how many elements satisfy a condition.
 
 In: nodes of macros, indexes and sizes. Out: results over the elements that the world looks at.
 

@@ -1,4 +1,4 @@
-"""Steps that have what is asked for, or the proof that there are none.
+"""Searches for a step that satisfies a condition, or proves that there is none.
 
 In: what is asked, as terms over an `Encoder`, and what judges a step on both engines. Out: a `Finding` for each goal.
 

@@ -1,4 +1,4 @@
-"""Texts as the solver knows them: as things that are equal or not, or as what they are.
+"""Texts for the solver: compared for equality alone, or modelled character by character.
 
 In: a solver. Out: a `Codes` or a `Texts`, with the same methods.
 

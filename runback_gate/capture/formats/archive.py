@@ -1,4 +1,4 @@
-"""`.eval` archives of Inspect: a zip of one JSON file a sample.
+"""`.eval` archives of Inspect: a zip with one JSON file per sample.
 
 In: the bytes of the archive. Out: the log that they are, as Inspect writes it in one JSON file.
 
@@ -41,14 +41,14 @@ def read_archive(data: bytes, path: str, limit: int) -> dict[str, Any]:
                 raise InputError(f"unpacks to more than {limit >> 20} MiB", location=place)
             names = {item.filename for item in files}
             if "header.json" not in names:
-                raise InputError("a zip that is no `.eval` log: it has no header.json", location=place)
+                raise InputError("not an `.eval` log: it has no header.json", location=place)
             header = parse_json(archive.read("header.json"), path=f"{path}/header.json", max_bytes=limit)
             samples = [
                 parse_json(archive.read(name), path=f"{path}/{name}", max_bytes=limit)
                 for name in sorted(filter(_SAMPLE.fullmatch, names))
             ]
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
-        raise InputError("a zip that cannot be read", location=place) from error
+        raise InputError("the zip cannot be read", location=place) from error
     if not isinstance(header, dict):
-        raise InputError("a zip that is no `.eval` log: header.json is no object", location=place)
+        raise InputError("not an `.eval` log: header.json is not an object", location=place)
     return {**header, "samples": samples}

@@ -56,7 +56,7 @@ def build_run(said: Conversation, name: str, defaults: Defaults) -> Run:
     else:
         turns = Turns(_turns(said, name, defaults, last))
     if not turns:
-        raise InputError("no answer: it holds no turn of the assistant", hint="a run has a step for each answer")
+        raise InputError("no answer: it has no turn of the assistant", hint="a run has one step per answer")
     at = said.at or next((step.source.at for step in (turn.step for turn in turns.turns) if step.source.at), None)
     return Run(
         name,

@@ -1,4 +1,4 @@
-"""Google's contents by the names of the wire, where Python dumped them by its own.
+"""Google's contents under the field names of the wire, where Python dumped them under its own.
 
 In: `{"function_call": {"args": {}, "name": "look", "id": None}}`. Out:
 `{"functionCall": {"args": {}, "name": "look"}}`.

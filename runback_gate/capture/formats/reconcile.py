@@ -1,4 +1,4 @@
-"""What a file says, compared with what was read of it: nothing that may decide is skipped.
+"""Compares a file with what was read from it, so that nothing that may decide is skipped.
 
 In: the part of a file that a reader has read, and the conversations that it made of it. Out: where the first thing
 stands that looks like an answer, a call, a result, an error or instructions and is in none of them.

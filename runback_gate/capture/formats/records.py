@@ -74,7 +74,7 @@ def read_records(data: bytes, path: str) -> Records:
         except DocumentError as error:
             column = error.location.column if error.location else None
             place = Location(path, number, column)
-            found.faults.append(DocumentError(error.message, hint="one JSON value a line", location=place))
+            found.faults.append(DocumentError(error.message, hint="write one JSON value per line", location=place))
     return found
 
 

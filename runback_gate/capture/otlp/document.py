@@ -90,13 +90,13 @@ class Batch:
         try:
             return set(self._add_spans(value)) | set(self._add_records(value))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise InputError("an export that is not formed as OTLP says", location=Location(path)) from error
+            raise InputError("not a well-formed OTLP export", location=Location(path)) from error
 
     def _add_flat(self, spans: Iterable[Mapping[str, Any]], place: Location) -> None:
         try:
             found = [read_span(span) for span in spans]
         except (AttributeError, TypeError, ValueError, OverflowError) as error:
-            raise InputError("a span that is not formed as one", location=place) from error
+            raise InputError("not a well-formed span", location=place) from error
         self._spans |= {(span.trace, span.id): span for span in found}
 
     @property

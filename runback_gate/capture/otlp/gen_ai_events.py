@@ -57,14 +57,14 @@ def _fields(event: SpanEvent) -> dict[str, Any]:
 def _index(fields: Mapping[str, Any]) -> int:
     index = fields.get("index", 0)
     if type(index) is not int:
-        raise DocumentError("gen_ai.choice: the index is no number")
+        raise DocumentError("gen_ai.choice: the index is not a number")
     return index
 
 
 def _choice(fields: Mapping[str, Any]) -> dict[str, Any]:
     message = chat.embedded(fields.get("message") or {}, "gen_ai.choice")
     if not isinstance(message, dict):
-        raise DocumentError("gen_ai.choice: the message is no object")
+        raise DocumentError("gen_ai.choice: the message is not an object")
     said = {**message, "tool_calls": message.get("tool_calls") or fields.get("tool_calls")}
     return {"message": _message("assistant", said), "finish_reason": fields.get("finish_reason")}
 

@@ -51,7 +51,7 @@ def read_protobuf(data: bytes, path: str, kind: str | None = None) -> dict[str, 
         if kind is not None or _records(value):
             _hexadecimal(value)
             return dict(value)
-    raise InputError("neither JSON nor an export of OTLP", location=Location(path))
+    raise InputError("neither JSON nor an OTLP export", location=Location(path))
 
 
 def _records(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""A span processor of OpenTelemetry that tells the recorder what runs of tools took, gave and failed at.
+"""A span processor of OpenTelemetry that tells the recorder the arguments, results and errors of tool runs.
 
 In: spans of this process, as they end. Out: runs of tools in the run that is recorded.
 

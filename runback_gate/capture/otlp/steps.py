@@ -1,4 +1,4 @@
-"""The step of a call that a span tells of.
+"""The step of a call that a span describes.
 
 In: a `ModelCall`, bodies as they are on the wire. Out: a `Step` with its grade.
 

@@ -148,7 +148,7 @@ class _Reader:
     def run(self, events: list[dict[str, Any]]) -> Run:
         start = events[0] if events else {}
         if start.get("type") != "run.start" or start.get("format") not in (FORMAT, FORMAT_V1):
-            raise IntegrityError(f"not a {FORMAT} file", hint="it begins with run.start")
+            raise IntegrityError(f"not a {FORMAT} file", hint="a run file begins with run.start")
         self._agent = _checked(start["agent"], str)
         end = events[-1] if events[-1].get("type") == "run.end" else {"steps": None, "status": "truncated"}
         middle = events[1:-1] if "type" in end else events[1:]

@@ -51,7 +51,9 @@ class Connection:
         signer: Signer | None = None,
     ) -> None:
         if provider.base_url is None:
-            raise InputError(f"providers.{name}: baseUrl is missing", hint="only litellm knows addresses of its own")
+            raise InputError(
+                f"providers.{name}: baseUrl is missing", hint="state it; only `api: litellm` brings its own addresses"
+            )
         self.name = name
         self.provider = provider
         self._base = provider.base_url
@@ -135,7 +137,7 @@ class Connection:
 
     async def _failure(self, reply: aiohttp.ClientResponse) -> ProviderError:
         if 300 <= reply.status < 400:
-            hint = "state the address that it points to as baseUrl"
+            hint = "use the address that it redirects to as baseUrl"
             return ProviderError("refused", f"{self.name}: redirects elsewhere, which is not followed", hint=hint)
         try:
             data = await _read(reply, _MAX_ERROR_BYTES)

@@ -1,4 +1,4 @@
-"""What it means that a provider gave no answer: the status and the words that came, to the kind of failure.
+"""Kinds of failure: classifies the status and the text that a provider sent instead of an answer.
 
 In: an HTTP status, a body, headers; or a body of status 200 that is no answer. Out: a `ProviderError`.
 

@@ -1,4 +1,4 @@
-"""At most so many calls to a provider at a time.
+"""Limits the number of concurrent calls to a provider.
 
 In: a model, and the places that all models of its provider share. Out: the same model, whose callers wait for a place.
 

@@ -109,9 +109,9 @@ class Models:
             hint = f"spec.providers of {GATE_FILE}: {close}" if close else f"add it to spec.providers of {GATE_FILE}"
             raise UnaskableError(f"no provider is named {quoted(provider)}", hint=hint)
         if not _NAME.fullmatch(model) or ".." in model:
-            raise UnaskableError(f"{quoted(name)} is no name of a model")
+            raise UnaskableError(f"{quoted(name)} is not the name of a model")
         if not any(matches_name(pattern, model) for pattern in self._providers[provider].models):
-            hint = f"spec.providers.{provider}.models of {GATE_FILE} names those that may be"
+            hint = f"spec.providers.{provider}.models of {GATE_FILE} lists the models that may be asked"
             raise UnaskableError(f"{quoted(name)} may not be asked", hint=hint)
         return provider, model
 

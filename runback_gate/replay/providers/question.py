@@ -46,7 +46,9 @@ def sendable(request: Request, api: Api) -> tuple[Request, tuple[str, ...]]:
     if taken := [name for name in _OWN if name in request.parameters]:
         raise ProviderError("refused", f"parameters.{taken[0]} is no parameter: the agent config states it beside them")
     if request.parameters.get("n", 1) != 1:
-        raise ProviderError("refused", "parameters.n: one answer is judged at a time", hint="ask for trials instead")
+        raise ProviderError(
+            "refused", "parameters.n: one answer is judged at a time", hint="use trials for several answers"
+        )
     if not all(map(_recorded, request.messages)):
         raise ProviderError("refused", "an image, sound or file of the conversation was not recorded")
     return adapt(request, api)

@@ -232,7 +232,7 @@ def read_rows(data: bytes, place: Location, *, size: int, names: Sequence[str] =
 def _refuse_other(file: Any, size: int, place: Location) -> None:
     """Refuse another table, and one that says it unpacks to more than its manifest says."""
     if not file.schema_arrow.equals(_schema(data=True)):
-        raise IntegrityError("is no part of an archive: its columns are others", location=place)
+        raise IntegrityError("is not part of an archive: it has other columns", location=place)
     about = file.metadata
     unpacked = sum(about.row_group(number).total_byte_size for number in range(about.num_row_groups))
     # Beside the runs themselves stands little, but each page has a head.

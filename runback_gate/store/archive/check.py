@@ -51,7 +51,7 @@ def check(storage: Storage) -> Checked:
     """
     contents = survey(storage)
     if not contents.manifests and not contents.faults:
-        raise InputError("no archive is here", location=Location(storage.name))
+        raise InputError("there is no archive here", location=Location(storage.name))
     faults = [Fault(path, message) for path, message in contents.faults]
     faults += _wrong_heads(contents)
     seen: dict[str, tuple[str, str]] = {}

@@ -1,4 +1,4 @@
-"""What an archive holds by its manifests.
+"""The contents of an archive, according to its manifests.
 
 contents = read_contents(storage)
 contents.parts, contents.head
@@ -125,7 +125,7 @@ def read_contents(storage: Storage, *, new: bool = False, known: Contents | None
         raise IntegrityError(message, hint=VERIFY, location=storage.place(path))
     if not found.manifests and not new:
         hint = "`runback-gate archive RUNS… --to DEST` makes one"
-        raise InputError("no archive is here", hint=hint, location=Location(storage.name))
+        raise InputError("there is no archive here", hint=hint, location=Location(storage.name))
     return found
 
 
@@ -170,7 +170,7 @@ def part_rows(storage: Storage, part: Part, names: Sequence[str] = COLUMNS) -> I
             raise MeanwhileError("an erasure removed it meanwhile", hint="run it again", location=place) from error
         raise IntegrityError("the part is missing", hint=VERIFY, location=place) from error
     if len(data) != part.size or sha256(data).hexdigest() != part.digest:
-        raise IntegrityError("was changed: its bytes do not have the digest in its name", location=place)
+        raise IntegrityError("was changed: its bytes do not match the digest in its name", location=place)
     rows = []
     for row in read_rows(data, place, size=part.bytes, names=names):
         if message := row_fault(row):

@@ -134,7 +134,7 @@ def read_manifest(path: str, data: bytes) -> Manifest:
     """
     place = Location(path)
     if sha256(data).hexdigest() != digest_of(path):
-        raise IntegrityError("was changed: its bytes do not have the digest in its name", location=place)
+        raise IntegrityError("was changed: its bytes do not match the digest in its name", location=place)
     manifest = from_json(Manifest, parse_canonical(data, path=path), path)
     if manifest.format != FORMAT:
         hint = "a newer version wrote it"

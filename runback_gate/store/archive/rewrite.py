@@ -101,7 +101,7 @@ def rewrite(
             return Rewritten(erased.runs, values, len(new), found, len(strays), swept)
         _discard(storage, new, now)
         before = now
-    raise InputError("others rewrite the archive at the same time", hint="try again", location=storage.place(PARTS))
+    raise InputError("another process is rewriting the archive", hint="try again", location=storage.place(PARTS))
 
 
 def _strays(storage: Storage, before: Contents, change: Callable[[Row], Change | None]) -> Iterator[str]:

@@ -199,7 +199,7 @@ def test_autogen_chats_without_names_and_of_groups() -> None:
 def test_a_bare_history_says_not_who_answers() -> None:
     """Read as a chat of OpenAI the customer would be the model: it is refused until somebody says which it is."""
     history = [HISTORY[0], HISTORY[3]]
-    assert "who answers is not said" in str(read(history).faults[0])
+    assert "it is not clear who answers" in str(read(history).faults[0])
     texts = {form: read(history, form=form).runs[0].steps[0].response.text for form in ("autogen-chat", "openai-chat")}
     assert texts == {"autogen-chat": "It rains.", "openai-chat": "Weather?"}
 

@@ -97,7 +97,7 @@ def test_lines_of_one_trace() -> None:
 @pytest.mark.parametrize("broken", [{"start_time": "noon"}, {"events": 7}, {"events": [7]}])
 def test_broken_spans(broken: dict[str, Any]) -> None:
     """A field that is not what it is called is an error with the file."""
-    with pytest.raises(InputError, match="not formed as one"):
+    with pytest.raises(InputError, match="not a well-formed span"):
         read_otlp(json.dumps({**CLI, "attributes": SENT, **broken}).encode(), path="x.json")
 
 

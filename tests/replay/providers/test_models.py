@@ -33,9 +33,9 @@ def models(environ: Mapping[str, str] | None = None, **providers: Provider) -> M
         ("gpt-4o", "'gpt-4o' does not say which provider to ask (state spec.model of the agent as provider/model)"),
         ("openai/", "'openai/' does not say which provider to ask"),
         ("opneai/gpt-4o", "no provider is named 'opneai' (spec.providers of runback.yaml: did you mean 'openai'?)"),
-        ("openai/o1", "'openai/o1' may not be asked (spec.providers.openai.models of runback.yaml names those"),
-        ("openai/gpt-4o/../x", "is no name of a model"),
-        ("openai/gpt-4o?x=1", "is no name of a model"),
+        ("openai/o1", "'openai/o1' may not be asked (spec.providers.openai.models of runback.yaml lists the"),
+        ("openai/gpt-4o/../x", "is not the name of a model"),
+        ("openai/gpt-4o?x=1", "is not the name of a model"),
         ("openai/gpt-4o", "no key: OPENAI_API_KEY is not set"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Conversations as ShareGPT has them.
+"""Conversations in the format of ShareGPT.
 
 In: `{"from": "gpt", "value": …}`; a call is JSON in the value of `function_call`. Out: an `Entry` each.
 

@@ -69,8 +69,10 @@ def read(where: Located, reader: Reader) -> Iterable[Conversation]:
     """The conversation of a chat."""
     bare = isinstance(where.value, list)
     if bare and reader.dialect != NAME:
-        hint = f"--format {NAME} where whoever began the chat is `assistant`, --format openai-chat where the model is"
-        raise InputError("who answers is not said: the first message is one of the assistant, with a name", hint=hint)
+        hint = f"--format {NAME} if `assistant` is whoever began the chat, --format openai-chat if it is the model"
+        raise InputError(
+            "it is not clear who answers: the first message is one of the assistant, with a name", hint=hint
+        )
     history = where.value if bare else where.value.get("chat_history")
     if not isinstance(history, list) or not all(map(_is_message, history)):
         raise NotUnderstoodError(f"{where.place}.chat_history", "messages were expected")

@@ -1,4 +1,4 @@
-"""Batches of OpenAI, Anthropic, Gemini and those that do as they do: each line a request with its result.
+"""Batches of OpenAI, Anthropic, Gemini and compatible services: each line is a request with its result.
 
 In: `{"batch_request": LINE, "batch_result": LINE}`, as `batches` joins the lines of two files. Out: one conversation
 each. A half alone is refused: name both files in one import.

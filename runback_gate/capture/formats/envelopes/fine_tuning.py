@@ -1,4 +1,4 @@
-"""Examples for fine-tuning that are no plain list of messages.
+"""Examples for fine-tuning that are not a plain list of messages.
 
 In: a pair of texts (`prompt`, `completion`), Alpaca (`instruction`, `input`, `output`), a preference
 (`preferred_output` or `chosen`, beside what was not chosen). Out: one conversation an example.

@@ -1,4 +1,4 @@
-"""Results of agent benchmarks and harnesses: files that hold a conversation beside much that is none.
+"""Results of agent benchmarks and harnesses: files that hold a conversation among other data.
 
 In: ATIF (`steps[].source`), ADK sessions (`events[].content.parts`), tau2 (`simulations[].messages`), SWE-agent
 (`history` beside `trajectory`), mini-swe-agent (`trajectory_format`). Out: one conversation for each.
