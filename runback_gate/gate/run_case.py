@@ -26,8 +26,8 @@ from runback_gate.gate.verdict import Trial, Verdict, trial_verdict, unallowed
 from runback_gate.policy.evaluate import Judgement, judge
 from runback_gate.policy.finding import Finding, Grade
 from runback_gate.replay.evidence import Answer, Evidence, Query
-from runback_gate.replay.whole_run import RunReplay, replay_run
-from runback_gate.step import Request, Response, Run, Step, ToolRun
+from runback_gate.replay.whole_run import RunReplay, replay_run, steps_of
+from runback_gate.step import Response, Run, Step, ToolRun
 
 _WORST = (Evidence.MISSING, Evidence.LIVE, Evidence.CACHED, Evidence.RECORDED)
 
@@ -68,8 +68,10 @@ def _judge_run(rules: Rules, ref: CaseRef, agent: Agent, *, live: bool, fresh: b
     trials: list[Trial] = []
     count: Count = rules.count(ref)
     verdict: Verdict | None = None
+    judges = rules.judges(ref, agent)
     while verdict is None:
-        attempt = yield from _attempt(run, agent, len(trials), live=live, fresh=fresh, judges=rules.judges(ref, agent))
+        more = (count.least(trials) - 1, count.most(trials) - 1, count.expected(trials) - 1)
+        attempt = yield from _attempt(run, agent, len(trials), more, live=live, fresh=fresh, judges=judges)
         attempts.append(attempt)
         trials.append((yield from _trial(rules, ref, agent, run, attempt, len(trials))))
         if attempt.evidence is Evidence.RECORDED:
@@ -86,14 +88,26 @@ def _judge_run(rules: Rules, ref: CaseRef, agent: Agent, *, live: bool, fresh: b
 
 
 def _attempt(
-    run: Run, agent: Agent, trial: int, *, live: bool, fresh: bool, judges: tuple[Request, ...]
+    run: Run, agent: Agent, trial: int, more: tuple[int, int, float], **asked: Any
 ) -> Generator[Query, Answer, _Attempt]:
-    """Go through the run once, asking for one answer after the other."""
+    """Go through the run once, asking for one answer after the other.
+
+    Args:
+        run: what was recorded.
+        agent: the config that is asked.
+        trial: which attempt it is, from 0.
+        more: attempts after this one, at the least, at the most and on average.
+        asked: other fields of each question.
+    """
     replay = replay_run(run, agent, trial)
+    steps = len(steps_of(run, agent))
+    least, most, expected = more
     queries: list[Query] = []
     query = next(replay)
     while True:
-        query = dataclasses.replace(query, live=live, fresh=fresh, judges=judges)
+        # An attempt takes one answer at the least, and one for each step if all goes well.
+        most_left, expected_left = query.most + most * steps, query.most + expected * steps
+        query = dataclasses.replace(query, least=1 + least, most=most_left, expected=expected_left, **asked)
         queries.append(query)
         answer = yield query
         try:

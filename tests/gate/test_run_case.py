@@ -19,6 +19,7 @@ from runback_gate.gate.record import recorded_cases
 from runback_gate.gate.run import Result, run_gate
 from runback_gate.gate.scanned import scan_rows
 from runback_gate.gate.verdict import Row, Verdict
+from runback_gate.replay.estimate import Forecast
 from runback_gate.replay.evidence import Answer, Evidence, Query
 from runback_gate.step import Message, Response, Run, Step, ToolCall
 from runback_gate.testing import REFUNDS, Answers, in_turn, run_to_row, sample_case, sample_run, sample_step, write_gate
@@ -277,3 +278,41 @@ def test_nothing_is_asked_offline(tmp_path: Path) -> None:
     """The driver that knows a store alone judges an unchanged run."""
     (row,) = run_gate(plan_of(tmp_path, conversation(60)), ENGINE, in_turn(Answers())).rows
     assert row.verdict is Verdict.PASS
+
+
+SEQUENTIAL = {"holds": 0.95, "regress": 0.65, "alpha": 0.01}
+PAY, MORE, DONE = Response(tool_calls=(pay(60, 0),)), Response(tool_calls=(pay(50),)), Response("Done.")
+KEEPS, BREAKS, LOST = (PAY, DONE), (PAY, MORE, DONE), (PAY, PAY)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "verdict", "trials"),
+    [
+        ([KEEPS] * 7, Verdict.PASS, 7),
+        ([BREAKS] * 3, Verdict.FAIL, 3),
+        ([BREAKS, *[KEEPS] * 12], Verdict.PASS, 13),
+        ([LOST] * 3, Verdict.UNDECIDED, 3),
+        ([(None,), *[KEEPS] * 12], Verdict.PASS, 13),
+    ],
+)
+def test_sequential_trials_of_a_run(tmp_path: Path, attempts: Any, verdict: Verdict, trials: int) -> None:
+    """Each trial goes through the whole run; what nobody knows of a trial may have been a failure."""
+    model = Model(*(response for attempt in attempts for response in attempt))
+    plan = plan_of(tmp_path, conversation(60, 50), agent=CHANGED, trials=SEQUENTIAL)
+    result = judged(plan, model)
+    (row,) = result.rows
+    assert (row.verdict, len(row.trials)) == (verdict, trials)
+    assert (row.sequential, row.needed, row.planned) == (result.tests[0], 7, result.tests[0].max_trials)
+    assert model.responses == []
+    assert {ask.trial for ask in model.asked} == set(range(trials))
+
+
+@pytest.mark.parametrize(("trials", "calls"), [({"n": 3, "pass": 2}, (2, 9, 6)), (SEQUENTIAL, (7, 93, 30))])
+def test_the_estimate_of_a_run_counts_every_trial(tmp_path: Path, trials: Any, calls: tuple[int, ...]) -> None:
+    """At the least one answer a trial, at the most and on average one for each step."""
+    model = Model(None)
+    judged(plan_of(tmp_path, conversation(60, 40), agent=CHANGED, trials=trials), model)
+    forecast = Forecast()
+    forecast.add(model.asked[0])
+    found = forecast.estimate(lambda _: None, rows=1, free=0)
+    assert (found.calls_least, found.calls_most, found.calls_expected) == calls
