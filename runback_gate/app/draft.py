@@ -26,6 +26,7 @@ from runback_gate.app.draft_files import Names, policy_text, test_text
 from runback_gate.app.paths import below, slug
 from runback_gate.app.policies import compile_all
 from runback_gate.app.recorded import recorded_step
+from runback_gate.app.rules import judge_whole
 from runback_gate.canonical import exact_bytes
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.cel.py_engine import PyEngine
@@ -330,8 +331,7 @@ def _warranted(
     """The draft with its test, and what holds of it."""
     (said,) = results([trial.rules], incident.under_test(engine)).values()
     standing = record.plan.policies
-    against = _denying(compile_all(standing, engine), incident, engine)
-    denied = [item.rule for item in against if item.outcome == "fail"]
+    denied = _standing(record, incident, engine)
     first = trial.flips[:_SHOWN]
     more = f" and {len(trial.flips) - len(first):,} more" if len(trial.flips) > len(first) else ""
     rules = sum(len(policy.rules) for policy in standing)
@@ -354,6 +354,20 @@ def _warranted(
         Claim("passes lint and its test", not faults, "; ".join(faults[:_SHOWN]) or "on both engines"),
     )
     return dataclasses.replace(draft, claims=claims, files={**draft.files, draft.names.test_file: test.encode()})
+
+
+def _standing(record: Record, incident: RecordedStep, engine: CppEngine) -> list[str]:
+    """The rules that deny the incident today; of those over runs the ones that the run up to it breaks, and the run
+    before it does not."""
+    rules = compile_all(record.plan.policies, engine)
+    denied = [item.rule for item in _denying(rules, incident, engine) if item.outcome == "fail"]
+    place = int(incident.step)
+    broken: list[list[str]] = []
+    for end in (place, place + 1):
+        run = dataclasses.replace(record.run, steps=record.run.steps[:end])
+        found = judge_whole([item for item in rules if item.scope == "run"], engine, run).findings
+        broken.append([item.rule for item in found if (item.outcome, item.action) == ("fail", "Deny")])
+    return denied + [rule for rule in broken[1] if rule not in broken[0]]
 
 
 def _tested(step: Step, draft: Draft, policy: Policy, example: dict[str, Any] | None) -> tuple[str, list[str]]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import cast
 
@@ -24,6 +24,7 @@ from runback_gate.cel.engine import Activation, Engine, Outcome, ParsedExpressio
 from runback_gate.cel.environment import ROOTS
 from runback_gate.cel.inline import inline, with_children
 from runback_gate.cel.limits import Node, identifiers, parse
+from runback_gate.cel.macros import OURS
 from runback_gate.cel.parser import BIND, LOGICAL
 from runback_gate.cel.work import Budget
 from runback_gate.cel.write import write
@@ -73,10 +74,10 @@ def explain(
     """The sub-expressions of `source` with their values for `data`, at most `limit`, each before its parts.
 
     Literals and the roots as a whole are left out. In a loop the loop variable stands for the element that decided: the
-    first false one of `all`, the first true one of `exists`, else the first error, else the first element; over a map,
-    for a key. The work is taken from `budget`, which explanations of one answer share; a part for which too little is
-    left is an error. Raises ExpressionError when `source` cannot be parsed, or uses params or variables that do not
-    exist.
+    first false one of `all`, the first true one of `exists`, `index_where`, `before` and `after`, the last true one of
+    `count_if`, else the first error, else the first element; over a map, for a key. The work is taken from `budget`,
+    which explanations of one answer share; a part for which too little is left is an error. Raises ExpressionError when
+    `source` cannot be parsed, or uses params or variables that do not exist.
     """
     budget = budget or Budget()
     explanation = _Explanation(engine, dict(data), budget, limit)
@@ -193,8 +194,11 @@ def deciding_element(
     """The index of the element that made a loop say what it said; 0 where no single one did.
 
     `local` names what of `data` is no root: the variables of the loops around it.
-    It ends the shortest beginning of `elements` of which the loop says the same, so a few loops find it.
+    It ends the shortest beginning of `elements` of which the loop says the same, so a few loops find it. Of the loops
+    that CEL does not have it is the one that was looked for, or the last one that counts.
     """
+    if loop.node.name in OURS and outcome.error is None:
+        return _met(engine, loop, data, local, elements, budget)
     says = "error" if outcome.error is not None else {"all": "false", "exists": "true"}.get(loop.node.name, "")
     if says != (outcome.verdict if outcome.error is None else "error"):
         return 0
@@ -210,15 +214,39 @@ def deciding_element(
     return length - 1 if length <= len(elements) else 0
 
 
+def _met(
+    engine: Engine,
+    loop: Part,
+    data: Mapping[str, JsonValue],
+    local: tuple[str, ...],
+    elements: Sequence[JsonValue],
+    budget: Budget,
+) -> int:
+    """Of `count_if` the last element for which the condition holds, of the others the first; 0 where there is none."""
+    counts = loop.node.name == "count_if"
+    expression = _over_elements(loop.expression, "count_if" if counts else "index_where")
+
+    def said(length: int) -> int:
+        bound = engine.bind({**data, _ELEMENTS: list(elements[:length])}, budget)
+        found = engine.compile(expression, local=(*local, _ELEMENTS)).evaluate(bound).value
+        return found if isinstance(found, int) else -1
+
+    whole = said(len(elements))
+    if not counts:
+        return max(whole, 0)
+    return bisect_left(range(len(elements) + 1), whole, lo=1, key=said) - 1 if whole > 0 else 0
+
+
 @lru_cache(maxsize=512)
-def _over_elements(expression: ParsedExpression) -> ParsedExpression:
-    """A loop with `_ELEMENTS` in place of what it goes over."""
+def _over_elements(expression: ParsedExpression, name: str = "") -> ParsedExpression:
+    """A loop with `_ELEMENTS` in place of what it goes over, and with another name where one is given."""
 
     def changed(node: Node) -> Node:
         items, body = node.children
         if node.name == BIND:
             return with_children(node, [items, changed(body)])
-        return with_children(node, [Node("ident", items.start, items.end, _ELEMENTS, items.at), body])
+        parts = [Node("ident", items.start, items.end, _ELEMENTS, items.at), body]
+        return replace(with_children(node, parts), name=name or node.name)
 
     tree = changed(expression.tree)
     return ParsedExpression(expression.source, tree, write(tree).text)

@@ -90,6 +90,35 @@ def test_what_stands_already_implies_it(tmp_path: Path) -> None:
         write_draft(tmp_path, found)
 
 
+@pytest.mark.parametrize(
+    ("expression", "admitted"),
+    [
+        ("run.calls.map(c, double(c.arguments.amount)).sum() <= 300.0", False),
+        ("run.calls.map(c, double(c.arguments.amount)).sum() <= 3.0", True),
+        ("run.calls.size() < 9", True),
+    ],
+)
+def test_a_rule_over_runs_stands_too(tmp_path: Path, expression: str, admitted: bool) -> None:
+    """One that the run breaks by this step makes the new rule superfluous; one that was broken before says nothing."""
+    total = {"scope": "run", "validations": [{"id": "total.most", "expression": expression}]}
+    found = drafted(tmp_path, refund(250), *FINE, policies={"total": total})
+    assert found.admitted is admitted
+    assert claims(found)["is not implied by what stands"] is admitted
+
+
+def test_a_judged_rule_is_named_in_the_warrant(tmp_path: Path) -> None:
+    """Nobody asks its judge, and the claim says so."""
+    judge = {"model": "j/judge", "rubric": "Is calm."}
+    tone = {"validations": [{"id": "tone.calm", "judge": judge}]}
+    found = drafted(tmp_path, refund(250), *FINE, policies={"calm": QUIET, "tone": tone})
+    detail = next(claim.detail for claim in found.claims if claim.text == "is not implied by what stands")
+    assert detail == (
+        "none of 1 rule denies it; not judged here: tone.calm (a judge model decides it, and only `run` asks one)"
+    )
+    named = drafted(tmp_path, refund(250), *FINE, policies={"calm": QUIET, "tone": tone}, name="tone.calm")
+    assert claims(named)["passes lint and its test"] is False
+
+
 def test_a_fine_step_is_not_flipped(tmp_path: Path) -> None:
     """A model's rule that denies more than the incident is not admitted, and the steps are named."""
 

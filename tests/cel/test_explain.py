@@ -93,11 +93,18 @@ def test_literals_and_whole_roots_are_left_out() -> None:
         ("response.tool_calls.filter(c, c.arguments.amount > 1).size() > 0", "c = element 3 of 3", None),
         ("response.tool_calls.map(c, c.name).size() > 0", "c = element 1 of 3", "issue_refund"),
         ("response.tool_calls.exists_one(c, c.name == 'lookup')", "c = element 1 of 3", False),
+        ("response.tool_calls.count_if(c, c.name == 'issue_refund') < 2", "c = element 2 of 3", True),
+        ("response.tool_calls.count_if(c, c.name == 'escalate') > 0", "c = element 1 of 3", False),
+        ("response.tool_calls.index_where(c, c.name == 'lookup') == 0", "c = element 3 of 3", True),
+        ("response.tool_calls.index_where(c, c.name == 'escalate') >= 0", "c = element 1 of 3", False),
+        ("response.tool_calls.before(c, c.arguments.amount > params.limit).size() == 0", "c = element 3 of 3", None),
+        ("variables.refunds.before(c, c.arguments.amount > params.limit).size() == 0", "c = element 2 of 2", True),
+        ("response.tool_calls.after(c, c.name == 'lookup').size() > 0", "c = element 3 of 3", True),
         ("agent.labels.all(k, k == 'a')", "k = key 2 of 2", False),
     ],
 )
 def test_the_element_that_decided(source: str, note: str, value: JsonValue) -> None:
-    """The variable is the first false of `all`, the first true of `exists`, else the first error or element."""
+    """The variable is what `all`, `exists` and our own loops stopped at or counted, else the first error or element."""
     body = next(item for item in explained(source) if item.note)
     assert (body.note, body.value) == (note, value)
     assert (body.error is None) == (value is not None)
