@@ -57,7 +57,8 @@ WITHOUT_CEL = {
     ],
     "judge": [
         "The judge gives each criterion 0 to 10 points. The check holds if most samples reach the threshold, in per",
-        "cent of all points by weight. See [judged by a model](../guides/live.md#judged-by-a-model).",
+        "cent of all points by weight. See [judged by a model](../guides/live.md#judged-by-a-model). A [rule of a",
+        "policy](../guides/policies.md#rules-that-a-judge-model-decides) may have the same rubric, for all answers.",
     ],
 }
 

@@ -31,3 +31,9 @@ def left_out_lines(rules: Sequence[str]) -> Iterator[str]:
     """What people read of them; nothing where there are none."""
     if rules:
         yield f"not judged here: {', '.join(rules)} ({REASON})"
+
+
+def off_record_lines(rules: Sequence[str]) -> Iterator[str]:
+    """The same, where what is recorded is all that is looked at."""
+    if rules:
+        yield f"not judged on the record: {', '.join(rules)} (a judge model decides it)"

@@ -16,7 +16,7 @@ from runback_gate.analysis.effect import judged_on
 from runback_gate.analysis.policy_effect import KINDS, FieldChange, Flip, Kind, PolicyEffect
 from runback_gate.documents import cut
 from runback_gate.plural import many
-from runback_gate.policy.left_out import left_out_json, left_out_lines
+from runback_gate.policy.left_out import left_out_json, off_record_lines
 from runback_gate.report.model import Notice, OnArchive, Report
 from runback_gate.report.text import markdown, markdown_code, safe_terminal, short
 
@@ -170,7 +170,7 @@ def _notes(effect: PolicyEffect) -> Iterator[str]:
         yield f"concerns {effect.matched:,} of {_judged(effect, effect.steps)}"
     elif not effect.changes:
         yield "the text changed, no rule did"
-    yield from left_out_lines(effect.judged)
+    yield from off_record_lines(effect.judged)
     only_judged = effect.judged and len(effect.judged) == len(effect.validations)
     if effect.changes and not only_judged and not effect.vacuous:
         same = f"same verdict on {effect.same:,} of {_judged(effect, effect.steps)}"

@@ -99,10 +99,10 @@ def test_a_diff_says_that_the_record_shows_nothing(command: Command, old: str, n
     assert found["effects"][0]["notJudged"][0]["rule"] in ("tone.calm", "tone.kind")
     assert command(*arguments, "--exit-code").code == code
     text = command(*arguments).out
-    assert "not judged here: tone." in text
+    assert "not judged on the record: tone." in text
     assert "same verdict" not in text
     assert "vacuous" not in text
-    assert "not judged here" in command(*arguments, "--format", "markdown").out
+    assert "not judged on the record" in command(*arguments, "--format", "markdown").out
 
 
 @pytest.mark.usefixtures("rules")
