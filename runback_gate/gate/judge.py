@@ -26,7 +26,7 @@ from runback_gate.dataset.document import Case, Dataset, case_step
 from runback_gate.gate.bodies import Bodies
 from runback_gate.gate.checks import Schemas, compile_checks
 from runback_gate.gate.count import Count, KOfN, count_of
-from runback_gate.gate.grading import grade
+from runback_gate.gate.grading import Judged, grade
 from runback_gate.gate.plan import Plan
 from runback_gate.gate.trials import Interval, wilson
 from runback_gate.gate.verdict import Row, Trial, Verdict, trial_verdict, unallowed
@@ -75,6 +75,7 @@ class Rules:
         self.side = side
         self.engine = engine
         self.policies = [with_judged(policy, compile_policy(policy, engine)) for policy in plan.policies]
+        self._asking = [rules for rules in self.policies if any(rubrics(rules))]
         self.refs = [CaseRef(plan.root, dataset, case) for dataset in plan.datasets for case in dataset.cases]
         self.counts = {ref.key: count_of(plan, ref.case, tests) for ref in self.refs}
         schemas = {dataset.name: Schemas.of(dataset.cases) for dataset in plan.datasets}
@@ -98,24 +99,25 @@ class Rules:
             agent=agent_facts(agent.name, self.labels(agent)),
             unknown=[name for name in step.source.unknown if getattr(agent, name) is None],
         )
-        rules = self._of(ref)
         subject = StepUnderTest(agent.name, case.tags, lambda: BoundStep(self.engine, data))
-        grades = yield from grade(rules, [(subject, asked, response)], self.ahead(ref))
-        return judge(rules, subject), grades
-
-    def _of(self, ref: CaseRef) -> list[RuleSet]:
-        """What judges a case: the policies, and the checks that this revision has."""
+        grades = yield from self.graded(ref, [(subject, asked, response)])
         checks = self.checks.get(ref.key)
-        return self.policies if checks is None else [*self.policies, checks]
+        return judge(self.policies if checks is None else [*self.policies, checks], subject), grades
 
-    def ahead(self, ref: CaseRef) -> Sequence[RuleSet]:
-        """What judges a case after these rules do."""
-        return () if self.beside is None else self.beside._of(ref)
+    def graded(self, ref: CaseRef, answers: Sequence[Judged]) -> Generator[Query, Answer, tuple[Grade, ...]]:
+        """Ask judge models about answers to a case where a rule wants it."""
+        ahead = () if self.beside is None else self.beside.asking(ref)
+        return (yield from grade(self.asking(ref), answers, ahead))
+
+    def asking(self, ref: CaseRef) -> list[RuleSet]:
+        """What judges a case and may ask a judge model: policies, and the checks that this revision has."""
+        checks = self.checks.get(ref.key)
+        return [*self._asking, checks] if checks is not None and any(rubrics(checks)) else self._asking
 
     def judges(self, ref: CaseRef, agent: Agent) -> tuple[Request, ...]:
         """What judge models may be asked about each answer to a case, as `Query.judges`; no question twice."""
         found: dict[str, tuple[Request, int]] = {}
-        for rules in (*self._of(ref), *self.ahead(ref)):
+        for rules in (*self.asking(ref), *(() if self.beside is None else self.beside.asking(ref))):
             for rubric in rubrics(rules) if rules.concerns(agent.name, ref.case.tags) else ():
                 request = empty_request(rubric)
                 key = digest(to_json(request))

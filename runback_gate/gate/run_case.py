@@ -20,7 +20,6 @@ from runback_gate.agent import Agent
 from runback_gate.analysis.recorded import RecordedRun, RecordedStep
 from runback_gate.dataset.document import case_run
 from runback_gate.gate.count import Count, KOfN
-from runback_gate.gate.grading import grade
 from runback_gate.gate.judge import CaseRef, RowTask, Rules, case_row, judge_case, show_answers
 from runback_gate.gate.verdict import Trial, Verdict, trial_verdict, unallowed
 from runback_gate.policy.evaluate import Judgement, judge
@@ -199,7 +198,7 @@ def _judgement(
     # The questions of a run are those of the agent's steps, one after the other.
     pairs = zip(places, attempt.queries, strict=False)
     answers = [(subjects[index], asked, steps[index].response) for index, asked in pairs]
-    grades = yield from grade(over_steps, answers, rules.ahead(ref))
+    grades = yield from rules.graded(ref, answers)
     for index in places:
         # Taken out, so that the data of one step at a time is bound.
         said = judge(over_steps, subjects.pop(index))
