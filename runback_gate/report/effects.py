@@ -252,7 +252,7 @@ def archive_line(found: OnArchive) -> str:
     if not found.whole:
         left = f"{many(found.of_steps, 'step')} of {many(found.of_runs, 'run')}"
         part = f"; the {found.seconds} s were over before all {left} were judged, and the rest may flip too"
-    said_not = left_out_lines([rule for effect in found.effects for rule in effect.judged])
+    said_not = off_record_lines([rule for effect in found.effects for rule in effect.judged])
     return "; ".join((f"{' and '.join(said)}{since} in {found.name}{part}", *said_not))
 
 
