@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import metadata
-from typing import Any
+from typing import Any, cast
 
 import lark
 from celpy import celtypes
@@ -199,14 +199,14 @@ class _Evaluator(Evaluator):
         return _decide((self.visit(term) for term in (tree, *reversed(terms))), decisive)
 
     def member_dot_arg(self, tree: lark.Tree[Any]) -> Any:
-        """Macros; other methods are celpy's."""
+        """Macros and methods. celpy itself takes `min` for a macro, which says other things than ours."""
         target, name = tree.children[:2]
         if name == BIND:
             variable, value, body = tree.children[2].children
             once = _Once(lambda: self.visit(value))
             return _Evaluator(body, {**self.values, name_of(variable): once}, self.left).visit(body)
         if name not in LOOPS:
-            return super().member_dot_arg(tree)
+            return self.method_eval(*cast("Any", self.visit_children(tree)))
         items = self.visit(target)
         if isinstance(items, CELEvalError):
             return items
