@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runback_gate.canonical import JsonValue, exact_bytes
-from runback_gate.cel.check import check_patterns
+from runback_gate.cel.check import check_source
 from runback_gate.cel.engine import Engine, Outcome
 from runback_gate.dataset.document import Case, CaseCheck
 from runback_gate.errors import ExpressionError
@@ -117,7 +117,7 @@ def _decider(check: CaseCheck, engine: Engine, schemas: Schemas) -> Decider:
     if check.rubric is not None:
         return RubricDecider(check.rubric)
     if check.expression is not None:
-        check_patterns(check.expression)
+        check_source(check.expression)
         explained = check.expression if check.kind in _EXPLAINED else ""
         return ExpressionDecider(engine.compile(check.expression), check.expression, explained)
     return SchemaDecider(check.schema or {}, schemas.program(check.schema or {}))

@@ -20,7 +20,7 @@ from types import MappingProxyType
 from typing import Any, Literal, Protocol, cast
 
 from runback_gate.canonical import JsonValue, digest_bytes, exact_bytes
-from runback_gate.cel.check import check_patterns
+from runback_gate.cel.check import check_source
 from runback_gate.cel.engine import Activation, Engine, Outcome, Program
 from runback_gate.cel.environment import Scope
 from runback_gate.cel.inline import inline
@@ -264,7 +264,7 @@ def _compile(
 ) -> tuple[ExpressionDecider, frozenset[str]]:
     """An expression, and what it reads."""
     try:
-        check_patterns(expression.source, policy.scope)
+        check_source(expression.source, policy.scope)
         whole = inline(expression.source, policy.params, variables)
         program = engine.compile(whole)
     except ExpressionError as error:
