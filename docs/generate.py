@@ -21,9 +21,11 @@ from runback_gate.cel.json_numbers import FORMATS
 from runback_gate.cel.macros import OURS
 from runback_gate.cli import EXIT_CODES, cli
 from runback_gate.dataset.checks import Check
+from runback_gate.documents import parse_document
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTE = "<!-- Made by docs/generate.py; edit the code, then run `make docs`. -->\n"
+FORMS = ROOT / "tests" / "interop" / "kubernetes"
 MARK = re.compile(r"(<!-- begin: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 EXAMPLES: dict[str, Any] = {
@@ -142,6 +144,76 @@ def functions_page() -> str:
     return "\n".join(lines)
 
 
+KUBERNETES = """\
+# Beside a ValidatingAdmissionPolicy
+
+{note}
+A policy has the shape of a Kubernetes ValidatingAdmissionPolicy. This page is for people who know one: what you know,
+what it is here, and what differs.
+
+It is printed from a table of {all} forms of policies. Each was asked of Kubernetes' own compiler, validator and type
+checker (`k8s.io/apiserver` {version}) and of Runback gate, and the tests ask again. {same} give the same on both sides.
+Where a rule holds here and the sides differ, Kubernetes does not let anybody create it: nothing turns green on the way.
+`object` is the object that is admitted; here it stands for the arguments of a call, `response.tool_calls[0].arguments`,
+and under [type checking](#type-checking) for `response`.
+
+| what you know | what it is here | what differs |
+|---|---|---|
+{topics}
+
+These words say what came out:
+
+| word | Kubernetes | Runback gate |
+|---|---|---|
+| holds | admits | the rule passes |
+| fails | denies | the rule fails, and the row is red |
+| error | denies, since `failurePolicy` is `Fail` | the row is undecided, and not green |
+| ignored | admits, since `failurePolicy` is `Ignore` | the rule warns |
+| skipped | a match condition is false | the same |
+| refused | the policy cannot be created | the policy cannot be read: exit code 2 |
+| clean, warned | `status.typeChecking` of the policy | `policy lint` |
+"""
+
+
+def kubernetes_page() -> str:
+    """docs/reference/kubernetes.md"""
+    files = sorted((FORMS / "forms").iterdir())
+    topics: list[Any] = [parse_document(path.read_bytes(), path.name).value for path in files]
+    rows = [row for topic in topics for row in topic["forms"]]
+    table = [f"| {topic['know']} | {topic['here']} | {topic['differs'] or 'nothing'} |" for topic in topics]
+    version = re.search(r"^\s*k8s\.io/apiserver (\S+)", (FORMS / "go.mod").read_text(), re.MULTILINE)
+    same = sum("why" not in row for row in rows)
+    numbers = {"all": len(rows), "same": same, "version": version and version[1]}
+    parts = [KUBERNETES.format(note=NOTE, topics="\n".join(table).replace("||", "\\|\\|"), **numbers)]
+    for topic in topics:
+        parts.append(f"## {topic['topic']}\n")
+        differ = [_difference(row) for row in topic["forms"] if "why" in row]
+        if differ:
+            head = "| form | Kubernetes | here | why, or what to write |\n|---|---|---|---|\n"
+            parts.append(f"{head}{chr(10).join(differ)}\n")
+        alike = [f"- {row['form']}{_code(row)}: {_said(row, 'both')}" for row in topic["forms"] if "why" not in row]
+        parts.append("The same on both sides:\n\n{}\n".format("\n".join(alike)))
+    return "\n".join(parts)
+
+
+def _difference(row: dict[str, Any]) -> str:
+    cells = (row["form"] + _code(row), _said(row, "kubernetes"), _said(row, "here"), row["why"])
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _code(row: dict[str, Any]) -> str:
+    """The expression of a form that is one rule, as code."""
+    return f": `{row['rule']}`" if "rule" in row else ""
+
+
+def _said(row: dict[str, Any], side: str) -> str:
+    """What a side says, with its message where the form is about messages."""
+    words: Any = row.get(side, row.get("both"))
+    text = row.get("says", {}).get(side, row.get("says", {}).get("both"))
+    said = words if isinstance(words, str) else ", then ".join(words)
+    return said if text is None else f"{said}, \u201c{text}\u201d"
+
+
 def files_page() -> str:
     """docs/reference/files.md"""
     lines = [
@@ -224,6 +296,7 @@ def pages() -> dict[Path, str]:
         reference / "checks.md": checks_page(),
         reference / "functions.md": functions_page(),
         reference / "files.md": files_page(),
+        reference / "kubernetes.md": kubernetes_page(),
     }
     blocks = {"help": f"```text\n{help_text('runback-gate', cli)}\n```\n"}
     for kind in KINDS:
