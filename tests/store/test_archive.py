@@ -42,9 +42,17 @@ def test_runs_come_back_byte_for_byte(storage: Storage) -> None:
     assert (found.faults, found.runs, found.steps, found.parts, found.leftovers) == ((), 4, 4, 3, 0)
     assert found.head == packed.head
     assert {part.path.rpartition("/")[0] for part in packed.parts} == {
-        "parts/day=2026-07-28/agent=a0",
-        "parts/day=2026-07-28/agent=a1",
+        "parts/part_day=2026-07-28/part_agent=a0",
+        "parts/part_day=2026-07-28/part_agent=a1",
     }
+
+
+def test_older_folders_are_read(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Archives that exist have folders that are called as the columns are."""
+    monkeypatch.setattr("runback_gate.store.archive.pack.partition", lambda row, _: f"day={row.day}/agent={row.agent}/")
+    put(storage, row("r"))
+    assert [path.split("/")[1][:4] for path in read_contents(storage).parts] == ["day="]
+    assert check(storage).faults == ()
 
 
 def test_what_is_there_already_is_passed_over(storage: Storage) -> None:
@@ -197,7 +205,7 @@ def test_a_name_of_an_agent_leads_nowhere() -> None:
     """As a folder it is one name below its parent."""
     for agent in ("..", "../../x", "/etc", "a\nb", "é" * 200, ""):
         folder = partition(row("r", agent=agent), ("agent",))
-        name = folder.removeprefix("agent=").removesuffix("/")
+        name = folder.removeprefix("part_agent=").removesuffix("/")
         assert "/" not in name
         assert name.isascii()
         assert not name.startswith(".")

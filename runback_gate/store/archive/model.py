@@ -30,7 +30,8 @@ MAX_MANIFESTS: Final = 100_000
 MAX_PART_BYTES: Final = 1 << 30
 """Bytes of a part's file, and of the run files in it."""
 _NAME: Final = re.compile(r"manifest/([0-9]{8})-([0-9a-f]{64})\.json")
-_PATH: Final = re.compile(r"parts/(?:(?:day|agent)=[A-Za-z0-9_%~-][A-Za-z0-9_.%~-]{0,200}/){0,2}[0-9a-f]{64}\.parquet")
+_FOLDER: Final = r"(?:part_)?(?:day|agent)=[A-Za-z0-9_%~-][A-Za-z0-9_.%~-]{0,200}"
+_PATH: Final = re.compile(rf"parts/(?:{_FOLDER}/){{0,2}}[0-9a-f]{{64}}\.parquet")
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 

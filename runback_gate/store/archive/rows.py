@@ -77,8 +77,12 @@ def order(run: str) -> str:
 
 
 def partition(row: Row, by: Sequence[str]) -> str:
-    """The folder of a row, such as `day=2026-07-28/agent=support/`."""
-    return "".join(f"{name}={_folder(getattr(row, name))}/" for name in by)
+    """The folder of a row, such as `part_day=2026-07-28/part_agent=support/`.
+
+    Readers of Parquet take such folders for columns, in the place of those of the same name in the file: the names are
+    no column's.
+    """
+    return "".join(f"part_{name}={_folder(getattr(row, name))}/" for name in by)
 
 
 def parse_partition(text: str) -> tuple[str, ...]:
