@@ -113,6 +113,7 @@ help: ## this list
 	@echo "setup: installing what a run needs (once; some 25 MB)"
 	@$(LOCKED) requirements/run.lock
 	@$(PROJECT)
+	@$(PY) -m compileall -q runback_gate
 	@touch $@
 
 .venv/.dev: .venv/.made requirements/dev.lock pyproject.toml

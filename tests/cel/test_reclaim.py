@@ -13,6 +13,12 @@ ENGINE = CppEngine()
 ASKS = ENGINE.compile('mentions(response.text, "refund")')
 
 
+@pytest.fixture(autouse=True)
+def _alone() -> None:
+    """What other tests left is not looked through."""
+    gc.freeze()
+
+
 def call(times: int) -> None:
     """Call a function of ours."""
     for number in range(times):
