@@ -121,7 +121,7 @@ def erase(
 
     VALUE is an id (sha256:…) or a pseudonym (<email:…>). Parts that held it are written anew, and the old ones removed.
 
-    Exit codes: 0 erased (or would be), 2 nothing was changed.
+    Exit codes: 0 erased (or would be), 2 nothing was changed, or an old version could not be removed.
     """
     if not values and pattern is None:
         raise click.UsageError("no value was named, and no --match was given")

@@ -7,6 +7,7 @@ duck        lists of runs: all that DuckDB does
 contents    what an archive holds by its manifests
 pack        run files become parts and a manifest
 rewrite     parts written anew, the old ones removed
+claim       one rewrite at a time
 versions    old versions that a bucket keeps of removed files
 shards      parts as the shards of a backtest
 check       every digest of an archive held against its bytes

@@ -51,9 +51,13 @@ class Contents:
     """By path, sorted; those that were removed are none."""
 
     def __post_init__(self) -> None:
-        added = {part.path: part for manifest in self.manifests.values() for part in manifest.adds}
-        kept = {path: added[path] for path in sorted(added) if path not in self.removed}
+        kept = {path: self.added[path] for path in sorted(self.added) if path not in self.removed}
         object.__setattr__(self, "parts", kept)
+
+    @cached_property
+    def added(self) -> Mapping[str, Part]:
+        """All that a manifest adds, by path, whether it was removed or not."""
+        return {part.path: part for manifest in self.manifests.values() for part in manifest.adds}
 
     @cached_property
     def removed(self) -> frozenset[str]:
@@ -63,7 +67,7 @@ class Contents:
     @cached_property
     def named(self) -> frozenset[str]:
         """Paths of the parts that a manifest adds or removes."""
-        return self.removed.union(part.path for manifest in self.manifests.values() for part in manifest.adds)
+        return self.removed | self.added.keys()
 
     @cached_property
     def tips(self) -> tuple[str, ...]:
@@ -129,14 +133,19 @@ def read_contents(storage: Storage, *, new: bool = False, known: Contents | None
     return found
 
 
-def settled(storage: Storage, look: Callable[[Contents], T]) -> T:
+def settled(storage: Storage, look: Callable[[Contents], T], contents: Contents | None = None) -> T:
     """What `look` makes of the contents, which looks again where an erasure removed parts meanwhile.
+
+    Args:
+        storage: where the archive lies.
+        look: reads parts; a part that is gone is an error.
+        contents: as they were read before; None to read them now.
 
     Raises:
         IntegrityError: as `read_contents` and `look`; a part is missing.
         InputError: as `read_contents` and `look`.
     """
-    contents = read_contents(storage)
+    contents = contents or read_contents(storage)
     while True:
         try:
             return look(contents)

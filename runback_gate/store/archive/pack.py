@@ -9,14 +9,15 @@ Whatever ends this before, the archive is as it was.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from runback_gate.canonical import sha256
 from runback_gate.errors import InputError
 from runback_gate.store.archive.arrow import Storage, part_bytes
-from runback_gate.store.archive.contents import Contents, read_contents
+from runback_gate.store.archive.contents import Contents, read_contents, settled, survey
 from runback_gate.store.archive.model import FORMAT, PARTS, Manifest, Part, head, manifest_file, root_of
 from runback_gate.store.archive.rows import Row, order, partition
 
@@ -61,7 +62,7 @@ class _Packer:
 
     def flush(self, folder: str) -> None:
         rows = self.held.pop(folder)
-        known = digests(self.storage, [row.run for row in rows], list(self.contents.parts))
+        known = settled(self.storage, partial(digests, self.storage, [row.run for row in rows]), self.contents)
         for row in rows:
             if row.run in known:
                 self.same(row.run, row.digest, known[row.run])
@@ -99,23 +100,22 @@ def pack(storage: Storage, rows: Iterable[Row], *, by: Sequence[str], at: str) -
             return Packed(0, packer.present, (), before.head)
         # Somebody else may have appended meanwhile.
         now = read_contents(storage, new=True, known=before)
-        _refuse_removed(now, packer.parts)
-        since = [path for path in now.parts if path not in before.parts]
-        for run, digest in digests(storage, list(packer.seen), since).items():
+        _refuse_removed(storage, now, packer.parts)
+        met = settled(storage, partial(digests, storage, list(packer.seen), but=before.parts), now)
+        for run, digest in met.items():
             packer.same(run, packer.seen[run], digest)
     except BaseException:
-        for part in packer.parts:
-            if part.path not in before.parts:
-                storage.remove(part.path)
+        discard(storage, packer.parts)
         raise
     found = commit(storage, now, packer.parts, at)
-    _refuse_removed(read_contents(storage, known=now), packer.parts)
+    _refuse_removed(storage, read_contents(storage, known=now), packer.parts)
     return Packed(sum(part.runs for part in packer.parts), packer.present, *found)
 
 
-def _refuse_removed(contents: Contents, parts: Sequence[Part]) -> None:
+def _refuse_removed(storage: Storage, contents: Contents, parts: Sequence[Part]) -> None:
     """What an erasure removed is no part of the archive, whatever names it later."""
     if any(part.path in contents.removed for part in parts):
+        discard(storage, parts)
         hint = "erase it from the run files as well (`runback-gate audit erase`), then add them again"
         raise InputError("these runs hold what an erasure removes; they were not added", hint=hint)
 
@@ -129,9 +129,18 @@ def commit(storage: Storage, contents: Contents, parts: Sequence[Part], at: str)
     return tuple(parts), found
 
 
-def digests(storage: Storage, runs: Sequence[str], paths: Sequence[str]) -> dict[str, str]:
-    """Of those runs that the parts say they hold, the digests."""
+def digests(storage: Storage, runs: Sequence[str], contents: Contents, but: Collection[str] = ()) -> dict[str, str]:
+    """Of those runs that the parts say they hold, the digests; but for some parts."""
+    paths = [path for path in contents.parts if path not in but]
     return dict(pair for rows in storage.columns(("run", "digest"), paths, runs).values() for pair in rows)
+
+
+def discard(storage: Storage, parts: Sequence[Part]) -> None:
+    """Remove new parts, but for those that a manifest names: another one may have written the same part."""
+    contents = survey(storage)
+    for part in parts:
+        if part.path not in contents.parts and not contents.faults:
+            storage.remove(part.path)
 
 
 def write_part(storage: Storage, folder: str, rows: Sequence[Row]) -> Part:

@@ -8,13 +8,13 @@ go. Whatever ends this on the way, the archive is as it was or as it is to be; t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from runback_gate.errors import InputError, IntegrityError, RunbackError
 from runback_gate.store.archive.arrow import Storage, read_rows
-from runback_gate.store.archive.contents import Contents, MeanwhileError, part_rows, read_contents, row_fault
+from runback_gate.store.archive.claim import claimed
+from runback_gate.store.archive.contents import Contents, part_rows, read_contents, row_fault
 from runback_gate.store.archive.model import (
     FORMAT,
     MAX_PART_BYTES,
@@ -27,11 +27,9 @@ from runback_gate.store.archive.model import (
     is_part,
     manifest_file,
 )
-from runback_gate.store.archive.pack import write_part
+from runback_gate.store.archive.pack import discard, write_part
 from runback_gate.store.archive.rows import Row, run_row
 from runback_gate.store.archive.versions import Versions, open_versions
-
-TRIES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,32 +74,55 @@ def rewrite(
 
     Raises:
         IntegrityError: the archive does not verify where it was read. Nothing was changed.
-        InputError: it cannot be read, or others rewrite it at the same time.
+        InputError: it cannot be read, or somebody else rewrites it.
         WriteError: a file cannot be written or removed, nor an old version of one.
     """
-    before = read_contents(storage)
-    sweeper = None if dry_run else Sweeper(storage, open_versions(storage))
-    swept = 0
-    for _ in range(TRIES):
-        if sweeper is not None:
-            swept += sweeper.sweep(before)
-        try:
-            new, runs, values = _written(storage, before, change, dry_run=dry_run)
-        except MeanwhileError:
-            before = read_contents(storage, known=before)
-            continue
-        strays = tuple(_strays(storage, before, change))
-        if sweeper is None or not (runs or strays):
-            return Rewritten(tuple(sorted(runs)), values, len(new), before.head, len(strays), swept)
-        now = read_contents(storage, known=before)
-        if new.keys() <= now.parts.keys():
-            erased = Erased(reason, tuple(sorted(runs)), values)
-            found = _commit(storage, now, new, strays, erased, at)
-            sweeper.sweep(read_contents(storage, known=now))
-            return Rewritten(erased.runs, values, len(new), found, len(strays), swept)
-        _discard(storage, new, now)
-        before = now
-    raise InputError("another process is rewriting the archive", hint="try again", location=storage.place(PARTS))
+    if dry_run:
+        contents = read_contents(storage)
+        new, runs, values = _written(storage, contents.parts, change, dry_run=True)
+        return Rewritten(
+            tuple(sorted(runs)), values, len(new), contents.head, len([*_strays(storage, contents, change)])
+        )
+    read_contents(storage)
+    versions = open_versions(storage)
+    with claimed(storage, versions, at):
+        return _rewrite(storage, Sweeper(storage, versions), change, reason, at)
+
+
+def _rewrite(
+    storage: Storage, sweeper: Sweeper, change: Callable[[Row], Change | None], reason: str, at: str
+) -> Rewritten:
+    """Round by round, until no part is left that was not looked at: others may append meanwhile."""
+    contents = read_contents(storage)
+    found = Rewritten((), 0, 0, contents.head, swept=sweeper.sweep(contents))
+    seen: set[str] = set()
+    revived: dict[str, Part] = {}
+    while True:
+        fresh = {path: part for path, part in contents.parts.items() if path not in seen} | revived
+        new, runs, values = _written(storage, fresh, change, dry_run=False)
+        strays = tuple(_strays(storage, contents, change))
+        seen |= fresh.keys() | {part.path for part in new.values() if part is not None}
+        if not (new or strays):
+            return replace(found, head=contents.head)
+        now = read_contents(storage, known=contents)
+        if not new.keys() - revived.keys() <= now.parts.keys():
+            discard(storage, [part for part in new.values() if part is not None])
+            hint = "run it again"
+            raise InputError("another process is rewriting the archive", hint=hint, location=storage.place(PARTS))
+        strays = tuple(path for path in strays if path not in now.named)
+        if new or strays:
+            _commit(storage, now, new, strays, Erased(reason, tuple(sorted(runs)), values), at)
+        found = replace(
+            found,
+            runs=tuple(sorted({*found.runs, *runs})),
+            values=found.values + values,
+            parts=found.parts + len(new),
+            strays=found.strays + len(strays),
+        )
+        contents = read_contents(storage, known=now)
+        # Whoever added a stray before the manifest was there was not told that it is none: its runs are to stay.
+        revived = {path: contents.added[path] for path in strays if path in contents.added}
+        sweeper.sweep(contents, but=revived)
 
 
 def _strays(storage: Storage, before: Contents, change: Callable[[Row], Change | None]) -> Iterator[str]:
@@ -121,14 +142,14 @@ def _strays(storage: Storage, before: Contents, change: Callable[[Row], Change |
 
 
 def _written(
-    storage: Storage, before: Contents, change: Callable[[Row], Change | None], *, dry_run: bool
+    storage: Storage, parts: Mapping[str, Part], change: Callable[[Row], Change | None], *, dry_run: bool
 ) -> tuple[dict[str, Part | None], set[str], int]:
     """By the path of each old part the new one; the runs that change, and how many values they lose."""
     found: dict[str, Part | None] = {}
     runs: set[str] = set()
     values = 0
     try:
-        for path, part in before.parts.items():
+        for path, part in parts.items():
             rows, changed = [], False
             for row in part_rows(storage, part):
                 new = change(row)
@@ -141,16 +162,9 @@ def _written(
                 folder = path.removeprefix(f"{PARTS}/").rpartition("/")[0]
                 found[path] = None if dry_run else write_part(storage, f"{folder}/" if folder else "", rows)
     except BaseException:
-        _discard(storage, found, before)
+        discard(storage, [part for part in found.values() if part is not None])
         raise
     return found, runs, values
-
-
-def _discard(storage: Storage, new: dict[str, Part | None], contents: Contents) -> None:
-    """Remove new parts that no manifest names."""
-    for part in new.values():
-        if part is not None and part.path not in contents.named:
-            storage.remove(part.path)
 
 
 def _again(row: Row, data: bytes) -> Row:
@@ -179,15 +193,15 @@ class Sweeper:
     storage: Storage
     versions: Versions | None
 
-    def sweep(self, contents: Contents) -> int:
-        """Remove them all, and give how many files there were.
+    def sweep(self, contents: Contents, but: Collection[str] = ()) -> int:
+        """Remove them all but for some, and give how many files there were.
 
         Raises:
             WriteError: one cannot be removed.
         """
         hidden = [] if self.versions is None else self.versions.of(PARTS)
         files = self.storage.files(PARTS)
-        gone = [path for path in files if path in contents.removed or is_half(path)]
+        gone = [path for path in files if (path in contents.removed and path not in but) or is_half(path)]
         for path in gone:
             self.storage.remove(path)
         if self.versions is not None:

@@ -60,6 +60,20 @@ class Versions:
             ) from error
         return found
 
+    def create(self, path: str, data: bytes) -> bool:
+        """Write a file unless it is there, and say whether it was written.
+
+        Raises:
+            WriteError: the store does not say.
+        """
+        try:
+            self.client.put_object(Bucket=self.bucket, Key=f"{self.prefix}{path}", Body=data, IfNoneMatch="*")
+        except _errors() as error:
+            if "PreconditionFailed" in str(error) or "ConditionalRequestConflict" in str(error):
+                return False
+            raise WriteError(f"cannot be written: {reason_of(error)}", location=self.storage.place(path)) from error
+        return True
+
     def remove(self, versions: Iterable[Version], paths: Collection[str]) -> int:
         """Remove those of these files, whatever they are, and give their number.
 
