@@ -24,12 +24,27 @@ RUN /opt/venv/bin/python -m pip install --quiet --no-cache-dir --disable-pip-ver
         /opt/venv/lib/python3*/site-packages/z3/lib/libz3.so.* \
     && python3 -m compileall -q /opt/venv/lib
 
-FROM ${PYTHON_IMAGE}
+# All other extras on top: archives, Ray, OTLP, Bedrock, more providers. The locks agree on versions.
+FROM build AS build-full
+COPY requirements/archive.lock requirements/ray.lock requirements/otlp.lock requirements/bedrock.lock requirements/providers.lock requirements/
+RUN python3 -m pip --python /opt/venv/bin/python install --quiet --no-cache-dir --disable-pip-version-check \
+        --require-hashes --no-deps --only-binary :all: --requirement requirements/archive.lock --requirement requirements/ray.lock \
+        --requirement requirements/otlp.lock --requirement requirements/bedrock.lock --requirement requirements/providers.lock \
+    && python3 -m pip --python /opt/venv/bin/python uninstall --quiet --yes setuptools \
+    && python3 -m compileall -q /opt/venv/lib
+
+FROM ${PYTHON_IMAGE} AS image
 LABEL org.opencontainers.image.title="runback-gate" \
       org.opencontainers.image.description="A merge gate for AI agents" \
       org.opencontainers.image.licenses="Apache-2.0"
-COPY --from=build /opt/venv /opt/venv
 # -I: the working folder is the checkout of a change, and nothing of it may be imported. No shell: the names of inputs
 # hold dashes, and a shell is one more way to run what a change brings. No USER: GitHub starts actions as root, whose
 # files the step must write; `action --user` gives the rights up before it reads anything of the change.
 ENTRYPOINT ["/opt/venv/bin/python", "-I", "-m", "runback_gate"]
+
+FROM image AS full
+COPY --from=build-full /opt/venv /opt/venv
+
+# The last stage is the image that is built unless a target is named.
+FROM image AS default
+COPY --from=build /opt/venv /opt/venv

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -35,14 +36,29 @@ def test_outputs() -> None:
 def test_the_image_starts_without_the_checkout() -> None:
     """The container's Python imports nothing of the folder that it starts in, and no shell reads its inputs."""
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
-    assert text.splitlines()[-1] == 'ENTRYPOINT ["/opt/venv/bin/python", "-I", "-m", "runback_gate"]'
-    assert "--require-hashes --no-deps --only-binary :all:" in text
-    assert {f"requirements/{name}.lock" for name in ("run", "proof")} == set(
-        re.findall(r"requirements/\w+\.lock", text)
+    assert text.count('\nENTRYPOINT ["/opt/venv/bin/python", "-I", "-m", "runback_gate"]\n') == 1
+    assert text.count("ENTRYPOINT") == 1
+    assert (
+        text.count("--require-hashes --no-deps --only-binary :all:")
+        == text.count("requirement requirements/archive") + 1
     )
     ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
-    assert {"!requirements/run.lock", "!requirements/proof.lock"} <= set(ignored)
+    assert {f"!{name}" for name in re.findall(r"requirements/\w+\.lock", text)} <= set(ignored)
+    assert text.splitlines()[-2:] == ["FROM image AS default", "COPY --from=build /opt/venv /opt/venv"]
     assert ACTION["runs"]["args"] == ["action", "--user", "65532"]
+
+
+def test_the_full_image_has_every_extra() -> None:
+    """Its locks are those of all extras, and name each package in one version."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    locks = re.findall(r"--requirement requirements/(\w+)\.lock", (ROOT / "Dockerfile").read_text(encoding="utf-8"))
+    assert {*locks, "proof"} == set(project["optional-dependencies"])
+    versions: dict[str, set[str]] = {}
+    for name in (*locks, "run", "proof"):
+        text = (ROOT / f"requirements/{name}.lock").read_text(encoding="utf-8")
+        for package, version in re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE):
+            versions.setdefault(package, set()).add(version)
+    assert {package: found for package, found in versions.items() if len(found) > 1} == {}
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
