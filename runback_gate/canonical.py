@@ -60,7 +60,8 @@ _CONTAINERS = frozenset((dict, list, tuple))
 _ATOMS = frozenset((str, int, bool, type(None)))
 _MARKS = {DECIMAL: float, INTEGER: int}
 _EXACT = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-_PLAIN = _CONTAINERS | _ATOMS | {float}
+_WRITTEN = _CONTAINERS | _ATOMS
+_PLAIN = _WRITTEN | {float}
 
 
 def canonical_bytes(value: JsonValue) -> bytes:
@@ -97,6 +98,16 @@ def made_bytes(value: JsonValue) -> bytes:
         else:
             return data
     return canonical_bytes(value)
+
+
+def stays_canonical(values: list[object]) -> bool:
+    """Whether values, wherever they stand in what `made_bytes` writes, leave it canonical: no double, no mark, no name
+    beyond ASCII, nothing deep."""
+    try:
+        kinds, keys, _ = _survey(values, MAX_DEPTH // 2)
+        return kinds <= _WRITTEN and keys.isdisjoint(_MARKS) and all(map(str.isascii, cast("set[str]", keys)))
+    except (RefusedError, TypeError):  # too deep or too many, which the writer says better; a name that is no text
+        return False
 
 
 def parse_canonical(data: bytes, *, path: str | None = None) -> JsonValue:

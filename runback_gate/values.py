@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable
 from functools import cache, update_wrapper
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from runback_gate.canonical import canonical_bytes, made_bytes
+from runback_gate.canonical import canonical_bytes, made_bytes, stays_canonical
 from runback_gate.errors import InputError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def to_canonical(value: object) -> bytes:
     """The canonical bytes of the JSON of a value; errors as `canonical_bytes`."""
     foreign: list[object] = []
     found = _to_json(value, foreign)
-    return canonical_bytes(found) if foreign else made_bytes(found)
+    return made_bytes(found) if stays_canonical(foreign) else canonical_bytes(found)
 
 
 def _to_json(value: Any, foreign: list[object]) -> Any:

@@ -154,6 +154,23 @@ def test_numbers_of_others_take_the_long_way() -> None:
             assert to_canonical(value) == canonical_bytes(to_json(value))
 
 
+@pytest.mark.parametrize("name", ["$decimal", "$integer", "\ud800"])
+def test_names_of_others_that_have_no_canonical_form_are_refused(name: str) -> None:
+    """By the short way too; and nesting that is too deep."""
+    deep: dict[str, object] = {}
+    for _ in range(200):
+        deep = {"a": deep}
+    for extra in ({name: "1"}, {"a": [{name: "1"}]}, deep):
+        with pytest.raises(DocumentError):
+            to_canonical(Response("x", extra=extra))
+
+
+def test_names_beyond_ascii_are_in_their_order() -> None:
+    """UTF-16 order, which is not that of code points."""
+    value = Response("x", extra={"\ufffd": 1, "\U00010000": 2})
+    assert to_canonical(value) == canonical_bytes(to_json(value))
+
+
 def test_a_text_that_is_none_is_refused_by_either_way() -> None:
     """A lone surrogate has no UTF-8, whoever looks."""
     with pytest.raises(DocumentError, match="lone surrogate"):

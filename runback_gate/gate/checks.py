@@ -12,11 +12,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from runback_gate.canonical import JsonValue, exact_bytes
 from runback_gate.cel.check import check_source
 from runback_gate.cel.engine import Engine, Outcome
+from runback_gate.cel.limits import parse
+from runback_gate.cel.projection import paths
 from runback_gate.dataset.document import Case, CaseCheck
 from runback_gate.errors import ExpressionError
 from runback_gate.policy.evaluate import BoundStep, Decider, ExpressionDecider, Rule, RuleSet
@@ -25,6 +28,7 @@ from runback_gate.policy.rubric import RubricDecider
 if TYPE_CHECKING:
     from runback_gate.cel.json_schema import JsonSchemaProgram
 
+_ANSWER_TEXT = frozenset(("response.text",))
 _EXPLAINED = ("cel", "argument")
 # Of the other checks the title and the answer say it all.
 
@@ -110,7 +114,18 @@ def compile_checks(checks: Sequence[CaseCheck], engine: Engine, schemas: Schemas
             raise ExpressionError(message, hint=error.hint, location=check.location) from error
         message = f"check does not hold: {title}"
         rules.append(Rule(title, "", "Deny", False, decider, message, None, check.location))
-    return RuleSet((), (), (), tuple(rules))
+    read = frozenset[str]().union(*(_paths(check) for check in checks))
+    return RuleSet((), (), (), tuple(rules), paths=read)
+
+
+def _paths(check: CaseCheck) -> frozenset[str]:
+    """What a check reads of a step; a rubric reads the answer itself."""
+    return _ANSWER_TEXT if check.expression is None else _read_by(check.expression)
+
+
+@lru_cache(maxsize=1024)
+def _read_by(expression: str) -> frozenset[str]:
+    return paths(parse(expression))
 
 
 def _decider(check: CaseCheck, engine: Engine, schemas: Schemas) -> Decider:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +23,7 @@ from runback_gate.agent import Agent, ask
 from runback_gate.analysis.recorded import Recorded, RecordedStep
 from runback_gate.canonical import digest
 from runback_gate.cel.engine import Engine
+from runback_gate.cel.projection import needs
 from runback_gate.dataset.document import Case, Dataset, case_step
 from runback_gate.gate.bodies import Bodies
 from runback_gate.gate.checks import Schemas, compile_checks
@@ -31,7 +33,7 @@ from runback_gate.gate.plan import Plan
 from runback_gate.gate.trials import Interval, wilson
 from runback_gate.gate.verdict import Row, Trial, Verdict, trial_verdict, unallowed
 from runback_gate.gate.waivers import apply_waivers
-from runback_gate.policy.context import agent_facts, bindings, case_facts
+from runback_gate.policy.context import Layout, agent_facts, bindings, case_facts
 from runback_gate.policy.evaluate import BoundStep, Judgement, RuleSet, StepUnderTest, compile_policy, judge
 from runback_gate.policy.finding import ACTIONS, Finding, Grade
 from runback_gate.policy.rubric import empty_request, rubrics, with_judged
@@ -80,6 +82,8 @@ class Rules:
         self.counts = {ref.key: count_of(plan, ref.case, tests) for ref in self.refs}
         schemas = {dataset.name: Schemas.of(dataset.cases) for dataset in plan.datasets}
         self.checks = {ref.key: compile_checks(ref.case.checks, engine, schemas[ref.dataset.name]) for ref in self.refs}
+        read = (item.paths for item in (*self.policies, *self.checks.values()) if item.scope == "step")
+        self._needs = needs(frozenset[str]().union(*read))
         self.waivers = {waiver.name: str(waiver) for waiver in plan.waivers}
         self.used: set[str] = set()
         self.beside: Rules | None = None
@@ -91,7 +95,8 @@ class Rules:
     ) -> Generator[Query, Answer, tuple[Judgement, tuple[Grade, ...]]]:
         """What the rules say of one answer; judge models are asked where a rule wants it."""
         case, step = ref.case, asked.step
-        data = bindings(
+        seen = partial(
+            bindings,
             asked.question.request,
             response,
             baseline=step.response if step.source.run else None,
@@ -99,7 +104,12 @@ class Rules:
             agent=agent_facts(agent.name, self.labels(agent)),
             unknown=[name for name in step.source.unknown if getattr(agent, name) is None],
         )
-        subject = StepUnderTest(agent.name, case.tags, lambda: BoundStep(self.engine, data))
+
+        def bound() -> BoundStep:
+            # Of what no rule reads nothing is laid out, until a finding shows what it saw.
+            return BoundStep(self.engine, seen(layout=Layout(self._needs)), seen)
+
+        subject = StepUnderTest(agent.name, case.tags, bound)
         grades = yield from self.graded(ref, [(subject, asked, response)])
         checks = self.checks.get(ref.key)
         return judge(self.policies if checks is None else [*self.policies, checks], subject), grades

@@ -60,9 +60,16 @@ CONDITION_FALSE = RuleResult("skip", "condition", "a match condition is false")
 class BoundStep:
     """The data of one answer, bound once for every rule."""
 
-    def __init__(self, engine: Engine, data: dict[str, JsonValue]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        data: dict[str, JsonValue],
+        whole: Callable[[], dict[str, JsonValue]] | None = None,
+    ) -> None:
+        """`whole` lays out all of the answer, where `data` holds no more than rules read."""
         self.engine = engine
         self.data = data
+        self.whole = whole or (lambda: data)
         self.grades: Mapping[Decider, Grade] = MappingProxyType({})
         """What judge models said of it."""
         self.budget = Budget()
@@ -163,7 +170,7 @@ class ExpressionDecider:
         from runback_gate.cel.explain import deciding, explain  # noqa: PLC0415
 
         known: dict[str, Any] = {"params": self.params, "variables": self.variables, "budget": step.explaining}
-        return deciding(explain(self.source, **known, engine=step.engine, data=step.data))
+        return deciding(explain(self.source, **known, engine=step.engine, data=step.whole()))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

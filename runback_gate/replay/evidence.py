@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
-from runback_gate.canonical import JsonValue, canonical_bytes, digest, plain_bytes
+from runback_gate.canonical import JsonValue, canonical_bytes, digest_bytes, plain_bytes
 from runback_gate.errors import ErrorKind
-from runback_gate.step import REQUEST_FIELDS, Request, RequestField, Response, Step, to_json
+from runback_gate.step import REQUEST_FIELDS, Request, RequestField, Response, Step, to_canonical, to_json
 from runback_gate.summary import first_difference
 
 
@@ -101,7 +101,7 @@ class Query:
 
 def compare_requests(step: Step, request: Request) -> ReplayRequest:
     """Hold the request that is asked now against the recorded one, leaving out what the source did not keep."""
-    now = digest(to_json(request))
+    now = digest_bytes(to_canonical(request))
     if step.source.grade == "view-only":
         return ReplayRequest(request, now, False, "the recording is view-only: it can be read, not judged")
     if not step.source.run:
@@ -132,8 +132,14 @@ def _one_text(one: Request, other: Request) -> bool:
 
 
 def _same(one: Request, other: Request, fields: Sequence[RequestField]) -> bool:
+    return all(_same_value(getattr(one, name), getattr(other, name)) for name in fields)
+
+
+def _same_value(one: object, other: object) -> bool:
+    if one is other or (isinstance(one, str) and isinstance(other, str)):
+        return one == other
     # Mostly nothing was swapped, and plain bytes show that soonest; where they differ, 1 and 1.0 still are the same.
-    left, right = _known(one, fields), _known(other, fields)
+    left, right = to_json(one), to_json(other)
     same = plain_bytes(left, sort_keys=True) == plain_bytes(right, sort_keys=True)
     return same or canonical_bytes(left) == canonical_bytes(right)
 

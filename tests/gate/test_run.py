@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runback_gate.canonical import digest
+from runback_gate.canonical import JsonValue, digest
+from runback_gate.cel.cpp_engine import CppActivation, CppEngine
 from runback_gate.cel.engine import Engine
 from runback_gate.cel.py_engine import PyEngine
+from runback_gate.cel.work import Budget
 from runback_gate.errors import InputError, IntegrityError
 from runback_gate.gate.plan import load_plan
 from runback_gate.gate.run import Result, run_gate
@@ -79,6 +82,22 @@ def test_a_folder_of_every_verdict(tmp_path: Path) -> None:
     assert [row.case for row in result.rows] == ["red", "broken", "odd", "warned", "large", "small", "hello"]
     assert gate_verdict(result.rows) is Verdict.FAIL
     assert result.vacuous == ()
+
+
+def test_only_what_rules_read_is_laid_out(tmp_path: Path) -> None:
+    """Policies and checks of all cases together say what the engine is given of an answer."""
+    seen: list[dict[str, JsonValue]] = []
+
+    class Watched(CppEngine):
+        def bind(self, data: Mapping[str, JsonValue], budget: Budget | None = None) -> CppActivation:
+            seen.append(dict(data))
+            return super().bind(data, budget)
+
+    cases = [sample_case("c", sample_step(SMALL, text="Hi"), SAYS_HI), sample_case("d", sample_step(SMALL))]
+    write_gate(tmp_path, cases, policies=rule("response.tool_calls.all(c, c.name != 'x')"))
+    run(tmp_path, engine=Watched())
+    assert seen[0] == {"response": {"text": "Hi", "tool_calls": [{"name": "issue_refund"}]}}
+    assert len(seen) == 2
 
 
 def test_a_row(tmp_path: Path) -> None:

@@ -345,3 +345,11 @@ def test_judging_is_the_sum_of_its_rules(tmp_path: Path) -> None:
         ("x", "fail"),
     ]
     assert found.judged == 4
+
+
+def test_a_finding_shows_the_whole_answer(tmp_path: Path) -> None:
+    """What decided is read of all of it, also where no more is bound than rules read."""
+    rules = compile_policy(policy(tmp_path, validations=[{"id": "r", "expression": "response.text == 'Hi'"}]), CPP)
+    bound = BoundStep(CPP, {"response": {"text": "bound"}}, whole=lambda: {"response": {"text": "whole"}})
+    (finding,) = judge([rules], StepUnderTest("support", (), lambda: bound)).findings
+    assert finding.values == (("response.text", '"whole"'),)
