@@ -110,32 +110,35 @@ def _weaker_dataset(base: GateSide, head: GateSide, then: Dataset, now: Dataset)
     # Where neither says it, the gate's own trials are what changed.
     if then.trials or now.trials:
         yield from weaker_trials(files, then.name, floors, ("spec", "trials"))
-    allow = tuple(_spec(item).get("allow", ()) for item in (then, now))
-    yield from wider_allow(files, then.name, (allow[0], allow[1]), ("spec", "allow"))
-    cases = {place.case.id: place for place in _places(now)}
-    for place in _places(then):
-        found, subject = cases.get(place.case.id), f"{then.name}/{place.case.id}"
+    yield from wider_allow(files, then.name, (then.allow, now.allow), ("spec", "allow"))
+    cases = {case.id: index for index, case in enumerate(now.cases)}
+    for index, case in enumerate(then.cases):
+        found, subject = cases.get(case.id), f"{then.name}/{case.id}"
         if found is None:
-            message = f"the case was removed, with {many(len(place.case.checks), 'check')}"
-            yield removed("case-removed", subject, message, then.document, place.pointer)
+            message = f"the case was removed, with {many(len(case.checks), 'check')}"
+            yield removed("case-removed", subject, message, then.document, ("spec", "cases", index))
             continue
-        # Most cases stay as they are; what else the files say does not change what this one asks.
-        if same(place.spec, found.spec):
+        # Most cases stay as they are, and the files are read again only for those that do not.
+        if _asked(case) == _asked(now.cases[found]):
             continue
-        yield from _weaker_case(files, subject, place, found, floors)
-        yield from _weaker_tags(base, files, subject, place, found)
+        place, there = _place(then, index), _place(now, found)
+        yield from _weaker_case(files, subject, place, there, floors)
+        yield from _weaker_tags(base, files, subject, place, there)
 
 
-def _spec(dataset: Dataset) -> dict[str, Any]:
-    value: Any = dataset.document.value
-    spec: dict[str, Any] = value["spec"]
-    return spec
+def _asked(case: Case) -> tuple[object, ...]:
+    """All that a case asks; 1 is not 1.0 in it, nor true."""
+    checks = [
+        (check.kind, check.title, check.expression, check.schema and json_text(check.schema), repr(check.rubric))
+        for check in case.checks
+    ]
+    messages = case.messages and json_text(case.messages)
+    return case.step, case.run, case.tags, case.allow, repr(case.trials), messages, checks
 
 
-def _places(dataset: Dataset) -> Iterator[_Place]:
+def _place(dataset: Dataset, index: int) -> _Place:
     document: Any = dataset.document.value
-    for index, case in enumerate(dataset.cases):
-        yield _Place(case, ("spec", "cases", index), document["spec"]["cases"][index])
+    return _Place(dataset.cases[index], ("spec", "cases", index), document["spec"]["cases"][index])
 
 
 def _weaker_case(

@@ -91,10 +91,7 @@ class Check(Model):
 
     @model_validator(mode="after")
     def _one(self) -> Check:
-        if (
-            len(self.model_fields_set) != 1
-            or next(iter(self.model_dump(include=self.model_fields_set).values())) is None
-        ):
+        if len(self.model_fields_set) != 1 or getattr(self, next(iter(self.model_fields_set))) is None:
             given = ", ".join(sorted(self.model_fields_set)) or "none"
             raise ValueError(f"a check has exactly one field, here: {given}")
         return self

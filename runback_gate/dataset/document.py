@@ -137,6 +137,8 @@ class Dataset:
     cases: tuple[Case, ...]
     trials: AnyTrials | None
     """How often the cases are asked that do not say their own; None where the gate says it."""
+    allow: tuple[str, ...]
+    """Incomplete answers that are judged all the same, in every case."""
     document: Document = field(repr=False, compare=False)
     """The file as it was read; it knows where each field stands."""
 
@@ -187,6 +189,7 @@ def dataset_from(document: Document) -> Dataset:
         digest=digest_bytes(document.data),
         cases=tuple(cases),
         trials=model.spec.trials,
+        allow=tuple(model.spec.allow),
         document=document,
     )
 

@@ -14,11 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runback_gate.change.cases import weaker_datasets
 from runback_gate.change.gates import find_weakenings
 from runback_gate.change.model import UNSET, Change, brief, changed, differences, listed
 from runback_gate.change.policies import changed_policies
 from runback_gate.change.settings import weaker_settings
-from runback_gate.documents import parse_document
+from runback_gate.documents import Document, parse_document
 from runback_gate.errors import InputError
 from runback_gate.gate.approval import approved, refusal
 from runback_gate.gate.config import load_gate
@@ -380,11 +381,25 @@ def test_checks_are_told_apart_by_what_they_demand(tmp_path: Path) -> None:
         (schema[:1], schema[1:], ["check-changed"]),
         ([{"contains": "1"}], [{"cel": 'response.text.contains("1")'}], ["check-removed"]),
         ([{"contains": "1"}, {"contains": "2"}], [{"contains": "3"}], ["check-changed", "check-removed"]),
+        ([{"jsonSchema": {"const": 1}}], [{"jsonSchema": {"const": True}}], ["check-changed"]),
+        ([{"jsonSchema": {"const": 1}}], [{"jsonSchema": {"const": 1.0}}], ["check-changed"]),
+        ([{"toolCalled": {"name": "t", "arguments": {"a": 1}}}], [{"toolCalled": "t"}], ["check-changed"]),
     ):
         for name, checks in (("base", base), ("head", head)):
             write_gate(tmp_path / name, [sample_case("c", sample_step(text="Hi"), *checks)])
         plans = [load_plan(tmp_path / name, day=DAY) for name in ("base", "head")]
         assert [item.kind for item in find_weakenings(*plans)] == kinds, head
+
+
+def test_files_whose_cases_ask_the_same_are_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where layout alone differs, what was read of the cases says it."""
+    for name in ("base", "head"):
+        write_gate(tmp_path / name, [sample_case("c", sample_step(text="Hi"), {"contains": "Hi"})])
+    path = tmp_path / "head/datasets/cases.yaml"
+    path.write_text(f"# Another layout.\n{path.read_text()}")
+    base, head = (load_plan(tmp_path / name, day=DAY) for name in ("base", "head"))
+    monkeypatch.setattr(Document, "value", property(lambda _: pytest.fail("it was read again")))
+    assert tuple(weaker_datasets(base, head)) == ()
 
 
 def test_an_approval_of_this_very_head() -> None:
