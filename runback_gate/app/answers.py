@@ -93,13 +93,13 @@ def open_cache(folder: Path, environ: Mapping[str, str]) -> ResponseCache:
 
 def list_answers(cache: ResponseCache) -> list[CachedAnswer]:
     """Every answer, also one that does not count, by the digest of its request."""
-    return [_answer(cache, item, item.trial) for item in cache.stored() if item.trial is not None]
+    return [_answer(cache, item, item.trial) for item in cache.stored() if item.trial is not None and item.counts]
 
 
 def count_answers(cache: ResponseCache) -> CacheCounts:
     """How much lies in a cache."""
     stored = list(cache.stored())
-    answers = [item for item in stored if item.trial is not None]
+    answers = [item for item in stored if item.trial is not None and item.counts]
     used = [item.used for item in answers]
     return CacheCounts(
         answers=len(answers),
@@ -114,10 +114,10 @@ def prune_answers(cache: ResponseCache, options: PruneOptions, now: float) -> Pr
     """Remove answers; `now` is the time in seconds since 1970."""
     stored = list(cache.stored())
     gone = to_remove(stored, now, unused=options.unused, max_bytes=options.max_bytes)
-    for item in () if options.dry_run else gone:
-        cache.remove(item)
-    paths = {item.path for item in gone}
-    return Pruned(tuple(gone), tuple(item for item in stored if item.path not in paths), options.dry_run)
+    if not options.dry_run:
+        cache.remove(gone)
+    left = set(gone)
+    return Pruned(tuple(gone), tuple(item for item in stored if item not in left), options.dry_run)
 
 
 def _answer(cache: ResponseCache, item: Stored, trial: int) -> CachedAnswer:

@@ -115,8 +115,7 @@ def erase_everywhere(
             write_file(below(root, name), data)
         for name in old:
             remove_file(below(root, name))
-        for item in answers:
-            store.remove(item)
+        store.remove(answers)
         for path, erasures in runs.items():
             for text in reasons if erasures else ():
                 _erase_run(path, text, at, reasons[text], dry_run=False)
@@ -212,7 +211,7 @@ def _refuse_left(dataset: Dataset, text: str, reasons: Mapping[str, str]) -> Non
 def _in_cache(store: ResponseCache, words: Sequence[bytes]) -> list[Stored]:
     """Every answer to a question that holds a word, or that holds one itself, with its question."""
     files = list(store.stored()) if store.folder.is_dir() else []
-    named = {item.request for item in files if any(word in read_file(item.path, MAX_FILE) for word in words)}
+    named = {item.request for item in files if any(word in store.read(item) for word in words)}
     return [item for item in files if item.request in named]
 
 

@@ -180,6 +180,68 @@ def write_parts(path: Path, parts: Iterable[bytes], *, durable: bool = True) -> 
         raise WriteError(f"cannot be written: {reason}", hint=hint, location=Location(path.as_posix())) from error
 
 
+def append_whole(path: Path, data: bytes, *, new: bool = False) -> int | None:
+    """Append to a file, all of the data or nothing, and give the place where it begins; it does not wait for the disk.
+
+    None where a file that is to be `new` is there already, and where one that is not is missing or a link.
+
+    Raises:
+        WriteError: the disk is full, the folder may not be written, or the like.
+    """
+    try:
+        if new:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_CREAT | os.O_EXCL if new else 0)
+        try:
+            handle = os.open(path, flags, 0o666)
+        except OSError as error:
+            if error.errno in (errno.EEXIST, errno.ENOENT, errno.ELOOP):
+                return None
+            raise
+        try:
+            start = os.lseek(handle, 0, os.SEEK_END)
+            if os.write(handle, data) < len(data):
+                os.ftruncate(handle, start)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        finally:
+            os.close(handle)
+    except OSError as error:
+        hint = "free some space, or check the permissions of the folder"
+        reason = f"cannot be written: {error.strerror}"
+        raise WriteError(reason, hint=hint, location=Location(path.as_posix())) from error
+    return start
+
+
+def file_sizes(folder: Path) -> list[tuple[str, int]]:
+    """The names and sizes of the files in a folder, by name; links and folders are passed over, a missing one has none.
+
+    Raises:
+        OSError: it cannot be listed.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            files = (entry for entry in entries if entry.is_file(follow_symlinks=False))
+            return sorted((entry.name, entry.stat(follow_symlinks=False).st_size) for entry in files)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def lines_from(path: Path, start: int, longest: int) -> Iterator[bytes]:
+    """The lines of a file from a place on, each with its line feed; nothing from one that is longer than `longest` on.
+
+    A file that is missing, a link or not readable has none.
+    """
+    try:
+        handle = os.open(path, _FLAGS)
+    except OSError:
+        return
+    with os.fdopen(handle, "rb") as file:
+        if stat.S_ISREG(os.fstat(handle).st_mode):
+            file.seek(start)
+            while (line := file.readline(longest + 2)) and len(line) < longest + 2:
+                yield line
+
+
 def _temporary(folder: Path) -> tuple[Path, int]:
     """Make a new file with the mode that the user's mask gives; the library's temporary files are private instead."""
     for number in range(1000):

@@ -8,29 +8,34 @@ never an answer.
     cache.get("sha256:…", trial=0)
     cache.why_missed(request)                               # the nearest request is asked with parameters.seed = 7
 
-Entries are written whole or not at all, so several processes may share a folder; of two that answer the same question
-the later one stays. With a key every entry is sealed (HMAC-SHA-256), and only entries with that seal count: a digest
-shows damage, a seal shows who wrote. Requests are next to the answers, once each, so that a miss can be explained.
+Entries are written whole or not at all, so several processes may share a folder: each appends to a segment of its own
+(`segments`). An answer in a file of its own stands before one in a segment: what is asked anew is written so. With a
+key every entry is sealed (HMAC-SHA-256), and only entries with that seal count: a digest shows damage, a seal shows
+who wrote. Requests are next to the answers, so that a miss can be explained.
 """
 
 from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from runback_gate.canonical import JsonValue, canonical_bytes, digest, digest_bytes, parse_canonical
+from runback_gate.canonical import JsonValue, digest, digest_bytes, parse_canonical
 from runback_gate.documents import safe_read, write_atomic
+from runback_gate.documents.named_files import read_file
 from runback_gate.errors import InputError, IntegrityError, Location, PathError, RunbackError
 from runback_gate.replay.nearest import Nearest
+from runback_gate.replay.segments import Line, Segments
 from runback_gate.sealed import open_entry, seal_entry
-from runback_gate.step import Request, Response, from_json, to_json
+from runback_gate.step import Request, Response, from_json, to_canonical, to_json
 
 FORMAT = "runback.response/v1"
 MAX_ANSWER_BYTES = 16 << 20
 MAX_REQUEST_BYTES = 64 << 20
+MAX_SEGMENT_BYTES = 256 << 20
+"""Largest file in which a line that was not written to its end is looked at."""
 KEY_VARIABLE = "RUNBACK_CACHE_KEY"
 """Name of the environment variable that holds the key of the seals."""
 MIN_KEY_LENGTH = 16
@@ -62,7 +67,7 @@ def seal_key(environ: Mapping[str, str]) -> bytes | None:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One file of a cache."""
+    """One file of a cache, or one line of a segment."""
 
     path: Path
     request: str
@@ -71,7 +76,11 @@ class Stored:
     """None for a request, and for what an interrupted write left."""
     size: int
     used: float
-    """When it was written or last used, in seconds since 1970."""
+    """When it was written or last used, in seconds since 1970; of a line when its segment was."""
+    line: Line | None = None
+    """Its place in a segment; None for a file of its own."""
+    counts: bool = True
+    """Whether it is what the cache gives; False where another stands before it."""
 
     @property
     def is_request(self) -> bool:
@@ -80,7 +89,7 @@ class Stored:
 
 
 class ResponseCache:
-    """Answers by content address: `<aa>/<request digest>.<trial>.json`. Safe to keep between CI jobs.
+    """Answers by content address, in segments and in files of their own. Safe to keep between CI jobs.
 
     Args:
         folder: where it lies; it may be missing.
@@ -96,6 +105,9 @@ class ResponseCache:
         self._mark_used = mark_used
         self._nearest: Nearest | None = None
         self._made: set[Path] = set()
+        self._segments = Segments(folder)
+        self._described: set[str] = set()
+        """Requests that this process wrote."""
 
     def get(self, request: str, trial: int) -> tuple[Response, str] | None:
         """The answer and the digest of its file, or None when there is none that counts.
@@ -104,11 +116,14 @@ class ResponseCache:
             IntegrityError: the entry was cut, changed, or belongs to another request. With a key such an entry is
                 none: whoever cannot seal could otherwise stop every run.
         """
-        name = answer_name(request, trial)
-        if not (self.folder / name).exists():
-            return None
+        name, path, data = answer_name(request, trial), self.folder / answer_name(request, trial), b""
         try:
-            data = safe_read(self.folder, name, MAX_ANSWER_BYTES)
+            if path.exists():
+                data = safe_read(self.folder, name, MAX_ANSWER_BYTES)
+            elif (line := self._segments.answer(request, trial)) is not None:
+                path, data = line
+            else:
+                return None
             body = open_entry(data, self._key)
             if _key(body) != (FORMAT, request, trial):
                 raise IntegrityError("it is of another request")
@@ -117,32 +132,49 @@ class ResponseCache:
             if self._key is not None:
                 self.unsealed.add(name)
                 return None
-            hint = "delete the file; the answer then counts as missing"
-            place = Location((self.folder / name).as_posix())
+            what = "line" if path.suffix == ".jsonl" else "file"
+            hint = f"delete the {what} of {name[3:11]}…, trial {trial}; the answer then counts as missing"
+            hint = hint if what == "line" else "delete the file; the answer then counts as missing"
+            place = Location(path.as_posix())
             raise IntegrityError("the cached answer was cut or changed", hint=hint, location=place) from error
         if self._mark_used:
             # A cache on a disk that may only be read still answers.
             with contextlib.suppress(OSError):
-                (self.folder / name).touch()
+                path.touch()
         return found
 
-    def put(self, request: str, trial: int, response: Response, asked: Request | None = None) -> Path:
-        """Store an answer, and the request beside it where it is given; each whole or not at all.
+    def put(self, request: str, trial: int, response: Response, asked: Request | None = None) -> str:
+        """Store an answer, and the request with it where it is given, whole or not at all; the digest of its entry.
 
         Raises:
             WriteError: the disk is full, or the folder may not be written.
             PathError: a folder of the cache is a link.
         """
+        if (self.folder / answer_name(request, trial)).exists() or self._segments.answer(request, trial):
+            return digest_bytes(self.write(request, trial, response, asked).read_bytes())
+        data = answer_entry(request, trial, response, self._key)
+        new = asked if request not in self._described else None
+        self._segments.append([data] if new is None else [to_canonical(new), data])
+        self._learn(request, trial, new)
+        return digest_bytes(data)
+
+    def write(self, request: str, trial: int, response: Response, asked: Request | None = None) -> Path:
+        """Store an answer in a file of its own, and give it; otherwise as `put`. It stands before those in segments."""
         path = self.folder / answer_name(request, trial)
         self._write(path, answer_entry(request, trial, response, self._key))
-        if asked is not None:
-            beside = self.folder / request_name(request)
-            if not beside.exists():
-                self._write(beside, canonical_bytes(to_json(asked)))
-                if self._nearest is not None:
-                    self._nearest.add(request, asked)
-        self.unsealed.discard(answer_name(request, trial))
+        beside = self.folder / request_name(request)
+        new = asked if not beside.exists() else None
+        if new is not None:
+            self._write(beside, to_canonical(new))
+        self._learn(request, trial, new)
         return path
+
+    def _learn(self, request: str, trial: int, asked: Request | None) -> None:
+        self.unsealed.discard(answer_name(request, trial))
+        if asked is not None:
+            self._described.add(request)
+            if self._nearest is not None:
+                self._nearest.add(request, asked)
 
     def _write(self, path: Path, data: bytes) -> None:
         if path.parent not in self._made:
@@ -158,7 +190,7 @@ class ResponseCache:
         name = digest(to_json(request))
         if any(name[7:] in item for item in self.unsealed):
             return f"its cached answer lacks the seal of {KEY_VARIABLE}"
-        if (self.folder / request_name(name)).exists():
+        if (self.folder / request_name(name)).exists() or self._segments.has_request(name):
             return "only other trials of it are cached"
         if self._nearest is None:
             self._nearest = Nearest()
@@ -172,30 +204,64 @@ class ResponseCache:
     def request(self, name: str) -> Request | None:
         """The request of a digest, if it lies beside its answers and still is what its name says."""
         try:
-            data = safe_read(self.folder, request_name(name), MAX_REQUEST_BYTES)
+            data = self._segments.request(name) or safe_read(self.folder, request_name(name), MAX_REQUEST_BYTES)
             return from_json(Request, parse_canonical(data), name) if digest_bytes(data) == name else None
         except RunbackError:
             return None
 
     def stored(self) -> Iterator[Stored]:
-        """Every file of the cache, sorted by name; what is none of its files is passed over.
+        """Every file of the cache, sorted by name, then every line of its segments; what is neither is passed over.
 
         Raises:
             InputError: the folder cannot be listed.
         """
+        seen: set[tuple[str, int | None]] = set()
         try:
             folders = sorted(self.folder.glob("[0-9a-f][0-9a-f]")) if self.folder.exists() else []
             for folder in folders:
                 for path in sorted(folder.iterdir()) if folder.is_dir() and not folder.is_symlink() else []:
                     if (found := _stored(path)) is not None:
+                        seen.add((found.request, found.trial))
                         yield found
+            for line in self._segments.lines():
+                if (found := self._stored_line(line)) is not None:
+                    name = found.request, found.trial
+                    yield replace(found, counts=False) if name in seen and found.request else found
+                    seen.add(name)
         except OSError as error:
             place = Location(self.folder.as_posix())
             raise InputError(f"cannot be listed: {error.strerror}", location=place) from error
 
-    def remove(self, item: Stored) -> None:
-        """Delete a file; that another process was first is no error."""
-        item.path.unlink(missing_ok=True)
+    def _stored_line(self, line: Line) -> Stored | None:
+        """A line as it is listed: an answer, a request, or what an interrupted write left."""
+        try:
+            used = line.path.lstat().st_mtime
+        except FileNotFoundError:
+            return None
+        request, trial = line.key or ("", None)
+        if line.key is None and line.whole:
+            request = digest_bytes(self._segments.read(line) or b"")
+        return Stored(line.path, request.removeprefix("sha256:"), trial, line.size + line.whole, used, line)
+
+    def read(self, item: Stored) -> bytes:
+        """The bytes of what is stored; none where it went away.
+
+        Raises:
+            InputError: a file cannot be read, or is too large to be.
+        """
+        if item.line is not None and item.line.whole:
+            return self._segments.read(item.line) or b""
+        return read_file(item.path, MAX_SEGMENT_BYTES)[0 if item.line is None else item.line.offset :]
+
+    def remove(self, items: Iterable[Stored]) -> None:
+        """Delete files, and write segments without the lines; that another process was first is no error."""
+        lines = []
+        for item in items:
+            if item.line is None:
+                item.path.unlink(missing_ok=True)
+            else:
+                lines.append(item.line)
+        self._segments.remove(lines)
 
 
 def answer_name(request: str, trial: int) -> str:

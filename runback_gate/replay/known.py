@@ -29,8 +29,8 @@ EXPLAINED = 50
 class Store(Answers, Protocol):
     """Answers that can be added to, such as `cache.ResponseCache`."""
 
-    def put(self, request: str, trial: int, response: Response, asked: Request | None = None) -> object:
-        """Keep an answer and its request, whole or not at all."""
+    def put(self, request: str, trial: int, response: Response, asked: Request | None = None) -> str:
+        """Keep an answer and its request, whole or not at all; the digest of where it lies."""
 
     def why_missed(self, request: Request) -> str:
         """Why it has no answer to a request."""
@@ -121,16 +121,15 @@ class Known:
         return None if found is None else Answer(evidence, found[0], _note(ask, found[0]), found[1])
 
     def keep(self, ask: Query, response: Response) -> Answer:
-        """Store an answer, and give what the store holds: what counts is what the next run will find.
+        """Store an answer; the next run will find the same.
 
         Raises:
             WriteError: it could not be stored, so it does not count.
         """
         if self.store is None:
             return Answer(Evidence.LIVE, response, _note(ask, response))
-        self.store.put(*ask.key, response, ask.question.request)
-        found = self._stored(ask, Evidence.LIVE)
-        return missing(ask, "the answer could not be stored") if found is None else found
+        stored = self.store.put(*ask.key, response, ask.question.request)
+        return Answer(Evidence.LIVE, response, _note(ask, response), stored)
 
 
 def _note(ask: Query, response: Response) -> str:

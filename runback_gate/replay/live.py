@@ -29,11 +29,14 @@ from runback_gate.replay.providers.model import ModelPool, Runtime
 from runback_gate.replay.providers.retry import Notice
 from runback_gate.replay.rows import Finished, Pending, Start, advance
 from runback_gate.replay.spend import Spend
+from runback_gate.step import Request
 
 T = TypeVar("T")
 
-KEPT = 256
+KEPT = 1024
 """Rows that keep what they read between the passes; others read it again, so that memory does not grow with rows."""
+KEPT_TEXT = 4 << 20
+"""Characters that their questions may have together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class LiveDriver:
     def __call__(self, works: Sequence[Start[T]]) -> Iterator[tuple[int, T]]:
         """Make every row."""
         left: list[Pending[T]] = []
-        forecast = Forecast()
+        forecast, room = Forecast(), KEPT_TEXT
         for index, start in enumerate(works):
             judging = start()
             found = advance(judging, None, self.known.known)
@@ -76,7 +79,9 @@ class LiveDriver:
                 yield index, found.row
             else:
                 forecast.add(found)
-                left.append(Pending(index, start, found.risk, (judging, found) if len(left) < KEPT else None))
+                room -= _characters(found.question.request)
+                kept = (judging, found) if len(left) < KEPT and room > 0 else None
+                left.append(Pending(index, start, found.risk, kept))
         yield from self._ask(left, forecast, len(works))
 
     def _ask(self, left: list[Pending[T]], forecast: Forecast, rows: int) -> Iterator[tuple[int, T]]:
@@ -112,6 +117,10 @@ class LiveDriver:
     def spend(self) -> Spend:
         """What was spent so far."""
         return self.known.ledger.spend()
+
+
+def _characters(request: Request) -> int:
+    return len(request.system or "") + sum(len(message.content) for message in request.messages)
 
 
 def _price(models: ModelPool, name: str) -> Price | None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from runback_gate.app.erase_everywhere import erase_everywhere, project_erasure_json, project_erasure_lines
+from runback_gate.canonical import digest
 from runback_gate.capture.runs import read_run, write_run
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.dataset.document import load_dataset
@@ -17,7 +18,7 @@ from runback_gate.gate.plan import load_plan
 from runback_gate.gate.run import run_gate
 from runback_gate.gate.verdict import Verdict
 from runback_gate.replay.cache import ResponseCache
-from runback_gate.step import Message, Response, Run, Step
+from runback_gate.step import Message, Response, Run, Step, to_json
 from runback_gate.testing import Answers, in_turn, sample_call, sample_case, sample_step, write_gate
 
 JANE, JOHN = "<email:3f9a1c07be21>", "<email:111111111111>"
@@ -42,7 +43,7 @@ def project(tmp_path: Path) -> Path:
     for name, who in (("jane", JANE), ("john", JOHN)):
         run = Run(name, "support", (step(who),), status="ok")
         (tmp_path / f"runs/{name}.jsonl").write_bytes(write_run(run, lambda size: bytes(size)))
-        cache.put("sha256:" + name.encode().hex().zfill(64), 0, Response(f"Hello {who}"), step(who).request)
+        cache.write("sha256:" + name.encode().hex().zfill(64), 0, Response(f"Hello {who}"), step(who).request)
     return tmp_path
 
 
@@ -64,6 +65,20 @@ def test_nothing_holds_it_but_tombstones(project: Path) -> None:
     assert holding(project, f"request 17 ({JANE})") == holding(project, JANE)
     assert {path: (project / path).read_bytes() for path in holding(project, JOHN)} == johns
     assert ([case.title for case in found.cases], len(found.answers)) == (["cases/jane"], 2)
+
+
+def test_no_line_of_a_segment_holds_it(project: Path) -> None:
+    """Answers, requests, and what a killed process left of a line; John's lines stay."""
+    cache = ResponseCache(project / ".runback/responses")
+    for number, who in enumerate((JANE, JOHN, JANE)):
+        request = step(who).request
+        cache.put(digest(to_json(request)), number, Response(f"Hello {who}"), request)
+    (segment,) = cache.folder.glob("*.jsonl")
+    with segment.open("ab") as file:
+        file.write(f'{{"digest":"{JANE}'.encode())
+    erase_everywhere(project, [JANE], **WHEN)
+    assert [path for path in holding(project, JANE) if path.startswith(".runback")] == []
+    assert ResponseCache(cache.folder).get(digest(to_json(step(JOHN).request)), 1) is not None
 
 
 def test_the_case_names_its_new_recording(project: Path) -> None:

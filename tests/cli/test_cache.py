@@ -24,7 +24,7 @@ def filled(here: Path, monkeypatch: pytest.MonkeyPatch) -> ResponseCache:
     for seed, trials in ((1, 2), (2, 1)):
         request = Request("local/m", messages=(Message("user", "hi"),), parameters={"seed": seed})
         for trial in range(trials):
-            cache.put(digest(to_json(request)), trial, Response(f"\x1b[31mred {seed}.{trial}", model="m-1"), request)
+            cache.write(digest(to_json(request)), trial, Response(f"\x1b[31mred {seed}.{trial}", model="m-1"), request)
     first = next(item for item in cache.stored() if item.trial == 0)
     os.utime(first.path, (86_400 * 365, 86_400 * 365))
     return cache
@@ -64,8 +64,7 @@ def test_stats(command: Command, filled: ResponseCache) -> None:
     assert "last used between 1971-01-01 and " in result.out
     found = json.loads(command("cache", "stats", "--json").out)
     assert (found["answers"], found["requests"], found["oldest"]) == (3, 2, "1971-01-01T00:00:00Z")
-    for item in list(filled.stored()):
-        filled.remove(item)
+    filled.remove(filled.stored())
     assert command("cache", "stats").out == "0 answers to 0 requests, 0.0 kB\n"
 
 

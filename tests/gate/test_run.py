@@ -209,7 +209,7 @@ def test_answers_on_disk(tmp_path: Path) -> None:
     """The real cache: what was put is judged, a file that was cut stops the run."""
     cache = ResponseCache(tmp_path / "responses")
     row = one(tmp_path, SMALL, agent=OTHER_MODEL, answers=cache)
-    path = cache.put(row.trials[0].request, 0, BAD)
+    path = cache.write(row.trials[0].request, 0, BAD)
     assert one(tmp_path, SMALL, agent=OTHER_MODEL, answers=cache).verdict is Verdict.FAIL
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(IntegrityError, match="the cached answer was cut or changed"):

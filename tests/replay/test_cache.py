@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runback_gate.canonical import canonical_bytes, digest, parse_canonical
-from runback_gate.errors import InputError, IntegrityError, PathError
+from runback_gate.canonical import canonical_bytes, digest, digest_bytes, parse_canonical
+from runback_gate.errors import InputError, IntegrityError, PathError, WriteError
 from runback_gate.replay import nearest
 from runback_gate.replay.cache import (
     KEY_VARIABLE,
@@ -44,7 +44,7 @@ def test_nobody_answers() -> None:
 
 def test_what_is_put_is_got(cache: ResponseCache) -> None:
     """An answer comes back whole, for its request and its trial only."""
-    path = cache.put(REQUEST, 1, ANSWER)
+    path = cache.write(REQUEST, 1, ANSWER)
     found = cache.get(REQUEST, 1)
     assert found is not None
     assert found[0] == ANSWER
@@ -55,7 +55,7 @@ def test_what_is_put_is_got(cache: ResponseCache) -> None:
 
 def test_every_cut_is_found(cache: ResponseCache) -> None:
     """A file that ends early, wherever, is an error and never an answer."""
-    path = cache.put(REQUEST, 0, ANSWER)
+    path = cache.write(REQUEST, 0, ANSWER)
     data = path.read_bytes()
     for size in range(len(data)):
         path.write_bytes(data[:size])
@@ -78,7 +78,7 @@ def test_every_cut_is_found(cache: ResponseCache) -> None:
 )
 def test_foreign_and_changed_entries_are_refused(cache: ResponseCache, data: bytes) -> None:
     """Another request's entry, another trial's, a changed word, another shape."""
-    cache.put(REQUEST, 0, ANSWER).write_bytes(data)
+    cache.write(REQUEST, 0, ANSWER).write_bytes(data)
     with pytest.raises(IntegrityError):
         cache.get(REQUEST, 0)
 
@@ -100,7 +100,7 @@ def changed(**fields: object) -> Request:
 def test_the_request_lies_beside_its_answers(cache: ResponseCache) -> None:
     """Once, however many trials; and it is read back only as what its name says."""
     for trial in range(3):
-        cache.put(name_of(ASKED), trial, ANSWER, ASKED)
+        cache.write(name_of(ASKED), trial, ANSWER, ASKED)
     assert cache.request(name_of(ASKED)) == ASKED
     assert [(item.trial, item.is_request) for item in cache.stored()] == [
         (0, False),
@@ -117,7 +117,7 @@ def test_a_seal_shows_who_wrote(cache: ResponseCache) -> None:
     """With a key, only what was sealed with it counts: not what anybody wrote, cut, or sealed with another key."""
     sealed = ResponseCache(cache.folder, KEY)
     other = ResponseCache(cache.folder, KEY[::-1])
-    path = sealed.put(REQUEST, 0, ANSWER)
+    path = sealed.write(REQUEST, 0, ANSWER)
     assert sealed.get(REQUEST, 0) == cache.get(REQUEST, 0)
     assert other.get(REQUEST, 0) is None
     for planted in (
@@ -130,7 +130,7 @@ def test_a_seal_shows_who_wrote(cache: ResponseCache) -> None:
         path.write_bytes(planted)
         assert sealed.get(REQUEST, 0) is None
         assert sealed.unsealed == {path.relative_to(cache.folder).as_posix()}
-    sealed.put(REQUEST, 0, ANSWER)
+    sealed.write(REQUEST, 0, ANSWER)
     assert sealed.unsealed == set()
 
 
@@ -141,13 +141,13 @@ def test_no_changed_byte_counts(place: int, flip: int) -> None:
     data[place % len(data)] ^= flip
     with TemporaryDirectory() as folder:
         cache = ResponseCache(Path(folder), KEY)
-        cache.put(REQUEST, 0, ANSWER).write_bytes(data)
+        cache.write(REQUEST, 0, ANSWER).write_bytes(data)
         assert cache.get(REQUEST, 0) is None
 
 
 def test_a_seal_is_of_the_whole_entry(cache: ResponseCache) -> None:
     """The seal of one answer does not seal another, nor another trial."""
-    path = ResponseCache(cache.folder, KEY).put(REQUEST, 0, ANSWER)
+    path = ResponseCache(cache.folder, KEY).write(REQUEST, 0, ANSWER)
     entry = parse_canonical(path.read_bytes())
     forged = parse_canonical(answer_entry(REQUEST, 1, ANSWER))
     assert isinstance(entry, dict)
@@ -199,7 +199,7 @@ def test_to_explain_is_bounded(cache: ResponseCache, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(nearest, "MAX_KNOWN", 2)
     asked = [changed(parameters={"seed": seed}) for seed in range(5)]
     for request in asked:
-        cache.put(name_of(request), 0, ANSWER, request)
+        cache.write(name_of(request), 0, ANSWER, request)
     (cache.folder / request_name(min(map(name_of, asked)))).write_bytes(b"{}")
     store = ResponseCache(cache.folder)
     assert "parameters" in store.why_missed(changed(parameters={}))
@@ -213,8 +213,8 @@ def put_many(folder: Path, text: str) -> None:
     cache = ResponseCache(folder)
     for _ in range(40):
         for trial in range(5):
-            cache.put(REQUEST, trial, Response(text * 1000), ASKED)
-            found = cache.get(REQUEST, trial)
+            cache.put(name_of(ASKED), trial, Response(text * 1000), ASKED)
+            found = cache.get(name_of(ASKED), trial)
             assert found is not None
             assert found[0].text in ("a" * 1000, "b" * 1000)
 
@@ -229,13 +229,157 @@ def test_several_processes_write_the_same(cache: ResponseCache) -> None:
     for worker in workers:
         worker.join()
     assert [worker.exitcode for worker in workers] == [0, 0]
-    assert len(list(cache.stored())) == 6
+    assert sum(item.counts for item in cache.stored()) == 6
+
+
+def segment_of(cache: ResponseCache) -> Path:
+    """Its only segment."""
+    (path,) = cache.folder.glob("*.jsonl")
+    return path
+
+
+def test_answers_of_a_process_are_in_one_file(cache: ResponseCache) -> None:
+    """A request once, each answer in the form of a file of its own; who opens the folder later finds them all."""
+    for trial in range(3):
+        assert cache.put(name_of(ASKED), trial, ANSWER, ASKED) == digest_bytes(
+            answer_entry(name_of(ASKED), trial, ANSWER)
+        )
+    lines = segment_of(cache).read_bytes().splitlines()
+    answers = [answer_entry(name_of(ASKED), trial, ANSWER) for trial in range(3)]
+    assert lines == [canonical_bytes(to_json(ASKED)), *answers]
+    for store in (cache, ResponseCache(cache.folder)):
+        assert store.get(name_of(ASKED), 2) == (ANSWER, digest_bytes(answers[2]))
+        assert store.request(name_of(ASKED)) == ASKED
+        assert store.get(name_of(ASKED), 3) is None
+        assert store.why_missed(ASKED) == "only other trials of it are cached"
+    assert [(item.trial, item.is_request) for item in cache.stored()] == [(None, True), *((n, False) for n in range(3))]
+
+
+def test_a_line_counts_once_it_is_whole(cache: ResponseCache) -> None:
+    """Wherever whoever wrote it was killed, what was whole before stays, and the cut line is no answer."""
+    cache.put(REQUEST, 0, ANSWER)
+    first = segment_of(cache).stat().st_size
+    cache.put(REQUEST, 1, ANSWER)
+    path = segment_of(cache)
+    data = path.read_bytes()
+    for size in range(first, len(data)):
+        path.write_bytes(data[:size])
+        store = ResponseCache(cache.folder)
+        assert store.get(REQUEST, 0) is not None
+        assert store.get(REQUEST, 1) is None
+    store = ResponseCache(cache.folder)
+    store.put(REQUEST, 1, ANSWER)
+    assert store.get(REQUEST, 1) is not None
+    assert len(list(cache.folder.glob("*.jsonl"))) == 2
+
+
+def test_what_another_process_appends_is_found(cache: ResponseCache) -> None:
+    """Also in a segment that was read before, and while its last line is not whole yet."""
+    other = ResponseCache(cache.folder)
+    cache.put(REQUEST, 0, ANSWER)
+    assert other.get(REQUEST, 0) is not None
+    cache.put(REQUEST, 1, ANSWER)
+    assert other.get(REQUEST, 1) is not None
+    line = answer_entry(REQUEST, 2, ANSWER)
+    with segment_of(cache).open("ab") as file:
+        file.write(line[:50])
+        file.flush()
+        assert other.get(REQUEST, 2) is None
+        file.write(line[50:] + b"\n")
+    assert other.get(REQUEST, 2) is not None
+
+
+@pytest.mark.parametrize("change", [(b'"hi"', b'"ho"'), (b'"trial":0', b'"trial":1'), (b'"text"', b'"test"')])
+def test_a_changed_line_is_refused(cache: ResponseCache, change: tuple[bytes, bytes]) -> None:
+    """It stops the run, and is named; with a key it is none."""
+    cache.put(REQUEST, 0, ANSWER)
+    path = segment_of(cache)
+    path.write_bytes(path.read_bytes().replace(*change))
+    trial = 1 if b"trial" in change[0] else 0
+    with pytest.raises(IntegrityError, match="delete the line") as error:
+        ResponseCache(cache.folder).get(REQUEST, trial)
+    assert str(path) in str(error.value)
+    sealed = ResponseCache(cache.folder, KEY)
+    assert sealed.get(REQUEST, trial) is None
+    assert sealed.why_missed(ASKED) == "the cache knows no request"
+    assert len(sealed.unsealed) == 1
+
+
+@given(st.integers(0, 10**6), st.integers(1, 255))
+def test_no_changed_byte_of_a_segment_counts(place: int, flip: int) -> None:
+    """Whatever byte of a sealed line is changed, its answer is none any more, nor another's."""
+    with TemporaryDirectory() as folder:
+        cache = ResponseCache(Path(folder), KEY)
+        cache.put(REQUEST, 0, ANSWER)
+        data = bytearray(segment_of(cache).read_bytes())
+        data[place % len(data)] ^= flip
+        segment_of(cache).write_bytes(data)
+        store = ResponseCache(Path(folder), KEY)
+        assert [store.get(REQUEST, trial) for trial in range(10)] == [None] * 10
+
+
+def test_what_is_asked_anew_stands_before_a_segment(cache: ResponseCache) -> None:
+    """Whichever process says it, and whatever the names of segments; once it is removed, nothing older counts again."""
+    cache.put(REQUEST, 0, ANSWER)
+    later = ResponseCache(cache.folder)
+    later.put(REQUEST, 0, Response("later"))
+    for store in (cache, later, ResponseCache(cache.folder)):
+        found = store.get(REQUEST, 0)
+        assert found is not None
+        assert found[0].text == "later"
+    assert [item.counts for item in cache.stored()] == [True, False]
+    cache.remove(to_remove(list(cache.stored()), 0.0, max_bytes=0))
+    assert list(cache.stored()) == []
+    assert ResponseCache(cache.folder).get(REQUEST, 0) is None
+
+
+def test_lines_are_removed_while_others_append(cache: ResponseCache) -> None:
+    """What stays is found where it lies now, and whoever appended goes on in another segment."""
+    for trial in range(3):
+        cache.put(REQUEST, trial, ANSWER)
+    reader = ResponseCache(cache.folder)
+    assert reader.get(REQUEST, 2) is not None
+    pruner = ResponseCache(cache.folder)
+    pruner.remove([item for item in pruner.stored() if item.trial == 0])
+    assert [reader.get(REQUEST, trial) is not None for trial in range(3)] == [False, True, True]
+    cache.put(REQUEST, 3, ANSWER)
+    assert [item.trial for item in pruner.stored()] == [3, 1, 2]
+    assert all(reader.get(REQUEST, trial) for trial in (1, 2, 3))
+    pruner.remove(list(pruner.stored()) * 2)
+    assert list(cache.folder.iterdir()) == []
+
+
+def test_a_segment_is_a_file_of_the_folder(cache: ResponseCache, tmp_path: Path) -> None:
+    """A link is none, nor is a file of another name; a folder that cannot be listed is an error."""
+    cache.put(REQUEST, 0, ANSWER)
+    path = segment_of(cache)
+    path.rename(tmp_path / path.name)
+    path.symlink_to(tmp_path / path.name)
+    (cache.folder / "notes.jsonl").write_bytes(path.read_bytes())
+    assert ResponseCache(cache.folder).get(REQUEST, 0) is None
+    assert list(cache.stored()) == []
+    # It may not be written through either.
+    cache.put(REQUEST, 1, ANSWER)
+    assert path.is_symlink()
+    assert len((tmp_path / path.name).read_bytes().splitlines()) == 1
+
+
+def test_a_full_disk_leaves_no_part_of_a_line(cache: ResponseCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was written of it is taken back, and the answer does not count."""
+    cache.put(REQUEST, 0, ANSWER)
+    size = segment_of(cache).stat().st_size
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda handle, data: write(handle, data[:7]))
+    with pytest.raises(WriteError, match="No space left"):
+        cache.put(REQUEST, 1, ANSWER)
+    assert segment_of(cache).stat().st_size == size
+    assert cache.get(REQUEST, 1) is None
 
 
 def test_only_its_own_files_are_listed(cache: ResponseCache) -> None:
     """Foreign files and links are nobody's business; a folder that is missing holds nothing."""
     assert list(cache.stored()) == []
-    path = cache.put(REQUEST, 0, ANSWER)
+    path = cache.write(REQUEST, 0, ANSWER)
     (cache.folder / "README").write_text("x")
     (path.parent / "notes.json").write_text("x")
     (cache.folder / "ab").symlink_to(path.parent)
@@ -252,20 +396,19 @@ def test_nothing_is_written_through_a_link(cache: ResponseCache, tmp_path: Path)
     cache.folder.mkdir()
     (cache.folder / REQUEST[7:9]).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(PathError):
-        cache.put(REQUEST, 0, ANSWER)
+        cache.write(REQUEST, 0, ANSWER)
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_use_is_marked_where_it_can_be(cache: ResponseCache) -> None:
     """The time of the file is that of its last use, for a run that keeps the cache."""
-    path = cache.put(REQUEST, 0, ANSWER)
+    path = cache.write(REQUEST, 0, ANSWER)
     os.utime(path, (1000, 1000))
     assert cache.get(REQUEST, 0) is not None
     assert next(cache.stored()).used == 1000
     assert ResponseCache(cache.folder, mark_used=True).get(REQUEST, 0) is not None
     assert next(cache.stored()).used > 1000
-    for item in list(cache.stored()) * 2:
-        cache.remove(item)
+    cache.remove(list(cache.stored()) * 2)
     assert list(cache.stored()) == []
 
 
