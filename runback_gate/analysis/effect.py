@@ -24,7 +24,6 @@ from runback_gate.analysis.flip_words import explain_flip
 from runback_gate.analysis.policy_effect import KINDS, FieldChange, Flip, Kind, PolicyEffect, RuleEffect, Word
 from runback_gate.analysis.recorded import Recorded
 from runback_gate.cel.engine import Engine
-from runback_gate.cel.environment import Scope
 from runback_gate.change.matches import PolicyMatch, RuleMatch, match_policies
 from runback_gate.change.model import Change
 from runback_gate.policy.document import Policy
@@ -45,11 +44,6 @@ MAX_FLIPS = 100
 
 _ABSENT = NOT_CONCERNED
 # What a rule says on the side that does not have it.
-
-
-def judged_on(effects: Iterable[PolicyEffect], scope: Scope = "step") -> int:
-    """How many recorded steps, or runs, effects rest on."""
-    return max((effect.steps for effect in effects if effect.scope == scope), default=0)
 
 
 def compare_policies(

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Literal
 
+from runback_gate.analysis.diagnostic import Diagnostic
 from runback_gate.analysis.kinds import Known, Reading, read_kinds
 from runback_gate.canonical import JsonValue
 from runback_gate.cel.cpp_engine import CheckedType, CppEngine, TypeChecker
@@ -56,20 +57,6 @@ class Warning:  # noqa: A001  what it is called everywhere; the built-in one is 
     """What it is."""
     hint: str
     """What to write."""
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
-    """What is wrong or risky in a policy file."""
-
-    level: Literal["error", "warning"]
-    """An error keeps the policy from being used."""
-    location: Location
-    """The place in the file."""
-    message: str
-    """What it is, beginning with the name of the expression."""
-    hint: str | None
-    """What to write, where that is known."""
 
 
 def check_expression(

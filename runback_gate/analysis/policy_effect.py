@@ -8,6 +8,7 @@ In: nothing. Out: values, which `effect` makes. Whoever reads a report needs no 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -130,3 +131,8 @@ class PolicyEffect:
         """The flips of all its rules, those first that a reviewer must see."""
         found = (flip for item in self.validations for flip in item.flips)
         return tuple(sorted(found, key=lambda flip: KINDS.index(flip.kind)))
+
+
+def judged_on(effects: Iterable[PolicyEffect], scope: Scope = "step") -> int:
+    """How many recorded steps, or runs, effects rest on."""
+    return max((effect.steps for effect in effects if effect.scope == scope), default=0)

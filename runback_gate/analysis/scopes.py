@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from runback_gate.analysis.lint import Diagnostic
+from runback_gate.analysis.diagnostic import Diagnostic
 from runback_gate.dataset.document import Dataset
 from runback_gate.name_pattern import matches_name
 from runback_gate.policy.document import Policy

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from runback_gate.agent import Agent
-from runback_gate.analysis.lint import Diagnostic
+from runback_gate.analysis.diagnostic import Diagnostic
 from runback_gate.analysis.tool_use import ANY, Use, uses
 from runback_gate.canonical import JsonValue
 from runback_gate.cel.inline import inline

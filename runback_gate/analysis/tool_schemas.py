@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from runback_gate.agent import Agent
-from runback_gate.analysis.lint import Diagnostic
+from runback_gate.analysis.diagnostic import Diagnostic
 from runback_gate.cel.limits import line_column, parse, walk
 from runback_gate.cel.tool_schema import schema_problem
 from runback_gate.documents import quoted

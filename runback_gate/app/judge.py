@@ -12,12 +12,11 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from runback_gate import __version__
 from runback_gate.analysis.tool_names import unknown_names
 from runback_gate.app.against import Against, held_against
-from runback_gate.app.archived import ArchiveOptions, effects_on_archive
 from runback_gate.app.live import LiveOptions, World, open_live, redact_key
 from runback_gate.app.policies import with_lint_messages
 from runback_gate.app.progress import SILENT, Progress
@@ -32,6 +31,9 @@ from runback_gate.replay.known import StopSignal
 from runback_gate.replay.spend import Limits
 from runback_gate.report.build import Context, build_report
 from runback_gate.report.model import Incomplete, Notice, OnArchive, Report
+
+if TYPE_CHECKING:
+    from runback_gate.app.archived import ArchiveOptions
 
 _WORSE = (0, 2, 1)
 """Exit codes from good to bad, as verdicts are: a breach outranks what nobody could judge."""
@@ -124,6 +126,9 @@ def _on_archive(options: JudgeOptions, context: Context, whole: Plan, world: Wor
     # Of the jobs that judge a part each, the first does this for all.
     if options.archive is None or context.base_plan is None or options.shard[0] != 1:
         return None
+    # Imported here: few runs name an archive.
+    from runback_gate.app.archived import effects_on_archive  # noqa: PLC0415
+
     return effects_on_archive(context.base_plan.policies, whole.policies, options.archive, world.outside.clock)
 
 

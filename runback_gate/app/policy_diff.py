@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runback_gate.analysis.effect import add_effects, compare_policies, judged_on
-from runback_gate.analysis.policy_effect import PolicyEffect
+from runback_gate.analysis.effect import add_effects, compare_policies
+from runback_gate.analysis.policy_effect import PolicyEffect, judged_on
 from runback_gate.analysis.recorded import Recorded
 from runback_gate.app.policies import with_lint_messages
 from runback_gate.app.progress import SILENT

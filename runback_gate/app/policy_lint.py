@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from runback_gate.agent import Agent, load_agent
-from runback_gate.analysis.lint import Diagnostic, lint_policy
+from runback_gate.analysis.diagnostic import Diagnostic
+from runback_gate.analysis.lint import lint_policy
 from runback_gate.analysis.scopes import unjudged
 from runback_gate.analysis.tool_names import unknown_names
 from runback_gate.analysis.tool_schemas import unchecked_schemas

@@ -21,7 +21,6 @@ from itertools import accumulate, chain
 from typing import Any, Protocol
 
 from runback_gate.agent import Agent
-from runback_gate.analysis.effect import compare_policies
 from runback_gate.analysis.policy_effect import PolicyEffect
 from runback_gate.analysis.recorded import Recorded
 from runback_gate.change.model import Change
@@ -241,6 +240,9 @@ class Against:
         """What the change of the policies does to the recorded steps of both revisions and to the new answers."""
         if self.base is None:
             return ()
+        # Imported here: a run without a base does without it.
+        from runback_gate.analysis.effect import compare_policies  # noqa: PLC0415
+
         head, base = self.head.plan, self.base.plan
         gone = (
             recorded_case(base, ref.dataset, ref.case)

@@ -17,7 +17,6 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from statistics import median
 from typing import Any
 
 from runback_gate.canonical import JsonValue, canonical_bytes, digest, parse_json
@@ -205,6 +204,9 @@ def grade_samples(
     rubric: Rubric, rule: str, request: str, samples: Sequence[Points], stored: Sequence[str | None] = ()
 ) -> Grade:
     """The median of the samples against the threshold; samples that do not count leave it open until most agree."""
+    # Imported here: a run without a judge model does without it.
+    from statistics import median  # noqa: PLC0415
+
     weights = [item.weight for item in rubric.criteria]
     scores = [
         Fraction(100 * sum(weight * got for weight, got in zip(weights, item.points, strict=True)), BEST * sum(weights))

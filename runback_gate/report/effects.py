@@ -12,8 +12,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from runback_gate.analysis.effect import judged_on
-from runback_gate.analysis.policy_effect import KINDS, FieldChange, Flip, Kind, PolicyEffect
+from runback_gate.analysis.policy_effect import KINDS, FieldChange, Flip, Kind, PolicyEffect, judged_on
 from runback_gate.documents import cut
 from runback_gate.plural import many
 from runback_gate.policy.left_out import left_out_json, off_record_lines

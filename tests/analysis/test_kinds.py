@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from runback_gate.analysis.diagnostic import Diagnostic
 from runback_gate.analysis.kinds import Known, Reading, read_kinds
-from runback_gate.analysis.lint import Diagnostic, lint_policy
+from runback_gate.analysis.lint import lint_policy
 from runback_gate.canonical import JsonValue
 from runback_gate.cel.limits import parse
 from runback_gate.policy.document import load_policies

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from runback_gate.analysis.backtest import backtest
-from runback_gate.analysis.effect import compare_policies, judged_on
+from runback_gate.analysis.effect import compare_policies
 from runback_gate.analysis.mutation import try_mutants
-from runback_gate.analysis.policy_effect import PolicyEffect
+from runback_gate.analysis.policy_effect import PolicyEffect, judged_on
 from runback_gate.analysis.recorded import VIEW_ONLY, Recorded, RecordedRun, recorded
 from runback_gate.analysis.tally import Failure, Tally
 from runback_gate.app.explain import explain_step
