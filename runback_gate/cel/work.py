@@ -142,6 +142,7 @@ class Measured:
         if self._closer:
             self._closer = False
             self._longest = _longest_inside(self.values)
+            self._rounded = self._rounded[0], _rounded(self._longest)
 
     def roughly(self, costs: Costs) -> int:
         """A bound of what a program takes, found in no time; beyond all that there is where only counting can tell."""
@@ -269,14 +270,8 @@ def weight(value: object) -> int:
     """Units of handing a value to a function of ours."""
     units, level = 0, [value]
     while level:
-        below: list[object] = []
-        for item in level:
-            if isinstance(item, str):
-                units += _CHARACTER * len(item)
-            else:
-                units += _ELEMENT
-                if isinstance(item, (list, tuple, dict)):
-                    below += item
-                    below += item.values() if isinstance(item, dict) else ()
-        level = below
+        others = [item for item in level if not isinstance(item, str)]
+        units += _CHARACTER * sum([len(item) for item in level if isinstance(item, str)]) + _ELEMENT * len(others)
+        level = [part for item in others if isinstance(item, (list, tuple, dict)) for part in item]
+        level += [part for item in others if isinstance(item, dict) for part in item.values()]
     return units
