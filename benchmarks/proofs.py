@@ -26,7 +26,7 @@ from runback_gate.analysis.proof.example import Example, seen
 from runback_gate.analysis.proof.form import Form, Judges, form
 from runback_gate.analysis.proof.prove import Limits, prove
 from runback_gate.cel.cpp_engine import CppEngine
-from runback_gate.cel.engine import Engine, Outcome, Program
+from runback_gate.cel.engine import Engine, Program
 from runback_gate.cel.limits import check_limits
 from runback_gate.cel.py_engine import PyEngine
 from runback_gate.cel.work import Budget
@@ -34,7 +34,8 @@ from runback_gate.cel.write import write
 from runback_gate.change.proof import Proof
 from runback_gate.errors import RunbackError
 from runback_gate.policy.document import Policy, load_policies
-from runback_gate.policy.evaluate import BoundStep, StepUnderTest
+from runback_gate.policy.evaluate import ExpressionDecider, RuleSet
+from runback_gate.policy.finding import RuleOutcome
 
 BLOCK = 500
 """Random pairs that are held against the same steps."""
@@ -84,28 +85,30 @@ class Tally:
         yield from (f"  CONTRADICTED {text}" for text in self.contradicted[:20])
 
 
-class _Fresh(BoundStep):
-    """A step that is asked again by each pair: nothing is remembered, and each question has a budget of its own."""
-
-    def evaluate(self, program: Program) -> Outcome:
-        activation: Any = self.activation
-        activation.work.budget = Budget()
-        return program.evaluate(activation)
-
-
-@dataclass(frozen=True, slots=True)
 class Prepared:
     """A step, bound once on each engine for all pairs that are held against it."""
 
-    example: Example
-    bound: tuple[StepUnderTest, ...]
-    """By engine; on a slow one only once it is asked."""
+    def __init__(self, example: Example, engines: tuple[Engine, ...]) -> None:
+        self.example = example
+        self.engines = engines
+        self.data = seen(example)
+        self._bound: dict[int, Any] = {}
 
-    @classmethod
-    def of(cls, example: Example, engines: tuple[Engine, ...]) -> Prepared:
-        """Read it once."""
-        data = seen(example)
-        return cls(example, tuple(StepUnderTest("", (), partial(_Fresh, engine, data)) for engine in engines))
+    def outcome(self, engine: int, rules: RuleSet) -> RuleOutcome:
+        """What a form says of it, as `policy.evaluate` does; each question has a budget of its own."""
+        if engine not in self._bound:
+            self._bound[engine] = self.engines[engine].bind(self.data)
+        bound = self._bound[engine]
+        verdicts = []
+        for program in (*(condition.program for _, condition in rules.conditions), _program(rules)):
+            bound.work.budget = Budget()
+            verdicts.append(program.evaluate(bound).verdict)
+        *conditions, rule = verdicts
+        if "false" in conditions:
+            return "skip"
+        if "error" in (*conditions, rule):
+            return "error"
+        return "pass" if rule == "true" else "fail"
 
     def beyond(self, limits: Limits) -> bool:
         """Whether a claim up to these bounds says nothing of it."""
@@ -115,22 +118,29 @@ class Prepared:
         return long or _longest(self.example) > limits.other
 
 
+def _program(rules: RuleSet) -> Program:
+    decider = rules.rules[0].decider
+    assert isinstance(decider, ExpressionDecider)  # noqa: S101
+    return decider.program
+
+
 def contradiction(found: Proof, judges: Judges, steps: Iterable[Prepared], limits: Limits, engine: int = 0) -> str:
     """The first step on which an engine denies what a proof says; empty for none."""
     claims = {"equivalent": "ls", "stricter": "l", "looser": "s"}.get(found.verdict, "")
     if "not known" in found.reason:
         claims = ""
+    old, new = judges.sides[engine]
     for step in steps if claims else ():
         if found.bounds is not None and step.beyond(limits):
             continue
-        old = judges.said(engine, 0, step.bound[engine])
-        was = judges.stops(old, 0)
+        before = step.outcome(engine, old)
+        was = judges.stops(before, 0)
         if ("l" if was else "s") not in claims:
             continue
-        new = judges.said(engine, 1, step.bound[engine])
-        if judges.stops(new, 1) != was:
+        after = step.outcome(engine, new)
+        if judges.stops(after, 1) != was:
             on = f"{judges.engines[engine].name}: {str(step.example)[:400]}"
-            return f"{found.verdict} {found.bounds}: {old.outcome} → {new.outcome} on {on}"
+            return f"{found.verdict} {found.bounds}: {before} → {after} on {on}"
     return ""
 
 
@@ -158,7 +168,7 @@ class Trial:
 
     def steps(self, examples: Iterable[Example]) -> list[Prepared]:
         """Steps for many pairs."""
-        return [Prepared.of(example, self.engines) for example in examples]
+        return [Prepared(example, self.engines) for example in examples]
 
     def examine(self, judges: Judges, before: Form, after: Form, steps: list[Prepared]) -> None:
         """Prove one pair, and hold the proof against the first engine on all steps, and the second one on a few."""

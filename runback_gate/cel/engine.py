@@ -127,7 +127,9 @@ def kind(value: JsonValue) -> str:
 
 def error_line(text: str) -> str:
     """One line of at most 300 characters for an engine's error text."""
-    printable = "".join(c if c.isprintable() else " " for c in text[: 4 * ERROR_LENGTH])
+    printable = text[: 4 * ERROR_LENGTH]
+    if not printable.isprintable():
+        printable = "".join(c if c.isprintable() else " " for c in printable)
     line = " ".join(_ADDRESS.sub("", printable).split())
     return line if len(line) <= ERROR_LENGTH else line[: ERROR_LENGTH - 1] + "…"
 

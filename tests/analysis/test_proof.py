@@ -281,7 +281,7 @@ def test_a_wrong_encoding_is_caught(
     judges = Judges(policy(old), policy(new), "p.r", ENGINES[:1])
 
     def contradicted() -> str:
-        return contradiction(proof(old, new), judges, [Prepared.of(step, ENGINES[:1]) for step in steps], Limits())
+        return contradiction(proof(old, new), judges, [Prepared(step, ENGINES[:1]) for step in steps], Limits())
 
     assert contradicted() == ""
     monkeypatch.setattr(where, what, wrong)

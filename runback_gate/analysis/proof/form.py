@@ -22,6 +22,7 @@ from runback_gate.errors import ExpressionError
 from runback_gate.name_pattern import matches_name
 from runback_gate.policy.document import Expression, Policy
 from runback_gate.policy.evaluate import BoundStep, RuleResult, StepUnderTest, compile_policy, results
+from runback_gate.policy.finding import RuleOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,22 +67,22 @@ class Judges:
     def outcomes(self, step: Example) -> list[tuple[RuleResult, RuleResult]]:
         """What the old and the new form say, by engine."""
         data = seen(step)
-        bound = [StepUnderTest("", (), partial(BoundStep, engine, data)) for engine in self.engines]
-        return [(self.said(number, 0, one), self.said(number, 1, one)) for number, one in enumerate(bound)]
+        found = []
+        for engine, sides in zip(self.engines, self.sides, strict=True):
+            bound = StepUnderTest("", (), partial(BoundStep, engine, data))
+            old, new = (results((side,), bound)[self.rule] for side in sides)
+            found.append((old, new))
+        return found
 
-    def said(self, engine: int, side: int, step: StepUnderTest) -> RuleResult:
-        """What a form says of a step that is bound on an engine: side 0 is the old one."""
-        return results((self.sides[engine][side],), step)[self.rule]
-
-    def stops(self, result: RuleResult, side: int) -> bool:
-        """Whether a form stops the step: side 0 is the old one."""
-        return result.outcome == "fail" or (result.outcome == "error" and not self.ignoring[side])
+    def stops(self, outcome: RuleOutcome, side: int) -> bool:
+        """Whether a form stops the step of which it says this: side 0 is the old one."""
+        return outcome == "fail" or (outcome == "error" and not self.ignoring[side])
 
     def confirm(self, step: Example, direction: str) -> str:
         """`was false, is true`, where every engine says that the rule became looser, or stricter, on this step."""
         found = self.outcomes(step)
         wanted = (True, False) if direction == "looser" else (False, True)
-        if any((self.stops(old, 0), self.stops(new, 1)) != wanted for old, new in found):
+        if any((self.stops(old.outcome, 0), self.stops(new.outcome, 1)) != wanted for old, new in found):
             return ""
         old, new = found[0]
         return f"was {_WORDS[old.outcome]}, is {_WORDS[new.outcome]} (both engines)"

@@ -14,6 +14,7 @@ is bounded by steps of the solver, never by a clock.
 from __future__ import annotations
 
 import re
+import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -26,6 +27,8 @@ Term: TypeAlias = Any
 
 CODE = "code"
 """The sort of things of which only equality is known."""
+_CONTEXTS: dict[int, Any] = {}
+"""The contexts that are in use."""
 _ESCAPE = re.compile(r"\\u\{([0-9a-fA-F]+)\}")
 
 
@@ -66,6 +69,9 @@ class Smt:
             raise InputError("proofs need a solver", hint='pip install "runback-gate[proof]"') from error
         self.z3: Any = z3
         self.context = z3.Context()
+        # What is made of the context goes before it: to find what is left of a context takes longer than most proofs.
+        _CONTEXTS[id(self.context)] = self.context
+        weakref.finalize(self, _CONTEXTS.pop, id(self.context))
         self.true: Term = z3.BoolVal(True, self.context)
         self.false: Term = z3.BoolVal(False, self.context)
         self._steps = 0
