@@ -40,7 +40,7 @@ class Encoded:
         if bounded:
             self.question = search.encode({"response.tool_calls": 3, "history": 3}, 2, exact=exact, unlimited=False)
         else:
-            self.question = search.question(bounded=False, exact=exact)
+            self.question = search.question("every length", exact=exact)
 
     def allows(self, step: Example, verdict: str) -> bool | None:
         """Whether the step may have this verdict; None where it has more elements than are looked at."""

@@ -13,11 +13,14 @@ list needs too many of them, the claim is one up to a bound, and says so.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Literal
 
 from runback_gate.analysis.proof.encode import Encoder
 from runback_gate.analysis.proof.example import Example, example
+from runback_gate.analysis.proof.lists import ALL
 from runback_gate.analysis.proof.smt import Answer, Smt, Term
 from runback_gate.analysis.proof.texts import Codes, Texts
 from runback_gate.analysis.proof.values import TooLargeError, World, family
@@ -50,6 +53,13 @@ class Limits:
 
 
 DEFAULT = Limits()
+Reach = Literal["one element", "every length", "bound", "few"]
+REACHES: tuple[Reach, ...] = ("one element", "every length", "bound", "few")
+"""In the order in which steps are looked for: with lists of one element, which show most differences and cost little;
+with all witnesses; up to the bounds; with few elements where that is too large."""
+_CLAIMS: tuple[Reach, ...] = ("every length", "bound")
+"""Where it counts that there is no step. The others are there to show one."""
+_FEW = {"history": 2, "request.messages": 2}
 _EACH = 60_000
 """What a question costs beside the work of the solver, in its steps."""
 
@@ -97,40 +107,37 @@ class Search:
     limits: Limits
     taken: int = 0
     """Work of the solver so far."""
-    _asked: dict[tuple[bool, bool], Question | None] = field(default_factory=dict)
+    _asked: dict[tuple[Reach, bool], Question | None] = field(default_factory=dict)
 
     def find(self, goal: str) -> Finding:
         """Whether any step is so."""
         state: Literal["never", "never up to a bound", "unknown"] = "unknown"
         reasons: dict[str, None] = {}
-        for exact in (False, True):
-            if exact and not self._texts_matter:
-                break
-            for bounded in (False, True):
-                question = self.question(bounded=bounded, exact=exact)
-                if question is None:
-                    continue
-                slots = [] if bounded else question.world.slots()
-                answer = self.solve(question, [*question.asked(goal), *slots])
-                if answer.status == "never":
-                    if question.every_length:
-                        return Finding("never")
-                    state = "never up to a bound"
-                    break
-                if answer.status == "unknown":
-                    reasons["the solver did not come to an end"] = None
-                    continue
+        for exact, reach in product((False, True), REACHES):
+            if (exact and not self._texts_matter) or (question := self.question(reach, exact=exact)) is None:
+                continue
+            slots = question.world.slots() if reach == "every length" else []
+            answer = self.solve(question, [*question.asked(goal), *slots])
+            if answer.status == "holds":
                 for step in self.steps(question, goal):
-                    said = self.confirm(step, goal)
-                    if said:
+                    if said := self.confirm(step, goal):
                         return Finding("shown", step, said)
+            if reach not in _CLAIMS:
+                continue
+            if answer.status == "never" and reach == "every length":
+                return Finding("never")
+            if answer.status == "never":
+                state = "never up to a bound"
+            elif answer.status == "unknown":
+                reasons["the solver did not come to an end"] = None
+            else:
                 reasons |= question.world.opaque or {"a step was found that the engines do not confirm": None}
         return Finding(state, said="; ".join(reasons) or "the rule is too large")
 
     @property
     def _texts_matter(self) -> bool:
         """Whether something was asked of texts that their own theory knows."""
-        return any(question.world.texts.open for (_, exact), question in self._asked.items() if question and not exact)
+        return any(item.world.texts.open for (_, exact), item in self._asked.items() if item and not exact)
 
     def solve(self, question: Question, terms: list[Term]) -> Answer:
         """Ask the solver, within what is left of its work."""
@@ -149,34 +156,48 @@ class Search:
             if found is not None:
                 yield found
 
-    def question(self, *, bounded: bool, exact: bool) -> Question | None:
-        """The goals over steps; None where they are too large."""
-        key = (bounded, exact)
+    def question(self, reach: Reach, *, exact: bool) -> Question | None:
+        """The goals over steps; None where they are too large, or where there is nothing that they would tell."""
+        key = (reach, exact)
         if key not in self._asked:
-            try:
-                self._asked[key] = self._bounded(exact) if bounded else self._every_length(exact)
-            except TooLargeError:
-                self._asked[key] = None
+            # Where this is too large there is none either.
+            self._asked[key] = None
+            with suppress(TooLargeError):
+                self._asked[key] = self._reaching(reach, exact)
         return self._asked[key]
 
-    def _bounded(self, exact: bool) -> Question | None:
-        question = self.question(bounded=False, exact=exact)
-        if question is not None and not question.world.opaque:
+    def _reaching(self, reach: Reach, exact: bool) -> Question | None:
+        if reach == "one element":
+            return self.encode({}, 1, exact=exact, unlimited=True)
+        if reach == "every length":
+            return self._every_length(exact)
+        every = self.question("every length", exact=exact)
+        if every is not None and not every.world.opaque:
             # Nothing was left open: there is nothing that a bound would tell.
             return None
-        return self.encode(self.limits.of(), self.limits.other, exact=exact, unlimited=False)
+        if reach == "bound":
+            return self.encode(self.limits.of(), self.limits.other, exact=exact, unlimited=False)
+        if self.question("bound", exact=exact) is not None:
+            return None
+        return self.encode(_FEW, 1, exact=exact, unlimited=False)
 
     def _every_length(self, exact: bool) -> Question | None:
         for sizes_open in (False, True):
             limits: dict[str, int] = {}
-            while True:
-                question = self.encode(limits, 1, exact=exact, unlimited=True, sizes_open=sizes_open)
+            question = self.question("one element", exact=exact)
+            if sizes_open:
+                question = self.encode({}, 1, exact=exact, unlimited=True, sizes_open=True)
+            while question is not None:
                 needed = question.needed
                 if all(count <= limits.get(name, 1) for name, count in needed.items()):
                     return question
                 limits |= {name: max(count, limits.get(name, 1)) for name, count in needed.items()}
                 if max(limits.values()) > self.limits.witnesses:
                     break
+                question = self.encode(limits, 1, exact=exact, unlimited=True, sizes_open=sizes_open)
+            if question is None or max(limits.values()) < ALL:
+                # It is not for a size that it would take so many.
+                return None
         return None
 
     def encode(
