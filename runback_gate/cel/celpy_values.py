@@ -129,6 +129,13 @@ def compare(symbol: str, left: Any, right: Any) -> bool:
     return bool(RELATIONS[symbol](left, right))
 
 
+def remainder(left: Any, right: Any) -> Any:
+    """`left % right`: an error where the quotient is one, as that of the least integer by -1."""
+    if kind_of(left) == "int" and int(right) == -1:
+        left / right
+    return left % right
+
+
 def divided_by_zero(left: float, right: float) -> float:
     """What a double divided by a zero is."""
     if left == 0 or math.isnan(left):
