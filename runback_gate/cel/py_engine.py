@@ -318,9 +318,8 @@ def _relation(symbol: str) -> Callable[[Any, Any], Any]:
 
 
 def _divided(left: Any, right: Any) -> Any:
-    if kind_of(left) == "double" and float(right) == 0:
-        return celtypes.DoubleType(divided_by_zero(float(left), float(right)))
-    return left / right
+    by_zero = kind_of(left) == "double" and float(right) == 0
+    return celtypes.DoubleType(divided_by_zero(float(left), float(right))) if by_zero else left / right
 
 
 def _conversion(name: str, kind: Callable[[Any], Any]) -> Callable[[Any], Any]:
