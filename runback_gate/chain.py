@@ -91,7 +91,7 @@ def append(
     line = write({**event, "prev": prev or START}) + b"\n"
     if line.startswith(VALUE_PREFIX):
         raise DocumentError("the event would read as a value line", hint="rename its field `id`")
-    return line, digest_bytes(line)
+    return line, f"sha256:{sha256(line).hexdigest()}"
 
 
 def value_line(salt: bytes, value: JsonValue) -> tuple[bytes, str]:
@@ -107,13 +107,8 @@ def canonical_value_line(salt: bytes, data: bytes) -> tuple[bytes, str]:
     """The same of a value whose canonical bytes are known. Raises DocumentError: the salt has not 16 bytes."""
     if len(salt) != SALT_BYTES:
         raise DocumentError(f"a salt of {len(salt)} bytes", hint=f"it has {SALT_BYTES}")
-    name = value_id(salt, data)
+    name = f"sha256:{sha256(salt + data).hexdigest()}"
     return b"".join((f'{{"id":"{name}","salt":"{salt.hex()}","value":'.encode(), data, b"}\n")), name
-
-
-def value_id(salt: bytes, data: bytes) -> str:
-    """The id of a value by its salt and its canonical bytes."""
-    return digest_bytes(salt + data)
 
 
 def tombstone(name: str, *, at: str | None = None, reason: str | None = None) -> bytes:

@@ -93,7 +93,8 @@ def read_transcripts(data: bytes, path: str, defaults: Defaults, form: str | Non
 
 def _digest(said: Any) -> str:
     """What tells two conversations apart in the ids of runs; a pseudonym counts as any other of its rule."""
-    return digest_bytes(PSEUDONYM.sub(rb"<\1>", canonical_bytes(said)))[7:15]
+    data = canonical_bytes(said)
+    return digest_bytes(PSEUDONYM.sub(rb"<\1>", data) if b"<" in data else data)[7:15]
 
 
 def _envelope(values: Sequence[Any], path: str, form: str | None) -> Envelope:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 from runback_gate.capture.formats import answers
@@ -130,14 +131,26 @@ def detect_dialect(items: Sequence[Located], body: Mapping[str, Any], name: str 
 
 
 def _unlike(values: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One of all messages that no dialect tells apart: the same names of texts, the same kind of speaker."""
-    found: dict[Any, dict[str, Any]] = {}
-    for number, value in enumerate(values):
-        calls = value.get("tool_calls")
-        kinds = tuple(map(type, value.values()))
-        texts = _TEXTS.issuperset(kinds) or (calls and all(kind in _TEXTS for kind in kinds if kind is not list))
-        found[(*value, *kinds, *map(value.get, _TELLING)) if texts else number] = value
-    return list(found.values())
+    """One of all messages that no dialect tells apart: the same names of texts, the same kind of speaker.
+
+    Of `tool_calls` every dialect asks whether there are some. The loops are left to C: every message is looked at.
+    """
+    there = set().union(*values)
+    kinds = map(tuple, map(map, repeat(type), map(dict.values, values)))
+    calls = map(bool, map(dict.get, values, repeat("tool_calls")))
+    telling = (map(dict.get, values, repeat(name)) for name in _TELLING if name in there)
+    shapes = list(zip(map(tuple, values), kinds, calls, *telling, strict=True))
+    try:
+        found = dict(zip(shapes, values, strict=True))
+    except TypeError:  # a role that is a list
+        return list(values)
+    rich = {
+        shape
+        for shape in found
+        if any(name != "tool_calls" and kind not in _TEXTS for name, kind in zip(*shape[:2], strict=True))
+    }
+    alike = [value for shape, value in found.items() if shape not in rich]
+    return alike + [value for shape, value in zip(shapes, values, strict=True) if shape in rich] if rich else alike
 
 
 _TEXTS = frozenset((str, type(None)))

@@ -118,15 +118,16 @@ def _turns(said: Conversation, name: str, defaults: Defaults, last_said: list[Me
     asked = _asked(said, said, defaults)
     number = kept = answered = 0
     for group in _answers(paired(said.entries)):
-        last = group[-1]
-        messages = [message for entry in group for message in entry.messages]
+        last, messages = group[-1], group[0].messages
+        if len(group) > 1:
+            messages = tuple(message for entry in group for message in entry.messages)
         if last.response is None:
             added += messages
             continue
         response = last.response if len(group) == 1 else _one(group, messages)
         call = Call(tuple(added), response, at=last.at, agent=last.agent)
         yield Turn(_step(asked, call, name, number), number - 1 if number else None, kept)
-        number, kept, added = number + 1, kept + len(added), messages
+        number, kept, added = number + 1, kept + len(added), [*messages]
         answered = len(messages)
     last_said += added[answered:]
 
@@ -223,24 +224,12 @@ def _step(asked: _Asked, call: Call, run: str, number: int) -> Step:
     if model is None and call.response.model is not None:
         model = full_name(call.response.model, asked.said.api, defaults.provider)
         unknown = tuple(field for field in unknown if field != "model")
+    said, redaction = asked.said, defaults.redaction
     request = Request(
-        model,
-        asked.system,
-        call.messages,
-        asked.tools,
-        asked.parameters,
-        asked.system_message,
-        api=asked.said.api,
+        model, asked.system, call.messages, asked.tools, asked.parameters, asked.system_message, api=said.api
     )
-    source = Source(
-        run,
-        number,
-        call.graded,
-        unknown,
-        at=rfc3339(call.at),
-        api=asked.said.api,
-        redaction=None if defaults.redaction is None else cast("Any", defaults.redaction.level),
-        ruleset=None if defaults.redaction is None else defaults.redaction.ruleset,
-    )
+    level, ruleset = (None, None) if redaction is None else (cast("Any", redaction.level), redaction.ruleset)
+    at = None if call.at is None else rfc3339(call.at)
+    source = Source(run, number, call.graded, unknown, at, level, ruleset, api=said.api)
     agent = asked.agent if call.agent is None or defaults.agent else call.agent
     return Step(agent, request, call.response, source)

@@ -22,25 +22,25 @@ def paired(entries: Sequence[Entry]) -> list[Entry]:
     waiting = _Waiting()
     for entry in entries:
         messages = entry.messages
-        if len(messages) == 1 and messages[0].role != "tool" and not messages[0].tool_calls:
-            found.append(entry)
-            continue
-        if any(message.tool_calls for message in messages):
-            entry = _with_own_ids(entry)
+        calls = (
+            messages[0].tool_calls if len(messages) == 1 else [call for item in messages for call in item.tool_calls]
+        )
+        if calls:
+            entry = _with_own_ids(entry, calls)
             for message in entry.messages:
                 waiting.ask(message.tool_calls, joined=message.joined)
-        elif any(message.role == "tool" for message in messages):
-            answered = tuple(waiting.answer(message) for message in messages)
+        elif len(messages) != 1 or messages[0].role == "tool":
+            answered = tuple(map(waiting.answer, messages))
             if not all(map(is_, answered, messages)):
                 entry = replace(entry, messages=answered)
         found.append(entry)
     return found
 
 
-def _with_own_ids(entry: Entry) -> Entry:
-    """The entry with one id for each call of its answer: some servers give the same to all."""
-    ids = [call.id for message in entry.messages for call in message.tool_calls if call.id]
-    if len(ids) == len(set(ids)):
+def _with_own_ids(entry: Entry, calls: Sequence[ToolCall]) -> Entry:
+    """The entry with one id for each of its calls: some servers give the same to all."""
+    ids = [call.id for call in calls if call.id]
+    if len(ids) < 2 or len(ids) == len(set(ids)):
         return entry
     seen: dict[str, int] = {}
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 from runback_gate.canonical import JsonValue, canonical_bytes, made_bytes
 from runback_gate.capture.runs.blobs import take_out
 from runback_gate.capture.runs.turns import Turn, turns_of
-from runback_gate.chain import SALT_BYTES, append, canonical_value_line, value_id
+from runback_gate.chain import SALT_BYTES, append, canonical_value_line
 from runback_gate.step import Message, Note, Response, Run, Tool, ToolRun, to_canonical, to_json
 
 FORMAT: Final = "runback.run/v2"
@@ -46,7 +46,7 @@ class RunWriter:
         """The first event; of the run it takes what is known at its start."""
         self._agent = run.agent
         redaction = {key: item for key, item in run.redaction.items() if key != "counts"}
-        return self._lines(
+        return self._event(
             "run.start",
             format=FORMAT,
             run=run.id,
@@ -63,29 +63,28 @@ class RunWriter:
         blobs: dict[str, str] = {}
         message = request.system_message
         said = None if message is not None and message.content == request.system else request.system
-        lines = self._lines(
-            "model",
-            made_bytes,
-            agent=None if step.agent == self._agent else step.agent,
-            model=request.model,
-            continues=None if turn.continues is None else {"step": turn.continues, "keep": turn.keep},
-            messages=[self._said(message, blobs) for message in request.messages],
-            system=self._again("system", said),
-            system_message=None if message is None else self._said(message, blobs),
-            tools=self._again("tools", request.tools or None),
-            parameters=self._store(request.parameters or None),
-            extra=self._store(request.extra or None),
-            variables=self._store(step.variables),
-            response=self._said(step.response, blobs),
-            source=to_json(step.source),
-            blobs=blobs or None,
-        )
+        event: dict[str, Any] = {
+            "agent": None if step.agent == self._agent else step.agent,
+            "model": request.model,
+            "continues": None if turn.continues is None else {"step": turn.continues, "keep": turn.keep},
+            "messages": [self._said(message, blobs) for message in request.messages],
+            "system": self._again("system", said),
+            "system_message": None if message is None else self._said(message, blobs),
+            "tools": self._again("tools", request.tools or None),
+            "parameters": self._id(request.parameters) if request.parameters else None,
+            "extra": self._id(request.extra) if request.extra else None,
+            "variables": None if step.variables is None else self._id(step.variables),
+            "response": self._said(step.response, blobs),
+            "source": to_json(step.source),
+            "blobs": blobs or None,
+        }
+        lines = self._lines("model", event, made_bytes)
         self.steps += 1
         return lines
 
     def tool(self, run: ToolRun) -> bytes:
         """A tool event."""
-        return self._lines(
+        return self._event(
             "tool",
             step=run.step,
             call=run.call,
@@ -100,11 +99,11 @@ class RunWriter:
 
     def note(self, note: Note) -> bytes:
         """An event of the kind of the note, where it comes."""
-        return self._lines(note.kind, value=self._id(note.value))
+        return self._event(note.kind, value=self._id(note.value))
 
     def end(self, run: Run) -> bytes:
         """The last event; of the run it takes what is known at its end."""
-        return self._lines(
+        return self._event(
             "run.end",
             steps=self.steps,
             status=run.status,
@@ -113,7 +112,10 @@ class RunWriter:
             redacted=run.redaction.get("counts") or None,
         )
 
-    def _lines(self, kind: str, write: Callable[[JsonValue], bytes] = canonical_bytes, **fields: Any) -> bytes:
+    def _event(self, kind: str, **fields: Any) -> bytes:
+        return self._lines(kind, fields, canonical_bytes)
+
+    def _lines(self, kind: str, fields: dict[str, Any], write: Callable[[JsonValue], bytes]) -> bytes:
         event = {name: item for name, item in fields.items() if item is not None}
         event["type"] = kind
         line, self._head = append(self._head, event, write)
@@ -133,11 +135,11 @@ class RunWriter:
         return self._named(to_canonical(value))
 
     def _id(self, value: JsonValue) -> str:
-        return self._named(canonical_bytes(value))
+        return self._named(made_bytes(value) if type(value) is str else canonical_bytes(value))
 
     def _named(self, data: bytes) -> str:
         known = self._known.get(place := hash(data))
-        if known is not None and value_id(known[0], data) == known[1]:
+        if known is not None and canonical_value_line(known[0], data)[1] == known[1]:
             return known[1]
         salt = self._salt(SALT_BYTES)
         line, name = canonical_value_line(salt, data)
