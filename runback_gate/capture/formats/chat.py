@@ -16,7 +16,7 @@ from typing import Any
 
 from runback_gate.capture.formats.model import Entry, entry_of, finish_reason, token_usage
 from runback_gate.capture.formats.reader import Reader
-from runback_gate.step import Message, Part, Role, ToolCall
+from runback_gate.step import Message, Part, Response, Role, ToolCall
 from runback_gate.wire.faults import NotUnderstoodError
 from runback_gate.wire.fields import argument_text, mapping, optional_list, optional_string
 from runback_gate.wire.openai_chat_parts import read_beside, read_part
@@ -58,15 +58,16 @@ def read_message(wire: dict[str, Any], place: str, reader: Reader) -> Entry:
     role = ROLES.get(str(wire.get("role")))
     if role is None:
         raise NotUnderstoodError(f"{place}.role", f"unknown role {str(wire.get('role'))[:40]!r}")
-    plain = _PLAIN.issuperset(wire)
+    plain, content = _PLAIN.issuperset(wire), wire.get("content")
+    if plain and type(content) is str and not wire.get("tool_calls"):
+        if role == "assistant":
+            return Entry((Message(role, content, name=_name(wire, role)),), Response(content))
+        answers = _answers(wire, place) if role == "tool" else None
+        return Entry((Message(role, content, (), answers, _name(wire, role)),))
     if not plain:
         reader.leave(wire, _OF_TOOLS if role == "tool" else _KNOWN)
     if _SAYS.isdisjoint(wire):
         raise NotUnderstoodError(f"{place}.content", "a message without content")
-    content = wire.get("content")
-    if plain and type(content) is str and not wire.get("tool_calls"):
-        answers = _answers(wire, place) if role == "tool" else None
-        return entry_of(Message(role, content, (), answers, _name(wire, role)))
     text, parts, calls = read_content(content, f"{place}.content", reader)
     if role == "assistant":
         if wire.get("tool_calls") or not plain:
