@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from runback_gate.replay.cache import ResponseCache
 from runback_gate.report.model import Report, read_report
 from runback_gate.step import Message
 from runback_gate.testing import sample_call, sample_case, sample_step, write_gate
@@ -394,7 +395,7 @@ def test_killing_it_repeats_no_answered_call(here: Path) -> None:
                 )
                 time.sleep(int.from_bytes(os.urandom(1)) / 2000)
                 child.kill()
-        stored = len(list((here / "answers").glob("*/*.0.json")))
+        stored = sum(item.trial is not None for item in ResponseCache(here / "answers").stored())
         lost = len(server.answered) - stored
         # An answer that was on its way when the process died did not reach it.
         assert 0 <= lost <= 10 * 4
