@@ -102,7 +102,9 @@ def open_live(
         planned=lambda estimate: None if options.plan else progress.planned(estimate, limits),
         tick=progress.tick,
     )
-    live = LiveDriver(ResponseCache(cache, seal_key(world.environ)) if cache else None, source, settings, stop)
+    # Whoever keeps a cache removes what no run used: a plan uses nothing.
+    store = ResponseCache(cache, seal_key(world.environ), mark_used=not options.plan) if cache else None
+    live = LiveDriver(store, source, settings, stop)
     progress.asking(live.spend)
     return live
 

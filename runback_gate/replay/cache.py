@@ -94,7 +94,7 @@ class ResponseCache:
     Args:
         folder: where it lies; it may be missing.
         key: of the seals; None trusts whatever the folder holds.
-        mark_used: keep the time of the last use of an entry as the time of its file, for `prune`.
+        mark_used: keep the time of the last use of an entry as the time of its file, for `prune`; in a segment, of all.
     """
 
     def __init__(self, folder: Path, key: bytes | None = None, *, mark_used: bool = False) -> None:
@@ -103,6 +103,7 @@ class ResponseCache:
         """Names of entries that were met and do not count, since they lack the seal."""
         self._key = key
         self._mark_used = mark_used
+        self._marked: set[Path] = set()
         self._nearest: Nearest | None = None
         self._made: set[Path] = set()
         self._segments = Segments(folder)
@@ -137,7 +138,8 @@ class ResponseCache:
             hint = hint if what == "line" else "delete the file; the answer then counts as missing"
             place = Location(path.as_posix())
             raise IntegrityError("the cached answer was cut or changed", hint=hint, location=place) from error
-        if self._mark_used:
+        if self._mark_used and path not in self._marked:
+            self._marked.add(path)
             # A cache on a disk that may only be read still answers.
             with contextlib.suppress(OSError):
                 path.touch()

@@ -101,6 +101,19 @@ def test_the_next_run_is_free(command: Command, here: Path) -> None:
     assert done.stdout.decode().splitlines()[-1] == ""
 
 
+def test_what_runs_use_is_not_pruned(command: Command, here: Path) -> None:
+    """Reading an answer is a use of it: `cache prune --unused` removes what no run read; a plan reads nothing."""
+    with ModelServer(lambda *_: Act(GOOD)) as server:
+        fill(here, server)
+        assert command("run", "--live", "--cache", "answers").code == 0
+    prune = ("cache", "prune", "--cache", "answers", "--unused", "30")
+    for way in (("--offline",), ("--live", "--plan")):
+        for file in (here / "answers").rglob("*.json*"):
+            os.utime(file, (1000, 1000))
+        assert command("run", "--cache", "answers", *way).code == 0
+        assert command(*prune).out.startswith("removed 0 answers") is (way == ("--offline",))
+
+
 def test_without_live_nothing_is_asked(command: Command, here: Path) -> None:
     """Evidence is missing then, also when --offline says so."""
     with ModelServer(lambda *_: Act(GOOD)) as server:
