@@ -26,10 +26,10 @@ from runback_gate.analysis.proof.example import Example, seen
 from runback_gate.analysis.proof.form import Form, Judges, form
 from runback_gate.analysis.proof.prove import Limits, prove
 from runback_gate.cel.cpp_engine import CppEngine
-from runback_gate.cel.engine import Engine, Program
+from runback_gate.cel.engine import BUDGET_MESSAGE, Engine, Program
 from runback_gate.cel.limits import check_limits
 from runback_gate.cel.py_engine import PyEngine
-from runback_gate.cel.work import Budget
+from runback_gate.cel.work import TOO_MUCH_MESSAGE, Budget
 from runback_gate.cel.write import write
 from runback_gate.change.proof import Proof
 from runback_gate.errors import RunbackError
@@ -45,6 +45,9 @@ STEPS = 1000
 """Steps that each pair is held against."""
 SECOND = 2
 """Steps on which a pair is held against the second engine, which is slow."""
+
+LIMIT_MESSAGES = (BUDGET_MESSAGE, TOO_MUCH_MESSAGE)
+"""With which a limit on work ends."""
 
 
 @dataclass(slots=True)
@@ -94,15 +97,21 @@ class Prepared:
         self.data = seen(example)
         self._bound: dict[int, Any] = {}
 
-    def outcome(self, engine: int, rules: RuleSet) -> RuleOutcome:
-        """What a form says of it, as `policy.evaluate` does; each question has a budget of its own."""
+    def outcome(self, engine: int, rules: RuleSet) -> RuleOutcome | None:
+        """What a form says of it, as `policy.evaluate` does; each question has a budget of its own.
+
+        None where a limit on work ended it: a proof is about what rules mean, and says nothing of such a step.
+        """
         if engine not in self._bound:
             self._bound[engine] = self.engines[engine].bind(self.data)
         bound = self._bound[engine]
         verdicts = []
         for program in (*(condition.program for _, condition in rules.conditions), _program(rules)):
             bound.work.budget = Budget()
-            verdicts.append(program.evaluate(bound).verdict)
+            found = program.evaluate(bound)
+            if found.error is not None and found.error.endswith(LIMIT_MESSAGES):
+                return None
+            verdicts.append(found.verdict)
         *conditions, rule = verdicts
         if "false" in conditions:
             return "skip"
@@ -134,11 +143,10 @@ def contradiction(found: Proof, judges: Judges, steps: Iterable[Prepared], limit
         if found.bounds is not None and step.beyond(limits):
             continue
         before = step.outcome(engine, old)
-        was = judges.stops(before, 0)
-        if ("l" if was else "s") not in claims:
+        if before is None or ("l" if judges.stops(before, 0) else "s") not in claims:
             continue
         after = step.outcome(engine, new)
-        if judges.stops(after, 1) != was:
+        if after is not None and judges.stops(after, 1) != judges.stops(before, 0):
             on = f"{judges.engines[engine].name}: {str(step.example)[:400]}"
             return f"{found.verdict} {found.bounds}: {before} → {after} on {on}"
     return ""

@@ -36,7 +36,7 @@ _NOTHING = 4 + _ELEMENT
 """Units of reading a value that is not there."""
 _CHARACTER = 8
 """Units of one character that a function of ours reads."""
-_TOO_MUCH = "the rules of this answer would take too long on data of this size"
+TOO_MUCH_MESSAGE = "the rules of this answer would take too long on data of this size"
 
 
 class Budget:
@@ -65,7 +65,7 @@ class Budget:
             self._count()
             if units > self._left:
                 self._left = 0
-                raise ValueError(_TOO_MUCH)
+                raise ValueError(TOO_MUCH_MESSAGE)
         self._left -= units
 
     def prepare(self, name: bytes, units: int) -> None:
@@ -161,7 +161,7 @@ class Measured:
         if part.kind in ("copy", "keys"):
             length = self._length(part.places, keys=part.kind == "keys")
             if length * length * _POINTER > MAX_COPIED:
-                raise ValueError(_TOO_MUCH)
+                raise ValueError(TOO_MUCH_MESSAGE)
             return COPY * length * length * self._turns(part, frozenset())
         if part.kind == "scan":
             both = (*part.places, *part.beside)

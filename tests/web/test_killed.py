@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from runback_gate.replay.cache import ResponseCache
 from runback_gate.testing.server import Act, ModelServer, completion
 from tests.cli.conftest import environment, tree
 from tests.web.conftest import Local
@@ -66,7 +67,7 @@ def slow_third(_body: dict[str, Any], number: int) -> Act:
 
 def answers(folder: Path) -> int:
     """How many answers the cache has."""
-    return len(list((folder / "known").glob("*/*.[0-9].json")))
+    return sum(entry.trial is not None for entry in ResponseCache(folder / "known").stored())
 
 
 @pytest.mark.integration
