@@ -301,3 +301,20 @@ def test_contradictions_are_counted() -> None:
     for engine in (0, 1):
         said = contradiction(wrong, judges, trial.steps([step]), Limits(), engine)
         assert said.startswith("equivalent None: pass → fail")
+
+
+def test_a_limit_on_work_contradicts_nothing() -> None:
+    """A loop that met its limit decided nothing; the other form ends at the first call and passes."""
+    size = "calls(response, 'x').all(y, size(calls(response, 'x')) > 0)"
+    sides = [policy(f"response.tool_calls.{loop}(x, {size})") for loop in ("all", "exists")]
+    judges, found = Judges(sides[0], sides[1], "p.r", ENGINES), Proof("p.r", "equivalent")
+
+    def said(calls: int) -> tuple[object, object, str]:
+        step: Any = {"response": {"text": "", "tool_calls": [{"name": "x", "arguments": {}}] * calls}}
+        seen_by = Prepared(step, ENGINES)
+        before, after = (seen_by.outcome(0, judges.sides[0][side]) for side in (0, 1))
+        return before, after, contradiction(found, judges, [seen_by], Limits())
+
+    assert said(3) == ("pass", "pass", "")
+    assert said(45) == (None, "pass", "")
+    assert said(0)[2].startswith("equivalent None: pass → fail")
