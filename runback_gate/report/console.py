@@ -233,13 +233,7 @@ def _rows(page: _Page, report: Report, *, show_all: bool) -> None:
 
 def _effects(page: _Page, report: Report) -> None:
     """What changed policies do to recorded steps, and to archived ones."""
-    texts = []
-    if report.effects:
-        place, steps = effects.named_place(report), effects.judged(report)
-        texts.append(effects.as_text(report.effects, steps=steps, width=page.width, place=place, show=_FLIPS))
-    if report.archive is not None:
-        texts.append(effects.archive_text(report.archive, width=page.width, show=_FLIPS))
-    for text in texts:
+    for text in effects.report_texts(report, width=page.width, show=_FLIPS):
         for line in text.splitlines():
             page.flow([line] if line else [], first="", rest="      ")
         page.add(Text())

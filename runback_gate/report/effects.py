@@ -224,6 +224,17 @@ def _markdown_kinds(effect: PolicyEffect, show: int) -> Iterator[str]:
             yield from ("", f"{number - len(flips):,} more")
 
 
+def report_texts(report: Report, *, width: int, show: int) -> list[str]:
+    """What changed policies do to recorded steps, and to archived ones: a text for a terminal each, if there is one."""
+    texts = []
+    if report.effects:
+        steps, place = judged(report), named_place(report)
+        texts.append(as_text(report.effects, steps=steps, width=width, place=place, show=show))
+    if report.archive is not None:
+        texts.append(archive_text(report.archive, width=width, show=show))
+    return texts
+
+
 def archive_text(found: OnArchive, *, width: int, show: int) -> str:
     """What changed policies do to archived steps, for a terminal, ended by a line break."""
     lines = [_inert(archive_line(found))]

@@ -80,7 +80,7 @@ def render(report: Report, *, max_bytes: int = MAX_BYTES) -> str:
         "style": style,
         "policy": f"default-src 'none'; style-src {source(style)}; base-uri 'none'; form-action 'none'",
         "digest": model.report_digest(report),
-        "effects": _effects(report),
+        "effects": "\n".join(effects.report_texts(report, width=_WIDTH, show=_FLIPS)),
     }
     page = env.get_template("report.html.j2")
     # With both tables, each of one empty row: what frames the rows counts as well.
@@ -98,17 +98,6 @@ def render(report: Report, *, max_bytes: int = MAX_BYTES) -> str:
         shown[row.verdict is Verdict.PASS].append(text)
     missing = report.totals.rows - len(shown[True]) - len(shown[False])
     return page.render(facts, red=shown[False], green=shown[True], missing=missing)
-
-
-def _effects(report: Report) -> str:
-    """What changed policies do to recorded steps, and to archived ones, as text; empty where none changed."""
-    text = ""
-    if report.effects:
-        place = effects.named_place(report)
-        text = effects.as_text(report.effects, steps=effects.judged(report), width=_WIDTH, place=place, show=_FLIPS)
-    if report.archive is not None:
-        text += ("\n" if text else "") + effects.archive_text(report.archive, width=_WIDTH, show=_FLIPS)
-    return text
 
 
 @cache
