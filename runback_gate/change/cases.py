@@ -9,7 +9,9 @@ by what it says; order and files mean nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from runback_gate.cel.tokens import tokenize
@@ -29,7 +31,7 @@ from runback_gate.change.model import (
 )
 from runback_gate.change.settings import weaker_trials, wider_allow
 from runback_gate.change.sides import GateSide
-from runback_gate.dataset.document import Case, Dataset
+from runback_gate.dataset.document import Case, CaseCheck, Dataset
 from runback_gate.dataset.trials import AnyTrials
 from runback_gate.documents import Pointer
 from runback_gate.errors import ExpressionError
@@ -37,6 +39,9 @@ from runback_gate.plural import many
 
 _AGENT_FIELDS = ("model", "parameters", "system", "tools")
 _BOUNDS = ("maxTokens", "maxLatencyMs", "maxCostUsd")
+# What is not left out counts, so a new field does.
+_CASE = attrgetter(*({item.name for item in fields(Case)} - {"id", "dataset", "why", "location", "checks"}))
+_CHECK = attrgetter(*({item.name for item in fields(CaseCheck)} - {"location"}))
 
 
 class _Check(NamedTuple):
@@ -126,14 +131,9 @@ def _weaker_dataset(base: GateSide, head: GateSide, then: Dataset, now: Dataset)
         yield from _weaker_tags(base, files, subject, place, there)
 
 
-def _asked(case: Case) -> tuple[object, ...]:
-    """All that a case asks; 1 is not 1.0 in it, nor true."""
-    checks = [
-        (check.kind, check.title, check.expression, check.schema and json_text(check.schema), repr(check.rubric))
-        for check in case.checks
-    ]
-    messages = case.messages and json_text(case.messages)
-    return case.step, case.run, case.tags, case.allow, repr(case.trials), messages, checks
+def _asked(case: Case) -> str:
+    """All that a case asks, so that 1 is not 1.0 in it, nor true."""
+    return repr((_CASE(case), list(map(_CHECK, case.checks))))
 
 
 def _place(dataset: Dataset, index: int) -> _Place:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,19 @@ def talk(turns: int) -> Turns:
         Turn(step(*said[2 * n - (n > 0) : 2 * n + 1], number=n), n - 1 if n else None, 2 * n - 1 if n else 0)
         for n in range(turns)
     )
+
+
+def test_a_step_that_continues_keeps_every_field() -> None:
+    """Its request is made anew with the whole conversation, and nothing else of it becomes another."""
+    first = step(Message("user", "1"))
+    marks: dict[str, Any] = {item.name: object() for item in (*fields(Request), *fields(Step))}
+    request = Request(
+        **{item.name: marks[item.name] for item in fields(Request)} | {"messages": (Message("user", "2"),)}
+    )
+    full = Step(**{item.name: marks[item.name] for item in fields(Step)} | {"request": request})
+    found = Turns([Turn(first), Turn(full, 0, 1)])[1]
+    assert found.request == replace(request, messages=(*first.request.messages, *request.messages))
+    assert found == replace(full, request=found.request)
 
 
 def test_the_size_is_linear() -> None:
