@@ -12,7 +12,8 @@ import os
 import time
 from pathlib import Path
 
-from benchmarks.promises import AIRLINE, Figure
+from benchmarks.measure import PACE
+from benchmarks.promises import AIRLINE, Figure, need_airline
 from runback_gate.app.import_runs import ImportOptions, import_file, redaction
 from runback_gate.redact import Level
 
@@ -22,11 +23,12 @@ _SHORT, _LONG = 1_000, 10_000
 
 def imports(_folder: Path) -> list[Figure]:
     """Transcripts without and with redaction, and a run of 10,000 turns beside one of 1,000."""
+    need_airline()
     data = (AIRLINE / "runs.jsonl").read_bytes() * _COPIES
     short, long = _long(_SHORT), _long(_LONG)
     return [
-        Figure("import, redaction off", "s/100 MB", _seconds(data, "off") * 1e8 / len(data), 5),
-        Figure("import, level standard", "s/100 MB", _seconds(data, "standard") * 1e8 / len(data), 12.5),
+        Figure("import, redaction off", "CPU s/100 MB", _seconds(data, "off") * 1e8 / len(data), 5),
+        Figure("import, level standard", "CPU s/100 MB", _seconds(data, "standard") * 1e8 / len(data), 12.5),
         Figure("10,000 turns beside 1,000, bytes", "x", _size(long) / _size(short), 11),
         Figure("10,000 turns beside 1,000, CPU", "x", _seconds(long, "off") / _seconds(short, "off"), 15),
     ]
@@ -52,9 +54,11 @@ def _seconds(data: bytes, level: Level) -> float:
     found = []
     for _ in range(2):
         options = ImportOptions("a", redaction=redaction(level, None, os.urandom))
+        PACE.look()
         start = time.process_time()
         imported = import_file(data, "runs.jsonl", options, os.urandom)
         found.append(time.process_time() - start)
+        PACE.look()
         if imported.faults or not imported.runs:
             raise RuntimeError(f"not all was imported: {imported.refused}")
     return min(found)

@@ -33,7 +33,7 @@ def whole_run(folder: Path) -> list[Figure]:
     more = (cost.cpu - recorded.cpu) * 1000 / CASES
     return [
         Figure(f"{name}: wall beyond {STARTED[:8]} work, of ideal", "x", (wall - recorded.cpu) / IDEAL, 1.15),
-        Figure(f"{name}: CPU a case, added", "ms", more, 0.5, (Peer(STARTED, recorded.cpu * 1000 / CASES),)),
+        Figure(f"{name}: CPU a case, added", "CPU ms", more, 0.5, (Peer(STARTED, recorded.cpu * 1000 / CASES),)),
     ]
 
 

@@ -6,12 +6,14 @@ In: a command line. Out: what the kernel charged to it, the median over several 
     cost.cpu, cost.rss
 
 CPU time and not wall time, which says more about what else runs on the machine. CPU time grows as well where cores are
-shared: `speed` tells by how much.
+shared or slow, by a factor of two and more: a yardstick before and after each run tells by how much.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import os
 import resource
 import statistics
@@ -48,6 +50,7 @@ def measure(command: Sequence[str], cwd: Path, runs: int = 5, exit_codes: Sequen
     Raises:
         RuntimeError: the command ended with another exit code; its error output is in the message.
     """
+    PACE.look()
     costs = [_once(command, cwd, exit_codes) for _ in range(runs + 1)][min(runs, 1) :]
     return Cost(
         cpu=statistics.median(cost.cpu for cost in costs),
@@ -88,15 +91,52 @@ def _processes() -> Iterator[tuple[int, int, float]]:
             yield pid, int(fields[1]), (int(fields[11]) + int(fields[12])) / tick
 
 
-def speed() -> float:
-    """Million additions in one CPU second: a busy or slow machine lengthens every figure by as much."""
-    rounds = []
-    for _ in range(5):
-        start, total = time.process_time(), 0
-        for number in range(500_000):
+class Pace:
+    """How fast this machine is while something is measured, beside the machine that the limits were set on."""
+
+    REFERENCE = 0.020
+    """CPU seconds of the yardstick there (docs/decisions/0073-a-second-of-the-same-machine.md)."""
+
+    def __init__(self) -> None:
+        self._looks: list[float] = []
+
+    def look(self) -> None:
+        """Take the yardstick once: 20 to 40 ms."""
+        self._looks.append(yardstick())
+
+    def take(self) -> float:
+        """The median pace of the looks since the last call: 0.5 is half as fast as the reference."""
+        looks, self._looks = self._looks, []
+        return self.REFERENCE / statistics.median(looks)
+
+
+PACE = Pace()
+"""Of this process; `measure` looks around each of its runs."""
+
+
+def yardstick() -> float:
+    """CPU seconds of a fixed piece of work, of the kinds that this product does: write, hash, parse, walk, count."""
+    start = time.process_time()
+    for _ in range(20):
+        text = json.dumps(_TEXT, sort_keys=True)
+        hashlib.sha256(text.encode()).hexdigest()
+        if not _walk(json.loads(text)):
+            raise RuntimeError("the yardstick read something else than it wrote")
+        total = 0
+        for number in range(10_000):
             total += number
-        rounds.append(0.5 / (time.process_time() - start))
-    return statistics.median(rounds)
+    return time.process_time() - start
+
+
+_TEXT = {"messages": [{"role": "user", "content": f"turn {turn}", "parts": [turn, None, True]} for turn in range(200)]}
+
+
+def _walk(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _walk(item) for key, item in value.items())
+    if isinstance(value, list):
+        return all(map(_walk, value))
+    return value is None or isinstance(value, str | int)
 
 
 def resident() -> float:
@@ -121,4 +161,5 @@ def _once(command: Sequence[str], cwd: Path, exit_codes: Sequence[int]) -> Cost:
             raise RuntimeError(
                 f"{' '.join(command)}: exit code {process.returncode}\n{err.read().decode(errors='replace')}"
             )
+        PACE.look()
         return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * _RSS_UNIT / 1e6, out.read())

@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -31,6 +31,10 @@ TURNS = 1229
 WORKFLOW = "https://github.com/acme/agent/.github/workflows/gate.yml@refs/heads/main"
 EVENTS = 1_000_000
 FLOOR = "read, hash, parse only"
+
+
+class UnmeasuredError(Exception):
+    """A promise that cannot be measured on this machine; the text says what is missing and how to get it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,13 @@ class Figure:
     limit: float
     """The value may be this and no more."""
     peers: tuple[Peer, ...] = ()
+
+    def at(self, pace: float) -> Figure:
+        """CPU time as the machine that the limits were set on would take; anything else as it is."""
+        if not self.unit.startswith("CPU "):
+            return self
+        peers = tuple(replace(peer, value=peer.value * pace) for peer in self.peers)
+        return replace(self, value=self.value * pace, peers=peers)
 
     @property
     def ratio(self) -> float:
@@ -92,9 +103,7 @@ def policies(folder: Path) -> list[Figure]:
 
 
 def backtest(folder: Path) -> list[Figure]:
-    """The airline's policies on its recorded turns, where those are at hand, beside reading and parsing them alone."""
-    if not AIRLINE.is_dir():
-        return []
+    """The airline's policies on its recorded turns, beside reading and parsing them alone."""
     airline_runs(folder)
     cost = measure([COMMAND, "backtest", "--policies", str(EXAMPLES), "--runs", "runs", "--json"], folder)
     if (steps := json.loads(cost.output)["steps"]) != TURNS:
@@ -105,8 +114,6 @@ def backtest(folder: Path) -> list[Figure]:
 
 def diff(folder: Path) -> list[Figure]:
     """One changed rule over the same turns, beside the backtest of all rules, which judges each turn once."""
-    if not AIRLINE.is_dir():
-        return []
     airline_runs(folder)
     shutil.copytree(EXAMPLES, folder / "head")
     booking = folder / "head" / "booking.yaml"
@@ -121,8 +128,15 @@ def diff(folder: Path) -> list[Figure]:
     return [Figure(f"policy diff over {TURNS:,} airline turns", "CPU s", cost.cpu, 3.0, peers)]
 
 
+def need_airline() -> None:
+    """Raise `UnmeasuredError` where the airline's transcripts are not."""
+    if not AIRLINE.is_dir():
+        raise UnmeasuredError("no transcripts of the airline (RUNBACK_SHARED_DATA)")
+
+
 def airline_runs(folder: Path) -> None:
     """Make runs of the airline's transcripts."""
+    need_airline()
     source = [str(AIRLINE / "runs.jsonl"), "--tools", str(AIRLINE / "tools.json"), "--agent", "airline"]
     measure([COMMAND, "import", "transcript", *source, "--out", "runs"], folder, runs=0)
 
@@ -194,7 +208,7 @@ def read_floor(folder: Path, data: str) -> Cost:
 def capture(folder: Path) -> list[Figure]:  # noqa: ARG001  as above
     """What recording adds to a call through OpenAI's client."""
     if not CLIENT.exists():
-        raise RuntimeError("no client to record: run `make clients`")
+        raise UnmeasuredError("no client to record (`make clients`, or RUNBACK_CLIENTS)")
     found = json.loads(measure([str(CLIENT), "-m", "benchmarks.capture"], ROOT, runs=0).output)
     ours = found.pop("recorded")
     for name in ("langfuse", "openinference", "traceloop"):
@@ -205,7 +219,7 @@ def capture(folder: Path) -> list[Figure]:  # noqa: ARG001  as above
     callers = callers or [Peer("langfuse 5.0.4 (measured once)", 487.0)]
     ratios = [Peer("the bare client", 1.0), *(Peer(name, peer["ratio"]) for name, peer in found.items())]
     return [
-        Figure("recording, added on the caller's thread", "µs", ours["caller"], 100.0, tuple(callers)),
+        Figure("recording, added on the caller's thread", "CPU µs", ours["caller"], 100.0, tuple(callers)),
         Figure("recording, CPU in all beside the bare client", "x", ours["ratio"], 1.1, tuple(ratios)),
     ]
 

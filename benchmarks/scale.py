@@ -1,6 +1,6 @@
 """Promises about many steps: what one costs, what several processes and a cluster add, memory that stays flat.
 
-In: a folder to work in. Out: `Figure`s; nothing where the airline's transcripts are not at hand.
+In: a folder to work in. Out: `Figure`s.
 
     memory(Path("/some/empty/folder"))
 """
@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.measure import family_cpu, measure
-from benchmarks.promises import AIRLINE, COMMAND, EXAMPLES, FLOOR, Figure, Peer, airline_runs, read_floor, run_module
+from benchmarks.promises import COMMAND, EXAMPLES, FLOOR, Figure, Peer, airline_runs, read_floor, run_module
 
 MANY = 100_000
 RULES = 8
@@ -23,8 +23,6 @@ GROWTH = 50
 
 def memory(folder: Path) -> list[Figure]:
     """What stays of steps that were judged, in a backtest and in the pages of `serve`, which judge as a gate does."""
-    if not AIRLINE.is_dir():
-        return []
     airline_runs(folder)
     measure([COMMAND, "init"], folder, runs=0)
     shutil.rmtree(folder / "policies")
@@ -43,8 +41,6 @@ def backtests(folder: Path) -> list[Figure]:
 
     Their output must be the same, byte for byte.
     """
-    if not AIRLINE.is_dir():
-        return []
     airline_runs(folder)
     run_module("benchmarks.steps", str(folder / "runs"), str(folder / "many"), "--steps", str(MANY))
     (folder / "gate").mkdir()

@@ -1,7 +1,6 @@
 """The page of a run: how long it takes to write, and until the browser has painted the step that broke.
 
-In: Debian's Chromium and the `browser` group of packages; beside it Inspect View, where it is installed. Out: figures;
-none where the browser is not here.
+In: Debian's Chromium and the `browser` group of packages; beside it Inspect View, where it is installed. Out: figures.
 
     python -m benchmarks viewer
 """
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.inspect_view import inspect_seconds
-from benchmarks.promises import Figure, Peer
+from benchmarks.promises import Figure, Peer, UnmeasuredError
 from runback_gate.errors import Location
 from runback_gate.policy.finding import Finding
 from runback_gate.step import Message, Request, Response, Run, Source, Step, ToolCall
@@ -45,7 +44,7 @@ def long_run(count: int) -> Run:
 def viewer(folder: Path) -> list[Figure]:
     """CPU seconds to write a page, seconds until the failing step is painted, milliseconds from a key to its layout."""
     if not PROGRAM.exists() or find_spec("playwright") is None:
-        return []
+        raise UnmeasuredError(f"no {PROGRAM} (Debian's package chromium), or no playwright (requirements/browser.lock)")
     from playwright.sync_api import sync_playwright  # noqa: PLC0415  only where it is installed
 
     figures = []
