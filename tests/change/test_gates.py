@@ -10,7 +10,8 @@ from runback_gate.change.gates import compare_gates, find_weakenings
 from runback_gate.change.matches import match_policies
 from runback_gate.gate.plan import load_plan
 from runback_gate.testing import REFUNDS, sample_case, sample_step, write_gate
-from tests.change.test_weakening import WAYS, Way, pair
+from tests.change.edits import Way, pair
+from tests.change.ways import WAYS
 
 DAY = "2026-06-01"
 

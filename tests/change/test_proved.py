@@ -10,7 +10,7 @@ from runback_gate.change.gates import compare_gates
 from runback_gate.change.loosening import changed_rules
 from runback_gate.change.model import Change
 from runback_gate.change.proof import Proof
-from tests.change.test_weakening import REFUNDS, Edit, pair
+from tests.change.edits import REFUNDS, Edit, pair
 
 Verdict = Literal["equivalent", "stricter", "looser", "incomparable", "unknown"]
 LIMIT, ONCE = "refunds.limit", "refunds.once"

@@ -13,7 +13,8 @@ from runback_gate.gate.contest import Base
 from runback_gate.gate.run import run_gate
 from runback_gate.gate.verdict import Row, Verdict, gate_verdict
 from runback_gate.testing import Answers, in_turn
-from tests.change.test_weakening import ROOT, WAYS, Way, edited, line_of
+from tests.change.edits import ROOT, Way, edited
+from tests.change.ways import WAYS, line_of
 
 pytestmark = pytest.mark.integration
 
