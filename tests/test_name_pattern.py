@@ -43,6 +43,26 @@ def test_covering_is_inclusion() -> None:
     assert wrong == []
 
 
+@pytest.mark.parametrize(
+    ("wide", "narrow", "covered"),
+    [
+        ("*", "anything*", True),
+        ("gpt-4o*", "gpt-4o-mini*", True),
+        ("gpt-4o*", "gpt-*", False),
+        ("gpt-4?", "gpt-4o", True),
+        ("gpt-4?", "gpt-4*", False),
+        ("gpt-4?", "gpt-4?", True),
+        ("a[b]", "a[b]", True),
+        ("a[b]", "ab", False),
+        ("[ab]", "a", False),
+        ("", "*", False),
+    ],
+)
+def test_a_pattern_that_covers_another(wide: str, narrow: str, covered: bool) -> None:
+    """All that the narrow one matches is matched by the wide one; `?` is no text of any length, `[` only itself."""
+    assert covers(wide, narrow) is covered
+
+
 def test_in_doubt_nothing_is_covered() -> None:
     """Two long hostile patterns: no answer is worked out without end, and none is not yes."""
     wide, narrow = "*a?b?c*" * 400, "*?a*b??*" * 400

@@ -10,7 +10,6 @@ import pytest
 from runback_gate.change.model import Change
 from runback_gate.change.policies import policy_changes, rule_added, rule_removed
 from runback_gate.errors import Location
-from runback_gate.name_pattern import covers
 from runback_gate.policy.document import Policy, load_policies
 from runback_gate.testing import REFUNDS, write_document
 
@@ -116,29 +115,6 @@ def test_directions_that_are_none(tmp_path: Path) -> None:
     assert changed(tmp_path, FULL, {**FULL, **same}) == [
         ("match.agents", "support*", "support-eu, support*", "neutral")
     ]
-
-
-@pytest.mark.parametrize(
-    ("wide", "narrow", "expected"),
-    [
-        ("*", "", True),
-        ("*", "a?b*", True),
-        ("a*", "ab", True),
-        ("a*", "ab*", True),
-        ("a?", "a?", True),
-        ("a?", "ab", True),
-        ("a*", "a", True),
-        ("a?*", "a*", False),
-        ("a?", "a*", False),
-        ("a*", "*", False),
-        ("a[b]", "a[b]", True),
-        ("[ab]", "a", False),
-        ("a", "b", False),
-    ],
-)
-def test_patterns_of_names(wide: str, narrow: str, expected: bool) -> None:
-    """A pattern covers another one when it takes every name that the other takes."""
-    assert covers(wide, narrow) is expected
 
 
 def test_conditions_and_variables(tmp_path: Path) -> None:
