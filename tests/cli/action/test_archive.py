@@ -11,14 +11,14 @@ from runback_gate.capture.runs import write_run
 from runback_gate.store.archive.arrow import Storage
 from runback_gate.store.archive.rows import run_row
 from runback_gate.testing import sample_call, sample_run, sample_step
+from tests.cli.action.conftest import Job, summary
 from tests.cli.conftest import change
-from tests.cli.test_action import Job, hub, job, repository, summary
 from tests.extras import needs
 from tests.github.fake import FakeGitHub
 from tests.store.archives import put
 from tests.store.object_store import Faulty, bucket, server, uri
 
-__all__ = ["bucket", "hub", "job", "repository", "server"]
+__all__ = ["bucket", "server"]
 
 needs("pyarrow")
 needs("moto.server")
