@@ -8,6 +8,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from _pytest.runner import runtestprotocol
 from hypothesis import settings
 from hypothesis.internal.conjecture import providers
 
@@ -47,6 +48,21 @@ def pytest_configure(config: pytest.Config) -> None:
         # Hypothesis parses all 600 modules for them: two seconds for each worker, and more whenever one is imported.
         patch.setattr(providers, "_get_local_constants", lambda: providers._local_constants, raising=False)
     config.add_cleanup(patch.undo)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """Let a worker send what the controlling process shows: the call, and any phase that did not pass.
+
+    It reads each message in Python, and pytest sends five for a test.
+    """
+    if not hasattr(item.config, "workerinput"):
+        return None
+    for report in runtestprotocol(item, log=False, nextitem=nextitem):
+        if report.when == "call" or not report.passed:
+            report.keywords = {} if report.passed else report.keywords
+            item.ihook.pytest_runtest_logreport(report=report)
+    return True
 
 
 @pytest.hookimpl(wrapper=True)
