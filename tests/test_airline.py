@@ -360,6 +360,7 @@ def test_every_validation_has_a_green_and_a_red_example() -> None:
     assert {item.rule: item.gap for item in coverage} == dict.fromkeys((*VALIDATIONS, *OVER_RUNS))
 
 
+@pytest.mark.slow
 def test_the_policies_are_clean() -> None:
     """Names, fields, types, patterns and portability of the airline's expressions give nothing to report."""
     assert [finding for policy in airline_policies()[0] for finding in lint_policy(policy)] == []
@@ -373,6 +374,7 @@ def test_all_turns_are_judged() -> None:
     assert (found.runs, found.steps, [item for item in found.failures if item.outcome == "error"]) == (100, 1229, [])
 
 
+@pytest.mark.slow
 @needs_runs
 @pytest.mark.parametrize(("validation", "count"), [("airline.one_action", 42), ("airline.basic_economy_update", 15)])
 def test_known_counts(validation: str, count: int) -> None:
@@ -380,6 +382,7 @@ def test_known_counts(validation: str, count: int) -> None:
     assert airline_backtest().counts[validation]["fail"] == count
 
 
+@pytest.mark.slow
 @needs_runs
 @pytest.mark.parametrize("validation", VALIDATIONS)
 def test_policy_and_second_reading_agree(validation: str) -> None:
@@ -434,6 +437,7 @@ def test_a_changed_rule_is_told_by_its_turns(
     assert [(item.what, item.base, item.head) for item in effect.changes] == [(f"params.{param}", str(was), str(now))]
 
 
+@pytest.mark.slow
 @needs_runs
 def test_the_table_of_the_readme_is_current() -> None:
     """The README states for each rule how many turns, or runs, it concerns and how many break it."""

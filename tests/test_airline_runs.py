@@ -135,6 +135,7 @@ RULES: dict[str, Callable[[list[Call], list[dict[str, Any]]], bool | None]] = {
 """Whether a run complies; None where the rule does not concern it."""
 
 
+@pytest.mark.slow
 @needs_runs
 @pytest.mark.parametrize("rule", OVER_RUNS)
 def test_policy_and_second_reading_agree(rule: str) -> None:

@@ -8,9 +8,9 @@ import pytest
 
 from runback_gate.github.api import Api
 from tests.github.fake import BOT, FakeGitHub
-from tests.report.conftest import empty, green, hostile, make, many, red
+from tests.report.conftest import empty, green, hostile, huge, make, many, red
 
-__all__ = ["empty", "green", "hostile", "make", "many", "red"]
+__all__ = ["empty", "green", "hostile", "huge", "make", "many", "red"]
 
 
 @pytest.fixture

@@ -86,9 +86,9 @@ def test_an_error_is_a_failure(api: Api, hub: FakeGitHub) -> None:
 
 
 @pytest.mark.slow
-def test_limits(api: Api, hub: FakeGitHub, many: Report) -> None:
+def test_limits(api: Api, hub: FakeGitHub, huge: Report) -> None:
     """2,000 red rows fit: the summary is cut with words, annotations go in batches, and the rest is counted."""
-    finish_check(api, start(api), judged(many), "\nfoot\n")
+    finish_check(api, start(api), judged(huge), "\nfoot\n")
     summary = only(hub)["output"]["summary"]
     assert MAX_SUMMARY - 1000 < len(summary.encode()) <= MAX_SUMMARY
     assert "rows that do not pass are not shown here" in summary

@@ -124,7 +124,7 @@ def test_a_newer_head(api: Api, hub: FakeGitHub, red: Report) -> None:
 
 
 def test_limit(api: Api, hub: FakeGitHub, many: Report) -> None:
-    """2,000 red rows make a comment of the size of a screen or two, with its foot."""
+    """250 red rows make a comment of the size of a screen or two, with its foot."""
     publish(api, judged(many))
     assert len(bodies(hub)[0].encode()) <= MAX_COMMENT
     assert bodies(hub)[0].endswith("\nfoot\n")

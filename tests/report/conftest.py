@@ -359,22 +359,28 @@ def hostile() -> Report:
 
 @pytest.fixture(scope="session")
 def many() -> Report:
-    """5,000 rows, of which 2,000 fail, with texts of some length."""
-    return many_rows()
+    """600 rows, of which 250 fail, with texts of some length: too much for a comment."""
+    return many_rows(250, 350)
+
+
+@pytest.fixture(scope="session")
+def huge() -> Report:
+    """5,000 rows, of which 2,000 fail; for the slow lane."""
+    return many_rows(2000, 3000)
 
 
 @cache
-def many_rows() -> Report:
+def many_rows(red: int, green: int) -> Report:
     """Made once, whichever folder's tests want it."""
     rows = [
         make_row(
             f"case-{number:05}",
-            Verdict.FAIL if number < 2000 else Verdict.PASS,
-            findings=(make_finding(message="m" * 300),) if number < 2000 else (),
-            now="issue_refund(amount: 250)" if number < 2000 else 'escalate(reason: "dispute")',
-            trials=(make_trial(Verdict.FAIL if number < 2000 else Verdict.PASS),),
+            Verdict.FAIL if number < red else Verdict.PASS,
+            findings=(make_finding(message="m" * 300),) if number < red else (),
+            now="issue_refund(amount: 250)" if number < red else 'escalate(reason: "dispute")',
+            trials=(make_trial(Verdict.FAIL if number < red else Verdict.PASS),),
         )
-        for number in range(5000)
+        for number in range(red + green)
     ]
     return make_report(rows)
 

@@ -134,10 +134,10 @@ def test_everything_is_there(red: Report) -> None:
 
 
 @pytest.mark.slow
-def test_5000_rows(many: Report) -> None:
+def test_5000_rows(huge: Report) -> None:
     """A large report fits; rows beyond the limit are counted."""
-    assert len(render(many).encode()) <= MAX_BYTES
-    text = render(many, max_bytes=300_000)
+    assert len(render(huge).encode()) <= MAX_BYTES
+    text = render(huge, max_bytes=300_000)
     shown = text.count('<tbody id="row-')
     assert len(text.encode()) <= 300_000
     assert shown > 50

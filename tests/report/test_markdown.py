@@ -92,13 +92,13 @@ def test_structure(red: Report) -> None:
 
 
 def test_red_rows_come_first(many: Report) -> None:
-    """5,000 rows fit the limit, and those that were left out are counted."""
+    """600 rows fit the limit, and those that were left out are counted."""
     text = render(many)
     assert size(text) <= MAX_BYTES
     shown = text.count("🔴")
     assert shown > 100
-    assert f"{2000 - shown:,} rows that do not pass are not shown here" in text
-    assert "3,000 rows that pass are not shown here" in text
+    assert f"{250 - shown:,} rows that do not pass are not shown here" in text
+    assert "350 rows that pass are not shown here" in text
 
 
 def test_passes_fill_what_is_left(make: SimpleNamespace) -> None:
