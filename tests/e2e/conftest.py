@@ -21,8 +21,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.github.fake import BOT, FakeGitHub
+from tests.github.fake import FakeGitHub
 from tests.github.repository import Repository
+from tests.github.state import BOT
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NUMBER = 7

@@ -13,7 +13,8 @@ from runback_gate.report.model import read_report
 from runback_gate.testing import sample_call, sample_case, sample_step, write_gate
 from tests.e2e.conftest import ROOT, Open, PullRequest, kill
 from tests.github.contract import LIMITS
-from tests.github.fake import READER, FakeGitHub
+from tests.github.fake import FakeGitHub
+from tests.github.state import READER
 from tests.report.conftest import PAYLOADS
 from tests.report.test_markdown import assert_inert
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from runback_gate.github.api import Api
-from tests.github.fake import BOT, FakeGitHub
+from tests.github.fake import FakeGitHub
+from tests.github.state import BOT
 from tests.report.conftest import empty, green, hostile, huge, make, many, red
 
 __all__ = ["empty", "green", "hostile", "huge", "make", "many", "red"]

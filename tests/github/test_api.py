@@ -10,7 +10,8 @@ import pytest
 
 from runback_gate.errors import GitHubError, UnansweredError
 from runback_gate.github.api import PER_PAGE, Api, fields, number, words
-from tests.github.fake import BOT, READER, SHA, FakeGitHub, Fault
+from tests.github.fake import FakeGitHub, Fault
+from tests.github.state import BOT, READER, SHA
 
 CHECK = {"name": "gate", "head_sha": SHA}
 

@@ -13,7 +13,8 @@ from runback_gate.github.comment import MAX_COMMENT, publish_comment
 from runback_gate.github.event import Event
 from runback_gate.github.outcome import Outcome, judged
 from runback_gate.report.model import Report
-from tests.github.fake import IDENTITIES, PERSON, READER, FakeGitHub, Fault, Identity
+from tests.github.fake import FakeGitHub, Fault
+from tests.github.state import IDENTITIES, PERSON, READER, Identity
 from tests.github.test_event import HEAD, pull_request, read
 
 EVENT = read(pull_request())

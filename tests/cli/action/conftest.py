@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Command, Result
-from tests.github.fake import BOT, FakeGitHub
+from tests.github.fake import FakeGitHub
 from tests.github.repository import Repository
+from tests.github.state import BOT
 from tests.github.test_event import ENVIRON, pull_request
 
 Job = Callable[..., Result]

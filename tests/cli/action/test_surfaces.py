@@ -10,8 +10,9 @@ import pytest
 from runback_gate.report.model import read_report
 from tests.cli.action.conftest import Job, summary
 from tests.cli.conftest import change
-from tests.github.fake import READER, FakeGitHub
+from tests.github.fake import FakeGitHub
 from tests.github.repository import Repository
+from tests.github.state import READER
 
 pytestmark = pytest.mark.integration
 
