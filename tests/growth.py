@@ -42,7 +42,7 @@ from runback_gate.replay.cache import ResponseCache, answer_entry, answer_name
 from runback_gate.report.model import read_report
 from runback_gate.step import step_from_json, tools_from_json
 from runback_gate.values import to_json
-from tests.capture.formats.test_dialects import CASES
+from tests.capture.formats.dialects import CASES
 
 ROOT = Path(__file__).parents[1]
 SPECIMENS = ROOT / "tests" / "specimens"

@@ -11,7 +11,7 @@ import pytest
 from runback_gate.capture.formats import Defaults, read_transcripts
 from runback_gate.errors import RunbackError
 from runback_gate.step import Run
-from tests.capture.formats.test_dialects import CASES, CHAT
+from tests.capture.formats.dialects import CASES, CHAT
 from tests.capture.formats.test_real_files import EXPECTED, FOLDER
 
 WORDS = "what was planted"
