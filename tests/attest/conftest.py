@@ -59,3 +59,16 @@ def signed(services: Stack) -> dict[int, Json]:
 def never(seconds: float) -> None:
     """A pause that must not be."""
     raise AssertionError(f"waited for {seconds} s")
+
+
+@pytest.fixture
+def waits() -> list[float]:
+    """The pauses that were made."""
+    return []
+
+
+@pytest.fixture
+def no_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment of whoever runs the tests has no say."""
+    for name in ("GITHUB_ACTIONS", "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"):
+        monkeypatch.delenv(name, raising=False)

@@ -13,7 +13,7 @@ from runback_gate import wire
 from runback_gate.replay.providers.failure import failure, no_answer, retry_after
 from runback_gate.replay.providers.key_guard import KeyGuard
 from runback_gate.wire.faults import NotUnderstoodError
-from tests.wire.test_answers import REFUSED
+from tests.wire.answers import REFUSED
 
 
 @given(st.integers(300, 599), st.binary(max_size=50), st.integers(200, 320), st.booleans())
