@@ -10,7 +10,7 @@ from runback_gate.attest.statement import Origin, Statement, gate_statement, sta
 from runback_gate.canonical import digest_bytes
 from runback_gate.gate.verdict import Verdict
 from runback_gate.report.model import Report, Revision, write_report
-from tests.report.conftest import make_finding, make_report, make_row
+from tests.report.reports import make_finding, make_report, make_row
 from tests.sigstack.stack import COMMIT, IDENTITY, ISSUER, REF
 
 REPOSITORY = "https://github.com/acme/agent"

@@ -18,7 +18,7 @@ from runback_gate.attest.verify import Expectations, Verification, invalid, judg
 from runback_gate.gate.verdict import Verdict
 from runback_gate.report.model import Revision, write_report
 from tests.attest.samples import IDENTITY_OF_MAIN, green, proof, red, statement
-from tests.report.conftest import PAYLOADS, make_report, make_row
+from tests.report.reports import PAYLOADS, make_report, make_row
 from tests.sigstack.stack import IDENTITY, ISSUER
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "verification"

@@ -28,7 +28,7 @@ from runback_gate.errors import DocumentError, InputError
 from runback_gate.gate.verdict import Verdict
 from runback_gate.report.model import GatedAgent, Input, Report, Shard, write_report
 from tests.attest.samples import BASE, ORIGIN, REPOSITORY, green, red, statement
-from tests.report.conftest import make_finding, make_report, make_row, red_rows
+from tests.report.reports import make_finding, make_report, make_row, red_rows
 from tests.sigstack.stack import COMMIT, REF
 
 

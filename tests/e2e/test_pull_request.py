@@ -15,7 +15,7 @@ from tests.e2e.conftest import ROOT, Open, PullRequest, kill
 from tests.github.contract import LIMITS
 from tests.github.fake import FakeGitHub
 from tests.github.state import READER
-from tests.report.conftest import PAYLOADS
+from tests.report.reports import PAYLOADS
 from tests.report.test_markdown import assert_inert
 
 pytestmark = pytest.mark.e2e

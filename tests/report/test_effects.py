@@ -10,7 +10,7 @@ import pytest
 
 from runback_gate.analysis.policy_effect import FieldChange, Flip, PolicyEffect, RuleEffect
 from runback_gate.report.effects import as_markdown, as_text, summary
-from tests.report.conftest import PAYLOADS
+from tests.report.reports import PAYLOADS
 
 Golden = Callable[[str, str], None]
 

@@ -19,7 +19,7 @@ from runback_gate.report.model import Report
 from runback_gate.report.show import show
 from runback_gate.report.story import Stories, find_row
 from runback_gate.step import Message, Request, Response, ToolCall, to_json
-from tests.report.conftest import PAYLOADS
+from tests.report.reports import PAYLOADS
 
 LONG = "word " * 400
 
