@@ -21,12 +21,12 @@ from __future__ import annotations
 import re
 from binascii import unhexlify
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 from runback_gate.canonical import DIGEST, JsonValue, canonical_bytes, digest_bytes, parse_canonical, sha256
 from runback_gate.errors import DocumentError, IntegrityError, Location
+from runback_gate.frozen import dataclass
 
 START = "sha256:" + "0" * 64
 """`prev` of the first event line."""

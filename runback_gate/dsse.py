@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
 from typing import Final
 
 from runback_gate.canonical import JsonValue
 from runback_gate.errors import DocumentError, Location
+from runback_gate.frozen import dataclass
 
 IN_TOTO: Final = "application/vnd.in-toto+json"
 """Payload type of an in-toto statement."""

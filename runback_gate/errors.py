@@ -19,8 +19,9 @@ A red verdict is a value (`runback_gate.gate.verdict`); an exception means that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from runback_gate.frozen import dataclass
 
 ErrorKind = Literal[
     "rate limit",

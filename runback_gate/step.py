@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal
 
 from runback_gate.errors import InputError
-from runback_gate.values import LEFT_OUT, quick
+from runback_gate.frozen import dataclass
+from runback_gate.values import LEFT_OUT
 from runback_gate.values import from_json as from_json
 from runback_gate.values import to_canonical as to_canonical
 from runback_gate.values import to_json as to_json
@@ -41,7 +42,6 @@ _STRICT = {"extra": "forbid"}
 _MONEY = re.compile(r"[0-9]{1,15}(\.[0-9]{1,18})?")
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Part:
     """One part of a message or an answer whose content is more than one plain text."""
@@ -68,7 +68,6 @@ class Part:
     """Wire fields that are not modelled, such as `cache_control`; of `other` the whole part."""
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class ToolCall:
     """One call that a model asked for."""
@@ -84,7 +83,6 @@ class ToolCall:
     """Wire fields beside them that are not modelled, such as a thought signature."""
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Message:
     """One entry of the conversation that a request carries."""
@@ -128,7 +126,6 @@ class Tool:
     """Wire fields that are not modelled; of a tool that the provider runs itself, the whole definition."""
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Request:
     """What the model was asked. Its digest decides the evidence of a replay."""
@@ -169,7 +166,6 @@ class Usage:
     """Those of `input_tokens` that were written to the provider's cache."""
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Response:
     """What the model answered."""
@@ -211,7 +207,6 @@ class Response:
             raise ValueError(f"cost_usd: not a decimal amount: {self.cost_usd[:40]!r}")
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where a step was recorded, and how much of it can be trusted to be as it was."""
@@ -239,7 +234,6 @@ class Source:
     """Of a semantic step: JSON paths in the wire body that a replay does not send as they were."""
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Step:
     """One decision: the request, the answer, and the tool calls that came before it in `request.messages`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Hashable
-from functools import cache, update_wrapper
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from runback_gate.canonical import canonical_bytes, made_bytes, stays_canonical
@@ -28,32 +28,6 @@ LEFT_OUT = {"left out": True}
 _EMPTY: tuple[object, ...] = ({}, [])
 _SCALARS = frozenset((str, int, bool, float))
 _CONTAINERS = frozenset((tuple, list, dict))
-
-
-def quick(kind: type[T]) -> type[T]:
-    """Let values of a frozen dataclass with slots be made at a quarter of the cost; for those of which a run has many.
-
-    `dataclasses` sets each field of a frozen value by a call. Here the value is of a class with the same slots that is
-    not frozen while its fields are set, and of its own before anybody sees it. It stays as frozen as it was.
-    """
-    fields = dataclasses.fields(cast("Any", kind))
-    missing = dataclasses.MISSING
-    slots = {"__slots__": tuple(item.name for item in fields)}
-    names: dict[str, Any] = {"Frozen": kind, "Open": type(kind.__name__, (), slots), "missing": missing}
-    names["become"] = object.__dict__["__class__"].__set__
-    takes, sets = ["self"], [" become(self, Open)"]
-    for item in fields:
-        name = item.name
-        names[f"default_{name}"] = item.default
-        names[f"make_{name}"] = item.default_factory
-        made = item.default_factory is not missing
-        default = "=missing" if made else "" if item.default is missing else f"=default_{name}"
-        takes.append(name + default)
-        sets.append(f" self.{name} = " + (f"make_{name}() if {name} is missing else {name}" if made else name))
-    sets += [" self.__class__ = Frozen", *([" self.__post_init__()"] if hasattr(kind, "__post_init__") else [])]
-    exec("\n".join((f"def __init__({', '.join(takes)}):", *sets)), names)  # noqa: S102  as below
-    cast("Any", kind).__init__ = update_wrapper(names["__init__"], cast("Any", kind).__init__)
-    return kind
 
 
 def to_json(value: object) -> JsonValue:

@@ -107,6 +107,14 @@ def test_file_calls_are_found() -> None:
     assert file_calls(ast.parse("path.read_bytes()\nopen(name)\nread(name)\n")) == ["1: read_bytes", "2: open"]
 
 
+@pytest.mark.integration
+def test_values_are_made_in_one_place() -> None:
+    """`frozen` alone takes `dataclass` from the standard library: its methods cost every start."""
+    standard = re.compile(r"^from dataclasses import .*\bdataclass\b|@dataclasses\.dataclass\b", re.MULTILINE)
+    found = [module.name for module in MODULES if standard.search(module.read_text(encoding="utf-8"))]
+    assert found == []
+
+
 def unexplained_imports(source: str, tree: ast.Module) -> list[str]:
     """The imports inside of functions that give no reason, as `line: statement`.
 

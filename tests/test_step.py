@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
-import pickle
 from typing import Any
 
 import pytest
@@ -89,22 +87,6 @@ def test_the_short_way_to_canonical_bytes_gives_the_same(step: Step) -> None:
     """The bytes that are made of the fields are those of the JSON."""
     for value in (step, step.request, step.response, *step.request.messages, step.source):
         assert to_canonical(value) == canonical_bytes(to_json(value))
-
-
-@settings(max_examples=30)
-@given(STEPS)
-def test_values_are_made_as_dataclasses_makes_them(step: Step) -> None:
-    """What `quick` makes equals what the generated `__init__` makes, and is as frozen, copied and pickled."""
-    for value in (step, step.request, step.response, *step.request.messages, step.source):
-        kind: Any = type(value)
-        fields = {item.name: getattr(value, item.name) for item in dataclasses.fields(kind)}
-        slowly = object.__new__(kind)
-        kind.__init__.__wrapped__(slowly, **fields)
-        for same in (slowly, kind(**fields), copy.copy(value), pickle.loads(pickle.dumps(value))):
-            assert type(same) is kind
-            assert same == value
-            with pytest.raises(dataclasses.FrozenInstanceError):
-                setattr(same, next(iter(fields)), None)
 
 
 def test_values_that_are_made_wrongly_are_refused() -> None:

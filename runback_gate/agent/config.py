@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import posixpath
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -25,6 +25,7 @@ from runback_gate.canonical import JsonValue, digest_bytes, parse_json
 from runback_gate.documents import Document, check_kind, parse_document, read_document
 from runback_gate.documents.repository import read_in_repository
 from runback_gate.errors import DocumentError, InputError, Location, RunbackError
+from runback_gate.frozen import dataclass
 from runback_gate.schema import Model, Resource, validate
 from runback_gate.step import Request, Step, Tool, tools_from_json
 

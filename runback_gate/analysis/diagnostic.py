@@ -5,10 +5,10 @@ Diagnostic("warning", location, "no agent has a tool 'refnud'", "did you mean 'r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from runback_gate.errors import Location
+from runback_gate.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ element. What one form alone has is named alone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from runback_gate.canonical import JsonValue
 from runback_gate.cel.engine import Activation, Engine, Outcome
@@ -23,6 +23,7 @@ from runback_gate.cel.limits import Node
 from runback_gate.cel.parser import LOGICAL, RELATIONS
 from runback_gate.cel.work import Budget
 from runback_gate.documents import cut
+from runback_gate.frozen import dataclass
 
 MAX_REASON = 400
 """Characters of the line."""

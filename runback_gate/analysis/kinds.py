@@ -14,7 +14,7 @@ over it looks up each element in it: `x.map(k, x[k])`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Literal
 
 from runback_gate.canonical import JsonValue
@@ -22,6 +22,7 @@ from runback_gate.cel.environment import ROOT_TYPES
 from runback_gate.cel.limits import walk
 from runback_gate.cel.optimize import inner_scope, shape
 from runback_gate.cel.parser import Node
+from runback_gate.frozen import dataclass
 
 Kind = Literal["dyn", "map", "keys", "holds", "list", "int", "double", "text", "other"]
 """`keys`: a list in the order of a map. `holds`: a list or a map with such a list in it."""

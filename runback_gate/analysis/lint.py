@@ -11,7 +11,6 @@ type of the expression, or ExpressionError at the place that is wrong; and `Warn
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache, partial
 from typing import Literal
 
@@ -28,6 +27,7 @@ from runback_gate.cel.pattern import compile_pattern
 from runback_gate.cel.tokens import fail
 from runback_gate.documents import quoted, suggestion
 from runback_gate.errors import ExpressionError, Location
+from runback_gate.frozen import dataclass
 from runback_gate.policy.document import Expression, Policy
 
 __all__ = ["CheckedType", "Diagnostic", "Warning", "check_expression", "lint_policy", "warnings"]

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -24,6 +24,7 @@ from runback_gate.cel.parser import LOGICAL
 from runback_gate.cel.tokens import tokenize
 from runback_gate.documents import Pointer, cut
 from runback_gate.errors import Location
+from runback_gate.frozen import dataclass
 from runback_gate.policy.document import Expression, Policy
 
 _COMPARISONS = {

@@ -15,7 +15,7 @@ can.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from runback_gate.analysis.effect import fingerprint
 from runback_gate.analysis.mutants import Mutant, mutants
@@ -23,6 +23,7 @@ from runback_gate.analysis.policy_tests import under_test
 from runback_gate.analysis.recorded import Recorded
 from runback_gate.cel.engine import Engine
 from runback_gate.errors import ExpressionError
+from runback_gate.frozen import dataclass
 from runback_gate.policy.document import Policy
 from runback_gate.policy.evaluate import RuleResult, RuleSet, StepUnderTest, compile_policy, results
 from runback_gate.policy.policy_test_document import Example, PolicyTest

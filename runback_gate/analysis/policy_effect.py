@@ -9,11 +9,12 @@ In: nothing. Out: values, which `effect` makes. Whoever reads a report needs no 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from runback_gate.cel.environment import Scope
 from runback_gate.change.model import Side
+from runback_gate.frozen import dataclass
 from runback_gate.policy.finding import RuleOutcome
 from runback_gate.values import LEFT_OUT
 

@@ -10,11 +10,11 @@ rule was seen to say.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from runback_gate.cel.engine import Engine
 from runback_gate.documents import suggestion
 from runback_gate.errors import DocumentError, Location
+from runback_gate.frozen import dataclass
 from runback_gate.policy.document import Policy, PolicyRule
 from runback_gate.policy.evaluate import BoundStep, RuleResult, StepUnderTest, compile_policy, results
 from runback_gate.policy.left_out import REASON, judged_ids

@@ -11,11 +11,12 @@ judge.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from runback_gate.canonical import JsonValue
 from runback_gate.cel.engine import Engine
 from runback_gate.cel.projection import ALL
+from runback_gate.frozen import dataclass
 from runback_gate.plural import many
 from runback_gate.policy.context import Layout, agent_facts, bindings, case_facts
 from runback_gate.policy.evaluate import BoundStep, StepUnderTest

@@ -13,9 +13,10 @@ from __future__ import annotations
 import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from runback_gate.canonical import JsonValue, exact_bytes, sha256
+from runback_gate.frozen import dataclass
 from runback_gate.plural import many
 from runback_gate.policy.evaluate import RuleResult
 from runback_gate.policy.finding import RuleOutcome

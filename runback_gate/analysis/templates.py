@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from runback_gate.cel.literal import literal
 from runback_gate.cel.tokens import RESERVED
+from runback_gate.frozen import dataclass
 
 TEMPLATES: Final = ("lookup", "once", "limit", "required", "allowed", "never")
 """Their names, in the order in which they are tried."""

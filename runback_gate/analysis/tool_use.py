@@ -11,10 +11,10 @@ arguments. What is only known when it runs names nothing here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from runback_gate.cel.limits import Node, walk
+from runback_gate.frozen import dataclass
 
 ANY = "*"
 """In a path: an element of a list, whichever."""

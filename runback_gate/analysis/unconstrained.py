@@ -11,7 +11,6 @@ A tool that no rule names stands alone, without its arguments. Of arguments thos
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from runback_gate.agent import Agent
 from runback_gate.analysis.tool_use import uses
@@ -19,6 +18,7 @@ from runback_gate.cel.inline import inline
 from runback_gate.cel.limits import walk
 from runback_gate.cel.parser import Node
 from runback_gate.errors import ExpressionError
+from runback_gate.frozen import dataclass
 from runback_gate.name_pattern import matches_name
 from runback_gate.policy.document import Policy
 from runback_gate.step import Tool

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from runback_gate.canonical import is_git_id
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.change.proof import Proof
 from runback_gate.errors import InputError
+from runback_gate.frozen import dataclass
 from runback_gate.gate.approval import refusal
 from runback_gate.gate.contest import Base
 from runback_gate.gate.plan import Plan, load_plan

@@ -13,11 +13,11 @@ import dataclasses
 import datetime
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from runback_gate.errors import InputError, IntegrityError, Location
+from runback_gate.frozen import dataclass
 from runback_gate.plural import many
 from runback_gate.replay.cache import ResponseCache, Stored, seal_key
 from runback_gate.replay.prune import to_remove

@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +20,7 @@ from runback_gate.audit.erase import erased, parse_selector, select
 from runback_gate.capture.runs import MAX_RUN_BYTES
 from runback_gate.documents.named_files import read_file, write_file
 from runback_gate.errors import InputError, IntegrityError, Location
+from runback_gate.frozen import dataclass
 from runback_gate.plural import many
 from runback_gate.redact.pseudonym import PSEUDONYM
 from runback_gate.report.columns import row_lines

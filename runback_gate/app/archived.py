@@ -8,13 +8,14 @@ In: the policies of two sides, and an archive. Out: what a report says of it; no
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from runback_gate.analysis.effect import compare_policies
 from runback_gate.app.policy_diff import Compared, DiffJob, summed
 from runback_gate.app.shards import executor_for
 from runback_gate.cel.cpp_engine import CppEngine
+from runback_gate.frozen import dataclass
 from runback_gate.policy.document import Policy
 from runback_gate.report.model import OnArchive
 from runback_gate.store.archive.arrow import shown

@@ -9,7 +9,6 @@ In: the names of files and keys, the CI job, the environment. Out: what was sign
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from runback_gate.app.keys import ENVIRONMENT, Ask, private_key
@@ -18,6 +17,7 @@ from runback_gate.attest.bundle import MAX_BUNDLE_BYTES
 from runback_gate.attest.statement import Origin
 from runback_gate.documents.named_files import STDIN, read_file, write_file
 from runback_gate.errors import InputError
+from runback_gate.frozen import dataclass
 from runback_gate.github.job import Job
 from runback_gate.masking import secrets_of
 from runback_gate.report import BUNDLE

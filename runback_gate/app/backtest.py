@@ -13,7 +13,7 @@ Whatever runs the shards, the sum is the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.documents import write_atomic
 from runback_gate.documents.named_files import write_file
 from runback_gate.errors import InputError, Location
+from runback_gate.frozen import dataclass
 from runback_gate.policy.document import Policy
 from runback_gate.policy.evaluate import RuleSet
 from runback_gate.policy.left_out import REASON, judged_ids

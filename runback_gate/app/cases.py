@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
@@ -30,6 +29,7 @@ from runback_gate.dataset.recordings import recorded_run, recording
 from runback_gate.documents import Document, expand, parse_document, read_document, suggestion
 from runback_gate.documents.named_files import read_file, write_file
 from runback_gate.errors import DocumentError, ExpressionError, InputError, Location
+from runback_gate.frozen import dataclass
 from runback_gate.gate.checks import compile_checks
 from runback_gate.gate.config import GATE_FILE, load_gate
 from runback_gate.policy.embedded_json import read_json

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from runback_gate.dataset.recordings import recording
 from runback_gate.documents import parse_document, suggestion
 from runback_gate.documents.named_files import write_file
 from runback_gate.errors import InputError, Location
+from runback_gate.frozen import dataclass
 from runback_gate.gate.plan import Plan
 from runback_gate.gate.record import recorded_cases
 from runback_gate.plural import many

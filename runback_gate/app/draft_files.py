@@ -8,11 +8,11 @@ In: a candidate, its names, and examples on which it holds and fails. Out: YAML 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from runback_gate.analysis.templates import Candidate
 from runback_gate.dataset.edit import flow, scalar
+from runback_gate.frozen import dataclass
 from runback_gate.schema import schema_id
 
 

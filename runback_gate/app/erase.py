@@ -8,7 +8,6 @@ In: a file, which values are meant, why and when. Out: what was erased, or would
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from runback_gate.audit.erase import Erasable, erased, parse_selector, select
 from runback_gate.chain import MAX_REASON
 from runback_gate.documents.named_files import read_lines, write_lines
 from runback_gate.errors import InputError, Location
+from runback_gate.frozen import dataclass
 from runback_gate.plural import many
 from runback_gate.report.columns import row_lines
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +28,7 @@ from runback_gate.dataset.recordings import load_recording, recording, recording
 from runback_gate.documents import expand
 from runback_gate.documents.named_files import read_file, remove_file, write_file
 from runback_gate.errors import InputError, Location
+from runback_gate.frozen import dataclass
 from runback_gate.gate.config import GATE_FILE, load_gate
 from runback_gate.plural import many
 from runback_gate.redact.pseudonym import PSEUDONYM

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from runback_gate.app.rules import compile_rule
@@ -20,6 +19,7 @@ from runback_gate.cel.explain import SubValue, deciding, explain
 from runback_gate.cel.work import Budget
 from runback_gate.documents import cut
 from runback_gate.errors import InputError
+from runback_gate.frozen import dataclass
 from runback_gate.policy.context import step_data
 from runback_gate.policy.document import Expression, Policy
 from runback_gate.policy.evaluate import RuleSet

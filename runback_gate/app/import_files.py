@@ -12,7 +12,6 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from runback_gate.app.import_runs import (
@@ -35,6 +34,7 @@ from runback_gate.capture.runs.turns import turns_of
 from runback_gate.documents.folders import begins_as_json, named_files
 from runback_gate.documents.named_files import STDIN, read_file, read_if_there, write_file
 from runback_gate.errors import InputError
+from runback_gate.frozen import dataclass
 from runback_gate.plural import many
 from runback_gate.report.columns import table_lines
 from runback_gate.report.text import line

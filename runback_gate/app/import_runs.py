@@ -14,7 +14,7 @@ import dataclasses
 import gc
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from runback_gate.canonical import canonical_bytes
@@ -27,6 +27,7 @@ from runback_gate.capture.runs import read_run, write_run
 from runback_gate.capture.runs.turns import turns_of
 from runback_gate.chain import SALT_BYTES
 from runback_gate.errors import InputError, IntegrityError, Location, RunbackError
+from runback_gate.frozen import dataclass
 from runback_gate.redact import NO_PROJECT, Level, ProjectRules, Redactor
 from runback_gate.step import MAX_NAME, Run, Tool, is_name, to_json
 

@@ -9,12 +9,12 @@ In: paths as they were typed, what the files do not say, policies. Out: an `Impo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runback_gate.app.import_files import choose, import_lines, import_paths, kept_lines, next_lines
 from runback_gate.app.import_runs import ImportedFile, ImportOptions, file_json
+from runback_gate.frozen import dataclass
 from runback_gate.plural import many
 from runback_gate.report.text import line
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.dataset.checks import Check
 from runback_gate.dataset.document import CaseCheck
 from runback_gate.errors import InputError, Location
+from runback_gate.frozen import dataclass
 from runback_gate.gate.checks import compile_checks
 from runback_gate.gate.config import Gate
 from runback_gate.gate.plan import Plan

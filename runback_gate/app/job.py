@@ -13,7 +13,6 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 
 from runback_gate.app.archived import ArchiveOptions
@@ -24,6 +23,7 @@ from runback_gate.app.progress import Progress
 from runback_gate.app.pull_request import JobOptions, judge_event
 from runback_gate.documents.named_files import read_file
 from runback_gate.errors import InputError, RunbackError, WriteError
+from runback_gate.frozen import dataclass
 from runback_gate.github.api import Api
 from runback_gate.github.event import MAX_EVENT_BYTES, Event, read_event
 from runback_gate.github.outcome import Outcome, judged, not_judged

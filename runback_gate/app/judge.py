@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -22,6 +22,7 @@ from runback_gate.app.policies import with_lint_messages
 from runback_gate.app.progress import SILENT, Progress
 from runback_gate.app.sides import Sides
 from runback_gate.cel.cpp_engine import CppEngine
+from runback_gate.frozen import dataclass
 from runback_gate.gate.config import Gate
 from runback_gate.gate.contest import Base
 from runback_gate.gate.plan import Plan, load_plan

@@ -9,11 +9,12 @@ In: the gate whose providers and budget count, and what someone wants. Out: the 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runback_gate.app.progress import Progress
+from runback_gate.frozen import dataclass
 from runback_gate.gate.config import Gate
 from runback_gate.gate.more_trials import MoreTrials
 from runback_gate.replay.cache import ResponseCache, seal_key

@@ -13,13 +13,13 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from runback_gate.cel.engine import Engine
 from runback_gate.dataset.recordings import load_recording
 from runback_gate.errors import ExpressionError, InputError, Location
+from runback_gate.frozen import dataclass
 from runback_gate.gate.config import GATE_FILE, load_gate
 from runback_gate.policy.document import Policy, load_policies
 from runback_gate.policy.evaluate import RuleSet, compile_policy

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.documents import check_kind, read_document
 from runback_gate.errors import InputError, Location
 from runback_gate.executors import Executor
+from runback_gate.frozen import dataclass
 from runback_gate.gate.config import GATE_FILE, GateDocument
 from runback_gate.policy.document import Policy, load_policies
 from runback_gate.policy.evaluate import compile_policy

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from runback_gate.analysis.tool_schemas import unchecked_schemas
 from runback_gate.app.policies import PolicyFiles
 from runback_gate.dataset.document import Dataset, load_dataset
 from runback_gate.documents import expand
+from runback_gate.frozen import dataclass
 from runback_gate.gate.config import GATE_FILE, load_gate
 from runback_gate.plural import many
 from runback_gate.report.text import line

@@ -10,7 +10,6 @@ In: policies with their tests, and recorded steps. Out: a `Conformance`; with mu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from runback_gate.analysis.mutation import Mutation, try_mutants
@@ -21,6 +20,7 @@ from runback_gate.app.recorded import recorded_steps
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.cel.py_engine import PyEngine
 from runback_gate.errors import InputError, Location
+from runback_gate.frozen import dataclass
 from runback_gate.store.folder import MAKE_RUNS, Note, load_runs
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -32,6 +32,7 @@ from runback_gate.documents import is_text, same_files
 from runback_gate.documents.files import files_below, safe_read
 from runback_gate.documents.repository import folder_in_repository, from_top, repository_top
 from runback_gate.errors import RunbackError
+from runback_gate.frozen import dataclass
 from runback_gate.redact import ProjectKey
 from runback_gate.redact.pseudonym import PSEUDONYM
 from runback_gate.step import Run, Step

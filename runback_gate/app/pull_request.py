@@ -8,7 +8,7 @@ In: an event, the API, and what the workflow asks for. Out: the report, and the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from runback_gate.app.against import Against, BaseFiles
@@ -18,6 +18,7 @@ from runback_gate.app.live import LiveOptions, World
 from runback_gate.app.progress import SILENT, Progress
 from runback_gate.documents import expand, safe_read
 from runback_gate.errors import InputError
+from runback_gate.frozen import dataclass
 from runback_gate.github.api import Api
 from runback_gate.github.event import Event
 from runback_gate.github.pull import find_commits

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from runback_gate.capture import inject
+from runback_gate.frozen import dataclass
 from runback_gate.redact import NO_PROJECT, ProjectRules, project_json
 from runback_gate.step import is_name
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path, PurePath
@@ -28,6 +27,7 @@ from runback_gate.capture.runs import FORMAT, FORMAT_V1
 from runback_gate.chain import is_value_line, verify
 from runback_gate.documents.named_files import read_file, read_lines, write_lines
 from runback_gate.errors import DocumentError, InputError, IntegrityError, Location
+from runback_gate.frozen import dataclass
 from runback_gate.report.columns import row_lines
 from runback_gate.report.model import MAX_REPORT_BYTES, read_report
 from runback_gate.report.text import line

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from runback_gate.app.recorded import recorded_step
 from runback_gate.canonical import digest_bytes, parse_json
 from runback_gate.documents.named_files import read_file
 from runback_gate.errors import InputError, Location
+from runback_gate.frozen import dataclass
 from runback_gate.gate.config import Gate
 from runback_gate.name_pattern import matches_name
 from runback_gate.redact import ProjectKey

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from runback_gate.canonical import JsonValue
+from runback_gate.frozen import dataclass
 from runback_gate.plural import many
 from runback_gate.report.text import line, short
 from runback_gate.step import Message, Run, Step, ToolCall, to_json

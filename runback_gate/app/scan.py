@@ -9,7 +9,6 @@ In: names of files with what reads them, and a redactor. Out: what was found, an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +18,7 @@ from runback_gate.canonical import JsonValue, parse_json
 from runback_gate.documents.folders import files_in
 from runback_gate.documents.named_files import read_file
 from runback_gate.errors import RunbackError
+from runback_gate.frozen import dataclass
 from runback_gate.plural import many
 from runback_gate.redact import Found, Level, ProjectRules, Redactor, Rule, parse_rules, scan_bytes
 from runback_gate.report.text import line

@@ -13,7 +13,6 @@ A run is never parted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -22,6 +21,7 @@ from runback_gate.capture.runs import MAX_RUN_BYTES
 from runback_gate.documents.named_files import read_file
 from runback_gate.errors import InputError, Location
 from runback_gate.executors import Executor, Here
+from runback_gate.frozen import dataclass
 from runback_gate.step import Run
 from runback_gate.store.archive.shards import archive_shards, is_archive
 from runback_gate.store.folder import MAKE_RUNS, Note, run_files, run_of

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from runback_gate.app.against import Against, BaseFiles
 from runback_gate.canonical import is_git_id
 from runback_gate.errors import InputError
+from runback_gate.frozen import dataclass
 from runback_gate.plural import many
 from runback_gate.report.model import Notice
 from runback_gate.revision.layout import laid_out

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +25,7 @@ from runback_gate.documents import safe_read
 from runback_gate.documents.named_files import read_file
 from runback_gate.dsse import IN_TOTO, Json, envelope_of
 from runback_gate.errors import InputError, Location
+from runback_gate.frozen import dataclass
 from runback_gate.gate.names import GATE_FILE
 from runback_gate.report.model import Report, read_report
 from runback_gate.report.text import line

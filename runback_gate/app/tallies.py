@@ -12,7 +12,7 @@ kept of a shard is named by its content. With a key it is sealed, and only what 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
@@ -21,6 +21,7 @@ from runback_gate.canonical import JsonValue
 from runback_gate.documents import safe_read
 from runback_gate.documents.named_files import read_file
 from runback_gate.errors import InputError, IntegrityError, Location, RunbackError
+from runback_gate.frozen import dataclass
 from runback_gate.sealed import open_entry, seal_entry
 from runback_gate.values import from_json
 

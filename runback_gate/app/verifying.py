@@ -10,7 +10,6 @@ In: a bundle, who must have signed it, and what the reader expects. Out: `Verifi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -28,6 +27,7 @@ from runback_gate.documents.folders import entries
 from runback_gate.documents.named_files import read_file
 from runback_gate.dsse import IN_TOTO, Json
 from runback_gate.errors import DocumentError, InputError, IntegrityError, Location
+from runback_gate.frozen import dataclass
 from runback_gate.github.job import repository_url
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ never to a path. One call at a time: the engine is not shared between threads.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final, Literal
 
@@ -26,6 +26,7 @@ from runback_gate.app.runs import RunSummary, summary
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.documents.named_files import read_file
 from runback_gate.errors import InputError, RunbackError
+from runback_gate.frozen import dataclass
 from runback_gate.gate.config import GATE_FILE, Gate, load_gate
 from runback_gate.policy.document import Policy
 from runback_gate.policy.evaluate import Judgement, RuleSet, judge

@@ -16,13 +16,13 @@ import json
 import re
 import shlex
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from runback_gate.attest.history import statement_digest
 from runback_gate.attest.proof import Identity
 from runback_gate.attest.statement import REPORT_NAME, TEST_RESULT, Statement
 from runback_gate.attest.verify import Verification
+from runback_gate.frozen import dataclass
 
 GITHUB: Final = "https://github.com/"
 GITHUB_ISSUER: Final = "https://token.actions.githubusercontent.com"

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from runback_gate.attest.statement import Statement, statement_bytes
 from runback_gate.canonical import digest_bytes
+from runback_gate.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ In: nothing; the values are made by `keys` and `sigstore`. Out: `Proof`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from runback_gate.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

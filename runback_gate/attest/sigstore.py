@@ -18,7 +18,6 @@ import logging
 import threading
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -42,6 +41,7 @@ from runback_gate.attest.timestamp import Authority, stamped_times, within
 from runback_gate.canonical import parse_json
 from runback_gate.dsse import IN_TOTO, Json, decoded, envelope_of, mapping
 from runback_gate.errors import InputError, IntegrityError, Location, SigningError
+from runback_gate.frozen import dataclass
 from runback_gate.masking import masked
 
 MAX_TRUST_BYTES: Final = 4 << 20

@@ -16,12 +16,13 @@ from __future__ import annotations
 import itertools
 import urllib.parse
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal, cast
 
 from runback_gate.canonical import canonical_bytes, digest_bytes, parse_canonical
 from runback_gate.dsse import STATEMENT_TYPE, Json
 from runback_gate.errors import DocumentError, InputError, Location
+from runback_gate.frozen import dataclass
 from runback_gate.gate.verdict import Row, Verdict
 from runback_gate.report.model import Input, Report, Revision
 from runback_gate.report.wording import deciding

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from cryptography import x509
 from rfc3161_client import TimeStampResponse, VerificationError, VerifierBuilder, decode_timestamp_response
 
 from runback_gate.errors import IntegrityError, Location
+from runback_gate.frozen import dataclass
 
 MAX_STAMPS: Final = 32
 

@@ -13,13 +13,13 @@ says what was.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from runback_gate.attest.history import History
 from runback_gate.attest.proof import Identity, Proof
 from runback_gate.attest.statement import REPORT_NAME, Origin, Statement, gate_statement
 from runback_gate.canonical import digest_bytes
+from runback_gate.frozen import dataclass
 from runback_gate.report.model import read_report
 
 Status = Literal["passed", "not passed", "invalid", "unverified"]

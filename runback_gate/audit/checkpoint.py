@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import dataclass
 
 from runback_gate.errors import DocumentError, Location
+from runback_gate.frozen import dataclass
 
 MAX_SIZE = 2**53 - 1
 _ORIGIN = re.compile(r"[!-~]([ -~]{0,198}[!-~])?")

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, cast
 
 from runback_gate.audit.conversation import Conversations
@@ -22,6 +22,7 @@ from runback_gate.audit.record import texts
 from runback_gate.canonical import JsonValue, canonical_bytes, parse_canonical
 from runback_gate.chain import VALUE_PREFIX, State, ValueLine, is_value_line, tombstone
 from runback_gate.errors import DocumentError, InputError
+from runback_gate.frozen import dataclass
 
 Lines = Callable[[], Iterable[bytes]]
 _ID: Final = re.compile(r"(?:sha256:)?([0-9a-f]{8,64})")

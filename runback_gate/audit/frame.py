@@ -14,13 +14,13 @@ byte for byte (docs/formats/audit-record.md).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from runback_gate.audit.checkpoint import Checkpoint, parse_checkpoint
 from runback_gate.canonical import JsonValue, canonical_bytes, digest_bytes, parse_canonical, sha256
 from runback_gate.dsse import STATEMENT_TYPE
 from runback_gate.errors import DocumentError, IntegrityError
+from runback_gate.frozen import dataclass
 from runback_gate.merkle import Tree, leaf_hash
 
 FORMAT: Final = "runback.audit/v1"

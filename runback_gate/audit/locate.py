@@ -11,12 +11,12 @@ the line that took its place.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, cast
 
 from runback_gate.audit.frame import BLOCK, INDEX, line_entry
 from runback_gate.canonical import parse_canonical
 from runback_gate.errors import DocumentError
+from runback_gate.frozen import dataclass
 
 Kind = Literal["changed", "missing", "inserted", "reordered", "truncated", "head replaced", "signature"]
 

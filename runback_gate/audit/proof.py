@@ -12,7 +12,7 @@ A proof carries the signed statement, and a path of hashes that leads from what 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, Literal, cast
 
 from runback_gate.audit.checkpoint import Checkpoint, parse_checkpoint
@@ -31,6 +31,7 @@ from runback_gate.canonical import JsonValue, canonical_bytes, parse_canonical
 from runback_gate.chain import ValueLine, is_value_line
 from runback_gate.dsse import IN_TOTO
 from runback_gate.errors import DocumentError, InputError, IntegrityError
+from runback_gate.frozen import dataclass
 from runback_gate.merkle import (
     consistency_holds,
     consistency_ranges,

@@ -12,7 +12,6 @@ Lines are passed on as they are read, so a record may be larger than the memory.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from runback_gate.audit.checkpoint import Checkpoint, is_origin
@@ -31,6 +30,7 @@ from runback_gate.canonical import JsonValue, parse_canonical, sha256
 from runback_gate.chain import VALUE_PREFIX, ValueLine, is_value_line, verify, withheld
 from runback_gate.dsse import IN_TOTO
 from runback_gate.errors import InputError, Location
+from runback_gate.frozen import dataclass
 
 Sign = Callable[[str, bytes], dict[str, JsonValue]]
 """Signs a payload of a media type and gives the bundle."""

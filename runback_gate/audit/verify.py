@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal, cast
 
 from runback_gate.audit.checkpoint import Checkpoint
@@ -31,6 +31,7 @@ from runback_gate.audit.reader import Reader
 from runback_gate.canonical import JsonValue, parse_canonical
 from runback_gate.dsse import IN_TOTO
 from runback_gate.errors import DocumentError, InputError, IntegrityError
+from runback_gate.frozen import dataclass
 
 Status = Literal["valid", "unverified", "invalid"]
 _COUNTED = ("runs", "reports", "events", "values")

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from types import ModuleType
 from typing import Any, Final
@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 from runback_gate.canonical import JsonValue, parse_json
 from runback_gate.errors import DocumentError, RunbackError
+from runback_gate.frozen import dataclass
 from runback_gate.step import Api, Grade, Request, Response, Source, Step
 from runback_gate.wire import grade as graded
 from runback_gate.wire.faults import CutError, ErrorAnswerError

@@ -12,7 +12,7 @@ does not take waits, up to a limit; what is lost is counted in a `dropped` event
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -24,6 +24,7 @@ from runback_gate.capture.runs.blobs import bounded
 from runback_gate.capture.runs.turns import Conversations
 from runback_gate.capture.runs.writer import RunWriter
 from runback_gate.errors import DocumentError, RunbackError
+from runback_gate.frozen import dataclass
 from runback_gate.step import Note, Run, ToolRun
 
 MAX_PENDING: Final = 64 << 20

@@ -12,7 +12,6 @@ Only the writer thread calls it. A call that says no run continues the one whose
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from runback_gate.capture.exchange import RunPlace, Seen, is_model_call, read_exchange
@@ -20,6 +19,7 @@ from runback_gate.capture.log import Redaction, RunLog, off
 from runback_gate.capture.outside import complain, monotonic, new_id, now
 from runback_gate.capture.stitching import Stitcher
 from runback_gate.errors import RunbackError
+from runback_gate.frozen import dataclass
 from runback_gate.step import Run, Step
 
 UNNAMED = "agent"

@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from runback_gate.cel.spelling import takes
 from runback_gate.cel.times import Timestamp, duration, field, timestamp
+from runback_gate.frozen import dataclass
 
 KINDS = {
     "BoolType": "bool",

@@ -8,10 +8,11 @@ In: a tree. Out: its `Costs`, of which `work` counts what they are on the data o
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from runback_gate.cel.parser import BIND, Node
+from runback_gate.frozen import dataclass
 
 TURNS = 10_000
 """Turns after which an engine ends all loops of an evaluation."""

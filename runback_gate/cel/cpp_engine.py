@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import metadata
 from typing import Any
@@ -43,6 +42,7 @@ from runback_gate.cel.work import Budget, Work
 from runback_gate.cel.write import write
 from runback_gate.documents import suggestion
 from runback_gate.errors import ExpressionError, Location
+from runback_gate.frozen import dataclass
 
 NAME = "cel-cpp"
 MAX_PROGRAMS = 4096

@@ -14,13 +14,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 from runback_gate.canonical import JsonValue
 from runback_gate.cel.parser import Node
 from runback_gate.cel.work import Budget, Work
+from runback_gate.frozen import dataclass
 
 ITERATION_BUDGET = 10_000
 """An evaluation that reaches this number of loop iterations, all loops together, is an error outcome."""

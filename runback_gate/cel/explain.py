@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import cast
 
@@ -30,6 +30,7 @@ from runback_gate.cel.work import Budget
 from runback_gate.cel.write import write
 from runback_gate.documents import cut
 from runback_gate.errors import ExpressionError
+from runback_gate.frozen import dataclass
 
 MAX_SHOWN = 80
 """Characters of a sub-expression and of its value in a fact."""

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
@@ -23,6 +22,7 @@ from runback_gate.cel.aggregates import average, distinct, largest, smallest, to
 from runback_gate.cel.tool_schema import matches_schema
 from runback_gate.cel.work import spend, weight
 from runback_gate.errors import DocumentError
+from runback_gate.frozen import dataclass
 
 Kind = Literal["map", "list", "string", "int", "uint", "double", "bool", "null", "dyn"]
 

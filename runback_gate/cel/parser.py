@@ -8,10 +8,11 @@ engine cannot read (optional values, messages, a comma before a closing bracket,
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, NoReturn
 
 from runback_gate.cel.tokens import RESERVED, Token, fail, tokenize
+from runback_gate.frozen import dataclass
 
 ENGINE_DEPTH = 30
 """Levels that both engines take: the parser of cel-cpp stops at 32."""

@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import metadata
 from typing import Any, cast
@@ -64,6 +63,7 @@ from runback_gate.cel.spelling import FIELDS
 from runback_gate.cel.tokens import fail
 from runback_gate.cel.work import Budget, Work
 from runback_gate.cel.write import write
+from runback_gate.frozen import dataclass
 
 NAME = "celpy"
 MAX_PROGRAMS = 1024

@@ -10,10 +10,11 @@ ValueError beyond the years 1 to 9999 and beyond 315,576,000,000 seconds.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from zoneinfo import ZoneInfo
+
+from runback_gate.frozen import dataclass
 
 _SECOND = 10**9
 _DAY = 86_400

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from typing import Literal, NoReturn
 
 from runback_gate.errors import ExpressionError, Location
+from runback_gate.frozen import dataclass
 
 Word = Literal["int", "uint", "double", "string", "name", "operator", "end"]
 

@@ -11,10 +11,10 @@ each place of the text the offset in the source that the tree was read from.
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
 
 from runback_gate.cel.literal import literal
 from runback_gate.cel.parser import LOGICAL, PRECEDENCE, Node
+from runback_gate.frozen import dataclass
 
 _CONDITIONAL, _UNARY, _MEMBER = 0, 6, 7
 

@@ -10,11 +10,11 @@ A rule belongs to where its id is, so a policy that was renamed, moved, split or
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from runback_gate.change.loosening import changed_rules
 from runback_gate.change.model import Change
 from runback_gate.change.policies import policy_changes, rule_added, rule_removed
+from runback_gate.frozen import dataclass
 from runback_gate.policy.document import AnyRule, JudgedRule, Policy, PolicyRule
 
 Side = tuple[Policy, PolicyRule]

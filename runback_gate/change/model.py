@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from posixpath import commonprefix
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from runback_gate.documents import Document, Pointer
 from runback_gate.errors import Location
+from runback_gate.frozen import dataclass
 
 if TYPE_CHECKING:
     from runback_gate.change.sides import ConfigSide

@@ -12,7 +12,6 @@ A rule that reads otherwise is of unknown direction even if it should be stricte
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from runback_gate.change.loosening import Key, Loosening, changed_rules, judge_texts, judged_pairs, loosenings
@@ -33,6 +32,7 @@ from runback_gate.change.model import (
 from runback_gate.change.proof import Proof
 from runback_gate.change.sides import GateSide
 from runback_gate.documents import Pointer
+from runback_gate.frozen import dataclass
 from runback_gate.policy.document import AnyRule, JudgedRule, Policy
 
 NONE: Mapping[str, Proof] = MappingProxyType({})

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from runback_gate.documents import cut
+from runback_gate.frozen import dataclass
 from runback_gate.plural import many
 
 _SHOWN = 160

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from runback_gate.cli import terminal
 from runback_gate.cli.groups import Commands
 from runback_gate.cli.options import JSON, argument, option, options, value_of
 from runback_gate.cli.terminal import now
+from runback_gate.frozen import dataclass
 from runback_gate.store.archive.duck import Wanted
 from runback_gate.store.archive.rows import parse_partition
 from runback_gate.store.folder import run_path

@@ -13,7 +13,6 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -24,6 +23,7 @@ import click
 from runback_gate.cli import terminal
 from runback_gate.cli.named import gate_root
 from runback_gate.cli.options import CASE_WHY, COUNT, option, options, said, value_of, values
+from runback_gate.frozen import dataclass
 
 if TYPE_CHECKING:
     from runback_gate.app.cases import AddedCase, NewCase

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from runback_gate.cli.groups import command
 from runback_gate.cli.keys import ask_password
 from runback_gate.cli.options import FILE, JSON, argument, option, options, value_of
 from runback_gate.cli.terminal import now
+from runback_gate.frozen import dataclass
 from runback_gate.github.job import job_origin, read_job
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from runback_gate.cli import terminal
 from runback_gate.cli.groups import command
 from runback_gate.cli.named import policy_files
 from runback_gate.cli.options import COUNT, FILE, JOBS, JSON, ON, QUIET, argument, option, options, value_of
+from runback_gate.frozen import dataclass
 from runback_gate.gate.shard import parse_shard
 from runback_gate.replay.cache import seal_key
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import click
@@ -11,6 +10,7 @@ from runback_gate.cli import terminal
 from runback_gate.cli.groups import Commands
 from runback_gate.cli.named import gate_root
 from runback_gate.cli.options import CASE_WHY, JSON, ROOT, argument, option, options, steps
+from runback_gate.frozen import dataclass
 from runback_gate.store.folder import find_run
 
 

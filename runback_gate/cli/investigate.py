@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from runback_gate.cli.groups import command
 from runback_gate.cli.named import policy_roots
 from runback_gate.cli.options import JSON, argument, option, options, steps
 from runback_gate.documents.named_files import write_file
+from runback_gate.frozen import dataclass
 from runback_gate.report.text import line
 from runback_gate.store.folder import find_run
 

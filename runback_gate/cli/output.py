@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -19,6 +18,7 @@ import click
 from runback_gate.app.outputs import remove_outputs, write_outputs
 from runback_gate.cli import terminal
 from runback_gate.cli.options import option
+from runback_gate.frozen import dataclass
 from runback_gate.report import FILES, REPORT, renderer
 from runback_gate.report.model import Report, write_report
 from runback_gate.report.text import in_log, safe_terminal

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from runback_gate.cli.groups import command
 from runback_gate.cli.options import COUNT, FOLDER_THERE, JOBS, JSON, ON, PATH, QUIET, option, options
 from runback_gate.documents.named_files import create_files
 from runback_gate.errors import InputError
+from runback_gate.frozen import dataclass
 from runback_gate.store.folder import MAKE_RUNS
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from runback_gate.cli.asking import AskFlags
 from runback_gate.cli.groups import command
 from runback_gate.cli.options import JSON, argument, option, options, steps, value_of
 from runback_gate.errors import InputError
+from runback_gate.frozen import dataclass
 from runback_gate.store.folder import RUNS, find_run
 
 

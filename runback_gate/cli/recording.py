@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from runback_gate.cli import terminal
 from runback_gate.cli.groups import command
 from runback_gate.cli.options import argument, option, options, value_of
 from runback_gate.errors import InputError, Location
+from runback_gate.frozen import dataclass
 from runback_gate.redact import LEVELS
 from runback_gate.step import MAX_NAME, is_name
 from runback_gate.store.folder import RUNS

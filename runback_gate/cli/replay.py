@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from runback_gate.cli import terminal
 from runback_gate.cli.asking import EXIT_CODE, AskFlags, Asking, SaveFlags
 from runback_gate.cli.groups import command
 from runback_gate.cli.options import JSON, argument, option, options, said, steps, values
+from runback_gate.frozen import dataclass
 from runback_gate.store.folder import find_run
 
 if TYPE_CHECKING:

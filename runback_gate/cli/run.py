@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from runback_gate.app.outputs import remove_outputs
@@ -15,6 +14,7 @@ from runback_gate.cli.groups import command
 from runback_gate.cli.named import gate_root
 from runback_gate.cli.options import QUIET, ROOT, option, options, value_of
 from runback_gate.cli.output import Output, publish
+from runback_gate.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

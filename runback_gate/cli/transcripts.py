@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from runback_gate.cli.groups import command
 from runback_gate.cli.named import policy_files
 from runback_gate.cli.options import JSON, PATH, argument, option, options, value_of
 from runback_gate.cli.recording import REDACT, RUNS_FOLDER, name
+from runback_gate.frozen import dataclass
 from runback_gate.redact import KEY_VARIABLE, Level
 
 ALIAS = "transcript"

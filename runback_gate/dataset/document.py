@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -23,6 +23,7 @@ from runback_gate.dataset.recordings import load_recorded_run, load_recording
 from runback_gate.dataset.trials import AnyTrials
 from runback_gate.documents import Document, check_kind, read_document
 from runback_gate.errors import DocumentError, InputError, IntegrityError, Location
+from runback_gate.frozen import dataclass
 from runback_gate.rubric import Rubric
 from runback_gate.schema import Model, Resource, validate
 from runback_gate.step import Message, Request, Response, Run, Source, Step, from_json

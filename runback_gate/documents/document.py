@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import InitVar, dataclass, field
+from dataclasses import InitVar, field
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias, cast
 
@@ -23,6 +23,7 @@ from yaml.events import MappingEndEvent, MappingStartEvent, ScalarEvent, Sequenc
 
 from runback_gate.canonical import JsonValue
 from runback_gate.errors import DocumentError, Location
+from runback_gate.frozen import dataclass
 
 Pointer: TypeAlias = tuple[str | int, ...]
 """The way from the root of a document to a value: keys and 0-based indices."""

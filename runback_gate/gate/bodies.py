@@ -11,9 +11,10 @@ mostly the same text again.
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from runback_gate.canonical import JsonValue, canonical_bytes, digest_bytes
+from runback_gate.frozen import dataclass
 
 
 @dataclass(slots=True)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from runback_gate.cel.limits import parse
 from runback_gate.cel.projection import paths
 from runback_gate.dataset.document import Case, CaseCheck
 from runback_gate.errors import ExpressionError
+from runback_gate.frozen import dataclass
 from runback_gate.policy.evaluate import BoundStep, Decider, ExpressionDecider, Rule, RuleSet
 from runback_gate.policy.rubric import RubricDecider
 

@@ -8,7 +8,7 @@ In: `runback.yaml` at the root. Out: `Gate`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -19,6 +19,7 @@ from runback_gate.dataset.document import Incomplete
 from runback_gate.dataset.trials import AnyTrials, Trials
 from runback_gate.documents import Document, check_kind, expand, read_document
 from runback_gate.errors import DocumentError, InputError
+from runback_gate.frozen import dataclass
 from runback_gate.gate.names import GATE_FILE as GATE_FILE
 from runback_gate.redact_spec import RedactSpec
 from runback_gate.replay.prices import Price

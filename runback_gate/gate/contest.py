@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate, chain
 from typing import Any, Protocol
@@ -25,6 +24,7 @@ from runback_gate.analysis.policy_effect import PolicyEffect
 from runback_gate.analysis.recorded import Recorded
 from runback_gate.change.model import Change
 from runback_gate.errors import Location
+from runback_gate.frozen import dataclass
 from runback_gate.gate.alike import config, demand, same_rules
 from runback_gate.gate.config import GATE_FILE
 from runback_gate.gate.gate_rows import gate_row, waiver_rows

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from runback_gate.dataset.document import Case
 from runback_gate.dataset.trials import AnyTrials, SequentialTrials
 from runback_gate.errors import InputError
+from runback_gate.frozen import dataclass
 from runback_gate.gate.plan import Plan
 from runback_gate.gate.sequential import MAX_UNDECIDED, SequentialTest, sequential_test
 from runback_gate.gate.verdict import Trial, Verdict, settle_trials, weakest_pass

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from runback_gate.canonical import digest
+from runback_gate.frozen import dataclass
 from runback_gate.policy.evaluate import Rule, RuleSet, StepUnderTest
 from runback_gate.policy.finding import Grade
 from runback_gate.policy.rubric import (

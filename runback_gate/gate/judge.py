@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +24,7 @@ from runback_gate.canonical import digest
 from runback_gate.cel.engine import Engine
 from runback_gate.cel.projection import needs
 from runback_gate.dataset.document import Case, Dataset, case_step
+from runback_gate.frozen import dataclass
 from runback_gate.gate.bodies import Bodies
 from runback_gate.gate.checks import Schemas, compile_checks
 from runback_gate.gate.count import Count, KOfN, count_of

@@ -8,10 +8,10 @@ In: `--trials` of a command. Out: `MoreTrials`, which says what a case then asks
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 
 from runback_gate.dataset.rates import MAX_TRIALS
 from runback_gate.dataset.trials import AnyTrials, Trials
+from runback_gate.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

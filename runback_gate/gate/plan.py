@@ -9,7 +9,7 @@ grow with them.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,6 +18,7 @@ from runback_gate.dataset.document import Dataset, load_dataset
 from runback_gate.dataset.trials import asks_no_less
 from runback_gate.documents import expand, suggestion
 from runback_gate.errors import InputError, Location
+from runback_gate.frozen import dataclass
 from runback_gate.gate.config import GATE_FILE, Gate, load_gate
 from runback_gate.gate.more_trials import MoreTrials
 from runback_gate.gate.waivers import Waiver, load_waivers

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from runback_gate.analysis.policy_effect import PolicyEffect
 from runback_gate.cel.engine import Engine
 from runback_gate.dataset.recordings import recording_path
+from runback_gate.frozen import dataclass
 from runback_gate.gate.alike import shared_tests
 from runback_gate.gate.bodies import Bodies
 from runback_gate.gate.contest import Against, Alone, Base, Contest

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Generator, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from runback_gate.agent import Agent
 from runback_gate.analysis.recorded import RecordedRun, RecordedStep
 from runback_gate.dataset.document import case_run
+from runback_gate.frozen import dataclass
 from runback_gate.gate.count import Count, KOfN
 from runback_gate.gate.judge import CaseRef, RowTask, Rules, case_row, judge_case, show_answers
 from runback_gate.gate.verdict import Trial, Verdict, trial_verdict, unallowed

@@ -21,13 +21,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal
 
 from runback_gate.dataset.rates import MAX_SEQUENTIAL, exact
+from runback_gate.frozen import dataclass
 
 if TYPE_CHECKING:
     from runback_gate.dataset.trials import SequentialTrials

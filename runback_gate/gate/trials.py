@@ -9,9 +9,10 @@ leaves the threshold k/n open.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import Final
+
+from runback_gate.frozen import dataclass
 
 Z: Final = Decimal("1.959963984540054")
 """The normal quantile of a two-sided 95 % interval."""

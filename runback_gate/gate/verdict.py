@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
 from runback_gate.errors import Location
+from runback_gate.frozen import dataclass
 from runback_gate.gate.sequential import SequentialTest
 from runback_gate.gate.trials import Interval, enough, straddles
 from runback_gate.policy.finding import Finding, Grade

@@ -13,7 +13,7 @@ import contextlib
 import dataclasses
 import datetime
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,6 +22,7 @@ from pydantic import AfterValidator, Field
 from runback_gate.canonical import digest_bytes
 from runback_gate.documents import Document, check_kind, expand, read_document
 from runback_gate.errors import DocumentError, Location
+from runback_gate.frozen import dataclass
 from runback_gate.policy.finding import Finding
 from runback_gate.schema import Model, Resource, validate
 

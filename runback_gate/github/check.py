@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from runback_gate.errors import UnansweredError
+from runback_gate.frozen import dataclass
 from runback_gate.github.api import TRIES, Api, Fields, number, words
 from runback_gate.github.event import Event
 from runback_gate.github.outcome import Outcome

@@ -11,10 +11,10 @@ that it speaks of. A run whose head is no longer the pull request's leaves the c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from runback_gate.errors import GitHubError
+from runback_gate.frozen import dataclass
 from runback_gate.github.api import Api, Fields, fields, number, words
 from runback_gate.github.event import Event
 from runback_gate.github.outcome import Outcome

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from runback_gate.canonical import JsonValue, is_git_id, parse_json
 from runback_gate.errors import InputError
+from runback_gate.frozen import dataclass
 
 MAX_EVENT_BYTES: Final = 25 << 20
 """GitHub caps the payload of an event at 25 MB."""

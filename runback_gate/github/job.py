@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ from runback_gate.attest.statement import Origin
 from runback_gate.canonical import is_git_id, parse_json
 from runback_gate.documents.named_files import read_file
 from runback_gate.errors import DocumentError, InputError
+from runback_gate.frozen import dataclass
 from runback_gate.github.event import MAX_EVENT_BYTES
 
 GITHUB: Final = "https://github.com"

@@ -10,11 +10,11 @@ In: a `Report`, or the error that ended the run. Out: `Outcome`, which check, co
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal
 
 from runback_gate.errors import Location, RunbackError
+from runback_gate.frozen import dataclass
 from runback_gate.gate.verdict import Verdict
 from runback_gate.report import markdown
 from runback_gate.report.annotations import Annotation, remarks

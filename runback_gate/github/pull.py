@@ -13,11 +13,11 @@ branch alone has no base: it speaks for itself.
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
 from runback_gate.errors import GitHubError, InputError
+from runback_gate.frozen import dataclass
 from runback_gate.github.api import TRIES, Api, Fields, fields, number, words
 from runback_gate.github.event import Event, check_sha
 

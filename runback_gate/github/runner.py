@@ -13,11 +13,11 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
 from runback_gate.errors import InputError, Location, PathError, WriteError
+from runback_gate.frozen import dataclass
 from runback_gate.gate.shard import parse_shard
 from runback_gate.report import OUTPUTS
 from runback_gate.report.text import line

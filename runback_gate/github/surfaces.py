@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from runback_gate.errors import GitHubError
+from runback_gate.frozen import dataclass
 from runback_gate.github.api import Api
 from runback_gate.github.check import Check, cancel_check, finish_check, start_check
 from runback_gate.github.comment import publish_comment

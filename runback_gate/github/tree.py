@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +21,7 @@ from runback_gate.canonical import git_blob_id
 from runback_gate.documents import safe_read
 from runback_gate.documents.repository import from_top
 from runback_gate.errors import DocumentError, GitHubError, InputError
+from runback_gate.frozen import dataclass
 from runback_gate.github.api import Api, Fields, fields, number, words
 from runback_gate.revision.tree import Entry, find_folder, make_entry
 

@@ -10,7 +10,6 @@ which every expression knows its place in the file. Nothing is compiled here (`e
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,6 +19,7 @@ from runback_gate.canonical import digest_bytes
 from runback_gate.cel.environment import Scope
 from runback_gate.documents import Document, check_kind, expand, read_document
 from runback_gate.errors import DocumentError, ExpressionError, Location
+from runback_gate.frozen import dataclass
 from runback_gate.policy.finding import ACTIONS, Action
 from runback_gate.policy.policy_test_document import PolicyTest, Recordings, policy_test
 from runback_gate.rubric import Rubric

@@ -14,7 +14,7 @@ be evaluated. A rule that cannot be evaluated never holds.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal, Protocol, cast
@@ -28,6 +28,7 @@ from runback_gate.cel.projection import paths, reads
 from runback_gate.cel.words import words
 from runback_gate.cel.work import Budget
 from runback_gate.errors import ExpressionError, Location
+from runback_gate.frozen import dataclass
 from runback_gate.name_pattern import matches_name
 from runback_gate.policy.document import Expression, Policy
 from runback_gate.policy.finding import Action, Finding, Grade, RuleOutcome

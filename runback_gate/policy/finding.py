@@ -7,10 +7,10 @@ In: nothing. Out: values. Whoever reads a report needs neither rules nor an engi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from runback_gate.errors import Location
+from runback_gate.frozen import dataclass
 
 Action = Literal["Deny", "Warn", "Audit"]
 ACTIONS: tuple[Action, ...] = ("Deny", "Warn", "Audit")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -20,6 +20,7 @@ from runback_gate.canonical import DIGEST, JsonValue
 from runback_gate.cel.environment import Scope
 from runback_gate.documents import Document
 from runback_gate.errors import DocumentError, InputError, Location
+from runback_gate.frozen import dataclass
 from runback_gate.policy.context import agent_facts, bindings, case_facts, step_data
 from runback_gate.policy.embedded_json import read_json
 from runback_gate.policy.run_context import run_data

@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 from runback_gate.canonical import JsonValue, canonical_bytes, digest, parse_json
 from runback_gate.cel.engine import Outcome
 from runback_gate.errors import RunbackError
+from runback_gate.frozen import dataclass
 from runback_gate.policy.document import Policy
 from runback_gate.policy.evaluate import MAX_MESSAGE, BoundStep, Rule, RuleSet, StepUnderTest, shared_result
 from runback_gate.policy.finding import Grade

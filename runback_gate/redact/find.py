@@ -8,9 +8,9 @@ In: a text. Out: spans, from left to right, none over another, none over a pseud
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from runback_gate.frozen import dataclass
 from runback_gate.redact.names import KEYWORDS, LONG, drawn_values, passwords
 from runback_gate.redact.prefilter import prefilter
 from runback_gate.redact.pseudonym import PSEUDONYM, masked

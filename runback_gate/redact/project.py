@@ -9,10 +9,11 @@ In: `spec.redact` of a gate config, or the JSON that a recorder of another proce
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from runback_gate.errors import DocumentError
+from runback_gate.frozen import dataclass
 from runback_gate.name_pattern import matches_name
 from runback_gate.redact.rule import LEVELS, Level, Rule, parse_rule, parse_rules, rule_json
 

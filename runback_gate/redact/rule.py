@@ -17,12 +17,12 @@ import json
 import pkgutil
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, Final, Literal, cast
 
 from runback_gate.canonical import JsonValue, digest
 from runback_gate.errors import DocumentError
+from runback_gate.frozen import dataclass
 from runback_gate.redact.checks import CHECKS, Check
 from runback_gate.redact.formats import literals, pattern
 from runback_gate.redact.linear import linear_pattern

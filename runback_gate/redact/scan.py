@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from runback_gate.errors import DocumentError, Location
+from runback_gate.frozen import dataclass
 from runback_gate.redact.pseudonym import PSEUDONYM
 from runback_gate.redact.redactor import Redactor
 

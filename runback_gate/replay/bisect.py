@@ -13,8 +13,8 @@ that what once began did not stop again; the version found and the one before it
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
 
+from runback_gate.frozen import dataclass
 from runback_gate.replay.evidence import Answer, Query, ReplayRequest, compare_requests
 from runback_gate.step import Request, Response, Step
 

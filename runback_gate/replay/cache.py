@@ -19,13 +19,14 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from runback_gate.canonical import JsonValue, digest, digest_bytes, parse_canonical
 from runback_gate.documents import safe_read, write_atomic
 from runback_gate.documents.named_files import read_file
 from runback_gate.errors import InputError, IntegrityError, Location, PathError, RunbackError
+from runback_gate.frozen import dataclass
 from runback_gate.replay.nearest import Nearest
 from runback_gate.replay.segments import Line, Segments
 from runback_gate.sealed import open_entry, seal_entry

@@ -15,11 +15,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Collection, Generator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fractions import Fraction
 from typing import Final, Literal
 
 from runback_gate.errors import ErrorKind
+from runback_gate.frozen import dataclass
 from runback_gate.replay.bisect import Breaks, why_missing
 from runback_gate.replay.delta import EXPECTED, Noise, minimal_set
 from runback_gate.replay.evidence import Answer, Query, compare_requests

@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+
+from runback_gate.frozen import dataclass
 
 EXPECTED = 2.0
 """How many parts are thought to be needed before the first test."""

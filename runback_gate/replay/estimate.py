@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
 
 from runback_gate.canonical import plain_bytes
 from runback_gate.errors import UnaskableError
+from runback_gate.frozen import dataclass
 from runback_gate.replay.evidence import Query
 from runback_gate.replay.prices import Price, amount, cost
 from runback_gate.step import Request, Usage, to_json

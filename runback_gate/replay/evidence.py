@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import Protocol
 
 from runback_gate.canonical import JsonValue, canonical_bytes, digest_bytes, plain_bytes
 from runback_gate.errors import ErrorKind
+from runback_gate.frozen import dataclass
 from runback_gate.step import REQUEST_FIELDS, Request, RequestField, Response, Step, to_canonical, to_json
 from runback_gate.summary import first_difference
 

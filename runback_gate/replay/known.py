@@ -11,10 +11,11 @@ there will be none; and the books of what was asked.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from runback_gate.errors import ErrorKind
+from runback_gate.frozen import dataclass
 from runback_gate.replay.estimate import Estimate
 from runback_gate.replay.evidence import Answer, Answers, Evidence, Query, replay
 from runback_gate.replay.providers.question import unsent_note

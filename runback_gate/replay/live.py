@@ -17,11 +17,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 from runback_gate.errors import ProviderError
+from runback_gate.frozen import dataclass
 from runback_gate.replay.estimate import Estimate, Forecast
 from runback_gate.replay.known import Known, Settings, StopSignal, Store, missing
 from runback_gate.replay.prices import Price

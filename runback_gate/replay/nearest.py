@@ -10,9 +10,9 @@ In: requests that were asked before, and one that was not. Out: a sentence.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from runback_gate.canonical import digest
+from runback_gate.frozen import dataclass
 from runback_gate.step import Request, to_json
 from runback_gate.summary import first_difference
 

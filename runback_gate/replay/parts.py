@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Literal
 
+from runback_gate.frozen import dataclass
 from runback_gate.step import Message, Part, Request, ToolCall
 
 STAND_IN: Final = Message("user", "Go on.")

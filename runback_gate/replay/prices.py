@@ -10,9 +10,9 @@ where price or usage is unknown: unknown is never 0.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Context, Decimal
 
+from runback_gate.frozen import dataclass
 from runback_gate.name_pattern import matches_name
 from runback_gate.step import Usage
 

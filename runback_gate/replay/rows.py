@@ -10,9 +10,9 @@ or the row.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from runback_gate.frozen import dataclass
 from runback_gate.replay.evidence import Answer, Query
 
 T = TypeVar("T")

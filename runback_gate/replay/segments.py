@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import count
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from runback_gate.canonical import digest_bytes
 from runback_gate.documents.files import append_whole, file_sizes, lines_from, write_parts
 from runback_gate.documents.named_files import remove_file
 from runback_gate.errors import InputError, Location
+from runback_gate.frozen import dataclass
 
 MAX_LINE = 64 << 20
 """Bytes of the longest line that is read; nothing behind a longer one is."""

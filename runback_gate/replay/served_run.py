@@ -13,10 +13,11 @@ again expects.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from runback_gate.canonical import JsonValue, plain_bytes
+from runback_gate.frozen import dataclass
 from runback_gate.replay.answer_body import answer_body, answer_events
 from runback_gate.step import Api, Message, Request, Run, Step
 from runback_gate.wire import format_of, grade

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from decimal import Decimal
 
+from runback_gate.frozen import dataclass
 from runback_gate.replay.prices import amount
 
 

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from runback_gate.agent import Agent, ask
 from runback_gate.canonical import JsonValue, canonical_bytes, parse_json
 from runback_gate.documents import suggestion
 from runback_gate.errors import InputError, RunbackError
+from runback_gate.frozen import dataclass
 from runback_gate.replay.evidence import Answer, Query, compare_requests
 from runback_gate.step import Request, Response, Step, ToolCall, from_json, to_json
 from runback_gate.summary import first_difference

@@ -15,11 +15,11 @@ from __future__ import annotations
 import dataclasses
 from collections import defaultdict, deque
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from runback_gate.agent import Agent, ask
 from runback_gate.errors import InputError
+from runback_gate.frozen import dataclass
 from runback_gate.replay.answer_body import answer_messages
 from runback_gate.replay.evidence import Answer, Evidence, Query, compare_requests
 from runback_gate.replay.step import Divergence, KnownCall, call_key, diverge

@@ -10,11 +10,11 @@ never more than GitHub keeps of one step, where what is left out is counted in o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal
 
 from runback_gate.errors import Location
+from runback_gate.frozen import dataclass
 from runback_gate.gate.verdict import Row, Verdict
 from runback_gate.plural import many
 from runback_gate.report.effects import notices

@@ -9,11 +9,11 @@ In: the rows, worst first, and what is kept of the bodies that they name. Out: `
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
+from runback_gate.frozen import dataclass
 from runback_gate.gate.verdict import Row
 
 MAX_BODY: Final = 256 << 10

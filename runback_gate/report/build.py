@@ -6,13 +6,14 @@ report = build_report(plan, result, engine, version="0.1.0")
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from runback_gate.cel.engine import Engine
 from runback_gate.change.model import Change
 from runback_gate.change.proof import Proof
 from runback_gate.dataset.document import Dataset
+from runback_gate.frozen import dataclass
 from runback_gate.gate.plan import Plan
 from runback_gate.gate.run import Result
 from runback_gate.gate.verdict import gate_verdict

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from rich.cells import cell_len, set_cell_size
@@ -18,6 +17,7 @@ from rich.console import Console
 from rich.text import Text
 
 from runback_gate.errors import Location
+from runback_gate.frozen import dataclass
 from runback_gate.gate.verdict import Row, Verdict
 from runback_gate.policy.finding import Finding
 from runback_gate.replay.evidence import Evidence

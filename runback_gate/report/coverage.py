@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 from runback_gate.analysis.proof.coverage import LIMITS, RuleCoverage
@@ -19,6 +18,7 @@ from runback_gate.analysis.unconstrained import Unconstrained
 from runback_gate.change.proof import length, shown_step
 from runback_gate.documents import cut
 from runback_gate.errors import Location
+from runback_gate.frozen import dataclass
 from runback_gate.plural import many
 from runback_gate.policy.left_out import REASON, left_out_lines
 from runback_gate.report.text import safe_terminal

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Literal, cast
 
 import orjson
@@ -22,6 +22,7 @@ from runback_gate.canonical import digest_bytes, parse_json
 from runback_gate.change.model import Change
 from runback_gate.change.proof import Proof
 from runback_gate.errors import InputError, Location
+from runback_gate.frozen import dataclass
 from runback_gate.gate.verdict import Row, Verdict, gate_verdict
 from runback_gate.replay.spend import Spend
 from runback_gate.report.bodies import Body

@@ -12,13 +12,13 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TypeVar, cast
 
 from runback_gate.canonical import JsonValue, unmarked
 from runback_gate.dataset.recordings import recording_path
 from runback_gate.documents import suggestion
 from runback_gate.errors import InputError, RunbackError
+from runback_gate.frozen import dataclass
 from runback_gate.gate.verdict import Row, Trial, Verdict
 from runback_gate.policy.finding import Finding
 from runback_gate.replay.evidence import Evidence

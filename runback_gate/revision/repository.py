@@ -19,7 +19,6 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -27,6 +26,7 @@ from runback_gate.canonical import is_git_id
 from runback_gate.documents import nearest, quoted
 from runback_gate.documents.repository import from_top
 from runback_gate.errors import InputError, Location, PathError
+from runback_gate.frozen import dataclass
 from runback_gate.revision.git import Process, run
 from runback_gate.revision.tree import MAX_FILES, Entry, Tree, find_folder, make_entry
 

@@ -16,13 +16,13 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from runback_gate.canonical import git_blob_id
 from runback_gate.documents import quoted
 from runback_gate.errors import InputError
+from runback_gate.frozen import dataclass
 from runback_gate.revision.layout import laid_out
 from runback_gate.revision.repository import Repository, find_repository, is_folder
 from runback_gate.revision.selection import FIELDS, Selection, select

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Literal, Protocol
 
 from runback_gate.canonical import is_git_id
 from runback_gate.documents import quoted
 from runback_gate.documents.repository import from_top
 from runback_gate.errors import InputError, Location, PathError
+from runback_gate.frozen import dataclass
 
 MAX_FILES: Final = 200_000
 """Files, links and submodules of a tree."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +19,7 @@ from runback_gate.chain import is_value_line
 from runback_gate.documents import suggestion
 from runback_gate.documents.named_files import read_file
 from runback_gate.errors import InputError, IntegrityError, Location, RunbackError
+from runback_gate.frozen import dataclass
 from runback_gate.plural import many
 from runback_gate.step import Run
 

@@ -12,11 +12,11 @@ done. Recordings of datasets are files of their own, and stay as well.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from runback_gate.errors import InputError, Location
+from runback_gate.frozen import dataclass
 
 DAY: Final = 86_400.0
 WRITING: Final = 3_600.0

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from runback_gate.frozen import dataclass
 from runback_gate.replay.known import Settings, StopSignal, Store
 from runback_gate.replay.live import LiveDriver, Source
 from runback_gate.replay.prices import Price

@@ -20,13 +20,14 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import TracebackType
 from typing import Any, Literal
 
 import orjson
 from aiohttp import web
 
+from runback_gate.frozen import dataclass
 from runback_gate.step import ToolCall
 
 Fault = Literal["hang", "reset", "half", "drip", "endless"]

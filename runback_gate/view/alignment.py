@@ -11,9 +11,9 @@ do. What is left of both runs there stands side by side in order; the rest is in
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from runback_gate.frozen import dataclass
 from runback_gate.step import Run
 from runback_gate.view.plain import answer_text
 

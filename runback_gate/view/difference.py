@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Final, Literal
+
+from runback_gate.frozen import dataclass
 
 MAX_PIECES: Final = 3_000
 """Words or lines of both texts together that are compared in the middle; difflib needs their square."""

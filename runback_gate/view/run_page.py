@@ -10,9 +10,10 @@ The script writes text nodes alone, so what a model wrote stays text even where 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from typing import Any
 
+from runback_gate.frozen import dataclass
 from runback_gate.step import Run
 from runback_gate.view.alignment import aligned
 from runback_gate.view.page import page

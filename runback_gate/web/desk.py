@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from runback_gate.app.live import World, redact_key
 from runback_gate.app.workspace import Workspace
+from runback_gate.frozen import dataclass
 from runback_gate.redact import NO_PROJECT, ProjectKey, ProjectRules
 from runback_gate.replay.providers import real_world
 from runback_gate.web.jobs import Jobs

@@ -14,12 +14,13 @@ from __future__ import annotations
 import ipaddress
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
+
+from runback_gate.frozen import dataclass
 
 TOKEN_HEADER: Final = "X-Runback-Token"
 COOKIE: Final = "runback_"

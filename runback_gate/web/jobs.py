@@ -15,10 +15,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Literal
 
 from runback_gate.errors import InputError, RunbackError
+from runback_gate.frozen import dataclass
 from runback_gate.replay.estimate import Estimate
 from runback_gate.replay.known import StopSignal
 from runback_gate.replay.spend import Limits, Spend

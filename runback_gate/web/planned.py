@@ -7,11 +7,10 @@ In: the step, what is edited, how many trials. Out: `Planned`, for the page of t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from runback_gate.app.live import LiveOptions, open_live
 from runback_gate.app.progress import SILENT
 from runback_gate.app.replay import Edit, replay_step
+from runback_gate.frozen import dataclass
 from runback_gate.gate.config import Gate
 from runback_gate.plural import many
 from runback_gate.report.plan import plan_notes, plan_rows

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -28,6 +27,7 @@ from runback_gate.capture.decoding import decoder
 from runback_gate.capture.exchange import MAX_BODY, Seen, api_of, is_model_call
 from runback_gate.capture.proxy import Claim
 from runback_gate.errors import DocumentError, RunbackError
+from runback_gate.frozen import dataclass
 from runback_gate.replay.providers.models import proxy_for
 from runback_gate.replay.served_run import Differs, ServedRun
 from runback_gate.step import is_name

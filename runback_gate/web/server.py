@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ from runback_gate.capture.proxy import UNNAMED, Claim, ProxyRuns
 from runback_gate.capture.redaction import redaction_at
 from runback_gate.capture.sink import sink
 from runback_gate.errors import InputError
+from runback_gate.frozen import dataclass
 from runback_gate.replay.served_run import ServedRun
 from runback_gate.web.desk import Desk
 from runback_gate.web.guard import HELD, MIN_TOKEN, Guard, guarded, is_loopback

@@ -8,10 +8,10 @@ In: a `StepReplay`, the edit that it was asked with. Out: values for the templat
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from runback_gate.app.replay import Asked, Edit, StepReplay, StepTrial, replayed_run
 from runback_gate.app.workspace import Workspace
+from runback_gate.frozen import dataclass
 from runback_gate.policy.finding import Finding
 from runback_gate.step import Request
 from runback_gate.view.difference import Segment, hunks, lines, words

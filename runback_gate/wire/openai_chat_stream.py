@@ -15,10 +15,11 @@ not understood.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from runback_gate.canonical import parse_json
+from runback_gate.frozen import dataclass
 from runback_gate.wire.faults import CutError, ErrorAnswerError, NotUnderstoodError
 from runback_gate.wire.fields import argument_text, mapping, optional_list, optional_string, says_nothing
 from runback_gate.wire.server_sent_events import ServerSentEvents

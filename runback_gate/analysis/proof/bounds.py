@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from runback_gate.analysis.proof.form import Form
 from runback_gate.cel.inline import moved, with_children
 from runback_gate.cel.literal import literal
 from runback_gate.cel.parser import Node, read
 from runback_gate.cel.write import write
+from runback_gate.frozen import dataclass
 
 _CLOSED = {"<=": "<", "<": "<=", ">=": ">", ">": ">="}
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}

@@ -8,7 +8,6 @@ In: policies, their tests, the engines. Out: a `RuleCoverage` for each rule over
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from runback_gate.analysis.policy_tests import under_test
 from runback_gate.analysis.proof.encode import Encoder
@@ -18,6 +17,7 @@ from runback_gate.analysis.proof.search import DEFAULT, Limits, Search
 from runback_gate.analysis.proof.smt import Smt, Term
 from runback_gate.analysis.proof.witness import Fault, Judged, Witness, Witnesses, as_written
 from runback_gate.cel.engine import Engine
+from runback_gate.frozen import dataclass
 from runback_gate.policy.document import Policy
 from runback_gate.policy.evaluate import StepUnderTest, compile_policy, results
 from runback_gate.policy.policy_test_document import PolicyTest

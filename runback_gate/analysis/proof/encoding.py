@@ -5,7 +5,6 @@ In: nothing. Out: `Truth`, and the protocol `Encoding`, which `encode.Encoder` k
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from runback_gate.analysis.proof.identity import Identities, Scope
@@ -13,6 +12,7 @@ from runback_gate.analysis.proof.operators import Operators
 from runback_gate.analysis.proof.smt import Smt, Term
 from runback_gate.analysis.proof.values import Result, World
 from runback_gate.cel.parser import Node
+from runback_gate.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,7 @@ from runback_gate.cel.engine import Engine
 from runback_gate.cel.inline import inline
 from runback_gate.cel.parser import Node
 from runback_gate.errors import ExpressionError
+from runback_gate.frozen import dataclass
 from runback_gate.name_pattern import matches_name
 from runback_gate.policy.document import Expression, Policy
 from runback_gate.policy.evaluate import BoundStep, RuleResult, StepUnderTest, compile_policy, results

@@ -8,11 +8,11 @@ In: a node and what its free variables stand for. Out: a hashable value.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from runback_gate.analysis.proof.values import Result
 from runback_gate.cel.environment import ROOTS
 from runback_gate.cel.parser import Node
+from runback_gate.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

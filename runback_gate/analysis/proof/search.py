@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import product
 from typing import Literal
 
@@ -24,6 +24,7 @@ from runback_gate.analysis.proof.lists import ALL
 from runback_gate.analysis.proof.smt import Answer, Smt, Term
 from runback_gate.analysis.proof.texts import Codes, Texts
 from runback_gate.analysis.proof.values import TooLargeError, World, family
+from runback_gate.frozen import dataclass
 
 Goals = Callable[[Encoder], Mapping[str, Term]]
 """What a step may be, by name, as terms over an encoder."""

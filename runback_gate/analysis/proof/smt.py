@@ -16,11 +16,11 @@ from __future__ import annotations
 import re
 import weakref
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal, TypeAlias
 
 from runback_gate.errors import InputError
+from runback_gate.frozen import dataclass
 
 Term: TypeAlias = Any
 """A term of the solver: truth, integer, real or text."""

@@ -10,13 +10,13 @@ things, orders and predicates holds for texts. `Texts` is the solver's own theor
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
 from runback_gate.analysis.proof.regular import TOP, Unreadable, regular
 from runback_gate.analysis.proof.smt import CODE, Answer, Smt, Term
+from runback_gate.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

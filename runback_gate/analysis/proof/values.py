@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from runback_gate.analysis.proof.smt import Smt, Term
 from runback_gate.analysis.proof.texts import Codes
 from runback_gate.cel.environment import MESSAGES, ROOT_TYPES
+from runback_gate.frozen import dataclass
 
 Kind = Literal["null", "bool", "int", "double", "string", "list", "map", "uint", "opaque"]
 """What a value is; `uint` is written in an expression only, `opaque` is a value of which nothing is known."""

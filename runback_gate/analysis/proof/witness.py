@@ -10,7 +10,6 @@ In: a rule of a policy, the steps of its policy tests, the engines. Out: `Witnes
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from runback_gate.analysis.proof.bounds import bounds_of
@@ -26,6 +25,7 @@ from runback_gate.cel.inline import with_children
 from runback_gate.cel.parser import Node, read
 from runback_gate.cel.write import write
 from runback_gate.errors import ExpressionError
+from runback_gate.frozen import dataclass
 from runback_gate.policy.document import Policy
 from runback_gate.policy.evaluate import BoundStep, StepUnderTest, compile_policy, results
 from runback_gate.policy.finding import RuleOutcome

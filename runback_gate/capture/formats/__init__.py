@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -30,6 +30,7 @@ from runback_gate.capture.formats.reconcile import first_loss
 from runback_gate.capture.formats.records import MAX_TRANSCRIPT_BYTES as MAX_TRANSCRIPT_BYTES
 from runback_gate.capture.formats.records import Records, read_records
 from runback_gate.errors import DocumentError, InputError, Location, RunbackError
+from runback_gate.frozen import dataclass
 from runback_gate.step import Run
 from runback_gate.wire.faults import NotUnderstoodError
 

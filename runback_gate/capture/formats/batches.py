@@ -14,10 +14,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Literal
 
 from runback_gate.capture.formats.envelopes.batch import identity, part_of
+from runback_gate.frozen import dataclass
 
 ANSWERED: Final = "a request whose result is in another file"
 UNANSWERED: Final = "a request without a result in these files"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, cast
 
 from runback_gate.canonical import plain_bytes
@@ -21,6 +21,7 @@ from runback_gate.capture.log import Redaction
 from runback_gate.capture.provider import full_name
 from runback_gate.capture.runs import Conversations, Turn, Turns
 from runback_gate.errors import InputError
+from runback_gate.frozen import dataclass
 from runback_gate.step import Message, Note, Request, RequestField, Response, Run, Source, Step, Tool, ToolCall, ToolRun
 
 PSEUDONYM = re.compile(rb"<([a-z][a-z0-9]*(?:-[a-z0-9]+)*):[0-9a-f]{12}>")

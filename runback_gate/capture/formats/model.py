@@ -9,15 +9,14 @@ In: nothing. Out: values, from a place in a file to a conversation whose message
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from runback_gate.canonical import JsonValue
+from runback_gate.frozen import dataclass
 from runback_gate.step import Api, Grade, Message, Note, Part, Response, Tool, ToolRun, Usage
-from runback_gate.values import quick
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Located:
     """A JSON value and where it stands in its file."""
@@ -33,7 +32,6 @@ class Located:
         return Located(self.place + path, self.line, value)
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One entry of a conversation, which may be several messages of ours."""
@@ -47,7 +45,6 @@ class Entry:
     """Of an entry of the assistant: who of several agents answers; None where there is one alone."""
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call of a model, of a source that keeps request and answer beside each other."""

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from runback_gate.canonical import parse_json
 from runback_gate.capture.formats.archive import is_archive, read_archive
 from runback_gate.capture.formats.model import Located
 from runback_gate.errors import DocumentError, Location
+from runback_gate.frozen import dataclass
 
 MAX_TRANSCRIPT_BYTES = 512 << 20
 MAX_LINE_BYTES = 64 << 20

@@ -10,12 +10,13 @@ Files that tell of the same trace are read as one; a run counts for the file tha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from runback_gate.capture.log import Redaction
 from runback_gate.capture.otlp.document import Batch
 from runback_gate.capture.otlp.reader import OtlpRuns, runs_of
 from runback_gate.errors import InputError
+from runback_gate.frozen import dataclass
 from runback_gate.step import Run
 
 

@@ -8,10 +8,11 @@ In: nothing. Out: values, from a span as it was exported to a call of a model in
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Any
 
+from runback_gate.frozen import dataclass
 from runback_gate.step import Api, RequestField
 
 

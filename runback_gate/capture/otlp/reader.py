@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from runback_gate.canonical import digest_bytes
@@ -27,6 +27,7 @@ from runback_gate.capture.otlp.model import ModelCall, NoContent, Span, ToolSpan
 from runback_gate.capture.otlp.steps import step_of
 from runback_gate.capture.runs import Conversations, Turns
 from runback_gate.capture.stitching import Stitcher
+from runback_gate.frozen import dataclass
 from runback_gate.step import Run, Step, ToolRun
 
 _MAX_DEPTH = 256

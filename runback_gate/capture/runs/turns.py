@@ -12,21 +12,20 @@ N steps of one conversation repeat O(N²) messages; their turns hold each messag
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from operator import is_
 from typing import overload
 
 from runback_gate.canonical import sha256
 from runback_gate.errors import InputError
+from runback_gate.frozen import dataclass
 from runback_gate.step import Message, Request, Step
-from runback_gate.values import quick
 
 _RECENT = 8
 _REMEMBERED = 4096
 """Messages whose digest is kept."""
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Turn:
     """A step by its difference to an earlier one."""

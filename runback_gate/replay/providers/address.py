@@ -12,9 +12,10 @@ Bedrock takes a key of its own (`apiKeyEnv`), or requests that are signed with A
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import quote
 
+from runback_gate.frozen import dataclass
 from runback_gate.step import Api
 
 

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, Protocol
 
+from runback_gate.frozen import dataclass
 from runback_gate.replay.prices import Price
 from runback_gate.step import Request, Response
 

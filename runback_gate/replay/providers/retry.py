@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runback_gate.errors import ProviderError
+from runback_gate.frozen import dataclass
 from runback_gate.step import Request, Response
 
 if TYPE_CHECKING:

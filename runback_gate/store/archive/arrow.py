@@ -15,12 +15,13 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from pathlib import Path
 from typing import Any, Final
 
 from runback_gate.documents import write_atomic
 from runback_gate.errors import InputError, IntegrityError, Location, WriteError
+from runback_gate.frozen import dataclass
 from runback_gate.store.archive.model import MAX_PART_BYTES
 from runback_gate.store.archive.rows import Row
 

@@ -7,10 +7,11 @@ checked.faults
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from runback_gate.canonical import sha256
 from runback_gate.errors import InputError, IntegrityError, Location, RunbackError
+from runback_gate.frozen import dataclass
 from runback_gate.store.archive.arrow import Storage, read_rows
 from runback_gate.store.archive.contents import Contents, part_fault, row_fault, survey
 from runback_gate.store.archive.model import PARTS, Part, head

@@ -7,12 +7,13 @@ contents.parts, contents.head
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from typing import Final, TypeVar
 
 from runback_gate.canonical import sha256
 from runback_gate.errors import InputError, IntegrityError, Location, RunbackError
+from runback_gate.frozen import dataclass
 from runback_gate.store.archive.arrow import COLUMNS, Storage, read_rows
 from runback_gate.store.archive.model import (
     MANIFESTS,

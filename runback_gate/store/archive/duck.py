@@ -7,10 +7,10 @@ A list believes the columns; whether they are those of the runs is what `check` 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 from runback_gate.errors import InputError
+from runback_gate.frozen import dataclass
 from runback_gate.store.archive.arrow import COLUMNS, INSTALL
 from runback_gate.store.archive.rows import Row
 

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from runback_gate.canonical import parse_canonical, sha256
 from runback_gate.errors import InputError, IntegrityError, Location
+from runback_gate.frozen import dataclass
 from runback_gate.merkle import Tree, leaf_hash
 from runback_gate.values import from_json, to_canonical
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from runback_gate.canonical import sha256
 from runback_gate.errors import InputError
+from runback_gate.frozen import dataclass
 from runback_gate.store.archive.arrow import Storage, part_bytes
 from runback_gate.store.archive.contents import Contents, read_contents, settled, survey
 from runback_gate.store.archive.model import FORMAT, PARTS, Manifest, Part, head, manifest_file, root_of

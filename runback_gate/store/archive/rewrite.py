@@ -9,9 +9,10 @@ go. Whatever ends this on the way, the archive is as it was or as it is to be; t
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from runback_gate.errors import InputError, IntegrityError, RunbackError
+from runback_gate.frozen import dataclass
 from runback_gate.store.archive.arrow import Storage, read_rows
 from runback_gate.store.archive.claim import claimed
 from runback_gate.store.archive.contents import Contents, part_rows, read_contents, row_fault

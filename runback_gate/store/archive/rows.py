@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 from urllib.parse import quote
 
 from runback_gate.canonical import sha256
 from runback_gate.capture.runs import read_run
+from runback_gate.frozen import dataclass
 
 PARTITIONS: Final = ("day", "agent")
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

@@ -11,12 +11,13 @@ its own digest, and all of them against the part's root.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 
 from runback_gate.canonical import sha256
 from runback_gate.errors import InputError, IntegrityError, Location
+from runback_gate.frozen import dataclass
 from runback_gate.store.archive.arrow import Storage, open_storage
 from runback_gate.store.archive.contents import HELD, Contents, part_rows, settled
 from runback_gate.store.archive.model import MANIFESTS, Part, is_manifest

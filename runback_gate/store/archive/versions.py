@@ -10,11 +10,11 @@ was erased has to go from the hidden ones as well.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from runback_gate.errors import InputError, WriteError
+from runback_gate.frozen import dataclass
 from runback_gate.store.archive.arrow import INSTALL, Storage, reason_of
 
 
