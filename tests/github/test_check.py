@@ -14,9 +14,9 @@ from runback_gate.github.check import MAX_ANNOTATIONS, MAX_SUMMARY, cancel_check
 from runback_gate.github.event import Event
 from runback_gate.github.outcome import judged, not_judged
 from runback_gate.report.model import Report
+from tests.github.events import HEAD, pull_request, read
 from tests.github.fake import FakeGitHub, Fault
 from tests.github.state import READER
-from tests.github.test_event import HEAD, pull_request, read
 from tests.report.test_markdown import assert_inert
 
 EVENT = read(pull_request())

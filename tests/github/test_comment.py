@@ -13,9 +13,9 @@ from runback_gate.github.comment import MAX_COMMENT, publish_comment
 from runback_gate.github.event import Event
 from runback_gate.github.outcome import Outcome, judged
 from runback_gate.report.model import Report
+from tests.github.events import HEAD, pull_request, read
 from tests.github.fake import FakeGitHub, Fault
 from tests.github.state import IDENTITIES, PERSON, READER, Identity
-from tests.github.test_event import HEAD, pull_request, read
 
 EVENT = read(pull_request())
 OLD = "<!-- runback-gate:gate head=x report=none -->\nold"

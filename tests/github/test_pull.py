@@ -11,9 +11,9 @@ from runback_gate.errors import GitHubError, InputError
 from runback_gate.github.api import Api
 from runback_gate.github.event import EVENTS, Event
 from runback_gate.github.pull import find_commits
+from tests.github.events import pull_request, read
 from tests.github.fake import FakeGitHub
 from tests.github.repository import Repository
-from tests.github.test_event import pull_request, read
 
 
 @dataclasses.dataclass

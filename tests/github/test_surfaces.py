@@ -16,9 +16,9 @@ from runback_gate.github.surfaces import (
     pull_surfaces,
 )
 from runback_gate.report.model import Report
+from tests.github.events import HEAD, pull_request, read
 from tests.github.fake import FakeGitHub, Fault
 from tests.github.state import READER
-from tests.github.test_event import HEAD, pull_request, read
 
 EVENT = read(pull_request())
 FORK = read(pull_request("eve/agent"))

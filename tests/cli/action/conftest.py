@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Command, Result
+from tests.github.events import ENVIRON, pull_request
 from tests.github.fake import FakeGitHub
 from tests.github.repository import Repository
 from tests.github.state import BOT
-from tests.github.test_event import ENVIRON, pull_request
 
 Job = Callable[..., Result]
 
