@@ -183,7 +183,8 @@ def write_parts(path: Path, parts: Iterable[bytes], *, durable: bool = True) -> 
 def append_whole(path: Path, data: bytes, *, new: bool = False) -> int | None:
     """Append to a file, all of the data or nothing, and give the place where it begins; it does not wait for the disk.
 
-    None where a file that is to be `new` is there already, and where one that is not is missing or a link.
+    None where a file that is to be `new` is there already, where one that is not is missing or a link, and where the
+    name led elsewhere once the data was written: whoever renames a file and then reads it loses nothing that counts.
 
     Raises:
         WriteError: the disk is full, the folder may not be written, or the like.
@@ -203,13 +204,23 @@ def append_whole(path: Path, data: bytes, *, new: bool = False) -> int | None:
             if os.write(handle, data) < len(data):
                 os.ftruncate(handle, start)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            moved = not _leads_to(path, handle)
         finally:
             os.close(handle)
     except OSError as error:
         hint = "free some space, or check the permissions of the folder"
         reason = f"cannot be written: {error.strerror}"
         raise WriteError(reason, hint=hint, location=Location(path.as_posix())) from error
-    return start
+    return None if moved else start
+
+
+def _leads_to(path: Path, handle: int) -> bool:
+    """Whether a name still is that of an open file."""
+    try:
+        named, opened = os.lstat(path), os.fstat(handle)
+    except FileNotFoundError:
+        return False
+    return (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino)
 
 
 def file_sizes(folder: Path) -> list[tuple[str, int]]:
@@ -240,6 +251,25 @@ def lines_from(path: Path, start: int, longest: int) -> Iterator[bytes]:
             file.seek(start)
             while (line := file.readline(longest + 2)) and len(line) < longest + 2:
                 yield line
+
+
+def read_at(path: Path, start: int, size: int) -> bytes:
+    """So many bytes of a file from a place on, fewer where it ends; none of what cannot be read, or is a link."""
+    try:
+        handle = os.open(path, _FLAGS)
+    except OSError:
+        return b""
+    try:
+        return os.pread(handle, size, start)
+    except OSError:
+        return b""
+    finally:
+        os.close(handle)
+
+
+def is_there(folder: Path, name: str) -> bool:
+    """Whether a folder has a file of this name; of a link whether it leads to one."""
+    return os.access(f"{folder}/{name}", os.F_OK)
 
 
 def _temporary(folder: Path) -> tuple[Path, int]:

@@ -26,7 +26,10 @@ class Bodies:
     def add(self, value: JsonValue) -> str:
         """Keep a value; the digest of its canonical JSON."""
         data = canonical_bytes(value)
-        name = digest_bytes(data)
+        return self.add_written(digest_bytes(data), data)
+
+    def add_written(self, name: str, data: bytes) -> str:
+        """Keep a value by its canonical JSON and the digest of that, which is given back."""
         if name not in self._kept:
             self._kept[name] = zlib.compress(data, 1)
         return name

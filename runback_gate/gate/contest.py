@@ -22,6 +22,7 @@ from typing import Any, Protocol
 from runback_gate.agent import Agent
 from runback_gate.analysis.policy_effect import PolicyEffect
 from runback_gate.analysis.recorded import Recorded
+from runback_gate.change.matches import match_policies
 from runback_gate.change.model import Change
 from runback_gate.errors import Location
 from runback_gate.frozen import dataclass
@@ -124,6 +125,7 @@ class Against:
         self.approved = bool(base.approval)
         self.base = None if base.plan is None else Rules(base.plan, head.engine, "base", head.bodies, head.tests)
         head.beside = None if self.approved else self.base
+        head.remembers = base.plan is not None and bool(match_policies(base.plan.policies, head.plan.policies))
         self.ours = {ref.key: ref for ref in head.refs}
         self.theirs = {} if self.base is None else {ref.key: ref for ref in _selected(self.base, head.plan)}
         self.same_rules = self.base is not None and same_rules(self.base.plan, head.plan)

@@ -88,6 +88,8 @@ class Rules:
         self.used: set[str] = set()
         self.beside: Rules | None = None
         """What judges the same answers after these: an estimate counts what it asks judge models as well."""
+        self.remembers = False
+        """Whether new answers are kept for what is said of all of them in the end: each takes what its step takes."""
         self._answered: dict[tuple[tuple[str, str], int], Recorded] = {}
 
     def _judged(
@@ -155,7 +157,7 @@ class Rules:
 
     def _keep(self, ref: CaseRef, agent: Agent, asked: Query, answer: Answer) -> None:
         """Remember an answer that is no recording, for what is said of all answers in the end."""
-        if answer.response is None or answer.evidence is Evidence.RECORDED:
+        if not self.remembers or answer.response is None or answer.evidence is Evidence.RECORDED:
             return
         step = Step(agent.name, asked.question.request, answer.response, asked.step.source)
         item = RecordedStep(
@@ -172,7 +174,8 @@ class Rules:
 
     def keep(self, ref: CaseRef, trial: int, item: Recorded) -> None:
         """Remember what was answered anew, for what is said of all answers in the end."""
-        self._answered[ref.key, trial] = item
+        if self.remembers:
+            self._answered[ref.key, trial] = item
 
     def new_answers(self) -> Iterator[Recorded]:
         """The answers to the agents of this revision that are no recordings, by case and trial as written."""
@@ -321,7 +324,10 @@ def show_answers(
     bodies: Bodies, step: Step, question: ReplayRequest, trials: Sequence[Trial], responses: Sequence[Response | None]
 ) -> dict[str, Any]:
     """What was asked and answered in full, then and now, kept for whoever has to decide a row."""
-    bodies.add(to_json(question.request))
+    if question.written:
+        bodies.add_written(question.digest, question.written)
+    else:
+        bodies.add(to_json(question.request))
     whole = [
         dataclasses.replace(trial, answer_digest=None if response is None else bodies.add(to_json(response)))
         for trial, response in zip(trials, responses, strict=True)

@@ -24,6 +24,7 @@ from pathlib import Path
 
 from runback_gate.canonical import JsonValue, digest, digest_bytes, parse_canonical
 from runback_gate.documents import safe_read, write_atomic
+from runback_gate.documents.files import is_there
 from runback_gate.documents.named_files import read_file
 from runback_gate.errors import InputError, IntegrityError, Location, PathError, RunbackError
 from runback_gate.frozen import dataclass
@@ -118,9 +119,9 @@ class ResponseCache:
             IntegrityError: the entry was cut, changed, or belongs to another request. With a key such an entry is
                 none: whoever cannot seal could otherwise stop every run.
         """
-        name, path, data = answer_name(request, trial), self.folder / answer_name(request, trial), b""
+        name, path = answer_name(request, trial), None
         try:
-            if path.exists():
+            if is_there(self.folder, name):
                 data = safe_read(self.folder, name, MAX_ANSWER_BYTES)
             elif (line := self._segments.answer(request, trial)) is not None:
                 path, data = line
@@ -134,30 +135,38 @@ class ResponseCache:
             if self._key is not None:
                 self.unsealed.add(name)
                 return None
-            what = "line" if path.suffix == ".jsonl" else "file"
+            what = "file" if path is None else "line"
             hint = f"delete the {what} of {name[3:11]}…, trial {trial}; the answer then counts as missing"
             hint = hint if what == "line" else "delete the file; the answer then counts as missing"
-            place = Location(path.as_posix())
+            place = Location((self.folder / name if path is None else path).as_posix())
             raise IntegrityError("the cached answer was cut or changed", hint=hint, location=place) from error
-        if self._mark_used and path not in self._marked:
+        if self._mark_used:
+            self._used(self.folder / name if path is None else path)
+        return found
+
+    def _used(self, path: Path) -> None:
+        if path not in self._marked:
             self._marked.add(path)
             # A cache on a disk that may only be read still answers.
             with contextlib.suppress(OSError):
                 path.touch()
-        return found
 
-    def put(self, request: str, trial: int, response: Response, asked: Request | None = None) -> str:
+    def put(
+        self, request: str, trial: int, response: Response, asked: Request | None = None, written: bytes = b""
+    ) -> str:
         """Store an answer, and the request with it where it is given, whole or not at all; the digest of its entry.
+
+        `written` are the canonical bytes of the request, where they are known.
 
         Raises:
             WriteError: the disk is full, or the folder may not be written.
             PathError: a folder of the cache is a link.
         """
-        if (self.folder / answer_name(request, trial)).exists() or self._segments.answer(request, trial):
+        if is_there(self.folder, answer_name(request, trial)) or self._segments.answer(request, trial):
             return digest_bytes(self.write(request, trial, response, asked).read_bytes())
         data = answer_entry(request, trial, response, self._key)
         new = asked if request not in self._described else None
-        self._segments.append([data] if new is None else [to_canonical(new), data])
+        self._segments.append([data] if new is None else [written or to_canonical(new), data])
         self._learn(request, trial, new)
         return digest_bytes(data)
 

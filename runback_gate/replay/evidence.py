@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -52,6 +52,8 @@ class ReplayRequest:
     """The request is the recorded one, as far as the source kept it."""
     note: str
     """`parameters unknown`: what could not be compared; or why the recorded answer does not count."""
+    written: bytes = field(default=b"", repr=False, compare=False)
+    """The canonical bytes of the request, where they are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,24 +104,25 @@ class Query:
 
 def compare_requests(step: Step, request: Request) -> ReplayRequest:
     """Hold the request that is asked now against the recorded one, leaving out what the source did not keep."""
-    now = digest_bytes(to_canonical(request))
+    written = to_canonical(request)
+    now = digest_bytes(written)
     if step.source.grade == "view-only":
-        return ReplayRequest(request, now, False, "the recording is view-only: it can be read, not judged")
+        return ReplayRequest(request, now, False, "the recording is view-only: it can be read, not judged", written)
     if not step.source.run:
-        return ReplayRequest(request, now, False, "nothing was recorded: the conversation is written by hand")
+        return ReplayRequest(request, now, False, "nothing was recorded: the conversation is written by hand", written)
     unknown = step.source.unknown
     if request.messages != step.request.messages:
-        return ReplayRequest(request, now, False, "request.messages differs from the recording")
+        return ReplayRequest(request, now, False, "request.messages differs from the recording", written)
     # A config swaps these fields only.
     fields = [name for name in REQUEST_FIELDS if name not in unknown]
     bare = _lacks_provider(step.request.model, request.model)
     compared = replace(request, model=step.request.model) if bare else request
     if _same(step.request, compared, fields):
         lacking = (*unknown, *(("the model's provider",) if bare else ()))
-        return ReplayRequest(request, now, True, f"{', '.join(lacking)} unknown" if lacking else "")
+        return ReplayRequest(request, now, True, f"{', '.join(lacking)} unknown" if lacking else "", written)
     place = first_difference(_known(step.request, fields), _known(compared, fields))
     how = " in nothing but line ends (CR LF and LF)" if place == "system" and _one_text(step.request, request) else ""
-    return ReplayRequest(request, now, False, f"request.{place} differs from the recording{how}")
+    return ReplayRequest(request, now, False, f"request.{place} differs from the recording{how}", written)
 
 
 def _lacks_provider(recorded: str | None, asked: str | None) -> bool:

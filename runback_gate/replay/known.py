@@ -30,8 +30,13 @@ EXPLAINED = 50
 class Store(Answers, Protocol):
     """Answers that can be added to, such as `cache.ResponseCache`."""
 
-    def put(self, request: str, trial: int, response: Response, asked: Request | None = None) -> str:
-        """Keep an answer and its request, whole or not at all; the digest of where it lies."""
+    def put(
+        self, request: str, trial: int, response: Response, asked: Request | None = None, written: bytes = b""
+    ) -> str:
+        """Keep an answer and its request, whole or not at all; the digest of where it lies.
+
+        `written` are the canonical bytes of the request, where they are known.
+        """
 
     def why_missed(self, request: Request) -> str:
         """Why it has no answer to a request."""
@@ -129,7 +134,8 @@ class Known:
         """
         if self.store is None:
             return Answer(Evidence.LIVE, response, _note(ask, response))
-        stored = self.store.put(*ask.key, response, ask.question.request)
+        question = ask.question
+        stored = self.store.put(*ask.key, response, question.request, question.written)
         return Answer(Evidence.LIVE, response, _note(ask, response), stored)
 
 

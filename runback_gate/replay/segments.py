@@ -15,13 +15,13 @@ opened; any other line is taken for a request, whose name is its SHA-256.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from itertools import count
 from pathlib import Path
 
 from runback_gate.canonical import digest_bytes
-from runback_gate.documents.files import append_whole, file_sizes, lines_from, write_parts
+from runback_gate.documents.files import append_whole, file_sizes, lines_from, read_at, write_parts
 from runback_gate.documents.named_files import remove_file
 from runback_gate.errors import InputError, Location
 from runback_gate.frozen import dataclass
@@ -64,8 +64,8 @@ class Segments:
         self._answers: dict[tuple[str, int], Line] = {}
         self._requests: dict[str, Line] = {}
         self._unnamed: list[Line] = []
-        self._ends: dict[Path, int] = {}
-        """How far each segment was read."""
+        self._ends: dict[str, int] = {}
+        """How far each segment was read, by name."""
 
     def append(self, lines: Sequence[bytes]) -> None:
         """Add lines, all of them or none; the last one names the segment if it is the first that is added.
@@ -74,11 +74,16 @@ class Segments:
             WriteError: the disk is full, or the folder may not be written.
         """
         data = b"".join([line + b"\n" for line in lines])
-        if self._own is None or append_whole(self._own, data) is None:
+        start = None if self._own is None else append_whole(self._own, data)
+        if self._own is None or start is None:
             stem = digest_bytes(lines[-1])[7:23]
             names = (self.folder / f"{stem}{f'-{number}' if number else ''}.jsonl" for number in count())
             # Somebody else's of this name is passed over: only its own process appends to a segment.
             self._own = next(path for path in names if append_whole(path, data, new=True) is not None)
+            start = 0
+        for line in lines:
+            self._learn(Line(self._own, start, len(line), _key(line)))
+            start += len(line) + 1
 
     def answer(self, request: str, trial: int) -> tuple[Path, bytes] | None:
         """The segment and the line of an answer; None where there is none."""
@@ -112,7 +117,7 @@ class Segments:
 
     def read(self, line: Line) -> bytes | None:
         """What a line holds; None where the segment went away or was cut."""
-        data = next(lines_from(line.path, line.offset, MAX_LINE), b"")
+        data = read_at(line.path, line.offset, line.size + 1)
         return data[:-1] if data.endswith(b"\n") and len(data) == line.size + 1 else None
 
     def lines(self) -> Iterator[Line]:
@@ -121,7 +126,7 @@ class Segments:
         Raises:
             InputError: the folder cannot be listed.
         """
-        for path, size in self._files():
+        for path, size in self._files({}):
             end = 0
             for line in _lines(path, 0):
                 yield line
@@ -133,6 +138,9 @@ class Segments:
     def remove(self, lines: Iterable[Line]) -> None:
         """Take lines out. A process that appends meanwhile begins another segment.
 
+        Nothing is lost that it appends: it looks at the name of its segment once it has written, and what was written
+        before the name went is read here.
+
         Raises:
             WriteError: a segment could not be written anew; it is as it was.
         """
@@ -142,9 +150,9 @@ class Segments:
         for path, offsets in gone.items():
             if not path.exists():
                 continue
-            aside = next(
-                free for number in count(1) if not (free := path.with_name(f"{path.stem[:16]}-{number}.jsonl")).exists()
-            )
+            names = (path.with_name(f"{path.stem[:16]}-{number}.jsonl") for number in count(1))
+            # Made before it is replaced, so that it is nobody else's.
+            aside = next(free for free in names if append_whole(free, b"", new=True) is not None)
             path.rename(aside)
             kept = [line for line in _lines(aside, 0) if line.offset not in offsets and line.whole]
             if kept:
@@ -155,25 +163,28 @@ class Segments:
 
     def _look(self) -> None:
         """Take in what was appended since, by whomever."""
-        for path, size in self._files():
-            start = self._ends.get(path, 0)
-            for line in _lines(path, start) if size > start else ():
+        for path, _ in self._files(self._ends):
+            for line in _lines(path, self._ends.get(path.name, 0)):
                 if not line.whole:
                     break
-                self._ends[path] = line.offset + line.size + 1
-                if line.key is None:
-                    self._unnamed.append(line)
-                else:
-                    self._answers.setdefault(line.key, line)
+                self._learn(line)
 
-    def _files(self) -> list[tuple[Path, int]]:
-        """The segments and their sizes, by name."""
+    def _learn(self, line: Line) -> None:
+        self._ends[line.path.name] = line.offset + line.size + 1
+        if line.key is None:
+            self._unnamed.append(line)
+        else:
+            self._answers.setdefault(line.key, line)
+
+    def _files(self, ends: Mapping[str, int]) -> list[tuple[Path, int]]:
+        """The segments that are longer than these ends, and their sizes, by name."""
         try:
             found = file_sizes(self.folder)
         except OSError as error:
             place = Location(self.folder.as_posix())
             raise InputError(f"cannot be listed: {error.strerror}", location=place) from error
-        return [(self.folder / name, size) for name, size in found if _NAME.fullmatch(name)]
+        grown = [item for item in found if item[1] > ends.get(item[0], -1)]
+        return [(self.folder / name, size) for name, size in grown if _NAME.fullmatch(name)]
 
 
 def _lines(path: Path, start: int) -> Iterator[Line]:
