@@ -158,7 +158,7 @@ class FakeGitHub(State):
             return None
         data = b"" if status == 204 else json.dumps(value).encode()
         if not fault and status < 300:
-            self.broken += self.contract.answer_faults(method, path, status, data)
+            self.broken += self.contract.answer_faults(method, path, status, data, self.url)
         if self.raw is not None:
             data, self.raw = self.raw, None
             return self.raw_status, {}, data
@@ -181,7 +181,7 @@ class FakeGitHub(State):
                 body = json.loads(raw) if raw else {}
             except ValueError:
                 raise RefusedError(400, "Problems parsing JSON") from None
-            if faults := self.contract.faults(method, path, query, headers, raw) + over_limits(method, path, body):
+            if faults := self.contract.faults(method, path, query, raw) + over_limits(method, path, body):
                 raise RefusedError(422, "Invalid request", faults)
             if method != "GET" and not identity.writes:
                 raise RefusedError(403, "Resource not accessible by integration")
