@@ -28,6 +28,7 @@ from runback_gate.step import (
     tools_from_json,
 )
 from runback_gate.testing import sample_call, sample_step
+from tests.examples import examples
 
 TEXT = st.text(max_size=6)
 MAYBE = st.none() | TEXT
@@ -116,7 +117,7 @@ def plainly(value: Any) -> Any:
     return found
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(200))
 @given(STEPS)
 def test_json_has_what_was_said(step: Step) -> None:
     """What is unknown, and what is empty by default, is left out, and nothing else."""

@@ -223,7 +223,7 @@ def test_unknown_places(runs: Path, tmp_path: Path) -> None:
         judge(policies(tmp_path, spoken=SPOKEN), runs, on="dask")
 
 
-@pytest.mark.parametrize("limit", [2, 100])
+@pytest.mark.parametrize("limit", [2, pytest.param(100, marks=pytest.mark.slow)])
 def test_a_comparison_of_policies_is_a_sum(runs: Path, tmp_path: Path, limit: int) -> None:
     """Judged in shards, two sets of policies differ as they do step by step, and the same flips are listed."""
     calls = {**CALLS, "validations": [{**CALLS["validations"][0], "expression": "size(run.calls) < 9"}]}

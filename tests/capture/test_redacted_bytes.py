@@ -50,7 +50,13 @@ def agent(folder: Path, value: str) -> None:
         raise ValueError(f"broken by {value} there")
 
 
-@pytest.mark.parametrize("rule", sorted(VALUES))
+@pytest.mark.parametrize(
+    "rule",
+    [
+        pytest.param(rule, marks=() if number % 5 == 0 else pytest.mark.slow)
+        for number, rule in enumerate(sorted(VALUES))
+    ],
+)
 def test_no_byte_holds_a_value(tmp_path: Path, rule: str) -> None:
     """Requests, answers, tools, notes, labels, prompts, output and errors: the value stands in none of them."""
     value = VALUES[rule]

@@ -270,16 +270,16 @@ def test_a_false_expression_has_a_reason(source: str) -> None:
         assert found
 
 
-PLACES = [(CppEngine(), place) for place in (0, 1, 5, 63, 64, 98, 99)] + [(PyEngine(), place) for place in (0, 5)]
+PLACES = [(CppEngine(), place) for place in (0, 1, 5, 31, 32, 38, 39)] + [(PyEngine(), place) for place in (0, 5)]
 
 
 @pytest.mark.parametrize(("engine", "place"), PLACES)
 def test_the_first_element_that_decides_is_found(engine: Engine, place: int) -> None:
     """Wherever it stands, in a list or a map, for `all`, `exists` and an error; also behind others that would do."""
-    values: list[JsonValue] = [1] * 100
+    values: list[JsonValue] = [1] * 40
     values[place] = 2
     broken: list[JsonValue] = [*values]
-    broken[place:] = ["x"] * (100 - place)
+    broken[place:] = ["x"] * (40 - place)
     keys: dict[str, JsonValue] = {f"k{n:02}": value for n, value in enumerate(values)}
     data: dict[str, JsonValue] = {"response": {"list": values, "broken": broken, "map": keys}}
     for source in (
@@ -289,4 +289,4 @@ def test_the_first_element_that_decides_is_found(engine: Engine, place: int) -> 
         "response.map.all(k, response.map[k] != 2)",
     ):
         values_found = explain(source, params={}, variables={}, engine=engine, data=data)
-        assert any(f"{place + 1} of 100" in item.note for item in values_found)
+        assert any(f"{place + 1} of 40" in item.note for item in values_found)

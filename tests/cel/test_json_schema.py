@@ -144,8 +144,9 @@ def test_hostile_patterns_return() -> None:
 )
 def test_what_cannot_be_applied_is_an_error(schema: dict[str, Any], reason: str) -> None:
     """Nothing is fetched, nothing loops, nothing in the library is a crash: there is no verdict then."""
-    text = json.dumps(["a"] * 50_000) if "contains" in schema else '"a"'
-    outcome = JsonSchemaProgram(schema).decide(text)
+    much = "contains" in schema
+    program = JsonSchemaProgram(schema, allowance=10_000) if much else JsonSchemaProgram(schema)
+    outcome = program.decide(json.dumps(["a"] * 2_000) if much else '"a"')
     assert outcome.verdict == "error"
     assert outcome.reason is not None
     assert outcome.reason.startswith(f"the schema cannot be applied: {reason}")

@@ -12,14 +12,24 @@ import pytest
 from runback_gate.app.samples import sample_run
 from runback_gate.audit.checkpoint import parse_checkpoint
 from runback_gate.capture.runs import write_run
-from tests.cli.conftest import Command, change, write
+from tests.cli.conftest import Command, change, tree, write
 
 RUN = "runs/sample.jsonl"
 
 
+@pytest.fixture(scope="module")
+def files() -> dict[str, bytes]:
+    """What `made` made when it was asked first."""
+    return {}
+
+
 @pytest.fixture
-def made(command: Command, here: Path) -> Path:
+def made(command: Command, here: Path, files: dict[str, bytes]) -> Path:
     """A folder with a run, a report, a key pair, and a signed record of both."""
+    for name, data in files.items():
+        write(here / name, data)
+    if files:
+        return here
     assert command("init").code == 0
     assert command("run", "--report", "report").code == 0
     write(here / RUN, write_run(sample_run(), lambda size: b"s" * size))
@@ -27,6 +37,7 @@ def made(command: Command, here: Path) -> Path:
     done = command("audit", "export", "sample", "report/report.json", "--out", "record.jsonl", "--key", "me.key")
     assert (done.code, done.err) == (0, "")
     assert done.out == "1 run · 1 report · 3 events in record.jsonl\nsigned\n"
+    files |= {name: data for name, data in tree(here).items() if data is not None}
     return here
 
 

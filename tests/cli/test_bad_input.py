@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -50,8 +51,13 @@ MALFORMED: dict[str, tuple[str | bytes, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", [GATE, AGENT, DATASET, POLICY, "policies/refunds.test.yaml", "waivers/w.yaml"])
-@pytest.mark.parametrize("fault", MALFORMED)
+DOCUMENTS = [GATE, AGENT, DATASET, POLICY, "policies/refunds.test.yaml", "waivers/w.yaml"]
+EACH = [(DOCUMENTS[number % len(DOCUMENTS)], fault) for number, fault in enumerate(MALFORMED)]
+"""Every fault and every document; all pairs of them are slow."""
+PAIRS = [pytest.param(*pair, marks=() if pair in EACH else pytest.mark.slow) for pair in product(DOCUMENTS, MALFORMED)]
+
+
+@pytest.mark.parametrize(("name", "fault"), PAIRS)
 @pytest.mark.usefixtures("gate")
 def test_malformed_documents(refused: Refused, name: str, fault: str) -> None:
     """Whichever document it is: the file, line and column of the fault."""

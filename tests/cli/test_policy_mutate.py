@@ -98,6 +98,7 @@ def test_recorded_steps_notice_too(command: Command, refused: Refused) -> None:
     assert refused("policy", "test", "rules", "--mutate", "--runs", "empty").startswith("empty: no recorded step")
 
 
+@pytest.mark.slow
 def test_the_gate_here(here: Path, command: Command) -> None:
     """Without a folder the gate here is tried, and the recordings may notice too: in ours nothing is left."""
     for name in ("agents", "datasets", "policies", "runback.yaml"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runback_gate.cel.cpp_engine import CppEngine
+from runback_gate.cel.engine import Engine
 from runback_gate.cel.literal import literal
 from runback_gate.cel.py_engine import PyEngine
 from runback_gate.dataset.checks import Check, propose_checks
@@ -20,7 +21,7 @@ from runback_gate.documents import parse_document
 from runback_gate.errors import DocumentError
 from runback_gate.gate.checks import compile_checks
 from runback_gate.policy.context import agent_facts, bindings, case_facts
-from runback_gate.policy.evaluate import BoundStep, StepUnderTest, judge
+from runback_gate.policy.evaluate import BoundStep, RuleSet, StepUnderTest, judge
 from runback_gate.schema import validate
 from runback_gate.step import Request, Response, ToolCall, Usage
 from runback_gate.testing import sample_call
@@ -31,14 +32,20 @@ ESCALATE = sample_call("escalate", reason="dispute")
 TEXTS = st.text(max_size=20) | st.text(alphabet="\"\\'`\n\r\t\0\b\f/${}#:,[]()uxU0\u2028\x7f\x85😀é", max_size=20)
 
 
+@lru_cache
+def compiled(check: str) -> list[tuple[Engine, RuleSet]]:
+    """The rules of a check, given as JSON, for each engine."""
+    case: dict[str, Any] = {"id": "c", "step": "sha256:" + "0" * 64, "checks": [json.loads(check)]}
+    checks = dataset_from(parse_document(new_dataset("d", "a", [case], "schema"), "d.yaml")).cases[0].checks
+    return [(engine, compile_checks(checks, engine)) for engine in ENGINES]
+
+
 def verdicts(check: dict[str, Any], response: Response) -> set[str]:
     """What the engines say of an answer: `pass`, `fail` or `error`; one word when they agree."""
-    case: dict[str, Any] = {"id": "c", "step": "sha256:" + "0" * 64, "checks": [check]}
-    checks = dataset_from(parse_document(new_dataset("d", "a", [case], "schema"), "d.yaml")).cases[0].checks
     said: set[str] = set()
-    for engine in ENGINES:
+    for engine, rules in compiled(json.dumps(check)):
         data = bindings(Request(), response, baseline=None, case=case_facts("d", "c"), agent=agent_facts("a"))
-        found = judge([compile_checks(checks, engine)], StepUnderTest("support", (), partial(BoundStep, engine, data)))
+        found = judge([rules], StepUnderTest("support", (), partial(BoundStep, engine, data)))
         said |= {"pass"} if found.passed else {finding.outcome for finding in found.findings}
     return said
 

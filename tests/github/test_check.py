@@ -109,15 +109,17 @@ def rows(make: SimpleNamespace, number: int, offset: int = 0) -> Report:
     return report
 
 
-def test_batches(api: Api, hub: FakeGitHub, make: SimpleNamespace) -> None:
-    """620 red rows are 500 annotations in ten requests, and 120 that are counted."""
-    finish_check(api, start(api), judged(rows(make, 620)))
-    assert [item["start_line"] for item in hub.annotations[only(hub)["id"]]] == list(range(1, 501))
-    assert "120 more annotations are not shown." in only(hub)["output"]["summary"]
+def test_batches(api: Api, hub: FakeGitHub, make: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the limit, here 120, annotations are counted; those within it go fifty in a request."""
+    assert MAX_ANNOTATIONS == 500
+    monkeypatch.setattr("runback_gate.github.check.MAX_ANNOTATIONS", 120)
+    finish_check(api, start(api), judged(rows(make, 150)))
+    assert [item["start_line"] for item in hub.annotations[only(hub)["id"]]] == list(range(1, 121))
+    assert "30 more annotations are not shown." in only(hub)["output"]["summary"]
     sizes = [
         len(seen.body["output"].get("annotations", [])) for seen in hub.log if seen.method == "PATCH" and seen.body
     ]
-    assert sizes == [0, *[50] * 10]
+    assert sizes == [0, 50, 50, 20]
 
 
 @pytest.mark.parametrize("applied", [True, False])
@@ -125,10 +127,10 @@ def test_no_annotation_twice(api: Api, hub: FakeGitHub, make: SimpleNamespace, a
     """After a lost answer only the annotations are sent that are not there; those of an earlier attempt are named."""
     check = start(api)
     hub.faults = [CONCLUDED, Fault("PATCH", "check-runs", 502, applied=applied)]
-    finish_check(api, check, judged(rows(make, 120)))
-    assert [item["start_line"] for item in hub.annotations[check.id]] == list(range(1, 121))
-    finish_check(api, start(api), judged(rows(make, 120, offset=10)))
-    assert sorted(item["start_line"] for item in hub.annotations[check.id]) == list(range(1, 131))
+    finish_check(api, check, judged(rows(make, 60)))
+    assert [item["start_line"] for item in hub.annotations[check.id]] == list(range(1, 61))
+    finish_check(api, start(api), judged(rows(make, 60, offset=10)))
+    assert sorted(item["start_line"] for item in hub.annotations[check.id]) == list(range(1, 71))
     assert "10 annotations below are of an earlier attempt" in only(hub)["output"]["summary"]
 
 

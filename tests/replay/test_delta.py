@@ -51,12 +51,12 @@ def test_without_noise_it_is_exact(needed: list[bool]) -> None:
 @pytest.mark.parametrize("needed", [1, 2, 3])
 def test_with_noise_nine_of_ten_are_exact(parts: int, needed: int) -> None:
     """A model that breaks the rule in nine of ten trials with its cause, and in one of fifty without it."""
-    exact = 0
-    for seed in range(60):
+    exact, seeds = 0, 60 if parts > 100 else 20
+    for seed in range(seeds):
         chance = random.Random(seed)
         cause = frozenset(chance.sample(range(parts), needed))
         exact += search(parts, CLEAN, noisy(cause, chance))[0] == cause
-    assert exact >= 54
+    assert exact >= 0.9 * seeds
 
 
 def test_it_takes_at_most_half_as_many_tests_again_as_plain_probdd() -> None:

@@ -6,11 +6,12 @@ import json
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from runback_gate import wire
 from runback_gate.step import Api, Message, Request, ToolCall
 from runback_gate.wire.foreign import adapt
+from tests.examples import examples
 from tests.wire.test_bodies import A_BODY, B_BODY, G_BODY, R_BODY
 
 BODIES: dict[Api, Any] = {
@@ -26,6 +27,7 @@ BODIES: dict[Api, Any] = {
 def test_any_request_goes_to_any_api(api: Api, target: Api) -> None:
     """Its words, calls and results arrive; every field that does not is named."""
 
+    @settings(max_examples=examples(30))
     @given(BODIES[api])
     def check(body: Any) -> None:
         request = wire.format_of(api).read_request(body)
