@@ -42,6 +42,7 @@ TOUCHES_FILES = (
     "capture/outside.py",
     "cli/",
     "documents/files.py",
+    "documents/shared_files.py",
     "documents/folders.py",
     "documents/named_files.py",
     "executors/memory.py",

@@ -115,7 +115,7 @@ def prune_answers(cache: ResponseCache, options: PruneOptions, now: float) -> Pr
     stored = list(cache.stored())
     gone = to_remove(stored, now, unused=options.unused, max_bytes=options.max_bytes)
     if not options.dry_run:
-        cache.remove(gone)
+        cache.remove(gone, as_listed=True)
     left = set(gone)
     return Pruned(tuple(gone), tuple(item for item in stored if item not in left), options.dry_run)
 

@@ -27,7 +27,7 @@ from runback_gate.documents.parser import parse_document
 from runback_gate.errors import DocumentError, InputError, Location, PathError, WriteError
 
 _GLOB = re.compile(r"[*?[]")
-_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+READING = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 # https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md, with the addresses that it had before
 _LFS_POINTERS = tuple(
     f"version {address}\n".encode()
@@ -58,7 +58,7 @@ def safe_read(root: Path, name: str, max_bytes: int = 1 << 20) -> bytes:
     path = _inside(root, name)
     try:
         # Not blocking, because to open a pipe would wait for somebody to write.
-        handle = os.open(path, _FLAGS)
+        handle = os.open(path, READING)
         try:
             found = os.fstat(handle)
             if not stat.S_ISREG(found.st_mode):
@@ -163,7 +163,7 @@ def write_parts(path: Path, parts: Iterable[bytes], *, durable: bool = True) -> 
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary, handle = _temporary(path.parent)
+        temporary, handle = temporary_file(path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.writelines(parts)
@@ -180,99 +180,7 @@ def write_parts(path: Path, parts: Iterable[bytes], *, durable: bool = True) -> 
         raise WriteError(f"cannot be written: {reason}", hint=hint, location=Location(path.as_posix())) from error
 
 
-def append_whole(path: Path, data: bytes, *, new: bool = False) -> int | None:
-    """Append to a file, all of the data or nothing, and give the place where it begins; it does not wait for the disk.
-
-    None where a file that is to be `new` is there already, where one that is not is missing or a link, and where the
-    name led elsewhere once the data was written: whoever renames a file and then reads it loses nothing that counts.
-
-    Raises:
-        WriteError: the disk is full, the folder may not be written, or the like.
-    """
-    try:
-        if new:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_CREAT | os.O_EXCL if new else 0)
-        try:
-            handle = os.open(path, flags, 0o666)
-        except OSError as error:
-            if error.errno in (errno.EEXIST, errno.ENOENT, errno.ELOOP):
-                return None
-            raise
-        try:
-            start = os.lseek(handle, 0, os.SEEK_END)
-            if os.write(handle, data) < len(data):
-                os.ftruncate(handle, start)
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            moved = not _leads_to(path, handle)
-        finally:
-            os.close(handle)
-    except OSError as error:
-        hint = "free some space, or check the permissions of the folder"
-        reason = f"cannot be written: {error.strerror}"
-        raise WriteError(reason, hint=hint, location=Location(path.as_posix())) from error
-    return None if moved else start
-
-
-def _leads_to(path: Path, handle: int) -> bool:
-    """Whether a name still is that of an open file."""
-    try:
-        named, opened = os.lstat(path), os.fstat(handle)
-    except FileNotFoundError:
-        return False
-    return (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino)
-
-
-def file_sizes(folder: Path) -> list[tuple[str, int]]:
-    """The names and sizes of the files in a folder, by name; links and folders are passed over, a missing one has none.
-
-    Raises:
-        OSError: it cannot be listed.
-    """
-    try:
-        with os.scandir(folder) as entries:
-            files = (entry for entry in entries if entry.is_file(follow_symlinks=False))
-            return sorted((entry.name, entry.stat(follow_symlinks=False).st_size) for entry in files)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-
-
-def lines_from(path: Path, start: int, longest: int) -> Iterator[bytes]:
-    """The lines of a file from a place on, each with its line feed; nothing from one that is longer than `longest` on.
-
-    A file that is missing, a link or not readable has none.
-    """
-    try:
-        handle = os.open(path, _FLAGS)
-    except OSError:
-        return
-    with os.fdopen(handle, "rb") as file:
-        if stat.S_ISREG(os.fstat(handle).st_mode):
-            file.seek(start)
-            while (line := file.readline(longest + 2)) and len(line) < longest + 2:
-                yield line
-
-
-def read_at(path: Path, start: int, size: int) -> bytes:
-    """So many bytes of a file from a place on, fewer where it ends; none of what cannot be read, or is a link."""
-    try:
-        handle = os.open(path, _FLAGS)
-    except OSError:
-        return b""
-    try:
-        return os.pread(handle, size, start)
-    except OSError:
-        return b""
-    finally:
-        os.close(handle)
-
-
-def is_there(folder: Path, name: str) -> bool:
-    """Whether a folder has a file of this name; of a link whether it leads to one."""
-    return os.access(f"{folder}/{name}", os.F_OK)
-
-
-def _temporary(folder: Path) -> tuple[Path, int]:
+def temporary_file(folder: Path) -> tuple[Path, int]:
     """Make a new file with the mode that the user's mask gives; the library's temporary files are private instead."""
     for number in range(1000):
         path = folder / f".runback-{os.getpid()}-{number}.tmp"

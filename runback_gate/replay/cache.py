@@ -24,10 +24,11 @@ from pathlib import Path
 
 from runback_gate.canonical import JsonValue, digest, digest_bytes, parse_canonical
 from runback_gate.documents import safe_read, write_atomic
-from runback_gate.documents.files import is_there
 from runback_gate.documents.named_files import read_file
+from runback_gate.documents.shared_files import is_there, remove_unless_new, set_time
 from runback_gate.errors import InputError, IntegrityError, Location, PathError, RunbackError
 from runback_gate.frozen import dataclass
+from runback_gate.replay.marks import Marks, mark
 from runback_gate.replay.nearest import Nearest
 from runback_gate.replay.segments import Line, Segments
 from runback_gate.sealed import open_entry, seal_entry
@@ -78,7 +79,7 @@ class Stored:
     """None for a request, and for what an interrupted write left."""
     size: int
     used: float
-    """When it was written or last used, in seconds since 1970; of a line when its segment was."""
+    """When it was written or last used, in seconds since 1970; a line was written when its segment was."""
     line: Line | None = None
     """Its place in a segment; None for a file of its own."""
     counts: bool = True
@@ -96,7 +97,7 @@ class ResponseCache:
     Args:
         folder: where it lies; it may be missing.
         key: of the seals; None trusts whatever the folder holds.
-        mark_used: keep the time of the last use of an entry as the time of its file, for `prune`; in a segment, of all.
+        mark_used: keep the time of the last use of an entry, for `prune`: as the time of its file, or in a mark.
     """
 
     def __init__(self, folder: Path, key: bytes | None = None, *, mark_used: bool = False) -> None:
@@ -105,7 +106,7 @@ class ResponseCache:
         """Names of entries that were met and do not count, since they lack the seal."""
         self._key = key
         self._mark_used = mark_used
-        self._marked: set[Path] = set()
+        self._marks = Marks(folder)
         self._nearest: Nearest | None = None
         self._made: set[Path] = set()
         self._segments = Segments(folder)
@@ -141,15 +142,17 @@ class ResponseCache:
             place = Location((self.folder / name if path is None else path).as_posix())
             raise IntegrityError("the cached answer was cut or changed", hint=hint, location=place) from error
         if self._mark_used:
-            self._used(self.folder / name if path is None else path)
-        return found
-
-    def _used(self, path: Path) -> None:
-        if path not in self._marked:
-            self._marked.add(path)
+            if path is not None:
+                self._marks.add(request, trial)
             # A cache on a disk that may only be read still answers.
             with contextlib.suppress(OSError):
-                path.touch()
+                if path is None:
+                    set_time(self.folder / name)
+        return found
+
+    def close(self) -> None:
+        """Mark the answers that were used, for `prune`; what is not marked was last used when it was written."""
+        self._marks.write()
 
     def put(
         self, request: str, trial: int, response: Response, asked: Request | None = None, written: bytes = b""
@@ -235,8 +238,9 @@ class ResponseCache:
                     if (found := _stored(path)) is not None:
                         seen.add((found.request, found.trial))
                         yield found
+            marks = self._marks.times()
             for line in self._segments.lines():
-                if (found := self._stored_line(line)) is not None:
+                if (found := self._stored_line(line, marks)) is not None:
                     name = found.request, found.trial
                     yield replace(found, counts=False) if name in seen and found.request else found
                     seen.add(name)
@@ -244,14 +248,16 @@ class ResponseCache:
             place = Location(self.folder.as_posix())
             raise InputError(f"cannot be listed: {error.strerror}", location=place) from error
 
-    def _stored_line(self, line: Line) -> Stored | None:
+    def _stored_line(self, line: Line, marks: Mapping[str, float]) -> Stored | None:
         """A line as it is listed: an answer, a request, or what an interrupted write left."""
         try:
             used = line.path.lstat().st_mtime
         except FileNotFoundError:
             return None
         request, trial = line.key or ("", None)
-        if line.key is None and line.whole:
+        if line.key is not None:
+            used = max(used, marks.get(mark(*line.key), 0.0))
+        elif line.whole:
             request = digest_bytes(self._segments.read(line) or b"")
         return Stored(line.path, request.removeprefix("sha256:"), trial, line.size + line.whole, used, line)
 
@@ -265,15 +271,21 @@ class ResponseCache:
             return self._segments.read(item.line) or b""
         return read_file(item.path, MAX_SEGMENT_BYTES)[0 if item.line is None else item.line.offset :]
 
-    def remove(self, items: Iterable[Stored]) -> None:
-        """Delete files, and write segments without the lines; that another process was first is no error."""
+    def remove(self, items: Iterable[Stored], *, as_listed: bool = False) -> None:
+        """Delete files, and write segments without the lines; that another process was first is no error.
+
+        A file that was written or used since it was listed stays if only what is `as_listed` goes.
+        """
         lines = []
         for item in items:
-            if item.line is None:
-                item.path.unlink(missing_ok=True)
-            else:
+            if item.line is not None:
                 lines.append(item.line)
+            elif as_listed:
+                remove_unless_new(item.path, item.size, item.used)
+            else:
+                item.path.unlink(missing_ok=True)
         self._segments.remove(lines)
+        self._marks.merge({mark(*line.key) for line in self._segments.lines() if line.key is not None})
 
 
 def answer_name(request: str, trial: int) -> str:

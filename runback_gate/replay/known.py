@@ -41,6 +41,9 @@ class Store(Answers, Protocol):
     def why_missed(self, request: Request) -> str:
         """Why it has no answer to a request."""
 
+    def close(self) -> None:
+        """Take note that the run is over."""
+
 
 class StopSignal:
     """Says that a run is to end, from wherever: a signal, a test."""

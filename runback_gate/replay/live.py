@@ -70,6 +70,13 @@ class LiveDriver:
 
     def __call__(self, works: Sequence[Start[T]]) -> Iterator[tuple[int, T]]:
         """Make every row."""
+        try:
+            yield from self._rows(works)
+        finally:
+            if self.known.store is not None:
+                self.known.store.close()
+
+    def _rows(self, works: Sequence[Start[T]]) -> Iterator[tuple[int, T]]:
         left: list[Pending[T]] = []
         forecast, room = Forecast(), KEPT_TEXT
         for index, start in enumerate(works):

@@ -21,8 +21,9 @@ from itertools import count
 from pathlib import Path
 
 from runback_gate.canonical import digest_bytes
-from runback_gate.documents.files import append_whole, file_sizes, lines_from, read_at, write_parts
+from runback_gate.documents.files import write_parts
 from runback_gate.documents.named_files import remove_file
+from runback_gate.documents.shared_files import append_whole, file_sizes, lines_from, read_at, set_time
 from runback_gate.errors import InputError, Location
 from runback_gate.frozen import dataclass
 
@@ -155,8 +156,10 @@ class Segments:
             aside = next(free for free in names if append_whole(free, b"", new=True) is not None)
             path.rename(aside)
             kept = [line for line in _lines(aside, 0) if line.offset not in offsets and line.whole]
+            last = aside.stat().st_mtime
             if kept:
                 write_parts(aside, (b"%b\n" % data for line in kept if (data := self.read(line)) is not None))
+                set_time(aside, last)
             else:
                 remove_file(aside)
         self._forget()
