@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from importlib import metadata
-from typing import Any
+from typing import Any, Final
 
 from runback_gate.canonical import JsonValue
 from runback_gate.cel.costs import Costs, costs
@@ -46,7 +46,7 @@ from runback_gate.frozen import dataclass
 
 NAME = "cel-cpp"
 MAX_PROGRAMS = 4096
-"""Compiled expressions that an engine remembers."""
+"""Compiled expressions that the engines of a process remember."""
 
 _PACKAGE = "runback"
 # `cel.bind`, `sort`, `slice` and `range` serve what `inline` and `optimize` write; policies cannot call them.
@@ -110,13 +110,14 @@ class CppProgram:
             return Outcome(error=_runtime_error(str(error) or type(error).__name__))
 
 
+_PROGRAMS: Final[dict[tuple[bool, str, tuple[str, ...]], CppProgram]] = {}
+
+
 class CppEngine:
-    """cel-cpp behind the `engine.Engine` protocol. It remembers what it compiled."""
+    """cel-cpp behind the `engine.Engine` protocol. What one compiled, every other remembers."""
 
     def __init__(self) -> None:
-        self._environment = lru_cache(maxsize=64)(_environment)
-        self._programs: dict[tuple[bool, str, tuple[str, ...]], CppProgram] = {}
-        self._environment(ROOTS)
+        _environment(ROOTS)
 
     @property
     def name(self) -> str:
@@ -134,7 +135,7 @@ class CppEngine:
             reclaim()
         try:
             work = Work(data, budget)
-            return CppActivation(self._environment(ROOTS).Activation(without_nul(data, work)), work)
+            return CppActivation(_environment(ROOTS).Activation(without_nul(data, work)), work)
         except ValueError as error:
             return CppActivation(None, Work({}), str(error))
         except RecursionError:
@@ -144,15 +145,16 @@ class CppEngine:
         """See `engine.Engine.compile`."""
         # What a person wrote is told apart from what was rewritten, which may use more.
         key = (False, expression, local) if isinstance(expression, str) else (True, expression.text, local)
-        if key not in self._programs:
-            if len(self._programs) >= MAX_PROGRAMS:
-                self._programs.clear()
+        if (program := _PROGRAMS.get(key)) is None:
+            if len(_PROGRAMS) >= MAX_PROGRAMS:
+                _PROGRAMS.clear()
             whole = parsed(expression)
             tree = optimize(ordered(whole.tree))
-            environment = self._environment((*ROOTS, *local))
+            environment = _environment((*ROOTS, *local))
             calls = any(part.kind == "call" and part.name in OURS for part, _ in walk(tree))
-            self._programs[key] = CppProgram(compiled(environment, whole.source, tree), costs(whole.tree), calls)
-        return self._programs[key]
+            program = CppProgram(compiled(environment, whole.source, tree), costs(whole.tree), calls)
+            _PROGRAMS[key] = program
+        return program
 
 
 @cache
@@ -175,6 +177,7 @@ def _keep_none() -> None:
     ctypes.c_ssize_t.from_address(id(None)).value += 1 << 40
 
 
+@lru_cache(maxsize=64)
 def _environment(names: tuple[str, ...]) -> Any:
     cel = _package()
     return cel.NewEnv(
