@@ -19,7 +19,6 @@ import hmac
 import json
 import math
 import re
-from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from runback_gate import standard_json
@@ -53,6 +52,8 @@ DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 sha256 = hashlib.sha256
 """The hash itself, for what is hashed piece by piece, and where a digest is needed as its 32 bytes."""
 
+_EXPONENT = re.compile(rb"[0-9]e")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _LARGE = 2.0**63
 """Integers that orjson reads as doubles are not below it."""
 _MAX_PARTS = 1 << 22
@@ -130,7 +131,7 @@ def parse_canonical(data: bytes, *, path: str | None = None) -> JsonValue:
             # A number at the deepest place that is allowed stands one level deeper when it is marked.
             _survey(value, MAX_DEPTH + 1)
             value = unmarked(value)
-        canonical = (made_bytes if plain and _is_plain(value) else canonical_bytes)(value) == data
+        canonical = (made_bytes if plain and _is_plain(data) else canonical_bytes)(value) == data
     except (RefusedError, DocumentError) as error:
         raise DocumentError(f"not canonical JSON: {error}", location=where) from error
     if not canonical:
@@ -140,16 +141,18 @@ def parse_canonical(data: bytes, *, path: str | None = None) -> JsonValue:
     return cast("JsonValue", value)
 
 
-def _is_plain(value: object, depth: int = MAX_DEPTH - 1) -> bool:
-    """Whether what was read holds no double, and no more than `depth` levels below its own, as most does."""
-    kind = type(value)
-    if kind not in _CONTAINERS:
-        return kind is not float
-    for part in cast("Any", value).values() if kind is dict else cast("Any", value):
-        kind = type(part)
-        if kind is float or (kind in _CONTAINERS and not (depth and _is_plain(part, depth - 1))):
-            return False
-    return True
+def _is_plain(data: bytes) -> bool:
+    """Whether canonical bytes hold no double and are not nested too deep, as is true of most; C does the loops."""
+    outside = b"".join(data.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2])
+    if b"." in outside or _EXPONENT.search(outside):
+        return False
+    brackets = outside.translate(None, _NO_BRACKETS)
+    for _ in range(MAX_DEPTH // 2):
+        # One level at least, and two at most.
+        brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
+        if not brackets:
+            return True
+    return False
 
 
 def parse_json(data: bytes | str, *, path: str, max_bytes: int = MAX_JSON_BYTES) -> JsonValue:
@@ -167,10 +170,12 @@ def parse_json(data: bytes | str, *, path: str, max_bytes: int = MAX_JSON_BYTES)
     try:
         # The strict reader first: the lenient one below would let NaN, overflow and lone surrogates pass.
         value = _strict_loads(text, unique)
-        if isinstance(data, str) and len(text.encode()) > max_bytes:
+        if isinstance(data, str) and 4 * len(text) > max_bytes and len(text.encode()) > max_bytes:
             raise DocumentError(f"larger than {max_bytes:,} bytes", hint="split it", location=Location(path))
-        floats = _survey(value).floats
-        if orjson is not None and not _is_whole(value, floats, text.encode() if isinstance(data, str) else data):
+        # A text with few brackets is not nested deep, a short one holds few values.
+        if text.count("[") + text.count("{") > MAX_DEPTH or len(text) > _MAX_PARTS:
+            _survey(value)
+        if orjson is not None and not _is_whole(value, text.encode() if isinstance(data, str) else data):
             value = UNIQUE.decode(text)
     except json.JSONDecodeError as error:
         place = Location(path, error.lineno, error.colno)
@@ -226,17 +231,18 @@ def seal(key: bytes, data: bytes) -> str:
     return "hmac-sha256:" + hmac.new(key, data, hashlib.sha256).hexdigest()
 
 
-def _is_whole(value: object, floats: Sequence[float], data: bytes) -> bool:
+def _is_whole(value: object, data: bytes) -> bool:
     """Whether no key and no digit of a text was lost in the value that was read of it; False where that is not clear.
 
     A text with a key twice has two quotes more than what is written of its value, unless a quote stands as `\\u0022`.
-    An integer that lost digits is a large double. Counting is a fraction of a second reading.
+    An integer that lost digits is a large double, written with an exponent. Counting is a fraction of a second reading.
     """
     written = orjson.dumps(value)
     if written == data:
         return True
-    quotes = data.count(b'"') == written.count(b'"') and b"\\u0022" not in data
-    return quotes and all(-_LARGE < item < _LARGE for item in floats)
+    if data.count(b'"') != written.count(b'"') or b"\\u0022" in data:
+        return False
+    return not _EXPONENT.search(written) or all(-_LARGE < item < _LARGE for item in _survey(value).floats)
 
 
 class _Survey(NamedTuple):

@@ -15,6 +15,8 @@ from runback_gate.step import Response, ToolCall
 
 SUMMARY_LENGTH = 120
 
+_json = json.JSONEncoder(ensure_ascii=False).encode
+
 
 def summarize(response: Response) -> str:
     """The answer on one line of at most 120 characters: its calls, else its error, else its text in quotes."""
@@ -23,7 +25,7 @@ def summarize(response: Response) -> str:
     elif response.error is not None:
         text = f"error: {response.error}"
     else:
-        text = json.dumps(" ".join(response.text.split()), ensure_ascii=False)
+        text = _json(" ".join(response.text.split()))
     return cut(" ".join(text.split()), SUMMARY_LENGTH)
 
 
@@ -34,7 +36,7 @@ def _call(call: ToolCall) -> str:
         arguments = call.arguments
     if not isinstance(arguments, dict):
         return f"{call.name}({cut(call.arguments, 60)})"
-    pairs = (f"{key}: {cut(json.dumps(item, ensure_ascii=False), 60)}" for key, item in arguments.items())
+    pairs = (f"{key}: {cut(_json(item), 60)}" for key, item in arguments.items())
     return f"{call.name}({', '.join(pairs)})"
 
 

@@ -130,10 +130,9 @@ class Check(Model):
 
 
 def _tool_called(value: str | ToolCalled) -> str:
-    wanted = ToolCalled(name=value) if isinstance(value, str) else value
-    test = f"c.name == {literal(wanted.name)}"
-    if wanted.arguments:
-        test += f" && includes(c.arguments, {literal(wanted.arguments)})"
+    test = f"c.name == {literal(value if isinstance(value, str) else value.name)}"
+    if isinstance(value, ToolCalled) and value.arguments:
+        test += f" && includes(c.arguments, {literal(value.arguments)})"
     return f"response.tool_calls.exists(c, {test})"
 
 

@@ -10,7 +10,6 @@ what the digest names. A step is canonical JSON, a run is its run file.
 
 from __future__ import annotations
 
-import posixpath
 from pathlib import Path
 
 from runback_gate.canonical import DIGEST, canonical_bytes, digest_bytes, parse_canonical
@@ -30,7 +29,7 @@ def recording_path(dataset: str, digest: str, ending: str = "json") -> str:
     if not DIGEST.fullmatch(digest):
         raise InputError(f"not a digest: {digest!r}", hint="sha256: and 64 hexadecimal digits")
     name = digest.removeprefix("sha256:")
-    return posixpath.join(posixpath.dirname(dataset), "recordings", name[:2], f"{name}.{ending}")
+    return f"{dataset[: dataset.rfind('/') + 1]}recordings/{name[:2]}/{name}.{ending}"
 
 
 def recording(step: Step, dataset: str) -> tuple[str, str, bytes]:

@@ -69,7 +69,7 @@ def safe_read(root: Path, name: str, max_bytes: int = 1 << 20) -> bytes:
     except OSError as error:
         place = _place(name)
         if error.errno in _NO_FILE:
-            raise _missing(path, place) from error
+            raise _missing(Path(path), place) from error
         if error.errno in (errno.ENXIO, errno.ELOOP):
             raise PathError("not a regular file", hint="name a file", location=place) from error
         raise InputError(f"cannot be read: {error.strerror}", hint="check its permissions", location=place) from error
@@ -104,7 +104,7 @@ def expand(root: Path, patterns: Sequence[str]) -> tuple[str, ...]:
     names: set[str] = set()
     for pattern in patterns:
         parts = PurePosixPath(pattern).parts
-        path = _inside(root, pattern)
+        path = Path(_inside(root, pattern))
         if any(map(_GLOB.search, parts)):
             names.update(_matches(root, parts))
             continue
@@ -191,24 +191,27 @@ def temporary_file(folder: Path) -> tuple[Path, int]:
     raise FileExistsError(errno.EEXIST, "the folder is full of temporary files")
 
 
-def _inside(root: Path, name: str) -> Path:
+def _inside(root: Path, name: str) -> str:
     """Give the real path of a name, which must lie below the root."""
-    place = Location(name or "." if name.isprintable() else quoted(name))
     if name.startswith("/") or ".." in name.split("/"):
-        raise PathError("leads out of the root", hint="name a file below it, without `..`", location=place)
+        raise _refused(name, "leads out of the root", "name a file below it, without `..`")
     try:
         # A name of undecodable bytes could not be written into any report.
         name.encode()
         base = _real(os.path.abspath(root))  # noqa: PTH100  links are followed below
         path = _followed(base, name)
     except (OSError, ValueError) as error:
-        raise PathError("not a file name", hint="use printable UTF-8", location=place) from error
+        raise _refused(name, "not a file name", "use printable UTF-8") from error
     if path != base and not path.startswith(base.rstrip("/") + "/"):
-        raise PathError("leads out of the root through a symbolic link", hint="copy what it points to", location=place)
+        raise _refused(name, "leads out of the root through a symbolic link", "copy what it points to")
     # What git keeps there is no file of a commit, and may hold the token of a job.
-    if any(part.translate(_OVERLOOKED).casefold() == ".git" for part in path.removeprefix(base).split("/")):
-        raise PathError("leads into .git", hint="name a file that is part of a commit", location=place)
-    return Path(path)
+    if ".git" in path.removeprefix(base).translate(_OVERLOOKED).casefold().split("/"):
+        raise _refused(name, "leads into .git", "name a file that is part of a commit")
+    return path
+
+
+def _refused(name: str, message: str, hint: str) -> PathError:
+    return PathError(message, hint=hint, location=Location(name or "." if name.isprintable() else quoted(name)))
 
 
 def _followed(base: str, name: str) -> str:

@@ -10,7 +10,6 @@ k of n and the sequential test are two forms of one thing: the loop asks until e
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -152,8 +151,8 @@ class Sequential:
 
 def tally(trials: Sequence[Trial]) -> tuple[int, int, int]:
     """Trials that passed, that failed, that could not be judged."""
-    counts = Counter(trial.verdict for trial in trials)
-    failed, undecided = counts[Verdict.FAIL], counts[Verdict.UNDECIDED]
+    failed = sum(trial.verdict is Verdict.FAIL for trial in trials)
+    undecided = sum(trial.verdict is Verdict.UNDECIDED for trial in trials)
     return len(trials) - failed - undecided, failed, undecided
 
 

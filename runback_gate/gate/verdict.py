@@ -9,7 +9,6 @@ value.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from enum import StrEnum
 from typing import Literal
@@ -194,8 +193,8 @@ def settle_more(passed: int, failed: int, undecided: int, needed: int, planned: 
 
 def settle_trials(trials: Sequence[Trial], needed: int, planned: int, cap: int = 0) -> Verdict | None:
     """`settle_more` over trials; a row that passes shows the weakest that passes (WAIVED over WARN over PASS)."""
-    counts = Counter(trial.verdict for trial in trials)
-    failed, undecided = counts[Verdict.FAIL], counts[Verdict.UNDECIDED]
+    failed = sum(trial.verdict is Verdict.FAIL for trial in trials)
+    undecided = sum(trial.verdict is Verdict.UNDECIDED for trial in trials)
     verdict = settle_more(len(trials) - failed - undecided, failed, undecided, needed, planned, cap)
     return weakest_pass(trials) if verdict is Verdict.PASS else verdict
 
