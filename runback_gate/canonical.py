@@ -19,7 +19,7 @@ import hmac
 import json
 import math
 import re
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 from runback_gate import standard_json
 from runback_gate.errors import DocumentError, Location
@@ -101,6 +101,11 @@ def made_bytes(value: JsonValue) -> bytes:
     return canonical_bytes(value)
 
 
+def written(data: bytes) -> Any:
+    """What `made_bytes` writes as these bytes, which are those of a value."""
+    return json.loads(data) if orjson is None else orjson.Fragment(data)
+
+
 def stays_canonical(values: list[object]) -> bool:
     """Whether values, wherever they stand in what `made_bytes` writes, leave it canonical: no double, no mark, no name
     beyond ASCII, nothing deep."""
@@ -147,11 +152,11 @@ def _is_plain(data: bytes) -> bool:
     if b"." in outside or _EXPONENT.search(outside):
         return False
     brackets = outside.translate(None, _NO_BRACKETS)
-    for _ in range(MAX_DEPTH // 2):
-        # One level at least, and two at most.
-        brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
-        if not brackets:
+    for _ in range(MAX_DEPTH // 4):
+        # So few are half as deep as is allowed, and each round took two levels away at most.
+        if len(brackets) <= MAX_DEPTH:
             return True
+        brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
     return False
 
 
@@ -242,19 +247,11 @@ def _is_whole(value: object, data: bytes) -> bool:
         return True
     if data.count(b'"') != written.count(b'"') or b"\\u0022" in data:
         return False
-    return not _EXPONENT.search(written) or all(-_LARGE < item < _LARGE for item in _survey(value).floats)
+    return not _EXPONENT.search(written) or all(-_LARGE < item < _LARGE for item in _survey(value)[2])
 
 
-class _Survey(NamedTuple):
-    """What occurs anywhere in a value."""
-
-    kinds: set[type]
-    keys: set[object]
-    floats: list[float]
-
-
-def _survey(value: object, limit: int = MAX_DEPTH) -> _Survey:
-    """What occurs in a value, or raise when it is too deep. By level, so that C does the loops."""
+def _survey(value: object, limit: int = MAX_DEPTH) -> tuple[set[type], set[object], list[float]]:
+    """Types, keys and doubles anywhere in a value, or raise when it is too deep. By level, so that C does the loops."""
     kinds: set[type] = {type(value)}
     keys: set[object] = set()
     floats = [value] if isinstance(value, float) else []
@@ -279,7 +276,7 @@ def _survey(value: object, limit: int = MAX_DEPTH) -> _Survey:
         if float in found:
             floats += [item for item in below if type(item) is float]
         level = [item for item in below if type(item) in _CONTAINERS] if found & _CONTAINERS else []
-    return _Survey(kinds, keys, floats)
+    return kinds, keys, floats
 
 
 def _sorted_bytes(value: JsonValue) -> bytes | None:

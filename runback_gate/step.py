@@ -15,8 +15,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
+from runback_gate.canonical import parse_json, plain_bytes
 from runback_gate.errors import InputError
 from runback_gate.frozen import dataclass
 from runback_gate.values import LEFT_OUT
@@ -343,8 +345,24 @@ def is_name(text: str) -> bool:
 
 
 def step_from_json(value: JsonValue, what: str = "step") -> Step:
-    """Read a Step from its JSON."""
-    return from_json(Step, value, what)
+    """Read a Step from its JSON. Steps whose tools are the same share them: most of a record is asked with one list."""
+    request = value.get("request") if isinstance(value, dict) else None
+    tools = request.get("tools") if isinstance(request, dict) else None
+    if not isinstance(value, dict) or not isinstance(request, dict) or not isinstance(tools, list):
+        return from_json(Step, value, what)
+    try:
+        shared = _tools(plain_bytes(tools))
+    except (InputError, TypeError):
+        return from_json(Step, value, what)  # which says it with its place
+    step = from_json(Step, {**value, "request": {**request, "tools": []}}, what)
+    object.__setattr__(step.request, "tools", shared)
+    return step
+
+
+@lru_cache(maxsize=16)
+def _tools(data: bytes) -> tuple[Tool, ...]:
+    tools: tuple[Tool, ...] = from_json(tuple[Tool, ...], parse_json(data, path="tools"), "tools")
+    return tools
 
 
 def tools_from_json(value: JsonValue, what: str) -> tuple[Tool, ...]:

@@ -7,11 +7,12 @@ from_json(Message, {"role": "user"}, "messages[0]")     # Message("user")
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from runback_gate.canonical import canonical_bytes, made_bytes, stays_canonical
+from runback_gate.canonical import canonical_bytes, made_bytes, stays_canonical, written
 from runback_gate.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,11 +40,17 @@ def to_json(value: object) -> JsonValue:
     return found
 
 
-def to_canonical(value: object) -> bytes:
-    """The canonical bytes of the JSON of a value; errors as `canonical_bytes`."""
+def to_canonical(value: object, known: Mapping[str, bytes] = MappingProxyType({})) -> bytes:
+    """The canonical bytes of the JSON of a value; errors as `canonical_bytes`.
+
+    `known` are those of fields that are not empty and were written before.
+    """
     foreign: list[object] = []
-    found = _to_json(value, foreign)
-    return made_bytes(found) if stays_canonical(foreign) else canonical_bytes(found)
+    write = _writer(cast("Hashable", type(value)), tuple(known)) if known else None
+    found = _to_json(value, foreign) if write is None else write(value, foreign)
+    if stays_canonical(foreign):
+        return made_bytes({**found, **{name: written(data) for name, data in known.items()}} if known else found)
+    return canonical_bytes(to_json(value) if known else found)
 
 
 def _to_json(value: Any, foreign: list[object]) -> Any:
@@ -59,8 +66,8 @@ def _to_json(value: Any, foreign: list[object]) -> Any:
 
 
 @cache
-def _writer(kind: Any) -> Callable[[Any, list[object]], dict[str, JsonValue]] | None:
-    """Writes the values of a dataclass; None for any other type.
+def _writer(kind: Any, without: tuple[str, ...] = ()) -> Callable[[Any, list[object]], dict[str, JsonValue]] | None:
+    """Writes the values of a dataclass, but for some fields; None for any other type.
 
     Every message of every step is written, so the function is made once for each dataclass, as `dataclasses` makes
     `__init__`: a field that is a text or has its default costs one comparison.
@@ -69,7 +76,7 @@ def _writer(kind: Any) -> Callable[[Any, list[object]], dict[str, JsonValue]] | 
         return None
     names: dict[str, Any] = {"CONTAINERS": _CONTAINERS, "other": _other}
     lines = ["def write(value, foreign):", " found = {}"]
-    for number, item in enumerate(dataclasses.fields(kind)):
+    for number, item in enumerate(field for field in dataclasses.fields(kind) if field.name not in without):
         left_out = names[f"left_out_{number}"] = _left_out(item)
         default = item.default if item.metadata or item.default == () else None
         names[f"default_{number}"] = default

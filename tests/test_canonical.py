@@ -450,3 +450,21 @@ def test_a_bare_double_is_never_canonical(text: str) -> None:
 def test_texts_with_digits_are_canonical(text: str) -> None:
     """What looks like a double within a text is none."""
     assert canonical_bytes(parse_canonical(text.encode())) == text.encode()
+
+
+@pytest.mark.parametrize("around", [lambda inner: [inner], lambda inner: {"[": inner}], ids=["lists", "mappings"])
+def test_depth_is_limited_among_many(around: Callable[[Any], Any]) -> None:
+    """The last level that is allowed is read, the next is refused, whatever stands beside it."""
+    deepest: Any = []
+    for _ in range(MAX_DEPTH - 2):
+        deepest = around(deepest)
+    beside: list[Any] = [[] for _ in range(200)]
+    assert parse_canonical(plain_bytes([*beside, deepest])) == [*beside, deepest]
+    with pytest.raises(DocumentError, match="nesting deeper than 128 levels"):
+        parse_canonical(plain_bytes([*beside, around(deepest)]))
+
+
+@pytest.mark.parametrize("value", [2.0**63, -(2.0**63), 1e19, 1.5e300])
+def test_a_large_double_shows_an_exponent(value: float) -> None:
+    """By that a double is told that may have been an integer with more digits."""
+    assert b"e" in plain_bytes(value)

@@ -88,6 +88,11 @@ def test_the_short_way_to_canonical_bytes_gives_the_same(step: Step) -> None:
     """The bytes that are made of the fields are those of the JSON."""
     for value in (step, step.request, step.response, *step.request.messages, step.source):
         assert to_canonical(value) == canonical_bytes(to_json(value))
+    request = step.request
+    known = {
+        name: canonical_bytes(to_json(held)) for name in ("tools", "parameters") if (held := getattr(request, name))
+    }
+    assert to_canonical(request, known) == to_canonical(request)
 
 
 def test_values_that_are_made_wrongly_are_refused() -> None:
@@ -177,6 +182,24 @@ def test_a_step_of_nothing_can_be_read() -> None:
         "source": {"run": "r", "event": 0, "grade": "semantic"},
     }
     assert step_from_json(to_json(step)) == step
+
+
+def test_steps_of_the_same_tools_share_them() -> None:
+    """What differs in a letter, or in 1 and 1.0, is another list; a wrong one is named by its place."""
+
+    def tools(parameters: Any) -> tuple[Tool, ...]:
+        value: Any = to_json(sample_step())
+        value["request"]["tools"] = [{"name": "look", "parameters": parameters}]
+        return step_from_json(value).request.tools
+
+    whole = tools({"minimum": 1})
+    assert tools({"minimum": 1}) is whole
+    assert whole == (Tool("look", parameters={"minimum": 1}),)
+    for other in ({"minimum": 1.0}, {"minimum": True}, {"maximum": 1}):
+        kept = tools(other)[0].parameters
+        assert repr(kept) == repr(other)
+    with pytest.raises(InputError, match=r"step: request\.tools\.0\.parameters: "):
+        tools([])
 
 
 def test_json_inside_a_step_is_kept_as_it_is() -> None:

@@ -13,13 +13,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import field, replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import Protocol
 
-from runback_gate.canonical import JsonValue, canonical_bytes, digest_bytes, plain_bytes
+from runback_gate.canonical import JsonValue, canonical_bytes, digest_bytes
 from runback_gate.errors import ErrorKind
 from runback_gate.frozen import dataclass
 from runback_gate.step import REQUEST_FIELDS, Request, RequestField, Response, Step, to_canonical, to_json
 from runback_gate.summary import first_difference
+
+_SHARED = ("tools", "parameters")
 
 
 class Evidence(StrEnum):
@@ -104,7 +107,8 @@ class Query:
 
 def compare_requests(step: Step, request: Request) -> ReplayRequest:
     """Hold the request that is asked now against the recorded one, leaving out what the source did not keep."""
-    written = to_canonical(request)
+    known = {name: _canonical(_Same(value)) for name in _SHARED if (value := getattr(request, name))}
+    written = to_canonical(request, known)
     now = digest_bytes(written)
     if step.source.grade == "view-only":
         return ReplayRequest(request, now, False, "the recording is view-only: it can be read, not judged", written)
@@ -142,10 +146,28 @@ def _same(one: Request, other: Request, fields: Sequence[RequestField]) -> bool:
 def _same_value(one: object, other: object) -> bool:
     if one is other or (isinstance(one, str) and isinstance(other, str)):
         return one == other
-    # Mostly nothing was swapped, and plain bytes show that soonest; where they differ, 1 and 1.0 still are the same.
-    left, right = to_json(one), to_json(other)
-    same = plain_bytes(left, sort_keys=True) == plain_bytes(right, sort_keys=True)
-    return same or canonical_bytes(left) == canonical_bytes(right)
+    return _canonical(_Same(one)) == _canonical(_Same(other))
+
+
+class _Same:
+    """A value that nobody changes, known by what it is instead of by what it holds."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.value is other.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+@lru_cache(maxsize=64)
+def _canonical(same: _Same) -> bytes:
+    """The canonical bytes of a value: all cases share the agent's tools and parameters, and most the recorded tools."""
+    return canonical_bytes(to_json(same.value))
 
 
 def _known(request: Request, fields: Sequence[RequestField]) -> dict[str, JsonValue]:
