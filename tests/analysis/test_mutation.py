@@ -134,6 +134,7 @@ def own(root: Path, *without: str) -> Mutation:
     return try_mutants(policies, tests, ENGINE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "survivor"),
     [

@@ -21,7 +21,7 @@ from runback_gate.documents import parse_document
 from runback_gate.errors import DocumentError
 from runback_gate.gate.checks import compile_checks
 from runback_gate.policy.context import agent_facts, bindings, case_facts
-from runback_gate.policy.evaluate import BoundStep, RuleSet, StepUnderTest, judge
+from runback_gate.policy.evaluate import BoundStep, RuleSet, StepUnderTest, results
 from runback_gate.schema import validate
 from runback_gate.step import Request, Response, ToolCall, Usage
 from runback_gate.testing import sample_call
@@ -45,8 +45,8 @@ def verdicts(check: dict[str, Any], response: Response) -> set[str]:
     said: set[str] = set()
     for engine, rules in compiled(json.dumps(check)):
         data = bindings(Request(), response, baseline=None, case=case_facts("d", "c"), agent=agent_facts("a"))
-        found = judge([rules], StepUnderTest("support", (), partial(BoundStep, engine, data)))
-        said |= {"pass"} if found.passed else {finding.outcome for finding in found.findings}
+        step = StepUnderTest("support", (), partial(BoundStep, engine, data))
+        said |= {result.outcome for result in results([rules], step).values()}
     return said
 
 

@@ -154,8 +154,8 @@ def test_schemas_of_a_dataset_share_the_work() -> None:
 
 def test_checks_of_an_answer_share_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many schemas on one answer are bounded together, as all rules of it are."""
-    monkeypatch.setattr("runback_gate.cel.work.MAX_WORK", MAX_WORK // 20)
-    rules = checks(*[f"jsonSchema: {{allOf: [{', '.join(['{minItems: 1}'] * 120)}]}}"] * 9)
+    monkeypatch.setattr("runback_gate.cel.work.MAX_WORK", MAX_WORK // 200)
+    rules = checks(*[f"jsonSchema: {{allOf: [{', '.join(['{minItems: 1}'] * 12)}]}}"] * 9)
     found = judgement(rules, data(text=json.dumps([1] * 500)))
     assert 0 < len(found.findings) < 9
     assert all("too long" in finding.message for finding in found.findings)

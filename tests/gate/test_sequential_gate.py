@@ -108,13 +108,13 @@ def test_a_recorded_answer_is_one_trial(tmp_path: Path) -> None:
 
 
 def test_the_error_is_shared_over_the_whole_plan(tmp_path: Path) -> None:
-    """A filter changes no verdict: three failures are red of one case, five of fifty."""
-    write(tmp_path, 50)
+    """A filter changes no verdict: three failures are red of one case, four of ten."""
+    write(tmp_path, 10)
     plan = load_plan(tmp_path, day=DAY)
-    assert shared_tests(plan, None) == 50
-    assert shared_tests(load_plan(tmp_path, day=DAY, dataset="cases"), None) == 50
+    assert shared_tests(plan, None) == 10
+    assert shared_tests(load_plan(tmp_path, day=DAY, dataset="cases"), None) == 10
     rows = run_gate(plan, CPP, in_turn(Answers(*[BAD] * 9))).rows
-    assert {len(row.trials) for row in rows} == {5}
+    assert {len(row.trials) for row in rows} == {4}
 
 
 def test_where_both_rules_judge_there_are_more_tests(tmp_path: Path) -> None:

@@ -105,9 +105,13 @@ def test_a_wrong_token(hub: FakeGitHub) -> None:
     assert "secret-token" not in str(caught.value)
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 500])
+def basic(text: str) -> str:
+    """A token as Basic authentication sends it."""
+    return base64.b64encode(f"x:{text}".encode()).decode()
+
+
 @pytest.mark.parametrize(
-    "encode", [str, urllib.parse.quote, lambda text: base64.b64encode(f"x:{text}".encode()).decode()]
+    ("status", "encode"), [*zip([400, 401, 403, 404, 422, 500], [str, urllib.parse.quote, basic] * 2, strict=True)]
 )
 def test_no_error_names_the_token(hub: FakeGitHub, status: int, encode: Callable[[str], str]) -> None:
     """Whatever GitHub, or a proxy before it, says about the token, whole or in part: it stands in no error."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from runback_gate.errors import DocumentError
-from runback_gate.redact import ProjectRules, Redactor, Rule, load_rules, parse_rules
+from runback_gate.redact import ProjectRules, Redactor, load_rules, parse_rules
 from runback_gate.redact.formats import ALPHABETS, pattern
 from runback_gate.redact.prefilter import _each, _set
 from runback_gate.redact.rule import LEVELS, matches
@@ -18,21 +18,21 @@ KEY = b"k" * 32
 REDACTORS = {level: Redactor(level, key=KEY) for level in LEVELS}
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
-def test_a_rule_finds_its_example_and_not_its_counter(rule: Rule) -> None:
+def test_a_rule_finds_its_example_and_not_its_counter() -> None:
     """The example of each rule is found in a sentence, by its hints as well; the counter-example is not."""
-    for text in (rule.example, f"see {rule.example} there", f"x={rule.example}\n"):
-        assert list(matches(rule, text)), text
-        assert re.search(rule.searched, text)
-    assert not list(matches(rule, f"see {rule.counter} there"))
+    for rule in RULES:
+        for text in (rule.example, f"see {rule.example} there", f"x={rule.example}\n"):
+            assert list(matches(rule, text)), (rule.id, text)
+            assert re.search(rule.searched, text), (rule.id, text)
+        assert not list(matches(rule, f"see {rule.counter} there")), rule.id
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
-def test_what_an_example_holds_is_gone(rule: Rule) -> None:
-    """At the level of a rule its example leaves no more than eight characters of it in a row."""
-    text, counts = REDACTORS[rule.level].text(f"see {rule.example} there")
-    assert sum(counts.values()) >= 1
-    assert rule.example not in text
+def test_what_an_example_holds_is_gone() -> None:
+    """At the level of a rule its example does not stay."""
+    for rule in RULES:
+        text, counts = REDACTORS[rule.level].text(f"see {rule.example} there")
+        assert sum(counts.values()) >= 1, rule.id
+        assert rule.example not in text, rule.id
 
 
 def test_ids_are_unique_and_origins_are_pages() -> None:

@@ -15,7 +15,7 @@ from runback_gate.replay.cache import ResponseCache
 from runback_gate.replay.estimate import Estimate
 from runback_gate.replay.evidence import Answer, Query, ReplayRequest
 from runback_gate.replay.known import Settings, StopSignal
-from runback_gate.replay.live import KEPT, LiveDriver, Source
+from runback_gate.replay.live import LiveDriver, Source
 from runback_gate.replay.prices import Price, cost
 from runback_gate.replay.providers import Runtime
 from runback_gate.replay.providers.retry import Notice
@@ -261,12 +261,13 @@ def test_the_budget_of_seconds() -> None:
     assert shown == [["live: q0"], ["live: q1"], *[["missing: over budget: seconds 15"]] * 2]
 
 
-def test_the_riskiest_first() -> None:
+def test_the_riskiest_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows are asked in the order of their risk, then as written, also those that the first pass did not keep."""
+    monkeypatch.setattr("runback_gate.replay.live.KEPT", 64)
     fake = Fake()
-    works = [row(ask(f"q{number}", risk=number % 2)) for number in range(KEPT + 10)]
+    works = [row(ask(f"q{number}", risk=number % 2)) for number in range(74)]
     drive(live(fake, in_flight=1), works)
-    odd = [f"q{number}" for number in range(1, KEPT + 10, 2)]
+    odd = [f"q{number}" for number in range(1, 74, 2)]
     assert fake.asked[: len(odd)] == odd
     assert len(fake.asked) == len(works)
 
