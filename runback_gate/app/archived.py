@@ -7,19 +7,23 @@ In: the policies of two sides, and an archive. Out: what a report says of it; no
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import field
 from typing import Final
 
 from runback_gate.analysis.effect import compare_policies
 from runback_gate.app.policy_diff import Compared, DiffJob, summed
-from runback_gate.app.shards import executor_for
+from runback_gate.app.shards import processes_for
 from runback_gate.cel.cpp_engine import CppEngine
+from runback_gate.errors import InputError, Location
+from runback_gate.executors import TimeOverError
+from runback_gate.executors.processes import Processes
 from runback_gate.frozen import dataclass
 from runback_gate.policy.document import Policy
 from runback_gate.report.model import OnArchive
 from runback_gate.store.archive.arrow import shown
-from runback_gate.store.archive.shards import archive_shards
+from runback_gate.store.archive.shards import PartShard, archive_shards
 
 LIMIT: Final = 20
 """Flips that are kept of each rule and kind; all are counted."""
@@ -32,7 +36,7 @@ class ArchiveOptions:
     where: str = field(repr=False)
     """Its URI, which may hold what is secret."""
     seconds: int = 120
-    """After that no part is begun, but for the first."""
+    """After that nothing is waited for, whatever the store does."""
     cores: int = 1
 
 
@@ -43,21 +47,25 @@ def effects_on_archive(
 
     None where no policy changed; the archive is not read then.
 
+    Other processes read it: one that waits for a store which hangs is ended.
+
     Raises:
-        InputError: there is no archive, it cannot be read, or `pyarrow` is not installed.
+        InputError: there is no archive, it cannot be read, the store said nothing of it in time, or `pyarrow` is not
+            installed.
         IntegrityError: it was changed.
     """
     unjudged = compare_policies(base, head, CppEngine(), (), limit=LIMIT)
     if not unjudged:
         return None
     end = clock() + options.seconds
-    shards = sorted(archive_shards(options.where), key=lambda shard: shard.days[::-1], reverse=True)
+    shards = sorted(_shards(options, lambda: end - clock()), key=lambda shard: shard.days[::-1], reverse=True)
     parts: dict[int, Compared] = {}
-    executor = executor_for(shards, None, options.cores, None)
-    for number, found in executor.run(DiffJob(tuple(base), tuple(head), LIMIT), shards):
-        parts[number] = found
-        if clock() >= end:
-            break
+    workers = Processes(processes_for(shards, options.cores), left=lambda: end - clock())
+    with contextlib.suppress(TimeOverError):
+        for number, found in workers.run(DiffJob(tuple(base), tuple(head), LIMIT), shards):
+            parts[number] = found
+            if clock() >= end:
+                break
     judged = [shards[number] for number in parts]
     return OnArchive(
         name=shown(options.where),
@@ -69,3 +77,23 @@ def effects_on_archive(
         seconds=options.seconds,
         effects=summed(unjudged, parts, limit=LIMIT),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """What a worker does that reads what an archive holds."""
+
+    where: str = field(repr=False)
+
+    def begin(self) -> Callable[[None], tuple[PartShard, ...]]:
+        """What lists the parts."""
+        return lambda _: archive_shards(self.where)
+
+
+def _shards(options: ArchiveOptions, left: Callable[[], float]) -> tuple[PartShard, ...]:
+    try:
+        return next(found for _, found in Processes(1, left=left).run(_Listing(options.where), [None]))
+    except TimeOverError as error:
+        message = f"no answer within {options.seconds:,} s"
+        place = Location(shown(options.where))
+        raise InputError(message, hint="give archive-seconds more, or another archive", location=place) from error

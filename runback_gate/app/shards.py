@@ -160,12 +160,17 @@ def executor_for(shards: Iterable[Shard], jobs: int | None, cores: int, on: str 
         from runback_gate.executors.ray import Ray  # noqa: PLC0415  an extra
 
         return Ray(address or None)
-    jobs = jobs or (cores if sum(shard.size for shard in shards) >= WORTH else 1)
+    jobs = jobs or processes_for(shards, cores)
     if jobs == 1:
         return Here()
     from runback_gate.executors.processes import Processes  # noqa: PLC0415  most runs need none
 
     return Processes(jobs)
+
+
+def processes_for(shards: Iterable[Shard], cores: int) -> int:
+    """How many processes are worth it: one on each core, or one for what is small."""
+    return cores if sum(shard.size for shard in shards) >= WORTH else 1
 
 
 def _ends(name: str) -> bool:

@@ -63,6 +63,13 @@ class LostWorkerError(RunbackError):
         )
 
 
+class TimeOverError(RunbackError):
+    """No task was done in the time that was left."""
+
+    def __init__(self) -> None:
+        super().__init__("no task was done in time")
+
+
 def first_error(errors: dict[int, RunbackError]) -> RunbackError:
     """Of the errors of several tasks, that of the first by number."""
     return errors[min(errors)]

@@ -14,13 +14,13 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 from runback_gate.errors import RunbackError
-from runback_gate.executors import MAX_TRIES, Job, LostWorkerError, Result, Task, first_error
+from runback_gate.executors import MAX_TRIES, Job, LostWorkerError, Result, Task, TimeOverError, first_error
 from runback_gate.executors.memory import resident
 
 MAX_GROWTH = 50 << 20
@@ -30,15 +30,21 @@ MAX_GROWTH = 50 << 20
 class Processes:
     """Runs tasks in several processes at once."""
 
-    def __init__(self, jobs: int, max_growth: int = MAX_GROWTH) -> None:
+    def __init__(self, jobs: int, max_growth: int = MAX_GROWTH, left: Callable[[], float] | None = None) -> None:
         self.jobs = jobs
         self.max_growth = max_growth
+        self.left = left
+        """Seconds that a result is still waited for; None for as long as it takes."""
 
     def run(self, job: Job[Task, Result], tasks: Sequence[Task]) -> Iterator[tuple[int, Result]]:
-        """As `Executor.run`."""
+        """As `Executor.run`.
+
+        Raises:
+            TimeOverError: no result came in the time that was left; whoever works on one is ended, whatever it does.
+        """
         pool = _Pool(job, tasks, min(self.jobs, len(tasks)), self.max_growth)
         try:
-            yield from pool.results()
+            yield from pool.results(self.left)
         finally:
             pool.stop()
 
@@ -57,7 +63,7 @@ class _Worker:
     def stop(self) -> None:
         """End it, whatever it does."""
         self.pipe.close()
-        self.process.terminate()
+        self.process.kill()
         self.process.join()
 
 
@@ -72,11 +78,14 @@ class _Pool:
         self.errors: dict[int, RunbackError] = {}
         self.workers = [_Worker(job, max_growth) for _ in range(size)]
 
-    def results(self) -> Iterator[tuple[int, Any]]:
+    def results(self, left: Callable[[], float] | None) -> Iterator[tuple[int, Any]]:
         for worker in self.workers:
             self.give(worker)
         while busy := {worker.pipe: worker for worker in self.workers if worker.task is not None}:
-            for pipe in wait(list(busy)):
+            ready = wait(list(busy), None if left is None else max(left(), 0.0))
+            if not ready:
+                raise TimeOverError
+            for pipe in ready:
                 worker = busy[pipe]  # type: ignore[index]
                 number, result = self.received(worker)
                 if number is not None:
