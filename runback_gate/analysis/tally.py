@@ -155,10 +155,10 @@ class Counter:
     def tally(self, runs: int, steps: int) -> Tally:
         """What was counted so far."""
         order = {rule: place for place, rule in enumerate(self._counts)}
-        kept = [item.failure for items in self._kept.values() for item in items]
-        kept.sort(key=lambda item: (order[item.rule], item.run, -1 if item.step is None else item.step, item.key))
+        kept = [(item.failure, item.key) for items in self._kept.values() for item in items]
+        kept.sort(key=lambda item: (order[item[0].rule], item[0].run, _place(item[0].step), item[1]))
         counts = {rule: dict(counts) for rule, counts in self._counts.items()}
-        return Tally(runs, steps, counts, tuple(kept), self._over_runs)
+        return Tally(runs, steps, counts, tuple(failure for failure, _ in kept), self._over_runs)
 
     def _keep(self, failure: Failure) -> None:
         kept, item = self._kept[failure.rule, failure.outcome], _Kept(failure.key, failure)
@@ -166,6 +166,10 @@ class Counter:
             heapq.heappush(kept, item)
         elif kept[0] < item:
             heapq.heapreplace(kept, item)
+
+
+def _place(step: int | None) -> int:
+    return -1 if step is None else step
 
 
 @dataclass(frozen=True, slots=True)

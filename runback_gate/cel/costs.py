@@ -64,7 +64,8 @@ class Costs:
     parts: tuple[Cost, ...]
     levels: tuple[tuple[int, int, int], ...]
     """By how many loops are around the parts: how many copy, units of a byte that they read, pairs that they scan."""
-    _known: dict[tuple[int, int], int] = field(default_factory=dict, compare=False, repr=False)
+    known: dict[tuple[int, int], int] = field(default_factory=dict, compare=False, repr=False)
+    """Bounds for sizes that were rounded up: there are few, and every answer is asked for."""
 
     def most(self, size: int, longest: int) -> int:
         """Units that the parts take at most on data of `size` units in lists and maps of at most `longest` elements."""
@@ -74,13 +75,6 @@ class Costs:
             units += turns * (copies * copy + reads * size) + pairs * scan * turns // WORD
             turns = min(turns * max(longest, 1), TURNS)
         return units
-
-    def roughly(self, size: int, longest: int) -> int:
-        """The same for sizes that were rounded up: there are few, and every answer is asked for."""
-        found = self._known.get((size, longest))
-        if found is None:
-            found = self._known[size, longest] = self.most(size, longest)
-        return found
 
 
 def costs(tree: Node) -> Costs:

@@ -29,6 +29,7 @@ MAX_COPIED = 128 << 20
 """Bytes that one `map` or `filter` may take."""
 
 _CONTAINERS = frozenset((dict, list))
+_ATOMS = frozenset((bool, int, float, type(None)))
 _POINTER = 16
 _ELEMENT = 16
 """Units of one element that is compared, beyond its bytes."""
@@ -76,11 +77,7 @@ class Budget:
 
     def reserve(self, data: Measured, costs: Costs) -> None:
         """Take what a program may cost at most on data. Raises ValueError when there is too little left."""
-        most = data.roughly(costs)
-        if self._owed + most > self._left:
-            data.look_closer()
-            self._owed = sum(each.most(owed) for each, owed in self._uncounted)
-            most = data.most(costs)
+        most = data.most(costs)
         if self._owed + most <= self._left:
             self._owed += most
             self._uncounted.append((data, costs))
@@ -131,30 +128,18 @@ class Measured:
         # From the right: many times faster for a needle that ends in zeros.
         self.may_hold_nul = not is_json or text.rfind(b"\\u0000") >= 0
         """Whether a text or a key within it may hold U+0000."""
-        self._longest = commas + 1 if is_json else MAX_WORK
-        """Elements that nothing within it has more of."""
-        self._closer = self._longest < MAX_WORK
-        """Whether looking at each element can lower that number."""
-        self._rounded = _rounded(max(self.size, _NOTHING)), _rounded(self._longest)
-
-    def look_closer(self) -> None:
-        """Look at each element, once: bounds may be lower then."""
-        if self._closer:
-            self._closer = False
-            self._longest = _longest_inside(self.values)
-            self._rounded = self._rounded[0], _rounded(self._longest)
-
-    def roughly(self, costs: Costs) -> int:
-        """A bound of what a program takes, found in no time; beyond all that there is where only counting can tell."""
-        size, longest = self._rounded
-        return MAX_WORK + 1 if longest * longest * _POINTER > MAX_COPIED else costs.roughly(size, longest)
+        longest = commas + 1 if is_json else MAX_WORK
+        # No value takes less than `null`, and nothing has more elements than there are commas.
+        self._rounded = _rounded(max(self.size, _NOTHING)), _rounded(longest)
 
     def most(self, costs: Costs) -> int:
-        """A bound of what a program takes; beyond all that there is where only counting can tell."""
-        if self._longest * self._longest * _POINTER > MAX_COPIED:
-            return MAX_WORK + 1
-        # No value takes less than `null`.
-        return costs.most(max(self.size, _NOTHING), self._longest)
+        """A bound of what a program takes, found in no time; beyond all that there is where only counting can tell."""
+        found = costs.known.get(self._rounded)
+        if found is None:
+            size, longest = self._rounded
+            too_long = longest * longest * _POINTER > MAX_COPIED
+            found = costs.known[self._rounded] = MAX_WORK + 1 if too_long else costs.most(size, longest)
+        return found
 
     def units(self, part: Cost) -> int:
         """Units of what a part of a program does. Raises ValueError for a list that is too long to be copied."""
@@ -230,25 +215,20 @@ def _length(value: object, kinds: tuple[type, ...]) -> int:
     return len(value) if isinstance(value, kinds) and isinstance(value, (list, dict)) else 0
 
 
-def _longest_inside(data: Mapping[str, JsonValue]) -> int:
-    """The most elements of anything within data."""
-    longest = 0
-    values: list[Any] = [data]
-    # Level by level and by type: it is what judging data of this size costs most.
-    while values := [
-        item
-        for value in values
-        for item in (value.values() if type(value) is dict else value)
-        if type(item) in _CONTAINERS
-    ]:
-        longest = max(longest, max(map(len, values)))
-    return longest
-
-
 def _inside(value: object, kinds: tuple[type, ...]) -> int:
     """The most elements that anything within a value has."""
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return max((max(_length(item, kinds), _inside(item, kinds)) for item in inner), default=0)
+    longest = 0
+    values: list[Any] = [value] if type(value) in _CONTAINERS else []
+    # Level by level and by type: it is what judging data of this size costs most.
+    while values:
+        values = [
+            item
+            for value in values
+            for item in (value.values() if type(value) is dict else value)
+            if type(item) in _CONTAINERS
+        ]
+        longest = max(longest, max([len(item) for item in values if type(item) in kinds], default=0))
+    return longest
 
 
 _current: ContextVar[Work | None] = ContextVar("work", default=None)
@@ -270,8 +250,17 @@ def weight(value: object) -> int:
     """Units of handing a value to a function of ours."""
     units, level = 0, [value]
     while level:
-        others = [item for item in level if not isinstance(item, str)]
-        units += _CHARACTER * sum([len(item) for item in level if isinstance(item, str)]) + _ELEMENT * len(others)
-        level = [part for item in others if isinstance(item, (list, tuple, dict)) for part in item]
-        level += [part for item in others if isinstance(item, dict) for part in item.values()]
+        below: list[object] = []
+        for item in level:
+            if isinstance(item, str):
+                units += _CHARACTER * len(item)
+                continue
+            units += _ELEMENT
+            if type(item) in _ATOMS:
+                continue
+            if isinstance(item, (list, tuple, dict)):
+                below += item
+            if isinstance(item, dict):
+                below += item.values()
+        level = below
     return units

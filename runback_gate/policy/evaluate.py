@@ -13,7 +13,7 @@ be evaluated. A rule that cannot be evaluated never holds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
 from functools import cached_property
 from types import MappingProxyType
@@ -58,6 +58,9 @@ OTHER_SCOPE = RuleResult("skip", "step", "the policy is about runs where this is
 CONDITION_FALSE = RuleResult("skip", "condition", "a match condition is false")
 
 
+_NO_GRADES: Mapping[Decider, Grade] = MappingProxyType({})
+
+
 class BoundStep:
     """The data of one answer, bound once for every rule."""
 
@@ -71,12 +74,10 @@ class BoundStep:
         self.engine = engine
         self.data = data
         self.whole = whole or (lambda: data)
-        self.grades: Mapping[Decider, Grade] = MappingProxyType({})
+        self.grades: Mapping[Decider, Grade] = _NO_GRADES
         """What judge models said of it."""
         self.budget = Budget()
         """What all rules of this answer may cost."""
-        self.explaining = Budget()
-        """What it may cost to say why they do not hold."""
         self.activation: Activation = engine.bind(data, self.budget)
         self._outcomes: dict[Program, Outcome] = {}
 
@@ -86,6 +87,11 @@ class BoundStep:
         if outcome is None:
             outcome = self._outcomes[program] = program.evaluate(self.activation)
         return outcome
+
+    @cached_property
+    def explaining(self) -> Budget:
+        """What it may cost to say why its rules do not hold."""
+        return Budget()
 
     @property
     def text(self) -> str:
@@ -112,12 +118,16 @@ class StepUnderTest:
         self.grades: dict[Decider, Grade] = {}
         """What judge models said of it: whoever asks them puts it here, before it is judged."""
         self._bind = bind
+        self._bound: BoundStep | None = None
 
-    @cached_property
+    # No `cached_property`: it takes a lock before Python 3.12, and every step of a backtest is asked once.
+    @property
     def bound(self) -> BoundStep:
         """Its data."""
-        bound = self._bind()
-        bound.grades = self.grades
+        bound = self._bound
+        if bound is None:
+            bound = self._bound = self._bind()
+            bound.grades = self.grades
         return bound
 
 
@@ -286,11 +296,13 @@ def results(rule_sets: Iterable[RuleSet], step: StepUnderTest) -> dict[str, Rule
     return {rule.id: result for _, rule, result in _results(rule_sets, step)}
 
 
-def _results(rule_sets: Iterable[RuleSet], step: StepUnderTest) -> Iterator[tuple[RuleSet, Rule, RuleResult]]:
+def _results(rule_sets: Iterable[RuleSet], step: StepUnderTest) -> list[tuple[RuleSet, Rule, RuleResult]]:
+    found = []
     for rule_set in rule_sets:
         shared = shared_result(rule_set, step)
         for rule in rule_set.rules:
-            yield rule_set, rule, _decided(rule, step.bound) if shared is None else shared
+            found.append((rule_set, rule, shared or _decided(rule, step.bound)))
+    return found
 
 
 def shared_result(rule_set: RuleSet, step: StepUnderTest) -> RuleResult | None:

@@ -51,17 +51,17 @@ class History:
         self._calls: list[dict[str, JsonValue]] = []
         self._shown: list[JsonValue] = []
         self._waiting: dict[str, int] = {}
-        self._unnamed = Unnamed(())
+        self._unnamed = _NOBODY
 
     def _add(self, message: Message) -> None:
         if message.tool_calls:
-            first = len(self._calls)
+            unnamed: list[dict[str, JsonValue]] = []
             for call in message.tool_calls:
-                self._put(len(self._calls), {"name": call.name, "arguments": arguments(call)})
-            places = range(first, len(self._calls))
-            self._waiting.update(zip((call.id for call in message.tool_calls), places, strict=True))
-            named = zip(message.tool_calls, places, strict=True)
-            self._unnamed = Unnamed({"name": call.name, "place": place} for call, place in named if not call.id)
+                place = self._waiting[call.id] = len(self._calls)
+                self._put(place, {"name": call.name, "arguments": arguments(call)})
+                if not call.id:
+                    unnamed.append({"name": call.name, "place": place})
+            self._unnamed = Unnamed(unnamed) if unnamed else _NOBODY
         if message.role == "tool":
             self._answer(message)
 
@@ -104,3 +104,6 @@ class Unnamed:
             if (call := self._calls.pop(numbers.popleft(), None)) is not None:
                 return call
         return None
+
+
+_NOBODY = Unnamed(())

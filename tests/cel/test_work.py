@@ -14,7 +14,7 @@ from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.cel.engine import Engine
 from runback_gate.cel.explain import explain
 from runback_gate.cel.py_engine import PyEngine
-from runback_gate.cel.work import MAX_WORK, Budget
+from runback_gate.cel.work import MAX_WORK, Budget, weight
 
 ENGINES: tuple[Engine, ...] = (CppEngine(), PyEngine())
 CPP = CppEngine()
@@ -66,10 +66,22 @@ def test_a_bound_is_owed_until_it_matters(size: int) -> None:
         bound, program = CPP.bind(data(size)), CPP.compile(source)
         measured = bound.work.data
         assert sum(map(measured.units, program.costs.parts)) <= measured.most(program.costs)
-        assert measured.most(program.costs) <= measured.roughly(program.costs)
-        measured.look_closer()
-        assert measured.most(program.costs) <= measured.roughly(program.costs)
-        assert sum(map(measured.units, program.costs.parts)) <= measured.most(program.costs)
+
+
+@pytest.mark.parametrize(
+    ("value", "units"),
+    [
+        ("abc", 8 * 3),
+        (None, 16),
+        (True, 16),
+        ([1, 2.5, "ab"], 16 + 16 + 16 + 8 * 2),
+        (("ab", []), 16 + 8 * 2 + 16),
+        ({"k": ["abc", None], "": {}}, 16 + 8 + (16 + 8 * 3 + 16) + 0 + 16),
+    ],
+)
+def test_a_value_weighs_its_characters_and_elements(value: object, units: int) -> None:
+    """Eight units a character, keys included, and sixteen for everything else."""
+    assert weight(value) == units
 
 
 @pytest.mark.parametrize("source", EXPRESSIONS)

@@ -56,7 +56,7 @@ def read_run(data: bytes, path: str, *, truncated: bool = False) -> Run:
     """
     if truncated:
         data = data[: data.rfind(b"\n") + 1]
-    lines = data.splitlines(keepends=True)
+    lines = _lines(data)
     try:
         values, gone = _values(line for line in lines if line.startswith(_VALUE))
         events = _events(line for line in lines if not line.startswith(_VALUE))
@@ -77,6 +77,14 @@ def read_run(data: bytes, path: str, *, truncated: bool = False) -> Run:
         # The chain holds, so another program wrote it.
         raise InputError("a field is of another type than the format has", location=Location(path)) from error
     return run
+
+
+def _lines(data: bytes) -> list[bytes]:
+    """The lines with their ends, as `splitlines` parts them, which takes five times as long."""
+    if b"\r" in data:
+        return data.splitlines(keepends=True)
+    *whole, torn = data.split(b"\n")
+    return [line + b"\n" for line in whole] + ([torn] if torn else [])
 
 
 def _values(lines: Iterable[bytes]) -> tuple[dict[str, JsonValue], dict[str, str]]:
