@@ -10,17 +10,17 @@ A digest shows damage, a seal (HMAC-SHA-256) shows who wrote.
 
 from __future__ import annotations
 
-from runback_gate.canonical import JsonValue, canonical_bytes, digest_bytes, parse_canonical, seal
+from runback_gate.canonical import JsonValue, canonical_bytes, digest_bytes, made_bytes, parse_canonical, seal
 from runback_gate.errors import IntegrityError
 
 
 def seal_entry(body: dict[str, JsonValue], key: bytes | None) -> bytes:
     """The bytes of an entry; without a key it has no seal."""
     # Every field is written once, for the digest, the seal and the entry.
-    fields = {name: canonical_bytes({name: value})[1:-1] for name, value in body.items()}
+    fields = {name: _field(name, value) for name, value in body.items()}
     bare = _joined(fields)
-    sealed = {} if key is None else {"seal": canonical_bytes({"seal": seal(key, bare)})[1:-1]}
-    return _joined({**fields, **sealed, "digest": canonical_bytes({"digest": digest_bytes(bare)})[1:-1]})
+    sealed = {} if key is None else {"seal": _field("seal", seal(key, bare))}
+    return _joined({**fields, **sealed, "digest": _field("digest", digest_bytes(bare))})
 
 
 def open_entry(data: bytes, key: bytes | None) -> dict[str, JsonValue]:
@@ -43,6 +43,10 @@ def open_entry(data: bytes, key: bytes | None) -> dict[str, JsonValue]:
     if key is not None and entry.get("seal") != seal(key, bare):
         raise IntegrityError("it lacks the seal")
     return body
+
+
+def _field(name: str, value: JsonValue) -> bytes:
+    return (made_bytes if type(value) is str else canonical_bytes)({name: value})[1:-1]
 
 
 def _joined(fields: dict[str, bytes]) -> bytes:

@@ -4,7 +4,7 @@ In: an answer or a request. Out: its digest, and later its canonical JSON. They 
 mostly the same text again.
 
     bodies = Bodies()
-    name = bodies.add(to_json(response))        # "sha256:…"
+    name = bodies.add(response)                 # "sha256:…"
     bodies.get(name)                            # b'{"text":…}'
 """
 
@@ -12,9 +12,14 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import field
+from typing import Final
 
-from runback_gate.canonical import JsonValue, canonical_bytes, digest_bytes
+from runback_gate.canonical import digest_bytes
 from runback_gate.frozen import dataclass
+from runback_gate.step import to_canonical
+
+_SHORT: Final = 512
+"""Bytes from which it is worth it to compress."""
 
 
 @dataclass(slots=True)
@@ -23,18 +28,19 @@ class Bodies:
 
     _kept: dict[str, bytes] = field(default_factory=dict)
 
-    def add(self, value: JsonValue) -> str:
-        """Keep a value; the digest of its canonical JSON."""
-        data = canonical_bytes(value)
+    def add(self, value: object) -> str:
+        """Keep a request or an answer; the digest of its canonical JSON."""
+        data = to_canonical(value)
         return self.add_written(digest_bytes(data), data)
 
     def add_written(self, name: str, data: bytes) -> str:
         """Keep a value by its canonical JSON and the digest of that, which is given back."""
         if name not in self._kept:
-            self._kept[name] = zlib.compress(data, 1)
+            self._kept[name] = data if len(data) < _SHORT else zlib.compress(data, 1)
         return name
 
     def get(self, name: str) -> bytes | None:
         """The canonical JSON of a value, or None where it was not kept."""
         data = self._kept.get(name)
-        return None if data is None else zlib.decompress(data)
+        # No JSON begins as what zlib makes.
+        return zlib.decompress(data) if data is not None and data.startswith(b"x") else data

@@ -327,15 +327,15 @@ def show_answers(
     if question.written:
         bodies.add_written(question.digest, question.written)
     else:
-        bodies.add(to_json(question.request))
+        bodies.add(question.request)
     whole = [
-        dataclasses.replace(trial, answer_digest=None if response is None else bodies.add(to_json(response)))
+        dataclasses.replace(trial, answer_digest=None if response is None else bodies.add(response))
         for trial, response in zip(trials, responses, strict=True)
     ]
     if not step.source.run:
         return {"trials": whole}
     recorded = {"recorded_request": step.request, "recorded_answer": step.response}
-    return {"trials": whole, **{name: bodies.add(to_json(value)) for name, value in recorded.items()}}
+    return {"trials": whole, **{name: bodies.add(value) for name, value in recorded.items()}}
 
 
 def _interval(trials: Sequence[Trial]) -> Interval | None:

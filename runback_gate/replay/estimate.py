@@ -174,6 +174,8 @@ def _expected(ask: Query) -> Usage:
 
 def most_usd(ask: Query, price: Price | None) -> Decimal | None:
     """US dollars that one question may cost at the most, by all that is known before it is asked; None if unpriced."""
+    if price is None:
+        return None
     expected, limit = _expected(ask), _limit(ask.question.request)
     asked = max(expected.input_tokens or 0, _input(ask.question.request))
     # Without a limit of its own an answer is taken to be no longer than four times the one before.

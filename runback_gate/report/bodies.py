@@ -39,9 +39,15 @@ def report_bodies(
 ) -> tuple[tuple[Body, ...], tuple[Body, ...]]:
     """Answers and requests that rows name, each sorted by digest; the bound cuts in the order of the rows."""
 
+    shared: dict[bytes, Any] = {}
+
     def body(name: str) -> Body | None:
         data = get(name)
-        return None if data is None else Body(name, len(data), orjson.loads(data) if len(data) <= MAX_BODY else None)
+        if data is None or len(data) > MAX_BODY:
+            return None if data is None else Body(name, len(data), None)
+        # Prompt, tools and conversation are mostly those of another body: each is held once.
+        value = {key: shared.setdefault(orjson.dumps(item), item) for key, item in orjson.loads(data).items()}
+        return Body(name, len(data), value)
 
     return _bounded(rows, body, bound)
 

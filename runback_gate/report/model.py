@@ -31,8 +31,8 @@ from runback_gate.step import from_json
 SCHEMA: Final = "runback.report/v2"
 SCHEMAS: Final = ("runback.report/v1", SCHEMA)
 """Those that are read."""
-_NO_ROWS: Final = b'\n  "rows": []'
-"""As it stands at the top of a report; inside of it everything is indented deeper, and no text holds a line end."""
+_EMPTY: Final = b'\n  "%b": []'
+"""As such a list stands at the top of a report; inside everything is indented deeper, and no text holds a line end."""
 MAX_REPORT_BYTES = 64 << 20
 
 Incomplete = Literal["", "interrupted", "terminated"]
@@ -281,16 +281,24 @@ def write_report(report: Report) -> bytes:
 
 
 def report_parts(report: Report) -> Iterator[bytes]:
-    """The same, row by row: the JSON of many rows takes more memory than the report."""
-    before, mark, after = _sorted_json(dataclasses.replace(report, rows=())).partition(_NO_ROWS)
-    yield before
-    yield mark[:-1]
-    for index, row in enumerate(report.rows):
-        yield (b",\n    " if index else b"\n    ") + _sorted_json(row).replace(b"\n", b"\n    ")
-    yield (b"\n  ]" if report.rows else b"]") + after + b"\n"
+    """The same, row by row and body by body: the JSON of many takes more memory than the report."""
+    # In the order of their names, as all that has names.
+    lists: tuple[tuple[str, Sequence[Row | Body]], ...] = (
+        ("answers", report.answers),
+        ("requests", report.requests),
+        ("rows", report.rows),
+    )
+    after = _sorted_json(dataclasses.replace(report, answers=(), requests=(), rows=())) + b"\n"
+    for name, items in lists:
+        before, mark, after = after.partition(_EMPTY % name.encode())
+        yield before + mark[:-1]
+        for index, item in enumerate(items):
+            yield (b",\n    " if index else b"\n    ") + _sorted_json(item).replace(b"\n", b"\n    ")
+        yield b"\n  ]" if items else b"]"
+    yield after
 
 
-def _sorted_json(value: Report | Row) -> bytes:
+def _sorted_json(value: Report | Row | Body) -> bytes:
     # There and back, because keys are sorted in mappings only. Nothing is left out: an empty list is a statement.
     return orjson.dumps(orjson.loads(orjson.dumps(value)), option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
 

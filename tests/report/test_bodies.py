@@ -31,8 +31,8 @@ def test_a_body_is_kept_once(make: SimpleNamespace) -> None:
 def test_what_is_too_large_is_its_digest(make: SimpleNamespace) -> None:
     """One answer beyond its bound, and all answers beyond theirs: digest and size stay."""
     kept = Bodies()
-    large = kept.add("x" * MAX_BODY)
-    many = [kept.add(f"{number:08}" * (MAX_BODY // 16)) for number in range(2 * MAX_BODIES // MAX_BODY + 2)]
+    large = kept.add({"text": "x" * MAX_BODY})
+    many = [kept.add({"text": f"{number:08}" * (MAX_BODY // 16)}) for number in range(2 * MAX_BODIES // MAX_BODY + 2)]
     rows = [
         make.row("c", Verdict.FAIL, trials=(make.trial(Verdict.FAIL, answer_digest=name),)) for name in [large, *many]
     ]
