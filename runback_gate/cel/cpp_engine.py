@@ -13,14 +13,15 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import field
 from functools import cache, lru_cache
 from importlib import metadata
 from typing import Any, Final
 
 from runback_gate.canonical import JsonValue
 from runback_gate.cel.costs import Costs, costs
+from runback_gate.cel.cpp_messages import PACKAGE, field_hint, readable, runtime_error
 from runback_gate.cel.engine import (
-    BUDGET_MESSAGE,
     Activation,
     Outcome,
     ParsedExpression,
@@ -36,11 +37,11 @@ from runback_gate.cel.macros import typed
 from runback_gate.cel.optimize import OURS, SEARCH, optimize, ordered
 from runback_gate.cel.parser import ENGINE_DEPTH, Node, too_deep
 from runback_gate.cel.pattern import search
+from runback_gate.cel.projection import Needs, needs, paths, pruned
 from runback_gate.cel.reclaim import due, keeps_tuples, reclaim, unpack
 from runback_gate.cel.tokens import line_column
 from runback_gate.cel.work import Budget, Work
 from runback_gate.cel.write import write
-from runback_gate.documents import suggestion
 from runback_gate.errors import ExpressionError, Location
 from runback_gate.frozen import dataclass
 
@@ -48,16 +49,12 @@ NAME = "cel-cpp"
 MAX_PROGRAMS = 4096
 """Compiled expressions that the engines of a process remember."""
 
-_PACKAGE = "runback"
 # `cel.bind`, `sort`, `slice` and `range` serve what `inline` and `optimize` write; policies cannot call them.
 _EXTENSIONS = "extensions:\n- name: bindings\n- name: lists\n"
 _KINDS = {dict: "map", list: "list", str: "string", int: "int", float: "double", bool: "bool", type(None): "null"}
 _TYPES = {kind: value for value, kind in _KINDS.items()}
 _TRUE, _FALSE = Outcome(True), Outcome(False)
 _PROBLEM = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): ([^\n]*)")
-_OVERLOAD = re.compile(r"found no matching overload for '(.+?)' applied to '(.*)'")
-_FIELD = re.compile(r"undefined field '(.+?)' not found in struct '(.+?)'")
-_STATUS = re.compile(r"^[A-Z_]+: |\s*\[[A-Z_]+\]$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +67,17 @@ class CppActivation:
     """What programs may cost on it."""
     error: str | None = None
     """Why there is none."""
+    reads: frozenset[str] | None = None
+    """The paths that it holds (`projection`); None for all."""
     engine: str = NAME
     """The engine that can read it."""
+    _whole: list[Any] = field(default_factory=list, repr=False, compare=False)
+
+    def whole(self) -> Any:
+        """All of the data, for a program that reads more than was held."""
+        if not self._whole:
+            self._whole.append(_activation(self.work.data.values, self.work))
+        return self._whole[0]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,6 +89,8 @@ class CppProgram:
     costs: Costs
     calls: bool
     """Whether it calls functions of ours, which take from the work as they run."""
+    reads: frozenset[str] | None
+    """The paths that it reads; None where it has names of its own."""
 
     def evaluate(self, activation: Activation) -> Outcome:
         """See `engine.Program.evaluate`."""
@@ -93,30 +101,38 @@ class CppProgram:
         try:
             if self.costs.parts:
                 activation.work.reserve(self.costs)
+            held, bound = activation.reads, activation.bound
+            if held is not None and (self.reads is None or not self.reads <= held):
+                bound = activation.whole()
             if self.calls:
                 with activation.work:
-                    value = self.expression.eval(activation.bound)
+                    value = self.expression.eval(bound)
             else:
-                value = self.expression.eval(activation.bound)
+                value = self.expression.eval(bound)
             plain = value.plain_value()
             if plain is True or plain is False:
                 return _TRUE if plain else _FALSE
             if value.type().name() == "ERROR":
-                return Outcome(error=_runtime_error(str(plain)))
+                return Outcome(error=runtime_error(str(plain)))
             return Outcome(json_value(plain))
         # Besides RuntimeError and MemoryError the binding lets anything through that a conversion raises, and every one
         # of them means that there is no verdict.
         except Exception as error:  # noqa: BLE001
-            return Outcome(error=_runtime_error(str(error) or type(error).__name__))
+            return Outcome(error=runtime_error(str(error) or type(error).__name__))
 
 
 _PROGRAMS: Final[dict[tuple[bool, str, tuple[str, ...]], CppProgram]] = {}
 
 
 class CppEngine:
-    """cel-cpp behind the `engine.Engine` protocol. What one compiled, every other remembers."""
+    """cel-cpp behind the `engine.Engine` protocol. What one compiled, every other remembers.
+
+    The binding converts a root whole when an expression first names it, and that takes longer than judging. So an
+    engine gives it no more than the expressions read that it has compiled.
+    """
 
     def __init__(self) -> None:
+        self._reads: frozenset[str] = frozenset()
         _environment(ROOTS)
 
     @property
@@ -133,9 +149,11 @@ class CppEngine:
         """See `engine.Engine.bind`."""
         if due() and _keeps_tuples():
             reclaim()
+        reads = self._reads
         try:
             work = Work(data, budget)
-            return CppActivation(_environment(ROOTS).Activation(without_nul(data, work)), work)
+            given = pruned(data, _needs(reads)) if reads else data
+            return CppActivation(_activation(given, work), work, reads=reads or None)
         except ValueError as error:
             return CppActivation(None, Work({}), str(error))
         except RecursionError:
@@ -152,9 +170,20 @@ class CppEngine:
             tree = optimize(ordered(whole.tree))
             environment = _environment((*ROOTS, *local))
             calls = any(part.kind == "call" and part.name in OURS for part, _ in walk(tree))
-            program = CppProgram(compiled(environment, whole.source, tree), costs(whole.tree), calls)
+            reads = None if local else paths(whole.tree)
+            program = CppProgram(compiled(environment, whole.source, tree), costs(whole.tree), calls, reads)
             _PROGRAMS[key] = program
+        self._reads |= program.reads or frozenset()
         return program
+
+
+def _activation(data: Mapping[str, JsonValue], work: Work) -> Any:
+    return _environment(ROOTS).Activation(without_nul(data, work))
+
+
+@lru_cache(maxsize=64)
+def _needs(reads: frozenset[str]) -> Mapping[str, Needs]:
+    return needs(reads)
 
 
 @cache
@@ -237,28 +266,7 @@ def compiled(environment: Any, source: str, tree: Node) -> Any:
         problems.sort(key=lambda problem: ("*error*" in problem[1], problem))
         column, text = problems[0] if problems else (1, str(error))
         place = Location("", *line_column(source, written.origin(max(column, 1) - 1)))
-        raise ExpressionError(error_line(_readable(text)), hint=_field_hint(text), location=place) from error
-
-
-def _readable(message: str) -> str:
-    """The engine's words without its containers, packages and operator signatures."""
-    message = _STATUS.sub("", message).replace(" (in container '')", "").replace(f"{_PACKAGE}.", "")
-    if found := _FIELD.search(message):
-        return f"{found[2]} has no field {found[1]}"
-    if found := _OVERLOAD.search(message):
-        function, arguments = found[1].strip("_"), found[2]
-        sign = function if function[0].isalpha() else f"`{function.replace('_', ' ')}`"
-        return f"{sign} does not take {arguments}"
-    return message
-
-
-def _field_hint(message: str) -> str | None:
-    found = _FIELD.search(message)
-    return suggestion(found[1], MESSAGES.get(found[2].rpartition(".")[2], ())) if found else None
-
-
-def _runtime_error(text: str) -> str:
-    return BUDGET_MESSAGE if "Iteration budget exceeded" in text else error_line(_STATUS.sub("", text))
+        raise ExpressionError(error_line(readable(text)), hint=field_hint(text), location=place) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +302,7 @@ class TypeChecker:
         names |= {f"variables.{key}": checked.native for key, checked in variables.items()}
         environment = _package().NewEnv(self._pool, variables=names, functions=self._functions)
         found = compiled(environment, source, typed(parse(source))).return_type()
-        name = re.sub(r"\b[A-Z_]+\b", lambda word: word[0].lower(), found.name().replace(f"{_PACKAGE}.", ""))
+        name = re.sub(r"\b[A-Z_]+\b", lambda word: word[0].lower(), found.name().replace(f"{PACKAGE}.", ""))
         return CheckedType(name, found)
 
 
@@ -302,7 +310,7 @@ def _native(kind: str) -> Any:
     types = _package().Type
     if kind.startswith("list of "):
         return types.List(_native(kind.removeprefix("list of ")))
-    return types.STRING if kind == "string" else types(f"{_PACKAGE}.{kind}")
+    return types.STRING if kind == "string" else types(f"{PACKAGE}.{kind}")
 
 
 def _type_of(value: JsonValue) -> Any:
@@ -358,7 +366,7 @@ def _descriptors() -> Any:
     field_type = descriptor_pb2.FieldDescriptorProto
     struct, file = descriptor_pb2.FileDescriptorProto(), descriptor_pb2.FileDescriptorProto()
     struct_pb2.DESCRIPTOR.CopyToProto(struct)
-    file.name, file.package, file.syntax = f"{_PACKAGE}.proto", _PACKAGE, "proto3"
+    file.name, file.package, file.syntax = f"{PACKAGE}.proto", PACKAGE, "proto3"
     file.dependency.append(struct.name)
     known = {"dyn": ".google.protobuf.Value", "map": ".google.protobuf.Struct"}
     for record, fields in MESSAGES.items():
@@ -369,7 +377,7 @@ def _descriptors() -> Any:
             field.label = field_type.LABEL_OPTIONAL if element == kind else field_type.LABEL_REPEATED
             if element != "string":
                 field.type = field_type.TYPE_MESSAGE
-                field.type_name = known.get(element, f".{_PACKAGE}.{element}")
+                field.type_name = known.get(element, f".{PACKAGE}.{element}")
     pool = descriptor_pool.DescriptorPool()
     pool.Add(struct)
     pool.Add(file)

@@ -16,7 +16,7 @@ turns that is laid out whole is of the size N².
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from runback_gate.cel.environment import MESSAGES, ROOT_TYPES
 from runback_gate.cel.parser import LOOPS, Node
@@ -63,6 +63,18 @@ def needs(of: Iterable[str]) -> Mapping[str, Needs]:
             # An element without a field is its place in the list alone.
             inner.setdefault(last, {} if last == _EACH else None)
     return found
+
+
+def pruned(value: Any, wanted: Needs) -> Any:
+    """A value with what is wanted of it. What is of another kind than its place says stays whole."""
+    if wanted is None:
+        return value
+    if isinstance(value, list):
+        inner = wanted.get(_EACH)
+        return value if inner is None else [pruned(item, inner) for item in value]
+    if isinstance(value, dict) and _EACH not in wanted:
+        return {name: pruned(value[name], below) for name, below in wanted.items() if name in value}
+    return value
 
 
 def _kind(path: _Path) -> str:

@@ -17,7 +17,7 @@ from typing import cast
 
 from runback_gate.canonical import JsonValue
 from runback_gate.cel.environment import MESSAGES, SCOPES
-from runback_gate.cel.projection import Needs
+from runback_gate.cel.projection import Needs, pruned
 from runback_gate.policy.embedded_json import arguments
 from runback_gate.policy.history import History
 from runback_gate.step import Message, Part, Request, Response, Step, Tool, ToolCall
@@ -110,18 +110,6 @@ def _each(wanted: Needs, name: str) -> Needs:
     """What is wanted of each element of a list."""
     held = None if wanted is None else wanted[name]
     return None if held is None else held["*"]
-
-
-def pruned(value: JsonValue, wanted: Needs) -> JsonValue:
-    """A value with the fields that are wanted."""
-    if wanted is None:
-        return value
-    if isinstance(value, list):
-        inner = wanted["*"]
-        return value if inner is None else [pruned(item, inner) for item in value]
-    if isinstance(value, dict):
-        return {name: pruned(value[name], below) for name, below in wanted.items() if name in value}
-    return value
 
 
 def step_data(step: Step) -> dict[str, JsonValue]:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runback_gate.analysis.recorded import RecordedStep
+from runback_gate.canonical import JsonValue
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.cel.engine import Engine
 from runback_gate.cel.limits import parse
@@ -17,7 +18,8 @@ from runback_gate.cel.py_engine import PyEngine
 from runback_gate.policy.context import Layout
 from runback_gate.policy.document import load_policies
 from runback_gate.policy.evaluate import compile_policy, results
-from runback_gate.step import Message, Step, Tool
+from runback_gate.policy.run_context import run_data
+from runback_gate.step import Message, Run, Step, Tool
 from runback_gate.testing import sample_call, sample_step
 
 ENGINES: tuple[Engine, ...] = (CppEngine(), PyEngine())
@@ -115,6 +117,55 @@ def test_outcomes_are_the_same(form: str, fields: tuple[str, str, str], step: St
     layout = Layout(needs(paths(parse(source))))
     whole, part = (program.evaluate(engine.bind(seen)) for seen in (recorded.data(), recorded.data(layout)))
     assert part == whole
+
+
+RUN_FIELDS = """run.calls run.steps run.labels run.status run run.calls[0].arguments run.calls[1].result run.steps[0]
+run.steps[0].response.tool_calls run.steps[1].history run.steps[2].request.messages run.steps[2].request.tools
+case.id""".split()
+RUN_ELEMENTS = [*ELEMENTS, *"x.response.text x.request.messages x.history[0].name x.response.tool_calls[0]".split()]
+RUN_FORMS = [*FORMS, '{0}.before(x, {2} == "pay") == {1}', '{0}.after(x, {2} == "pay").exists(y, y == {1})']
+RUN_ANY = st.sampled_from(RUN_FIELDS)
+DATA = [RecordedStep("r", 0, step).data() for step in STEPS]
+RUN_DATA = run_data(Run("r", "a", tuple(STEPS), {"a": "pay"}, status="ok"))
+# A policy test may hold values of other kinds than a recording has.
+ODD: dict[str, JsonValue] = {
+    "request": {"messages": {"*": 1, "content": "x"}, "tools": "none", "system": ["x"]},
+    "response": {"tool_calls": [[{"name": "pay"}], {"name": {"a": 1}}, None, "pay"], "text": {"name": "pay"}},
+    "history": {"0": {"name": "pay"}},
+    "baseline": None,
+    "run": {"calls": "pay", "steps": [{"response": [1], "history": {"name": "pay"}}, 7]},
+}
+
+
+@given(
+    st.one_of(
+        st.tuples(st.sampled_from(FORMS), ANY, ANY, st.sampled_from(ELEMENTS)),
+        st.tuples(st.sampled_from(RUN_FORMS), RUN_ANY, RUN_ANY, st.sampled_from(RUN_ELEMENTS)),
+    ),
+    st.sampled_from([*DATA, RUN_DATA, ODD]),
+)
+def test_an_engine_that_is_given_less_says_the_same(
+    form: tuple[str, str, str, str], data: dict[str, JsonValue]
+) -> None:
+    """An engine holds what its own expressions read; one that knew of none, and one that knew of others, hold more."""
+    source = form[0].format(*form[1:])
+    own, others = CppEngine(), CppEngine()
+    all_of_it = CppEngine().bind(data)
+    others.compile("response.tool_calls.all(c, c.name != '') && size(run.calls) > 0")
+    other = others.bind(data)
+    program = own.compile(source)
+    said = [program.evaluate(bound) for bound in (own.bind(data), all_of_it, other)]
+    assert said[0] == said[1] == said[2]
+
+
+def test_nothing_is_converted_that_nobody_reads() -> None:
+    """What an engine holds of a step is what its expressions read, until one comes that reads more."""
+    engine = CppEngine()
+    engine.compile("response.tool_calls.all(c, c.name != 'pay')")
+    bound = engine.bind({"response": {"text": "Hi", "tool_calls": []}, "request": {"system": "x"}})
+    assert bound.reads == frozenset({"response.tool_calls.*", "response.tool_calls.*.name"})
+    assert engine.compile("request.system == 'x' && response.text == 'Hi'").evaluate(bound).value is True
+    assert engine.compile("x == request.system", local=("x",)).evaluate(bound).error is not None
 
 
 @pytest.mark.parametrize("step", STEPS)
