@@ -15,7 +15,7 @@ from runback_gate.analysis.backtest import backtest
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.cel.py_engine import PyEngine
 from runback_gate.policy.evaluate import BoundStep, StepUnderTest, compile_policy, results
-from tests.test_airline import AIRLINE, OVER_RUNS, airline_backtest, airline_policies, airline_runs, needs_runs
+from tests.airline import AIRLINE, OVER_RUNS, airline_backtest, airline_policies, airline_runs, needs_runs
 
 ENGINE = CppEngine()
 Call = dict[str, Any]
