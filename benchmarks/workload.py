@@ -70,8 +70,8 @@ spec:
 """
 
 
-def step(index: int) -> Step:
-    """One recorded step: the agent looked an order up and now refunds a part of it."""
+def step(index: int, said: str | None = None) -> Step:
+    """One recorded step: the agent looked an order up and now refunds a part of it, or says something instead."""
     order = f"ORD-{index:06}"
     lookup = ToolCall(f"call_{index}_1", "lookup_order", json.dumps({"order": order}))
     found = {"order": order, "total": 20 + index % 80, "items": [{"sku": f"SKU-{n}", "price": n + 5} for n in range(6)]}
@@ -92,8 +92,9 @@ def step(index: int) -> Step:
             parameters=dict(PARAMETERS),
         ),
         response=Response(
-            tool_calls=(refund,),
-            finish_reason="tool_calls",
+            text=said or "",
+            tool_calls=() if said else (refund,),
+            finish_reason="stop" if said else "tool_calls",
             model=MODEL,
             usage=Usage(input_tokens=900 + index % 50, output_tokens=40),
             latency_ms=800 + index % 100,
@@ -103,8 +104,8 @@ def step(index: int) -> Step:
     )
 
 
-def write(root: Path, cases: int, policies: int) -> None:
-    """Write gate, agent, policies, datasets and recordings under `root`."""
+def write(root: Path, cases: int, policies: int, said: str | None = None) -> None:
+    """Write gate, agent, policies, datasets and recordings under `root`; `said` as for `step`."""
     for folder in ("agents", "policies", "datasets"):
         (root / folder).mkdir(parents=True, exist_ok=True)
     header = "apiVersion: runback.dev/v1\nkind: {kind}\nmetadata: {{name: {name}}}\n"
@@ -129,18 +130,17 @@ def write(root: Path, cases: int, policies: int) -> None:
     for index in range(policies):
         (root / "policies" / f"rule-{index:02}.yaml").write_text(policy(index))
     for first in range(0, cases, CASES_PER_DATASET):
-        _write_dataset(
-            root, f"part-{first // CASES_PER_DATASET:03}", range(first, min(first + CASES_PER_DATASET, cases))
-        )
+        numbers = range(first, min(first + CASES_PER_DATASET, cases))
+        _write_dataset(root, f"part-{first // CASES_PER_DATASET:03}", numbers, said)
 
 
-def _write_dataset(root: Path, name: str, cases: range) -> None:
+def _write_dataset(root: Path, name: str, cases: range, said: str | None) -> None:
     path = f"datasets/{name}.yaml"
     lines = [
         f"apiVersion: runback.dev/v1\nkind: Dataset\nmetadata: {{name: {name}, agent: {AGENT}}}\nspec:\n  cases:\n",
     ]
     for index in cases:
-        digest, place, data = recording(step(index), path)
+        digest, place, data = recording(step(index, said), path)
         (root / place).parent.mkdir(parents=True, exist_ok=True)
         (root / place).write_bytes(data)
         lines.append(
@@ -160,5 +160,6 @@ if __name__ == "__main__":
     parser.add_argument("root", type=Path)
     parser.add_argument("--cases", type=int, default=1000)
     parser.add_argument("--policies", type=int, default=20)
+    parser.add_argument("--said", help="what the agent said in each step, in the place of a call")
     arguments = parser.parse_args()
-    write(arguments.root, arguments.cases, arguments.policies)
+    write(arguments.root, arguments.cases, arguments.policies, arguments.said)

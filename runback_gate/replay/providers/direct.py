@@ -20,7 +20,7 @@ from yarl import URL
 from runback_gate import __version__
 from runback_gate.canonical import JsonValue, parse_json, plain_bytes
 from runback_gate.errors import InputError, ProviderError, RunbackError
-from runback_gate.replay.prices import cost, price_of
+from runback_gate.replay.prices import Price, cost, price_of
 from runback_gate.replay.providers.address import ADDRESSES
 from runback_gate.replay.providers.failure import failure, no_answer
 from runback_gate.replay.providers.key_guard import KeyGuard
@@ -67,6 +67,8 @@ class Connection:
         self._deadline = deadline
         self._proxy = proxy
         self._session: aiohttp.ClientSession | None = None
+        self._urls: dict[str, URL] = {}
+        """By model."""
 
     def model(self, name: str) -> DirectModel:
         """A model of this connection, by the name that the connection knows."""
@@ -78,8 +80,8 @@ class Connection:
         if session is not None:
             await session.close()
 
-    async def post(self, model: str, body: Mapping[str, object]) -> Response:
-        """Send one request to a model, once.
+    async def post(self, model: str, body: Mapping[str, object], price: Price | None = None) -> Response:
+        """Send one request to a model, once; the answer says what it took and, by this price, what it cost.
 
         Raises:
             ProviderError: no answer came, or none that can be read.
@@ -91,11 +93,11 @@ class Connection:
             raise ProviderError("time-out", f"{self.name}: no time is left to ask")
         timeout = aiohttp.ClientTimeout(total=left, sock_connect=_CONNECT_SECONDS)
         try:
-            url, data = self._address.url(self._base, model), plain_bytes(body)
+            url, data = self._url(model), plain_bytes(body)
             async with self._open().post(
-                URL(url, encoded=True),
+                url,
                 data=data,
-                headers=None if self._signer is None else self._signer.headers(url, data),
+                headers=None if self._signer is None else self._signer.headers(str(url), data),
                 timeout=timeout,
                 allow_redirects=False,
                 proxy=self._proxy,
@@ -106,7 +108,8 @@ class Connection:
             if self._guard.holds(value):
                 raise ProviderError("garbage", f"{self.name}: the answer holds the key")
             latency = max(0, round((clock() - begun) * 1000))
-            return dataclasses.replace(self.wire_format.read_answer(value), latency_ms=latency)
+            response = self.wire_format.read_answer(value)
+            return dataclasses.replace(response, latency_ms=latency, cost_usd=cost(price, response.usage))
         except ProviderError:
             raise
         except TimeoutError as error:
@@ -122,6 +125,11 @@ class Connection:
         except (aiohttp.ClientError, OSError) as error:
             reason = getattr(error, "strerror", None) or type(error).__name__
             raise ProviderError("connection", self._guard.hide(f"{self.name}: no connection: {reason}")) from error
+
+    def _url(self, model: str) -> URL:
+        if model not in self._urls:
+            self._urls[model] = URL(self._address.url(self._base, model), encoded=True)
+        return self._urls[model]
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -176,10 +184,11 @@ class DirectModel:
         """Ask once; see `Model`."""
         connection = self._connection
         asked, unsent = sendable(request, connection.api)
-        response = await connection.post(self._name, connection.wire_format.write_request(asked, self._name))
+        body = connection.wire_format.write_request(asked, self._name)
+        response = await connection.post(self._name, body, self._price)
         if "seed" in asked.parameters:
             self._note_seed(response.extra.get("system_fingerprint"))
-        return note_unsent(dataclasses.replace(response, cost_usd=cost(self._price, response.usage)), unsent)
+        return note_unsent(response, unsent)
 
     async def close(self) -> None:
         """Close the connections of the connection."""

@@ -58,6 +58,7 @@ class Models:
         self._throttles: dict[str, Throttle] = {}
         self._places: dict[str, asyncio.Semaphore] = {}
         self._models: dict[str, Model] = {}
+        self._prices: dict[str, Price | None] = {}
 
     def model_for(self, name: str) -> Model:
         """The model of a name such as `openai/gpt-4o-mini`; the same object for the same name.
@@ -86,8 +87,10 @@ class Models:
         Raises:
             UnaskableError: the gate config does not list the model.
         """
-        provider, model = self._listed(name)
-        return price_of(model, self._providers[provider].prices)
+        if name not in self._prices:
+            provider, model = self._listed(name)
+            self._prices[name] = price_of(model, self._providers[provider].prices)
+        return self._prices[name]
 
     @property
     def notes(self) -> tuple[str, ...]:
