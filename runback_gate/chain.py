@@ -19,7 +19,7 @@ value is withheld from this reader can take its line, and the chain holds.
 from __future__ import annotations
 
 import re
-from binascii import unhexlify
+from binascii import hexlify, unhexlify
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Literal
@@ -107,8 +107,8 @@ def canonical_value_line(salt: bytes, data: bytes) -> tuple[bytes, str]:
     """The same of a value whose canonical bytes are known. Raises DocumentError: the salt has not 16 bytes."""
     if len(salt) != SALT_BYTES:
         raise DocumentError(f"a salt of {len(salt)} bytes", hint=f"it has {SALT_BYTES}")
-    name = f"sha256:{sha256(salt + data).hexdigest()}"
-    return b"".join((f'{{"id":"{name}","salt":"{salt.hex()}","value":'.encode(), data, b"}\n")), name
+    name = "sha256:" + sha256(salt + data).hexdigest()
+    return b'{"id":"%b","salt":"%b","value":%b}\n' % (name.encode(), hexlify(salt), data), name
 
 
 def tombstone(name: str, *, at: str | None = None, reason: str | None = None) -> bytes:

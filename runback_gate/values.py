@@ -27,7 +27,7 @@ LEFT_OUT = {"left out": True}
 
 
 _EMPTY: tuple[object, ...] = ({}, [])
-_SCALARS = frozenset((str, int, bool, float))
+_SCALARS = frozenset((str, int, bool))
 _CONTAINERS = frozenset((tuple, list, dict))
 
 
@@ -46,17 +46,16 @@ def to_canonical(value: object, known: Mapping[str, bytes] = MappingProxyType({}
     `known` are those of fields that are not empty and were written before.
     """
     foreign: list[object] = []
-    write = _writer(cast("Hashable", type(value)), tuple(known)) if known else None
+    write = _writer(cast("Hashable", type(value)), tuple(known)) if known else _WRITERS[type(value)]
     found = _to_json(value, foreign) if write is None else write(value, foreign)
-    if stays_canonical(foreign):
+    if not foreign or stays_canonical(foreign):
         return made_bytes({**found, **{name: written(data) for name, data in known.items()}} if known else found)
     return canonical_bytes(to_json(value) if known else found)
 
 
 def _to_json(value: Any, foreign: list[object]) -> Any:
     """As `to_json`; `foreign` gets what is passed on as it is."""
-    kind: Any = type(value)
-    write = _writer(kind)
+    write = _WRITERS[type(value)]
     if write is not None:
         return write(value, foreign)
     if isinstance(value, (list, tuple)):
@@ -65,28 +64,37 @@ def _to_json(value: Any, foreign: list[object]) -> Any:
     return value
 
 
+class _Writers(dict[type, "Callable[[Any, list[object]], dict[str, JsonValue]] | None"]):
+    """By dataclass, what writes its values; None for any other type."""
+
+    def __missing__(self, kind: Any) -> Callable[[Any, list[object]], dict[str, JsonValue]] | None:
+        write = self[kind] = _writer(cast("Hashable", kind)) if dataclasses.is_dataclass(kind) else None
+        return write
+
+
+_WRITERS = _Writers()
+
+
 @cache
-def _writer(kind: Any, without: tuple[str, ...] = ()) -> Callable[[Any, list[object]], dict[str, JsonValue]] | None:
-    """Writes the values of a dataclass, but for some fields; None for any other type.
+def _writer(kind: Any, without: tuple[str, ...] = ()) -> Callable[[Any, list[object]], dict[str, JsonValue]]:
+    """Writes the values of a dataclass, but for some fields.
 
     Every message of every step is written, so the function is made once for each dataclass, as `dataclasses` makes
     `__init__`: a field that is a text or has its default costs one comparison.
     """
-    if not dataclasses.is_dataclass(kind):
-        return None
-    names: dict[str, Any] = {"CONTAINERS": _CONTAINERS, "other": _other}
+    names: dict[str, Any] = {"CONTAINERS": _CONTAINERS, "SCALARS": _SCALARS, "other": _other}
     lines = ["def write(value, foreign):", " found = {}"]
     for number, item in enumerate(field for field in dataclasses.fields(kind) if field.name not in without):
         left_out = names[f"left_out_{number}"] = _left_out(item)
-        default = item.default if item.metadata or item.default == () else None
-        names[f"default_{number}"] = default
-        empty = left_out is _EMPTY
-        words = "True" if left_out in ((), _EMPTY) else f"item not in left_out_{number}"
+        names[f"default_{number}"] = default = item.default
+        # What has its default mostly has it as the same object.
+        same = item.metadata or _to_json(default, []) in _EMPTY
+        there = f"item is not None and item is not default_{number}" if same else "item is not None"
+        known = "SCALARS" if left_out in ((), _EMPTY) else f"SCALARS and item not in left_out_{number}"
         lines += [
             f" item = value.{item.name}",
-            f" if item is not default_{number} and item is not None"
-            + (" and (item or type(item) not in CONTAINERS):" if empty else ":"),
-            f"  if type(item) is str and {words}: found[{item.name!r}] = item",
+            f" if {there}" + (" and (item or type(item) not in CONTAINERS):" if left_out is _EMPTY else ":"),
+            f"  if type(item) in {known}: found[{item.name!r}] = item",
             f"  else: other(found, {item.name!r}, item, left_out_{number}, foreign)",
         ]
     # The text is made from the parts.
@@ -98,12 +106,8 @@ def _writer(kind: Any, without: tuple[str, ...] = ()) -> Callable[[Any, list[obj
 def _other(
     found: dict[str, JsonValue], name: str, item: Any, left_out: tuple[object, ...], foreign: list[object]
 ) -> None:
-    """Write a field that is no text; what is empty by default, or what stands in `left_out`, is not written."""
-    kind = type(item)
-    if kind is dict or kind is float:
-        foreign.append(item)
-    elif kind not in _SCALARS:
-        item = _to_json(item, foreign)
+    """Write a field that is no text or number; what is empty by default, or stands in `left_out`, is not written."""
+    item = _to_json(item, foreign)
     if item is not None and item not in left_out:
         found[name] = item
 

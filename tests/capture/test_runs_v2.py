@@ -17,7 +17,7 @@ from runback_gate.capture.runs import Conversations, Turn, Turns, read_run, writ
 from runback_gate.capture.runs.blobs import INLINE
 from runback_gate.chain import append, tombstone
 from runback_gate.errors import InputError, IntegrityError, RunbackError
-from runback_gate.step import Message, Note, Part, Request, Response, Run, Source, Step, ToolCall, ToolRun
+from runback_gate.step import Message, Note, Part, Request, Response, Run, Source, Step, Tool, ToolCall, ToolRun
 
 SPECIMENS = Path(__file__).parent.parent / "specimens"
 
@@ -144,6 +144,28 @@ def test_a_step_that_continues_keeps_every_field() -> None:
     found = Turns([Turn(first), Turn(full, 0, 1)])[1]
     assert found.request == replace(request, messages=(*first.request.messages, *request.messages))
     assert found == replace(full, request=found.request)
+
+
+def test_what_differs_from_the_step_before_is_written() -> None:
+    """A step that has all but one field from the step before it, as the same objects, is read back as it was."""
+    tools = (Tool("lookup"),)
+    asked = Request("m", "long prompt", (), tools, {"seed": 7}, None, {"stream": True}, "openai.chat")
+    first = Step("a", asked, Response("ok"), Source("r", 0, "exact", api="openai.chat"), {"name": "Ann"})
+    other: dict[str, Any] = {
+        "model": "n",
+        "system": "short prompt",
+        "messages": (Message("user", "1"),),
+        "tools": (),
+        "parameters": {"seed": True},
+        "system_message": Message("developer", "long prompt"),
+        "extra": {},
+    }
+    assert other.keys() == {item.name for item in fields(Request)} - {"api"}
+    requests = (replace(first, request=replace(asked, **{name: value})) for name, value in other.items())
+    changed = (*requests, replace(first, agent="b"), replace(first, variables=None), replace(first, variables={}))
+    for step in changed:
+        run = Run("r", "a", (first, step, first))
+        assert read_run(write_run(run, salt), "r.jsonl") == run
 
 
 def test_the_size_is_linear() -> None:

@@ -12,14 +12,15 @@ A file that was cut after any line is whole before it: what an event names stand
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from operator import is_
 from typing import Any, Final
 
 from runback_gate.canonical import JsonValue, canonical_bytes, made_bytes
 from runback_gate.capture.runs.blobs import take_out
 from runback_gate.capture.runs.turns import Turn, turns_of
 from runback_gate.chain import SALT_BYTES, append, canonical_value_line
-from runback_gate.step import Message, Note, Response, Run, Tool, ToolRun, to_canonical, to_json
+from runback_gate.step import Message, Note, Response, Run, Step, ToolRun, to_canonical, to_json
 
 FORMAT: Final = "runback.run/v2"
 FORMAT_V1: Final = "runback.run/v1"
@@ -36,7 +37,8 @@ class RunWriter:
         self._known: dict[int, tuple[bytes, str]] = {}
         """Salt and id of each value, by the hash that Python gives its bytes; the id says whether it is the same."""
         self._values: list[bytes] = []
-        self._last: dict[str, tuple[object, str | None]] = {}
+        self._shared: tuple[tuple[object, ...], dict[str, Any]] = ((), {})
+        """What the turns of a run mostly have in common, as objects, and the fields of their events for it."""
         self._head: str | None = None
         self._agent = ""
         self.steps = 0
@@ -61,26 +63,40 @@ class RunWriter:
         """A model event."""
         step, request = turn.step, turn.step.request
         blobs: dict[str, str] = {}
-        message = request.system_message
-        said = None if message is not None and message.content == request.system else request.system
-        event: dict[str, Any] = {
-            "agent": None if step.agent == self._agent else step.agent,
-            "model": request.model,
-            "continues": None if turn.continues is None else {"step": turn.continues, "keep": turn.keep},
-            "messages": [self._said(message, blobs) for message in request.messages],
-            "system": self._again("system", said),
-            "system_message": None if message is None else self._said(message, blobs),
-            "tools": self._again("tools", request.tools or None),
-            "parameters": self._id(request.parameters) if request.parameters else None,
-            "extra": self._id(request.extra) if request.extra else None,
-            "variables": None if step.variables is None else self._id(step.variables),
-            "response": self._said(step.response, blobs),
-            "source": to_json(step.source),
-            "blobs": blobs or None,
-        }
-        lines = self._lines("model", event, made_bytes)
+        messages = [self._said(message, blobs) for message in request.messages]
+        event = {**self._common(step, blobs), "messages": messages, "response": self._said(step.response, blobs)}
+        event["source"], event["type"] = to_json(step.source), "model"
+        if turn.continues is not None:
+            event["continues"] = {"keep": turn.keep, "step": turn.continues}
+        if blobs:
+            event["blobs"] = blobs
+        lines = self._lines(event, made_bytes)
         self.steps += 1
         return lines
+
+    def _common(self, step: Step, blobs: dict[str, str]) -> dict[str, Any]:
+        """What an event says beside its conversation and its answer; looked at where the last step had another."""
+        request, message = step.request, step.request.system_message
+        given = request.parameters or None, request.extra or None, step.variables
+        held = (step.agent, request.model, request.system, message, request.tools, *given)
+        if message is None or not message.parts:
+            known, fields = self._shared
+            if len(known) == len(held) and all(map(is_, known, held)):
+                return fields
+        said = None if message is not None and message.content == request.system else request.system
+        found = {
+            "agent": None if step.agent == self._agent else step.agent,
+            "model": request.model,
+            "system": self._store(said),
+            "system_message": None if message is None else self._said(message, blobs),
+            "tools": self._store(to_json(request.tools) if request.tools else None),
+            "parameters": self._store(request.parameters or None),
+            "extra": self._store(request.extra or None),
+            "variables": self._store(step.variables),
+        }
+        fields = {name: item for name, item in found.items() if item is not None}
+        self._shared = held, fields
+        return fields
 
     def tool(self, run: ToolRun) -> bytes:
         """A tool event."""
@@ -113,11 +129,10 @@ class RunWriter:
         )
 
     def _event(self, kind: str, **fields: Any) -> bytes:
-        return self._lines(kind, fields, canonical_bytes)
-
-    def _lines(self, kind: str, fields: dict[str, Any], write: Callable[[JsonValue], bytes]) -> bytes:
         event = {name: item for name, item in fields.items() if item is not None}
-        event["type"] = kind
+        return self._lines({**event, "type": kind}, canonical_bytes)
+
+    def _lines(self, event: dict[str, Any], write: Callable[[JsonValue], bytes]) -> bytes:
         line, self._head = append(self._head, event, write)
         if not self._values:
             return line
@@ -145,15 +160,6 @@ class RunWriter:
         line, name = canonical_value_line(salt, data)
         self._known[place] = salt, name
         self._values.append(line)
-        return name
-
-    def _again(self, field: str, value: Sequence[Tool] | str | None) -> str | None:
-        """The id of a value that the turns of a run mostly have as one object, which is looked at once."""
-        held, name = self._last.get(field, (None, None))
-        if value is held:
-            return name
-        name = self._store(to_json(value))
-        self._last[field] = (value, name)
         return name
 
 
