@@ -19,6 +19,7 @@ import hmac
 import json
 import math
 import re
+from collections.abc import Sequence
 from typing import Any, TypeAlias, cast
 
 from runback_gate import standard_json
@@ -57,6 +58,8 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _LARGE = 2.0**63
 """Integers that orjson reads as doubles are not below it."""
 _MAX_PARTS = 1 << 22
+_SHORT = 1 << 10
+"""Bytes of a text that costs less to be searched than its value."""
 _CONTAINERS = frozenset((dict, list, tuple))
 _ATOMS = frozenset((str, int, bool, type(None)))
 _MARKS = {DECIMAL: float, INTEGER: int}
@@ -130,8 +133,7 @@ def parse_canonical(data: bytes, *, path: str | None = None) -> JsonValue:
     except json.JSONDecodeError as error:
         raise DocumentError(f"not valid JSON: {error.msg}", location=where) from error
     try:
-        # No mark, and no name beyond ASCII.
-        plain = b'"$' not in data and data.isascii()
+        plain = b'"$' not in data and data.isascii()  # No mark, and no name beyond ASCII.
         if not plain and (b'"$decimal"' in data or b'"$integer"' in data):
             # A number at the deepest place that is allowed stands one level deeper when it is marked.
             _survey(value, MAX_DEPTH + 1)
@@ -171,24 +173,24 @@ def parse_json(data: bytes | str, *, path: str, max_bytes: int = MAX_JSON_BYTES)
     """
     if len(data) > max_bytes:
         raise DocumentError(f"larger than {max_bytes:,} bytes", hint="split it", location=Location(path))
-    text = data if isinstance(data, str) else decoded(data, path)
     try:
         # The strict reader first: the lenient one below would let NaN, overflow and lone surrogates pass.
-        value = _strict_loads(text, unique)
-        if isinstance(data, str) and 4 * len(text) > max_bytes and len(text.encode()) > max_bytes:
+        value = _strict_loads(data, unique)
+        encoded = data.encode() if isinstance(data, str) else data
+        if len(encoded) > max_bytes:
             raise DocumentError(f"larger than {max_bytes:,} bytes", hint="split it", location=Location(path))
-        # A text with few brackets is not nested deep, a short one holds few values.
-        if text.count("[") + text.count("{") > MAX_DEPTH or len(text) > _MAX_PARTS:
-            _survey(value)
-        if orjson is not None and not _is_whole(value, text.encode() if isinstance(data, str) else data):
-            value = UNIQUE.decode(text)
+        # A text with few brackets is not nested deep, and holds few values where it is short.
+        short = len(encoded) < _SHORT and encoded.count(b"[") + encoded.count(b"{") <= MAX_DEPTH
+        floats = None if short else _survey(value)[2]
+        if orjson is not None and not _is_whole(value, encoded, floats):
+            value = UNIQUE.decode(decoded(data, path))
     except json.JSONDecodeError as error:
+        decoded(data, path)  # what is not UTF-8 has an error of its own
         place = Location(path, error.lineno, error.colno)
         raise DocumentError(f"not valid JSON: {error.msg}", location=place) from error
-    except RecursionError as error:
-        raise first_fault(text, path, RefusedError(TOO_DEEP)) from error
-    except RefusedError as error:
-        raise first_fault(text, path, error) from error
+    except (RecursionError, RefusedError) as error:
+        refused = error if isinstance(error, RefusedError) else RefusedError(TOO_DEEP)
+        raise first_fault(decoded(data, path), path, refused) from error
     return cast("JsonValue", value)
 
 
@@ -236,7 +238,7 @@ def seal(key: bytes, data: bytes) -> str:
     return "hmac-sha256:" + hmac.new(key, data, hashlib.sha256).hexdigest()
 
 
-def _is_whole(value: object, data: bytes) -> bool:
+def _is_whole(value: object, data: bytes, floats: Sequence[float] | None) -> bool:
     """Whether no key and no digit of a text was lost in the value that was read of it; False where that is not clear.
 
     A text with a key twice has two quotes more than what is written of its value, unless a quote stands as `\\u0022`.
@@ -247,7 +249,9 @@ def _is_whole(value: object, data: bytes) -> bool:
         return True
     if data.count(b'"') != written.count(b'"') or b"\\u0022" in data:
         return False
-    return not _EXPONENT.search(written) or all(-_LARGE < item < _LARGE for item in _survey(value)[2])
+    if floats is None:
+        floats = _survey(value)[2] if _EXPONENT.search(written) else ()
+    return all(-_LARGE < item < _LARGE for item in floats)
 
 
 def _survey(value: object, limit: int = MAX_DEPTH) -> tuple[set[type], set[object], list[float]]:
@@ -287,8 +291,7 @@ def _sorted_bytes(value: JsonValue) -> bytes | None:
     if orjson is None:
         return standard_json.sorted_bytes(value, kinds, keys)
     try:
-        # orjson sorts by code point; UTF-16 order is the same for ASCII.
-        if all(map(str.isascii, cast("set[str]", keys))):
+        if all(map(str.isascii, cast("set[str]", keys))):  # orjson sorts by code point, not in UTF-16 order
             return cast("bytes", orjson.dumps(_tagged(value) if float in kinds else value, None, _SORTED))
     except (TypeError, RefusedError):
         # A key that is no text, a number out of range or a text that is none: the caller's walk finds out which.

@@ -84,12 +84,12 @@ class RefusedError(Exception):
         self.path: list[str | int] = []
 
 
-def decoded(data: bytes, path: str) -> str:
+def decoded(data: bytes | str, path: str) -> str:
     """The text of a file. Raises DocumentError: it is not UTF-8; with line and column."""
     try:
-        return data.decode()
+        return data if isinstance(data, str) else data.decode()
     except UnicodeDecodeError as error:
-        place = place_behind(data[: error.start].decode(), path)
+        place = place_behind(error.object[: error.start].decode(), path)
         raise DocumentError("not UTF-8", hint="save the file as UTF-8", location=place) from error
 
 
