@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 from runback_gate.canonical import plain_bytes
 from runback_gate.capture.formats.model import Call, Conversation, Entry, answer_of
@@ -22,7 +22,20 @@ from runback_gate.capture.provider import full_name
 from runback_gate.capture.runs import Conversations, Turn, Turns
 from runback_gate.errors import InputError
 from runback_gate.frozen import dataclass
-from runback_gate.step import Message, Note, Request, RequestField, Response, Run, Source, Step, Tool, ToolCall, ToolRun
+from runback_gate.step import (
+    Api,
+    Message,
+    Note,
+    Request,
+    RequestField,
+    Response,
+    Run,
+    Source,
+    Step,
+    Tool,
+    ToolCall,
+    ToolRun,
+)
 
 PSEUDONYM = re.compile(rb"<([a-z][a-z0-9]*(?:-[a-z0-9]+)*):[0-9a-f]{12}>")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
@@ -58,7 +71,7 @@ def build_run(said: Conversation, name: str, defaults: Defaults) -> Run:
         turns = Turns(_turns(said, name, defaults, last))
     if not turns:
         raise InputError("no answer: it has no turn of the assistant", hint="a run has one step per answer")
-    at = said.at or next((step.source.at for step in (turn.step for turn in turns.turns) if step.source.at), None)
+    at = said.at or next((turn.step.source.at for turn in turns.turns if turn.step.source.at), None)
     return Run(
         name,
         _agent(said, defaults),
@@ -116,34 +129,36 @@ def _words(last: Sequence[Message], steps: int) -> Iterator[Note]:
 def _turns(said: Conversation, name: str, defaults: Defaults, last_said: list[Message]) -> Iterator[Turn]:
     """The turns; `last_said` gets what comes after the last of them."""
     added: list[Message] = []
-    asked = _asked(said, said, defaults)
+    asked = _asked(said, said, defaults, name)
     number = kept = answered = 0
-    for group in _answers(paired(said.entries)):
-        last, messages = group[-1], group[0].messages
-        if len(group) > 1:
-            messages = tuple(message for entry in group for message in entry.messages)
-        if last.response is None:
-            added += messages
+    for entry in _joined(paired(said.entries)):
+        if entry.response is None:
+            added += entry.messages
             continue
-        response = last.response if len(group) == 1 else _one(group, messages)
-        call = Call(tuple(added), response, at=last.at, agent=last.agent)
-        yield Turn(_step(asked, call, name, number), number - 1 if number else None, kept)
-        number, kept, added = number + 1, kept + len(added), [*messages]
-        answered = len(messages)
+        step = _step(asked, tuple(added), entry.response, entry, number)
+        yield Turn(step, number - 1 if number else None, kept)
+        number, kept, added = number + 1, kept + len(added), [*entry.messages]
+        answered = len(added)
     last_said += added[answered:]
 
 
-def _answers(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
-    """The entries one by one, and together those that the source joins to one answer."""
-    group: list[Entry] = []
-    for entry in entries:
-        joins = entry.response is not None and entry.messages and entry.messages[0].joined
-        if group and not joins:
-            yield group
-            group = []
-        group.append(entry)
-    if group:
-        yield group
+def _joined(entries: Sequence[Entry]) -> Sequence[Entry]:
+    """The entries, of which one stands for those that the source joins to one answer."""
+    joins = [entry.response is not None and bool(entry.messages) and entry.messages[0].joined for entry in entries]
+    if True not in joins:
+        return entries
+    groups: list[list[Entry]] = []
+    for entry, joined in zip(entries, joins, strict=True):
+        if joined and groups:
+            groups[-1].append(entry)
+        else:
+            groups.append([entry])
+    return [group[0] if len(group) == 1 else _whole(group) for group in groups]
+
+
+def _whole(group: Sequence[Entry]) -> Entry:
+    messages = tuple(message for entry in group for message in entry.messages)
+    return Entry(messages, _one(group, messages), group[-1].at, group[-1].agent)
 
 
 def _one(group: Sequence[Entry], messages: Sequence[Message]) -> Response:
@@ -167,13 +182,12 @@ def _steps(said: Conversation, name: str, defaults: Defaults) -> Iterator[Step]:
         )
         whole = replace(
             call,
-            messages=messages,
             system=call.system or said.system,
             tools=said.tools if call.tools is None else call.tools,
             model=call.model or said.model,
             parameters=said.parameters if call.parameters is None else call.parameters,
         )
-        yield _step(_asked(said, whole, defaults), whole, name, number)
+        yield _step(_asked(said, whole, defaults, name), messages, call.response, whole, number)
 
 
 def _is_plain(system: Message) -> bool:
@@ -184,20 +198,25 @@ def _is_plain(system: Message) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What the requests of a conversation have in common, looked at once for all of its steps."""
+    """What the steps of a conversation have in common, looked at once for all of them."""
 
-    said: Conversation
+    run: str
     agent: str
+    named: bool
+    """Whether the agent is this one, whoever answers."""
+    api: Api | None
+    provider: str | None
     model: str | None
     system: str | None
     system_message: Message | None
     tools: tuple[Tool, ...]
     parameters: dict[str, Any]
     unknown: tuple[RequestField, ...]
-    defaults: Defaults
+    level: Any
+    ruleset: str | None
 
 
-def _asked(said: Conversation, call: Call | Conversation, defaults: Defaults) -> _Asked:
+def _asked(said: Conversation, call: Call | Conversation, defaults: Defaults, run: str) -> _Asked:
     tools = call.tools if defaults.tools is None else defaults.tools
     model = defaults.model or call.model
     system = call.system
@@ -207,30 +226,35 @@ def _asked(said: Conversation, call: Call | Conversation, defaults: Defaults) ->
         ("tools", tools),
         ("system", system),
     )
+    redaction = defaults.redaction
     return _Asked(
-        said,
+        run,
         defaults.agent or call.agent or _agent(said, defaults),
+        bool(defaults.agent),
+        said.api,
+        defaults.provider,
         None if model is None else full_name(model, said.api, defaults.provider),
         None if system is None else system.content,
         None if system is None or _is_plain(system) else system,
         tools or (),
         call.parameters or {},
         tuple(field for field, value in missing if value is None),
-        defaults,
+        None if redaction is None else redaction.level,
+        None if redaction is None else redaction.ruleset,
     )
 
 
-def _step(asked: _Asked, call: Call, run: str, number: int) -> Step:
-    defaults, model, unknown = asked.defaults, asked.model, asked.unknown
-    if model is None and call.response.model is not None:
-        model = full_name(call.response.model, asked.said.api, defaults.provider)
+def _step(
+    asked: _Asked, messages: tuple[Message, ...], response: Response, answered: Call | Entry, number: int
+) -> Step:
+    """The step of an answer, whose request says these messages."""
+    model, unknown, api = asked.model, asked.unknown, asked.api
+    if model is None and response.model is not None:
+        model = full_name(response.model, api, asked.provider)
         unknown = tuple(field for field in unknown if field != "model")
-    said, redaction = asked.said, defaults.redaction
-    request = Request(
-        model, asked.system, call.messages, asked.tools, asked.parameters, asked.system_message, api=said.api
-    )
-    level, ruleset = (None, None) if redaction is None else (cast("Any", redaction.level), redaction.ruleset)
-    at = None if call.at is None else rfc3339(call.at)
-    source = Source(run, number, call.graded, unknown, at, level, ruleset, api=said.api)
-    agent = asked.agent if call.agent is None or defaults.agent else call.agent
-    return Step(agent, request, call.response, source)
+    request = Request(model, asked.system, messages, asked.tools, asked.parameters, asked.system_message, api=api)
+    grade = answered.graded if type(answered) is Call else "semantic"
+    at = None if answered.at is None else rfc3339(answered.at)
+    source = Source(asked.run, number, grade, unknown, at, asked.level, asked.ruleset, api=api)
+    agent = asked.agent if answered.agent is None or asked.named else answered.agent
+    return Step(agent, request, response, source)

@@ -44,6 +44,8 @@ _TYPES = frozenset(
     "tool_use tool_result tool-call tool-result function_call function_call_output toolCall toolResult".split()
 )
 
+_MAX_KINDS = 1 << 14
+"""Names whose kind is remembered."""
 _MAX_SEARCHED = 1 << 28
 """Characters in which texts are looked for that do not stand on their own."""
 _NOTHING, _UNREAD, _READ = range(3)
@@ -113,16 +115,24 @@ def _text(path: _Path | None) -> str:
     return "".join(reversed(steps))
 
 
-@cache
-def _kind(name: str) -> str:
-    """How a field of this name is taken: `decides`, `beside`, `harmless` or `other`."""
-    plain = plain_name(name)
-    if plain in _DECIDES:
-        return "flag" if plain in _FLAGS else "decides"
-    if plain in _BESIDE:
-        return "beside"
-    harmless = plain in _HARMLESS or plain.endswith(("id", "ids", "tokens", "time", "at"))
-    return "harmless" if harmless else "other"
+class _Kinds(dict[str, str]):
+    """How a field of a name is taken: `decides`, `flag`, `beside`, `harmless` or `other`."""
+
+    def __missing__(self, name: str) -> str:
+        plain = plain_name(name)
+        if plain in _DECIDES:
+            kind = "flag" if plain in _FLAGS else "decides"
+        elif plain in _BESIDE:
+            kind = "beside"
+        else:
+            harmless = plain in _HARMLESS or plain.endswith(("id", "ids", "tokens", "time", "at"))
+            kind = "harmless" if harmless else "other"
+        if len(self) < _MAX_KINDS:
+            self[name] = kind
+        return kind
+
+
+_KINDS = _Kinds()
 
 
 class _Said:
@@ -147,32 +157,34 @@ class _Said:
         """Everything that a conversation says."""
         self.labels |= {id(value) for value in found.labels.values()}
         self.texts |= {value for value in found.labels.values() if isinstance(value, str)}
+        self._messages([message for entry in found.entries for message in entry.messages])
         for entry in found.entries:
-            for message in entry.messages:
-                self._message(message)
-            if entry.response is not None and not entry.messages:
-                self._keep(entry.response)
-            elif entry.response is not None and entry.response.error:
-                self._keep(entry.response.error)
-                self.errors.add(entry.response.error)
+            response = entry.response
+            if response is not None and not entry.messages:
+                self._keep(response)
+            elif response is not None and response.error:
+                self._keep(response.error)
+                self.errors.add(response.error)
         for name in _names(Conversation):
             if name not in ("where", "said", "entries", "labels"):
                 self._keep(getattr(found, name))
 
-    def _message(self, message: Message) -> None:
-        self.texts.add(message.content)
-        for call in message.tool_calls:
-            self.texts.update((call.name, call.arguments, call.id))
-        if message.name is not None:
-            self.texts.add(message.name)
-        if message.tool_call_id is not None:
-            self.texts.add(message.tool_call_id)
-        if message.error is not None:
-            self.texts.add(message.error)
-            if message.error:
-                self.errors.add(message.error)
-        if message.parts:
-            self._keep(message.parts)
+    def _messages(self, messages: Sequence[Message]) -> None:
+        calls = [call for message in messages for call in message.tool_calls]
+        texts: set[Any] = self.texts
+        for said in (
+            [message.content for message in messages],
+            [message.name for message in messages],
+            [message.tool_call_id for message in messages],
+            [message.error for message in messages],
+            [call.name for call in calls],
+            [call.arguments for call in calls],
+            [call.id for call in calls],
+        ):
+            texts.update(said)
+        texts.discard(None)
+        self.errors.update(message.error for message in messages if message.error)
+        self._keep([message.parts for message in messages if message.parts])
 
     def _keep(self, value: Any) -> None:
         waiting = [value]
@@ -185,7 +197,7 @@ class _Said:
             elif isinstance(item, (list, tuple)):
                 waiting += item
             elif isinstance(item, Message):
-                self._message(item)
+                self._messages((item,))
             elif is_dataclass(item) and not isinstance(item, type):
                 if error := getattr(item, "error", None):
                     self.errors.add(error)
@@ -233,11 +245,11 @@ class _Audit:
         return self._string(kind, value, path) if isinstance(value, str) and value else _NOTHING
 
     def _object(self, value: dict[str, Any], path: _Path | None) -> int:
-        state, texts, beside = _NOTHING, self._said.texts, self._beside
+        state, texts, beside, kinds = _NOTHING, self._said.texts, self._beside, _KINDS
         for name, item in value.items():
             if not item or name in beside:
                 continue
-            kind = _kind(name)
+            kind = kinds[name]
             if type(item) is str:
                 # Most fields are a text that was read, or the role of a message.
                 if kind == "beside" or (kind == "harmless" and item not in texts and not self._passed):
