@@ -1,29 +1,160 @@
-"""Segments of a response cache: what one process appends while another takes lines out."""
+"""Segments of the response cache: what one process appends, line by line, while another reads or takes lines out."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from runback_gate.canonical import canonical_bytes, digest
+from runback_gate.canonical import canonical_bytes, digest, digest_bytes
+from runback_gate.errors import IntegrityError, WriteError
 from runback_gate.replay.cache import ResponseCache, answer_entry
-from runback_gate.replay.marks import mark
-from runback_gate.replay.prune import DAY, to_remove
-from runback_gate.sealed import open_entry, seal_entry
-from runback_gate.step import Message, Request, Response, to_canonical, to_json
-
-REQUEST = digest({"a": 1})
-ANSWER = Response("hi")
-ASKED = Request("openai/gpt-4o", "Be brief.", (Message("user", "Hi"),))
+from runback_gate.replay.prune import to_remove
+from runback_gate.step import Response, to_canonical, to_json
+from tests.replay.cached import ANSWER, ASKED, KEY, REQUEST, name_of, segment_of
 
 
-@pytest.fixture
-def cache(tmp_path: Path) -> ResponseCache:
-    """An empty cache."""
-    return ResponseCache(tmp_path / "responses")
+def test_answers_of_a_process_are_in_one_file(cache: ResponseCache) -> None:
+    """A request once, each answer in the form of a file of its own; who opens the folder later finds them all."""
+    for trial in range(3):
+        assert cache.put(name_of(ASKED), trial, ANSWER, ASKED) == digest_bytes(
+            answer_entry(name_of(ASKED), trial, ANSWER)
+        )
+    lines = segment_of(cache).read_bytes().splitlines()
+    answers = [answer_entry(name_of(ASKED), trial, ANSWER) for trial in range(3)]
+    assert lines == [canonical_bytes(to_json(ASKED)), *answers]
+    for store in (cache, ResponseCache(cache.folder)):
+        assert store.get(name_of(ASKED), 2) == (ANSWER, digest_bytes(answers[2]))
+        assert store.request(name_of(ASKED)) == ASKED
+        assert store.get(name_of(ASKED), 3) is None
+        assert store.why_missed(ASKED) == "only other trials of it are cached"
+    assert [(item.trial, item.is_request) for item in cache.stored()] == [(None, True), *((n, False) for n in range(3))]
+
+
+def test_a_line_counts_once_it_is_whole(cache: ResponseCache) -> None:
+    """Wherever whoever wrote it was killed, what was whole before stays, and the cut line is no answer."""
+    cache.put(REQUEST, 0, ANSWER)
+    first = segment_of(cache).stat().st_size
+    cache.put(REQUEST, 1, ANSWER)
+    path = segment_of(cache)
+    data = path.read_bytes()
+    for size in range(first, len(data)):
+        path.write_bytes(data[:size])
+        store = ResponseCache(cache.folder)
+        assert store.get(REQUEST, 0) is not None
+        assert store.get(REQUEST, 1) is None
+    store = ResponseCache(cache.folder)
+    store.put(REQUEST, 1, ANSWER)
+    assert store.get(REQUEST, 1) is not None
+    assert len(list(cache.folder.glob("*.jsonl"))) == 2
+
+
+def test_what_another_process_appends_is_found(cache: ResponseCache) -> None:
+    """Also in a segment that was read before, and while its last line is not whole yet."""
+    other = ResponseCache(cache.folder)
+    cache.put(REQUEST, 0, ANSWER)
+    assert other.get(REQUEST, 0) is not None
+    cache.put(REQUEST, 1, ANSWER)
+    assert other.get(REQUEST, 1) is not None
+    line = answer_entry(REQUEST, 2, ANSWER)
+    with segment_of(cache).open("ab") as file:
+        file.write(line[:50])
+        file.flush()
+        assert other.get(REQUEST, 2) is None
+        file.write(line[50:] + b"\n")
+    assert other.get(REQUEST, 2) is not None
+
+
+@pytest.mark.parametrize("change", [(b'"hi"', b'"ho"'), (b'"trial":0', b'"trial":1'), (b'"text"', b'"test"')])
+def test_a_changed_line_is_refused(cache: ResponseCache, change: tuple[bytes, bytes]) -> None:
+    """It stops the run, and is named; with a key it is none."""
+    cache.put(REQUEST, 0, ANSWER)
+    path = segment_of(cache)
+    path.write_bytes(path.read_bytes().replace(*change))
+    trial = 1 if b"trial" in change[0] else 0
+    with pytest.raises(IntegrityError, match="delete the line") as error:
+        ResponseCache(cache.folder).get(REQUEST, trial)
+    assert str(path) in str(error.value)
+    sealed = ResponseCache(cache.folder, KEY)
+    assert sealed.get(REQUEST, trial) is None
+    assert sealed.why_missed(ASKED) == "the cache knows no request"
+    assert len(sealed.unsealed) == 1
+
+
+@given(st.integers(0, 10**6), st.integers(1, 255))
+def test_no_changed_byte_of_a_segment_counts(place: int, flip: int) -> None:
+    """Whatever byte of a sealed line is changed, its answer is none any more, nor another's."""
+    with TemporaryDirectory() as folder:
+        cache = ResponseCache(Path(folder), KEY)
+        cache.put(REQUEST, 0, ANSWER)
+        data = bytearray(segment_of(cache).read_bytes())
+        data[place % len(data)] ^= flip
+        segment_of(cache).write_bytes(data)
+        store = ResponseCache(Path(folder), KEY)
+        assert [store.get(REQUEST, trial) for trial in range(10)] == [None] * 10
+
+
+def test_what_is_asked_anew_stands_before_a_segment(cache: ResponseCache) -> None:
+    """Whichever process says it, and whatever the names of segments; once it is removed, nothing older counts again."""
+    cache.put(REQUEST, 0, ANSWER)
+    later = ResponseCache(cache.folder)
+    later.put(REQUEST, 0, Response("later"))
+    for store in (cache, later, ResponseCache(cache.folder)):
+        found = store.get(REQUEST, 0)
+        assert found is not None
+        assert found[0].text == "later"
+    assert [item.counts for item in cache.stored()] == [True, False]
+    cache.remove(to_remove(list(cache.stored()), 0.0, max_bytes=0))
+    assert list(cache.stored()) == []
+    assert ResponseCache(cache.folder).get(REQUEST, 0) is None
+
+
+def test_lines_are_removed_while_others_append(cache: ResponseCache) -> None:
+    """What stays is found where it lies now, and whoever appended goes on in another segment."""
+    for trial in range(3):
+        cache.put(REQUEST, trial, ANSWER)
+    reader = ResponseCache(cache.folder)
+    assert reader.get(REQUEST, 2) is not None
+    pruner = ResponseCache(cache.folder)
+    pruner.remove([item for item in pruner.stored() if item.trial == 0])
+    assert [reader.get(REQUEST, trial) is not None for trial in range(3)] == [False, True, True]
+    cache.put(REQUEST, 3, ANSWER)
+    assert [item.trial for item in pruner.stored()] == [3, 1, 2]
+    assert all(reader.get(REQUEST, trial) for trial in (1, 2, 3))
+    pruner.remove(list(pruner.stored()) * 2)
+    assert list(cache.folder.iterdir()) == []
+
+
+def test_a_segment_is_a_file_of_the_folder(cache: ResponseCache, tmp_path: Path) -> None:
+    """A link is none, nor is a file of another name; a folder that cannot be listed is an error."""
+    cache.put(REQUEST, 0, ANSWER)
+    path = segment_of(cache)
+    path.rename(tmp_path / path.name)
+    path.symlink_to(tmp_path / path.name)
+    (cache.folder / "notes.jsonl").write_bytes(path.read_bytes())
+    assert ResponseCache(cache.folder).get(REQUEST, 0) is None
+    assert list(cache.stored()) == []
+    # It may not be written through either.
+    cache.put(REQUEST, 1, ANSWER)
+    assert path.is_symlink()
+    assert len((tmp_path / path.name).read_bytes().splitlines()) == 1
+
+
+def test_a_full_disk_leaves_no_part_of_a_line(cache: ResponseCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was written of it is taken back, and the answer does not count."""
+    cache.put(REQUEST, 0, ANSWER)
+    size = segment_of(cache).stat().st_size
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda handle, data: write(handle, data[:7]))
+    with pytest.raises(WriteError, match="No space left"):
+        cache.put(REQUEST, 1, ANSWER)
+    assert segment_of(cache).stat().st_size == size
+    assert cache.get(REQUEST, 1) is None
 
 
 def prune_at(monkeypatch: pytest.MonkeyPatch, call: str, cache: ResponseCache, *, before: bool) -> list[str]:
@@ -89,173 +220,3 @@ def test_a_request_is_stored_as_it_was_written(cache: ResponseCache) -> None:
     one, two = (next(folder.glob("*.jsonl")).read_bytes() for folder in (cache.folder, other.folder))
     assert one == two
     assert ResponseCache(cache.folder).request(name) == ASKED
-
-
-@pytest.mark.parametrize("key", [None, b"k" * 32])
-@pytest.mark.parametrize("body", [{"format": "f", "trial": 0}, {"a": 1, "z": 0.5}, {"b": {"$x": [None]}, "digests": 1}])
-def test_an_entry_is_canonical_json(body: dict[str, Any], key: bytes | None) -> None:
-    """Wherever digest and seal stand among its fields, its bytes are canonical, and it opens to the same body."""
-    data = seal_entry(body, key)
-    assert open_entry(data, key) == body
-    assert open_entry(data, None) == body
-    assert len(data) > len(canonical_bytes(body))
-
-
-def age(cache: ResponseCache, time: float) -> None:
-    """Gives every file of the cache a time."""
-    for path in cache.folder.rglob("*.*"):
-        os.utime(path, (time, time))
-
-
-def use(cache: ResponseCache, *trials: int) -> None:
-    """A run that uses these answers."""
-    run = ResponseCache(cache.folder, mark_used=True)
-    assert all(run.get(REQUEST, trial) for trial in trials)
-    run.close()
-
-
-def left(cache: ResponseCache) -> list[int]:
-    """The trials that a new process finds."""
-    reader = ResponseCache(cache.folder)
-    return [trial for trial in range(6) if reader.get(REQUEST, trial)]
-
-
-def prune(cache: ResponseCache, now: float) -> None:
-    """Removes what nobody used for 30 days."""
-    stored = list(cache.stored())
-    cache.remove(to_remove(stored, now, unused=30 * DAY), as_listed=True)
-
-
-def test_an_unused_answer_goes_alone(cache: ResponseCache) -> None:
-    """Of one segment, the answers stay that a run used, and they stay as old as their last use."""
-    for trial in range(4):
-        cache.put(REQUEST, trial, ANSWER, ASKED)
-    age(cache, 0)
-    use(cache, 1, 2)
-    age_marks(cache, 40 * DAY)
-    use(cache, 2)
-    age_marks(cache, 60 * DAY, first=40 * DAY)
-    prune(cache, 69 * DAY)
-    assert left(cache) == [1, 2]
-    prune(cache, 71 * DAY)
-    assert left(cache) == [2]
-    prune(cache, 89 * DAY)
-    assert left(cache) == [2]
-    prune(cache, 91 * DAY)
-    assert left(cache) == []
-    assert list(cache.folder.iterdir()) == []
-
-
-def age_marks(cache: ResponseCache, time: float, first: float | None = None) -> None:
-    """Gives the marks that have no older time this one."""
-    for path in cache.folder.glob("*.used"):
-        if first is None or path.stat().st_mtime != first:
-            os.utime(path, (time, time))
-
-
-def test_runs_of_the_same_answers_share_a_file_of_marks(cache: ResponseCache) -> None:
-    """A gate that runs often with the same answers adds no file, and `prune` leaves one for each day."""
-    for trial in range(4):
-        cache.put(REQUEST, trial, ANSWER)
-    for _ in range(3):
-        use(cache, 0, 1)
-    assert len(list(cache.folder.glob("*.used"))) == 1
-    use(cache, 1, 2)
-    age_marks(cache, 5 * DAY + 7)
-    prune(cache, 6 * DAY)
-    (path,) = cache.folder.glob("*.used")
-    assert path.read_bytes().split() == [b"%b.%d" % (REQUEST[7:23].encode(), trial) for trial in range(3)]
-    assert path.stat().st_mtime == 5 * DAY + 7
-    before = path.name
-    prune(cache, 6 * DAY)
-    assert [item.name for item in cache.folder.glob("*.used")] == [before]
-
-
-@pytest.mark.parametrize("call", ["open", "utime", "rename", "replace", "unlink"])
-def test_no_mark_is_lost_to_a_prune(cache: ResponseCache, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
-    """Whatever a run that marks and a prune do at once, an answer that was used stays as used as it is."""
-    for trial in range(3):
-        cache.put(REQUEST, trial, ANSWER)
-    use(cache, 1)
-    age(cache, 10 * DAY)
-    original = getattr(os, call)
-    done = list[str]()
-
-    def interleaved(*arguments: Any, **more: Any) -> Any:
-        if not done:
-            done.append(call)
-            use(cache, 1)
-        return original(*arguments, **more)
-
-    monkeypatch.setattr(os, call, interleaved)
-    stored = list(cache.stored())
-    cache.remove([item for item in stored if item.trial == 0], as_listed=True)
-    monkeypatch.undo()
-    assert done == [call]
-    used = {item.trial: item.used for item in cache.stored() if item.trial is not None}
-    assert used[1] > 11 * DAY
-    assert used[2] == 10 * DAY
-
-
-def test_a_cache_that_may_only_be_read_has_no_marks(cache: ResponseCache, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The answer counts all the same."""
-    cache.put(REQUEST, 0, ANSWER)
-
-    def refused(*_: object) -> int:
-        raise OSError(30, "Read-only file system")
-
-    opened = os.open
-    monkeypatch.setattr(os, "open", lambda path, flags, *_: refused() if flags & os.O_CREAT else opened(path, flags))
-    use(cache, 0)
-    monkeypatch.undo()
-    assert list(cache.folder.glob("*.used")) == []
-
-
-def test_marks_are_read_as_far_as_they_are_marks(cache: ResponseCache) -> None:
-    """Lines of others and links are nobody's mark; nothing behind a long line is read."""
-    cache.put(REQUEST, 0, ANSWER)
-    age(cache, DAY)
-    line = mark(REQUEST, 0) + "\n"
-    (cache.folder / f"{'0' * 16}.used").write_text("x\n" + "y" * 100 + "\n" + line)
-    (cache.folder / "notes.used").write_text(line)
-    (cache.folder / f"{'1' * 16}.used").symlink_to(cache.folder / "notes.used")
-    assert [item.used for item in cache.stored()] == [DAY]
-    (cache.folder / f"{'2' * 16}.used").write_text("x\n" + line)
-    assert [item.used > DAY for item in cache.stored()] == [True]
-
-
-@pytest.mark.parametrize("change", ["written", "used"])
-def test_a_file_that_is_new_is_not_pruned(cache: ResponseCache, change: str) -> None:
-    """What was written or used after it was listed stays; who erases takes it all the same."""
-    path = cache.write(REQUEST, 0, ANSWER)
-    age(cache, DAY)
-    listed = list(cache.stored())
-    if change == "written":
-        cache.write(REQUEST, 0, Response("anew"))
-    else:
-        use(cache, 0)
-    cache.remove(listed, as_listed=True)
-    assert left(cache) == [0]
-    assert [item.name for item in path.parent.iterdir()] == [path.name]
-    cache.remove(listed)
-    assert left(cache) == []
-
-
-def test_a_newer_file_stays_while_the_old_one_is_looked_at(
-    cache: ResponseCache, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An answer that is written at the moment in which an old one is taken away is there afterwards."""
-    cache.write(REQUEST, 0, ANSWER)
-    listed = list(cache.stored())
-    replace = os.replace
-
-    def replaced(*arguments: Any) -> None:
-        monkeypatch.setattr(os, "replace", replace)
-        replace(*arguments)
-        cache.write(REQUEST, 0, Response("anew"))
-
-    monkeypatch.setattr(os, "replace", replaced)
-    cache.remove(listed, as_listed=True)
-    found = ResponseCache(cache.folder).get(REQUEST, 0)
-    assert found is not None
-    assert found[0].text == "anew"
