@@ -14,7 +14,7 @@ from runback_gate.step import Message
 from runback_gate.testing import REFUNDS, sample_call, sample_case, sample_run, sample_step, write_gate
 from runback_gate.testing.server import Act, ModelServer, completion
 from tests.cli.conftest import Command, write
-from tests.web.desk import write_demo
+from tests.web.demo import write_demo
 
 REFUND = sample_call("issue_refund", amount=250)
 ESCALATE = sample_call("escalate", reason="dispute")

@@ -18,7 +18,8 @@ from runback_gate.store.folder import load_run
 from runback_gate.testing.models import ScriptedModels
 from runback_gate.view.record_page import record_page
 from tests.browser import Shown
-from tests.web.desk import STEP, TOKEN, pages, write_demo
+from tests.web.demo import STEP, write_demo
+from tests.web.desk import TOKEN, pages
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "docs" / "images"

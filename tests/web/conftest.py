@@ -17,6 +17,7 @@ import pytest
 from runback_gate.capture.runs import read_run
 from runback_gate.step import Run
 from runback_gate.web.server import ServeOptions, serve
+from tests.web.demo import write_demo
 
 
 @dataclass
@@ -82,3 +83,10 @@ def local(folder: Path, **options: Any) -> Iterator[Local]:
 def served(tmp_path: Path) -> Serve:
     """Starts a server over a folder of the test's own."""
     return lambda **options: local(tmp_path / "runs", **options)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The demo."""
+    write_demo(tmp_path)
+    return tmp_path

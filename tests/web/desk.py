@@ -10,28 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
-from runback_gate.app.demo import demo_files
 from runback_gate.app.live import World
 from runback_gate.app.workspace import Workspace
 from runback_gate.replay.providers import Runtime
 from runback_gate.web.desk import Desk
 from tests.web.conftest import Local, local
+from tests.web.demo import STEP
 
 TOKEN = "0123456789abcdef0123"
-STEP = "/runs/refund/steps/2"
 Answer = tuple[int, dict[str, str], bytes]
-
-
-def write_demo(folder: Path, provider: str = "") -> None:
-    """The demo; with the URL of a provider, its gate may ask it."""
-    for name, data in demo_files(lambda count: b"\7" * count).items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    if provider:
-        gate = folder / "runback.yaml"
-        spec = f"  providers:\n    openai: {{baseUrl: '{provider}', models: ['*']}}\n"
-        gate.write_text(gate.read_text("utf-8") + spec, "utf-8")
 
 
 @dataclass

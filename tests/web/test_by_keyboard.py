@@ -10,7 +10,8 @@ import pytest
 from runback_gate.app import workspace
 from runback_gate.cli import main
 from tests.browser import serious
-from tests.web.desk import STEP, TOKEN, Browser, pages, write_demo
+from tests.web.demo import STEP, write_demo
+from tests.web.desk import TOKEN, Browser, pages
 
 SHOWN = (
     "/",

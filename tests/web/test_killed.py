@@ -18,7 +18,8 @@ from runback_gate.replay.cache import ResponseCache
 from runback_gate.testing.server import Act, ModelServer, completion
 from tests.cli.conftest import environment, tree
 from tests.web.conftest import Local
-from tests.web.desk import STEP, Browser, write_demo
+from tests.web.demo import STEP, write_demo
+from tests.web.desk import Browser
 
 TRIALS = {"trials": "3", "confirmed": "3"}
 
