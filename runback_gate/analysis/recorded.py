@@ -72,7 +72,11 @@ class RecordedStep:
     def projected(self, engine: Engine, layout: Layout) -> StepUnderTest:
         """The same for rules that read no more than is laid out, and whose values nobody explains."""
         unusable = VIEW_ONLY if self.content.source.grade == "view-only" else ""
-        return StepUnderTest(self.content.agent, self.tags, lambda: BoundStep(engine, self.data(layout)), unusable)
+
+        def bound() -> BoundStep:
+            return BoundStep(engine, self.data(layout), self.data)
+
+        return StepUnderTest(self.content.agent, self.tags, bound, unusable)
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,11 +145,11 @@ class CppEngine:
         """The version of `cel-expr-python`."""
         return metadata.version("cel-expr-python")
 
-    def bind(self, data: Mapping[str, JsonValue], budget: Budget | None = None) -> CppActivation:
+    def bind(self, data: Mapping[str, JsonValue], budget: Budget | None = None, *, lean: bool = False) -> CppActivation:
         """See `engine.Engine.bind`."""
         if due() and _keeps_tuples():
             reclaim()
-        reads = self._reads
+        reads = frozenset[str]() if lean else self._reads
         try:
             work = Work(data, budget)
             given = pruned(data, _needs(reads)) if reads else data

@@ -97,10 +97,11 @@ class Engine(Protocol):
     def version(self) -> str:
         """The version of the package that judges, as recorded in reports."""
 
-    def bind(self, data: Mapping[str, JsonValue], budget: Budget | None = None) -> Activation:
+    def bind(self, data: Mapping[str, JsonValue], budget: Budget | None = None, *, lean: bool = False) -> Activation:
         """Convert the data of a step, once for all programs. Names outside `ROOTS` serve programs with `local`.
 
-        What it costs to bind and to evaluate is taken from `budget`; without one, from a new one.
+        What it costs to bind and to evaluate is taken from `budget`; without one, from a new one. `lean`: the data
+        holds no more than programs read, so an engine need not look for what to leave out.
         """
 
     def compile(self, expression: str | ParsedExpression, *, local: tuple[str, ...] = ()) -> Program:

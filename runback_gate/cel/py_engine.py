@@ -126,7 +126,7 @@ class PyEngine:
         """The version of `cel-python`."""
         return metadata.version("cel-python")
 
-    def bind(self, data: Mapping[str, JsonValue], budget: Budget | None = None) -> PyActivation:
+    def bind(self, data: Mapping[str, JsonValue], budget: Budget | None = None, *, lean: bool = False) -> PyActivation:  # noqa: ARG002
         """See `engine.Engine.bind`."""
         try:
             work = Work(data, budget)

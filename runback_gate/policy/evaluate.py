@@ -78,7 +78,7 @@ class BoundStep:
         """What judge models said of it."""
         self.budget = Budget()
         """What all rules of this answer may cost."""
-        self.activation: Activation = engine.bind(data, self.budget)
+        self.activation: Activation = engine.bind(data, self.budget, lean=whole is not None)
         self._outcomes: dict[Program, Outcome] = {}
 
     def evaluate(self, program: Program) -> Outcome:

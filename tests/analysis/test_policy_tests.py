@@ -67,9 +67,9 @@ class ContraryEngine:
     def __init__(self) -> None:
         self.engine = CppEngine()
 
-    def bind(self, data: Mapping[str, JsonValue], budget: Budget | None = None) -> Activation:
+    def bind(self, data: Mapping[str, JsonValue], budget: Budget | None = None, *, lean: bool = False) -> Activation:
         """As the other."""
-        return self.engine.bind(data, budget)
+        return self.engine.bind(data, budget, lean=lean)
 
     def compile(self, expression: str | ParsedExpression, *, local: tuple[str, ...] = ()) -> Program:
         """The other's program, or its opposite."""

@@ -89,9 +89,11 @@ def test_only_what_rules_read_is_laid_out(tmp_path: Path) -> None:
     seen: list[dict[str, JsonValue]] = []
 
     class Watched(CppEngine):
-        def bind(self, data: Mapping[str, JsonValue], budget: Budget | None = None) -> CppActivation:
+        def bind(
+            self, data: Mapping[str, JsonValue], budget: Budget | None = None, *, lean: bool = False
+        ) -> CppActivation:
             seen.append(dict(data))
-            return super().bind(data, budget)
+            return super().bind(data, budget, lean=lean)
 
     cases = [sample_case("c", sample_step(SMALL, text="Hi"), SAYS_HI), sample_case("d", sample_step(SMALL))]
     write_gate(tmp_path, cases, policies=rule("response.tool_calls.all(c, c.name != 'x')"))

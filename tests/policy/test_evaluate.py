@@ -96,7 +96,7 @@ class FixedEngine:
     def __init__(self, outcomes: Mapping[str, Outcome]) -> None:
         self.outcomes = outcomes
 
-    def bind(self, data: Mapping[str, JsonValue], budget: Budget | None = None) -> Bound:  # noqa: ARG002
+    def bind(self, data: Mapping[str, JsonValue], budget: Budget | None = None, *, lean: bool = False) -> Bound:  # noqa: ARG002
         """Nothing is read."""
         return Bound()
 
