@@ -197,13 +197,17 @@ def _written(
 def _salts(random: Callable[[int], bytes]) -> Callable[[int], bytes]:
     """The same chance in blocks of many salts: to ask the system for each cost half as much as its digest."""
 
-    def each() -> Iterator[bytes]:
-        while True:
-            block = random(SALT_BYTES << 8)
-            yield from (block[at : at + SALT_BYTES] for at in range(0, len(block), SALT_BYTES))
+    waiting: list[bytes] = []
 
-    salts = each()
-    return lambda size: next(salts) if size == SALT_BYTES else random(size)
+    def salt(size: int) -> bytes:
+        if size != SALT_BYTES:
+            return random(size)
+        if not waiting:
+            block = random(SALT_BYTES << 8)
+            waiting.extend(block[at : at + SALT_BYTES] for at in reversed(range(0, len(block), SALT_BYTES)))
+        return waiting.pop()
+
+    return salt
 
 
 def _is_there(run: Run, data: bytes | None, name: str) -> bool:

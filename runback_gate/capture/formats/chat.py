@@ -55,7 +55,8 @@ def read_message(wire: dict[str, Any], place: str, reader: Reader) -> Entry:
     Raises:
         NotUnderstoodError: it holds what is not known.
     """
-    role = ROLES.get(str(wire.get("role")))
+    role = wire.get("role")
+    role = ROLES.get(role if type(role) is str else str(role))
     if role is None:
         raise NotUnderstoodError(f"{place}.role", f"unknown role {str(wire.get('role'))[:40]!r}")
     plain, content = _PLAIN.issuperset(wire), wire.get("content")
@@ -71,7 +72,8 @@ def read_message(wire: dict[str, Any], place: str, reader: Reader) -> Entry:
     text, parts, calls = read_content(content, f"{place}.content", reader)
     if role == "assistant":
         if wire.get("tool_calls") or not plain:
-            calls = merged(calls, [*_calls(_with_kwargs(wire), place)])
+            found = [*_calls(wire if plain else _with_kwargs(wire), place)]
+            calls = merged(calls, found) if calls else found
     elif wire.get("tool_calls"):
         raise NotUnderstoodError(f"{place}.tool_calls", "calls of somebody else than the assistant")
     elif wire.get("refusal"):
@@ -270,7 +272,8 @@ def read_call(value: Any, place: str) -> ToolCall:
         NotUnderstoodError: it has no name, or arguments in no place that is known.
     """
     wire = mapping(value, place)
-    inner = wire.get("function") if isinstance(wire.get("function"), dict) else wire.get("custom")
+    inner = wire.get("function")
+    inner = inner if isinstance(inner, dict) else wire.get("custom")
     holder: dict[str, Any] = inner if isinstance(inner, dict) else wire
     name = holder.get("name")
     if not name or not isinstance(name, str):
@@ -278,13 +281,22 @@ def read_call(value: Any, place: str) -> ToolCall:
         name = next((item for item in names if isinstance(item, str) and item), None)
     if name is None:
         raise NotUnderstoodError(f"{place}.function.name", "a call without a name")
+    arguments = holder.get(ARGUMENTS[0])
+    if type(arguments) is not str:
+        arguments = _arguments(holder, place)
+    identity = wire.get("id") or wire.get("call_id") or wire.get("tool_call_id")
+    if type(identity) is not str:
+        identity = optional_string(identity, f"{place}.id") or ""
+    if holder is wire or _OF_CALLS.issuperset(wire):
+        return ToolCall(identity, name, arguments)
+    # What stands beside the function, such as a thought signature, has to go back as it came.
+    beside = {key: item for key, item in wire.items() if key not in _OF_CALLS and item is not None}
+    return ToolCall(identity, name, arguments, beside)
+
+
+def _arguments(holder: dict[str, Any], place: str) -> str:
+    """The argument text of a call, in any of the fields where it may stand."""
     field = next((field for field in ARGUMENTS if holder.get(field) is not None), None)
     if field is None and (odd := next((item for item in holder if item not in _OF_CALLS and holder[item]), None)):
         raise NotUnderstoodError(f"{place}.{odd}", "arguments were expected as `arguments`")
-    identity = wire.get("id") or wire.get("call_id") or wire.get("tool_call_id")
-    arguments = argument_text(holder.get(field) if field else None, f"{place}.function.{field}")
-    # What stands beside the function, such as a thought signature, has to go back as it came.
-    beside = {
-        key: item for key, item in wire.items() if key not in _OF_CALLS and item is not None and holder is not wire
-    }
-    return ToolCall(optional_string(identity, f"{place}.id") or "", name, arguments, beside)
+    return argument_text(holder.get(field) if field else None, f"{place}.function.{field}")

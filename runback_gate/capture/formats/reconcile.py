@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
+from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 from runback_gate.capture.formats.exchange import parsed
@@ -135,6 +137,11 @@ class _Kinds(dict[str, str]):
 _KINDS = _Kinds()
 
 
+# What every message says is gathered by loops in C.
+_TEXTS_OF, _CALLED = attrgetter("content", "name", "tool_call_id", "error"), attrgetter("name", "arguments", "id")
+_CALLS_OF, _ERROR_OF, _PARTS_OF = map(attrgetter, ("tool_calls", "error", "parts"))
+
+
 class _Said:
     """What conversations hold."""
 
@@ -166,25 +173,17 @@ class _Said:
                 self._keep(response.error)
                 self.errors.add(response.error)
         for name in _names(Conversation):
-            if name not in ("where", "said", "entries", "labels"):
-                self._keep(getattr(found, name))
+            value = getattr(found, name)
+            if value is not None and name not in ("where", "said", "entries", "labels"):
+                self._keep(value)
 
     def _messages(self, messages: Sequence[Message]) -> None:
-        calls = [call for message in messages for call in message.tool_calls]
+        calls = [*chain.from_iterable(map(_CALLS_OF, messages))]
         texts: set[Any] = self.texts
-        for said in (
-            [message.content for message in messages],
-            [message.name for message in messages],
-            [message.tool_call_id for message in messages],
-            [message.error for message in messages],
-            [call.name for call in calls],
-            [call.arguments for call in calls],
-            [call.id for call in calls],
-        ):
-            texts.update(said)
+        texts.update(chain.from_iterable(map(_TEXTS_OF, messages)), chain.from_iterable(map(_CALLED, calls)))
         texts.discard(None)
-        self.errors.update(message.error for message in messages if message.error)
-        self._keep([message.parts for message in messages if message.parts])
+        self.errors.update(filter(None, map(_ERROR_OF, messages)))
+        self._keep([*filter(None, map(_PARTS_OF, messages))])
 
     def _keep(self, value: Any) -> None:
         waiting = [value]
@@ -250,18 +249,18 @@ class _Audit:
             if not item or name in beside:
                 continue
             kind = kinds[name]
+            if kind == "beside":
+                continue
             if type(item) is str:
                 # Most fields are a text that was read, or the role of a message.
-                if kind == "beside" or (kind == "harmless" and item not in texts and not self._passed):
-                    continue
                 if item in texts:
                     state = _READ
+                    continue
+                if kind == "harmless" and not self._passed:
                     continue
             elif item is True:
                 if kind == "flag" and not self._failed(value):
                     raise _LostError((path, name))
-                continue
-            elif kind == "beside":
                 continue
             below = self.visit(item, (path, name), kind)
             if below == _UNREAD and kind in ("decides", "flag"):
