@@ -38,6 +38,7 @@ _ROUNDS: Final = 8
 
 Counts = dict[str, int]
 _NONE: Final[Counts] = {}
+_SHORT: Final = ("", _NONE)
 
 
 @lru_cache(maxsize=8)
@@ -162,14 +163,20 @@ class Redactor:
         each = each or self._value
         paired = "value" in value
         pair = self._pair(value) if paired else None
+        fields, memo = self._fields, self._memo
         result = {}
         for field, item in value.items():
-            key, own = self._fields.get(field) or self._field(field, counts, depth)
+            key, own = fields.get(field) or self._field(field, counts, depth)
             if paired and field in ("name", "key", "value"):
                 own = pair if field == "value" else None
             elif own is None and name is not None and field.endswith("Value"):
                 own = name
-            result[key] = each(item, own, counts, depth + 1)
+            # Most fields say nothing, or what was looked at before.
+            if own is None and type(item) is str:
+                known = _SHORT if len(item) < SHORTEST else memo.get(item)
+                result[key] = item if known and not known[1] else each(item, own, counts, depth + 1)
+            else:
+                result[key] = item if item is None or type(item) is bool else each(item, own, counts, depth + 1)
         if len(result) != len(value):
             raise RunbackError("two keys of a mapping became one")
         return result
@@ -192,6 +199,8 @@ class Redactor:
         return name if strength(name) else None
 
     def _number(self, value: float, name: str | None, counts: Counter[str]) -> Any:
+        if name is None and (type(value) is float or (type(value) is int and -(10**7) < value < 10**8)):
+            return value
         text = str(value)
         if name and strength(name) == "strong" and len(text) >= 4 and not (self._keeps and self._keeps(text)):
             counts[NAMED] += 1
@@ -238,7 +247,7 @@ class Redactor:
 
     def _plain(self, text: str) -> tuple[str, Counts]:
         """Replace what is found until nothing is: what stands beside a pseudonym may be found only then."""
-        total: Counter[str] = Counter()
+        total: Counts = {}
         for _ in range(_ROUNDS):
             spans = self._finder.spans(text) if self._finder else []
             if not spans:
@@ -247,11 +256,11 @@ class Redactor:
             for span in spans:
                 found = text[span.start : span.end]
                 parts += [text[place : span.start], pseudonym(self._key, span.rule, found)]
-                place, total[span.rule] = span.end, total[span.rule] + 1
+                place, total[span.rule] = span.end, total.get(span.rule, 0) + 1
             text = "".join(parts) + text[place:]
         else:
             raise RunbackError("a text in which something is found again and again")
-        return text, dict(total) if total else _NONE
+        return text, total or _NONE
 
 
 def _json(text: str) -> Any:
