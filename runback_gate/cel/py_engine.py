@@ -66,8 +66,6 @@ from runback_gate.cel.write import write
 from runback_gate.frozen import dataclass
 
 NAME = "celpy"
-MAX_PROGRAMS = 1024
-"""Compiled expressions that an engine remembers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +108,7 @@ class PyProgram:
 
 
 class PyEngine:
-    """celpy behind the `engine.Engine` protocol. It remembers what it parsed."""
-
-    def __init__(self) -> None:
-        self._parser = CELParser()  # celpy.Environment changes the recursion limit of the process
-        self._programs = lru_cache(MAX_PROGRAMS)(lambda text, parts: PyProgram(self._parser.parse(text), parts))
+    """celpy behind the `engine.Engine` protocol. What one parsed, every other remembers."""
 
     @property
     def name(self) -> str:
@@ -139,9 +133,14 @@ class PyEngine:
         whole = parsed(expression)
         written = write(ordered(whole.tree))
         try:
-            return self._programs(written.text, costs(whole.tree))
+            return _program(written.text, costs(whole.tree))
         except CELParseError as error:
             fail(whole.source, written.origin(max(error.column or 1, 1) - 1), error_line(str(error)))
+
+
+@lru_cache(maxsize=1024)
+def _program(text: str, parts: Costs) -> PyProgram:
+    return PyProgram(CELParser().parse(text), parts)  # celpy.Environment changes the recursion limit of the process
 
 
 class _AbortError(Exception):
