@@ -8,7 +8,7 @@ In: the folder of a gate and that of the runs. Out: rows to list and filter, run
     here.policy("refunds").failures
 
 A run is read and judged once as long as its file and the policies stay as they are. Names lead to what was listed,
-never to a path. One call at a time: the engine is not shared between threads.
+never to a path. One call at a time: what was read and judged is kept without a lock.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from threading import Thread
 from typing import cast
 
 import pytest
@@ -251,7 +252,30 @@ def test_engines_have_names_and_versions() -> None:
 @each_engine
 def test_programs_are_remembered(engine: Engine) -> None:
     """The same text is compiled once."""
-    assert engine.compile("1 == 1") is engine.compile("1 == 1")
+    assert engine.compile("1 == 1") is engine.compile("1 == 1") is type(engine)().compile("1 == 1")
+
+
+@each_engine
+def test_programs_are_shared_by_threads(engine: Engine) -> None:
+    """Threads that run one program at once, functions of ours included, get what each would get alone."""
+    source = "response.list.all(x, x != 2) && sum(response.list) > 3 && response.text.matches('^a+')"
+    said: dict[bool, list[Outcome]] = {True: [], False: []}
+
+    def judge(kept: bool) -> None:
+        data: dict[str, JsonValue] = {"response": {"list": [1, 3 if kept else 2, 4], "text": "aab"}}
+        for _ in range(20):
+            said[kept].append(type(engine)().compile(source).evaluate(engine.bind(data)))
+
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [Thread(target=judge, args=(kept,)) for kept in (True, False, True)]
+        for step in (Thread.start, Thread.join):
+            for thread in threads:
+                step(thread)
+    finally:
+        sys.setswitchinterval(usual)
+    assert said == {True: [Outcome(True)] * 40, False: [Outcome(False)] * 20}
 
 
 @pytest.mark.integration
