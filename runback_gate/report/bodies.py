@@ -41,9 +41,9 @@ def report_bodies(
 
     shared: dict[bytes, Any] = {}
 
-    def body(name: str) -> Body | None:
+    def body(name: str, left: int) -> Body | None:
         data = get(name)
-        if data is None or len(data) > MAX_BODY:
+        if data is None or len(data) > min(MAX_BODY, left):
             return None if data is None else Body(name, len(data), None)
         # Prompt, tools and conversation are mostly those of another body: each is held once.
         value = {key: shared.setdefault(orjson.dumps(item), item) for key, item in orjson.loads(data).items()}
@@ -56,18 +56,18 @@ def merged_bodies(
     rows: Iterable[Row], found: Mapping[str, Body], bound: int = MAX_BODIES
 ) -> tuple[tuple[Body, ...], tuple[Body, ...]]:
     """The same of the bodies of all parts: each that the whole run has is there, the order of rows being the same."""
-    return _bounded(rows, found.get, bound)
+    return _bounded(rows, lambda name, _: found.get(name), bound)
 
 
 def _bounded(
-    rows: Iterable[Row], find: Callable[[str], Body | None], left: int
+    rows: Iterable[Row], find: Callable[[str, int], Body | None], left: int
 ) -> tuple[tuple[Body, ...], tuple[Body, ...]]:
     answers: dict[str, Body] = {}
     requests: dict[str, Body] = {}
     for row in rows:
         for kept, names in zip((answers, requests), _named(row), strict=True):
             for name in names:
-                body = None if name in kept else find(name)
+                body = None if name in kept else find(name, left)
                 if body is None:
                     continue
                 left -= body.bytes if body.bytes <= MAX_BODY else 0

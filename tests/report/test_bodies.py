@@ -59,6 +59,14 @@ def test_parts_make_the_whole(make: SimpleNamespace, wanted: list[int], of: int,
     assert merged_bodies(rows, found, bound) == report_bodies(rows, kept.get, bound)
 
 
+def test_what_is_beyond_the_bound_is_not_read(make: SimpleNamespace) -> None:
+    """It would take time and memory for nothing: what follows it is there by digest and size."""
+    data = {"a": b'{"text":"x"}', "b": b"no JSON", "c": b"nor is this"}
+    rows = [make.row("c", Verdict.FAIL, trials=(make.trial(Verdict.FAIL, answer_digest=name),)) for name in data]
+    answers, _ = report_bodies(rows, data.get, len(data["a"]))
+    assert [(item.digest, item.value) for item in answers] == [("a", {"text": "x"}), ("b", None), ("c", None)]
+
+
 def test_digests_are_those_of_the_gate() -> None:
     """A body has the digest that the rest of the package gives to its value."""
     value = to_json(Response("Hi", cost_usd="0.1"))
