@@ -135,6 +135,15 @@ def _unlike(values: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
     Of `tool_calls` every dialect asks whether there are some. The loops are left to C: every message is looked at.
     """
+    said: dict[str, dict[str, Any]] = {}
+    others = []
+    for value in values:
+        # Most are a role and a text: one of each role stands for them.
+        if len(value) == 2 and type(value.get("content")) is type(role := value.get("role")) is str:
+            said[role] = value
+        else:
+            others.append(value)
+    values = [*said.values(), *others]
     there = set().union(*values)
     kinds = map(tuple, map(map, repeat(type), map(dict.values, values)))
     calls = map(bool, map(dict.get, values, repeat("tool_calls")))

@@ -15,7 +15,6 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
 from itertools import chain
-from operator import attrgetter
 from typing import Any
 
 from runback_gate.capture.formats.exchange import parsed
@@ -137,11 +136,6 @@ class _Kinds(dict[str, str]):
 _KINDS = _Kinds()
 
 
-# What every message says is gathered by loops in C.
-_TEXTS_OF, _CALLED = attrgetter("content", "name", "tool_call_id", "error"), attrgetter("name", "arguments", "id")
-_CALLS_OF, _ERROR_OF, _PARTS_OF = map(attrgetter, ("tool_calls", "error", "parts"))
-
-
 class _Said:
     """What conversations hold."""
 
@@ -164,7 +158,7 @@ class _Said:
         """Everything that a conversation says."""
         self.labels |= {id(value) for value in found.labels.values()}
         self.texts |= {value for value in found.labels.values() if isinstance(value, str)}
-        self._messages([message for entry in found.entries for message in entry.messages])
+        self._messages(chain.from_iterable([entry.messages for entry in found.entries]))
         for entry in found.entries:
             response = entry.response
             if response is not None and not entry.messages:
@@ -177,13 +171,22 @@ class _Said:
             if value is not None and name not in ("where", "said", "entries", "labels"):
                 self._keep(value)
 
-    def _messages(self, messages: Sequence[Message]) -> None:
-        calls = [*chain.from_iterable(map(_CALLS_OF, messages))]
-        texts: set[Any] = self.texts
-        texts.update(chain.from_iterable(map(_TEXTS_OF, messages)), chain.from_iterable(map(_CALLED, calls)))
-        texts.discard(None)
-        self.errors.update(filter(None, map(_ERROR_OF, messages)))
-        self._keep([*filter(None, map(_PARTS_OF, messages))])
+    def _messages(self, messages: Iterable[Message]) -> None:
+        add, errors = self.texts.add, self.errors
+        for message in messages:
+            add(message.content)
+            for call in message.tool_calls:
+                self.texts.update((call.name, call.arguments, call.id))
+            if message.name is not None:
+                add(message.name)
+            if message.tool_call_id is not None:
+                add(message.tool_call_id)
+            if message.error is not None:
+                add(message.error)
+                if message.error:
+                    errors.add(message.error)
+            if message.parts:
+                self._keep(message.parts)
 
     def _keep(self, value: Any) -> None:
         waiting = [value]
