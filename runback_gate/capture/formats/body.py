@@ -96,7 +96,8 @@ def _error(body: Mapping[str, Any], used: set[str]) -> str | None:
 def _items(where: Located, path: str, value: Any) -> list[Located]:
     if isinstance(value, str):
         return [where.child(path, {"role": "user", "content": value})]
-    return [where.child(f"{path}[{index}]", item) for index, item in enumerate(value)]
+    place, line = where.place + path, where.line
+    return [Located(f"{place}[{index}]", line, item) for index, item in enumerate(value)]
 
 
 def detect_dialect(items: Sequence[Located], body: Mapping[str, Any], name: str | None = None) -> Dialect:
