@@ -54,7 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     """Let a worker send what the controlling process shows: the call, and any phase that did not pass.
 
-    It reads each message in Python, and pytest sends five for a test.
+    It reads each message in Python, and pytest sends five for a test. `--durations` shows calls alone then.
     """
     if not hasattr(item.config, "workerinput"):
         return None
