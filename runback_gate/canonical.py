@@ -53,8 +53,6 @@ DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 sha256 = hashlib.sha256
 """The hash itself, for what is hashed piece by piece, and where a digest is needed as its 32 bytes."""
 
-_EXPONENT = re.compile(rb"[0-9]e")
-_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _LARGE = 2.0**63
 """Integers that orjson reads as doubles are not below it."""
 _MAX_PARTS = 1 << 22
@@ -138,7 +136,7 @@ def parse_canonical(data: bytes, *, path: str | None = None) -> JsonValue:
             # A number at the deepest place that is allowed stands one level deeper when it is marked.
             _survey(value, MAX_DEPTH + 1)
             value = unmarked(value)
-        canonical = (made_bytes if plain and _is_plain(data) else canonical_bytes)(value) == data
+        canonical = (made_bytes if plain and standard_json.is_plain(data, value) else canonical_bytes)(value) == data
     except (RefusedError, DocumentError) as error:
         raise DocumentError(f"not canonical JSON: {error}", location=where) from error
     if not canonical:
@@ -146,20 +144,6 @@ def parse_canonical(data: bytes, *, path: str | None = None) -> JsonValue:
             "not canonical JSON", hint="the bytes were edited or written by another program", location=where
         )
     return cast("JsonValue", value)
-
-
-def _is_plain(data: bytes) -> bool:
-    """Whether canonical bytes hold no double and are not nested too deep, as is true of most; C does the loops."""
-    outside = b"".join(data.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2])
-    if b"." in outside or _EXPONENT.search(outside):
-        return False
-    brackets = outside.translate(None, _NO_BRACKETS)
-    for _ in range(MAX_DEPTH // 4):
-        # So few are half as deep as is allowed, and each round took two levels away at most.
-        if len(brackets) <= MAX_DEPTH:
-            return True
-        brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
-    return False
 
 
 def parse_json(data: bytes | str, *, path: str, max_bytes: int = MAX_JSON_BYTES) -> JsonValue:
@@ -250,7 +234,7 @@ def _is_whole(value: object, data: bytes, floats: Sequence[float] | None) -> boo
     if data.count(b'"') != written.count(b'"') or b"\\u0022" in data:
         return False
     if floats is None:
-        floats = _survey(value)[2] if _EXPONENT.search(written) else ()
+        floats = _survey(value)[2] if standard_json.EXPONENT.search(written) else ()
     return all(-_LARGE < item < _LARGE for item in floats)
 
 

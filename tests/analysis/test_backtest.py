@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from runback_gate.analysis.backtest import backtest
 from runback_gate.analysis.tally import MAX_LISTED, Counter, Failure, Tally
+from runback_gate.canonical import exact_bytes, sha256
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.policy.context import step_data
 from runback_gate.policy.document import load_policies
@@ -22,6 +23,7 @@ from runback_gate.step import Run, Step
 from runback_gate.testing import AGENT, REFUNDS, sample_call, sample_run, sample_step, write_document
 
 ENGINE = CppEngine()
+TEXT = st.text(st.characters() | st.sampled_from('"\\\n\x00\u2028\ud800'))
 SMALL, LARGE, ODD = (sample_step(sample_call("issue_refund", amount=amount)) for amount in (40, 250, "much"))
 WORDS = sample_step(text="Hello!")
 VIEW_ONLY = sample_step(sample_call("issue_refund", amount=40), source={"grade": "view-only"})
@@ -185,3 +187,10 @@ def test_tallies_of_other_rules_do_not_add_up() -> None:
     """A part that judged by other rules is refused."""
     with pytest.raises(ValueError, match="other rules"):
         Tally.sum(["a"], [Counter("ab").tally(0, 0)])
+
+
+@given(st.builds(Failure, TEXT, TEXT, st.none() | st.integers(0), TEXT, TEXT))
+def test_the_key_of_a_failure_is_that_of_its_json(failure: Failure) -> None:
+    """Whatever stands in a message: the key decides what is kept of very many, in every version."""
+    data = exact_bytes([failure.run, failure.step, failure.outcome, failure.message])
+    assert failure.key == sha256(data).hexdigest()
