@@ -130,9 +130,10 @@ class Check(Model):
 
 
 def _tool_called(value: str | ToolCalled) -> str:
-    test = f"c.name == {literal(value if isinstance(value, str) else value.name)}"
-    if isinstance(value, ToolCalled) and value.arguments:
-        test += f" && includes(c.arguments, {literal(value.arguments)})"
+    name, arguments = (value, {}) if isinstance(value, str) else (value.name, value.arguments)
+    test = f"c.name == {literal(name)}"
+    if arguments:
+        test += f" && includes(c.arguments, {literal(arguments)})"
     return f"response.tool_calls.exists(c, {test})"
 
 

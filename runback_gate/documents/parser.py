@@ -50,6 +50,7 @@ _MAX_LINES, _MAX_LINE = 64, 4096
 _STRANGE = re.compile(
     "[^\\t\\n\\r -~\\u00a0-\\u2027\\u202a-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]|\\r(?!\\n)"
 )
+_COMMON = b"\t\n" + bytes(range(0x20, 0x7F))
 _DIRECTIVE = re.compile("^%", re.MULTILINE)
 _KEY = re.compile(r"""(?:^|[ \t{,])["']?([A-Za-z]\w*)["']?:[ \t]+(?![|>])""")
 _EXPRESSIONS = ("expression", "messageExpression", "cel")
@@ -79,13 +80,14 @@ def parse_document(text: str | bytes, path: str) -> Document:
     if len(data) > MAX_BYTES:
         raise DocumentError(f"larger than {MAX_BYTES:,} bytes", hint="split the file", location=Location(path))
     text = text if isinstance(text, str) else decoded(data, path)
-    if strange := _STRANGE.search(text):
+    if data.translate(None, _COMMON) and (strange := _STRANGE.search(text)):
         place, code = place_behind(text[: strange.start()], path), ord(strange[0])
         written = f'in double quotes it is written "\\u{code:04x}"' if not 0xD800 <= code < 0xE000 else "write it whole"
         hint = _REMEDIES.get(strange[0], written)
         raise DocumentError(f"the character U+{code:04X} may not stand in YAML", hint=hint, location=place)
     # libyaml holds each directive against all earlier ones before it says a word.
-    if directive := next(islice(_DIRECTIVE.finditer(text), MAX_DIRECTIVES, None), None):
+    many = text.count("\n%") >= MAX_DIRECTIVES
+    if many and (directive := next(islice(_DIRECTIVE.finditer(text), MAX_DIRECTIVES, None), None)):
         place = place_behind(text[: directive.start()], path)
         raise DocumentError(
             f"more than {MAX_DIRECTIVES} directives", hint="remove them: these files need no directive", location=place
