@@ -193,6 +193,11 @@ def plain_bytes(value: object, *, sort_keys: bool = False) -> bytes:
     return written.encode()
 
 
+def compact(data: bytes) -> bytes:
+    """A copy to keep: what orjson wrote holds on to the buffer that it was written into, 4 KB at least."""
+    return bytes(memoryview(data))
+
+
 def digest(value: JsonValue) -> str:
     """Name a value by the SHA-256 of its canonical bytes, as `sha256:<64 hex digits>`; errors as `canonical_bytes`."""
     return digest_bytes(canonical_bytes(value))

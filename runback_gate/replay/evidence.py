@@ -16,7 +16,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Protocol
 
-from runback_gate.canonical import JsonValue, canonical_bytes, digest_bytes
+from runback_gate.canonical import JsonValue, canonical_bytes, compact, digest_bytes
 from runback_gate.errors import ErrorKind
 from runback_gate.frozen import dataclass
 from runback_gate.step import REQUEST_FIELDS, Request, RequestField, Response, Step, to_canonical, to_json
@@ -108,7 +108,7 @@ class Query:
 def compare_requests(step: Step, request: Request) -> ReplayRequest:
     """Hold the request that is asked now against the recorded one, leaving out what the source did not keep."""
     known = {name: _canonical(_Same(value)) for name in _SHARED if (value := getattr(request, name))}
-    written = to_canonical(request, known)
+    written = compact(to_canonical(request, known))
     now = digest_bytes(written)
     if step.source.grade == "view-only":
         return ReplayRequest(request, now, False, "the recording is view-only: it can be read, not judged", written)

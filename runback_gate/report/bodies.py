@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import orjson
 
+from runback_gate.canonical import digest_bytes
 from runback_gate.frozen import dataclass
 from runback_gate.gate.verdict import Row
 
@@ -39,14 +40,16 @@ def report_bodies(
 ) -> tuple[tuple[Body, ...], tuple[Body, ...]]:
     """Answers and requests that rows name, each sorted by digest; the bound cuts in the order of the rows."""
 
-    shared: dict[bytes, Any] = {}
+    shared: dict[str, Any] = {}
 
     def body(name: str, left: int) -> Body | None:
         data = get(name)
         if data is None or len(data) > min(MAX_BODY, left):
             return None if data is None else Body(name, len(data), None)
         # Prompt, tools and conversation are mostly those of another body: each is held once.
-        value = {key: shared.setdefault(orjson.dumps(item), item) for key, item in orjson.loads(data).items()}
+        value = {
+            key: shared.setdefault(digest_bytes(orjson.dumps(item)), item) for key, item in orjson.loads(data).items()
+        }
         return Body(name, len(data), value)
 
     return _bounded(rows, body, bound)

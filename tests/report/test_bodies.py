@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from types import SimpleNamespace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runback_gate.canonical import digest
+from runback_gate.canonical import JsonValue, canonical_bytes, digest
 from runback_gate.gate.bodies import Bodies
 from runback_gate.gate.verdict import Verdict
 from runback_gate.report.bodies import MAX_BODIES, MAX_BODY, merged_bodies, report_bodies
@@ -71,3 +72,17 @@ def test_digests_are_those_of_the_gate() -> None:
     """A body has the digest that the rest of the package gives to its value."""
     value = to_json(Response("Hi", cost_usd="0.1"))
     assert Bodies().add(value) == digest(value)
+
+
+def test_bodies_take_little_memory() -> None:
+    """A short answer takes some hundred bytes, not the buffer that it was written into; a long question what is new in
+    it; each is given back as it was."""
+    kept = Bodies()
+    values: list[JsonValue] = [{"text": f"answer {number}"} for number in range(200)]
+    values += [{"text": f"{number} " + " ".join(map(str, range(2_000)))} for number in range(200)]
+    tracemalloc.start()
+    names = [kept.add(value) for value in values]
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert size < 1_000 * len(values)
+    assert [kept.get(name) for name in names] == [canonical_bytes(value) for value in values]
