@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.measure import measure
-from benchmarks.promises import ROOT, Figure, Peer, UnmeasuredError
+from benchmarks.promises import ROOT, WAITING, Figure, Peer, UnmeasuredError
 
 CASES = 1000
 IN_FLIGHT = 32
@@ -38,7 +38,7 @@ def direct(folder: Path) -> list[Figure]:
         peers = [Peer("aiohttp alone", floor["wall"] / IDEAL), *_tools(folder)]
     name = f"{CASES:,} live cases, {IN_FLIGHT} in flight, direct"
     return [
-        Figure(f"{name}: wall of ideal", "x", found["wall"] / IDEAL, 1.15, tuple(peers)),
+        Figure(f"{name}: wall of ideal", WAITING, found["wall"] / IDEAL, 1.15, tuple(peers)),
         Figure(f"{name}: CPU a case", "CPU ms", found["cpu"], 0.5, (Peer("aiohttp alone", floor["cpu"]),)),
     ]
 

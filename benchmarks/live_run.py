@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.live import CASES, DELAY, IDEAL, IN_FLIGHT, served
 from benchmarks.measure import Cost, measure
-from benchmarks.promises import COMMAND, POLICIES, ROOT, Figure, Peer
+from benchmarks.promises import COMMAND, POLICIES, ROOT, WAITING, Figure, Peer
 from benchmarks.workload_live import point_at
 
 MANY = 10_000
@@ -45,7 +45,7 @@ def whole_run(folder: Path) -> list[Figure]:
         Peer("the recorded answers, which pass", green.cpu * 1000 / CASES),
     )
     return [
-        Figure(f"{name}: wall beyond {RECORDED[:8]} work, of ideal", "x", (wall - recorded.cpu) / IDEAL, 1.15),
+        Figure(f"{name}: wall beyond {RECORDED[:8]} work, of ideal", WAITING, (wall - recorded.cpu) / IDEAL, 1.15),
         Figure(f"{name}: CPU a case, added", "CPU ms", more, 0.5, peers),
     ]
 

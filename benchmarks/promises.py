@@ -31,6 +31,8 @@ TURNS = 1229
 WORKFLOW = "https://github.com/acme/agent/.github/workflows/gate.yml@refs/heads/main"
 EVENTS = 1_000_000
 FLOOR = "read, hash, parse only"
+WAITING = "x waiting"
+"""The unit of a wall time beside that of a run that does nothing but wait."""
 
 
 class UnmeasuredError(Exception):
@@ -58,11 +60,13 @@ class Figure:
     peers: tuple[Peer, ...] = ()
 
     def at(self, pace: float) -> Figure:
-        """CPU time as the machine that the limits were set on would take; anything else as it is."""
-        if not self.unit.startswith("CPU "):
+        """As the machine that the limits were set on would take: CPU time, and what wall time has beyond an ideal of
+        waiting alone. Anything else stays as it is."""
+        if not self.unit.startswith("CPU ") and self.unit != WAITING:
             return self
-        peers = tuple(replace(peer, value=peer.value * pace) for peer in self.peers)
-        return replace(self, value=self.value * pace, peers=peers)
+        ideal = 1.0 if self.unit == WAITING else 0.0
+        peers = tuple(replace(peer, value=ideal + (peer.value - ideal) * pace) for peer in self.peers)
+        return replace(self, value=ideal + (self.value - ideal) * pace, peers=peers)
 
     @property
     def ratio(self) -> float:
