@@ -81,7 +81,12 @@ def test_cancelled(job: Job, hub: FakeGitHub, monkeypatch: pytest.MonkeyPatch, n
         signal.raise_signal(number)
 
     monkeypatch.setattr("runback_gate.app.pull_request.judge", interrupt)
-    result = job()
+    # Whoever starts the tests in the background of a shell has SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        result = job()
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (result.code, result.error) == (2, "interrupted")
     (check,) = hub.checks.values()
     assert check["conclusion"] == "cancelled"
