@@ -26,6 +26,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tests.github import conversation, revisions
 from tests.github.contract import over_limits
+from tests.github.state import BOT as BOT  # the token that most clients give
 from tests.github.state import IDENTITIES, Identity, RefusedError, State
 
 
