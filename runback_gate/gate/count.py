@@ -19,7 +19,7 @@ from runback_gate.errors import InputError
 from runback_gate.frozen import dataclass
 from runback_gate.gate.plan import Plan
 from runback_gate.gate.sequential import MAX_UNDECIDED, SequentialTest, sequential_test
-from runback_gate.gate.verdict import Trial, Verdict, settle_trials, weakest_pass
+from runback_gate.gate.verdict import Trial, Verdict, settle_trials, tally, weakest_pass
 
 
 class Count(Protocol):
@@ -147,13 +147,6 @@ class Sequential:
             return ""
         rates = f"holds {self.test.holds} and regress {self.test.regress}"
         return f"{passed} of {passed + failed} trials passed, which leaves {rates} both open"
-
-
-def tally(trials: Sequence[Trial]) -> tuple[int, int, int]:
-    """Trials that passed, that failed, that could not be judged."""
-    failed = sum(trial.verdict is Verdict.FAIL for trial in trials)
-    undecided = sum(trial.verdict is Verdict.UNDECIDED for trial in trials)
-    return len(trials) - failed - undecided, failed, undecided
 
 
 def count_of(plan: Plan, case: Case, tests: int) -> Count:

@@ -191,11 +191,16 @@ def settle_more(passed: int, failed: int, undecided: int, needed: int, planned: 
     return Verdict.UNDECIDED if enough(passed + undecided, total, needed, planned) else Verdict.FAIL
 
 
-def settle_trials(trials: Sequence[Trial], needed: int, planned: int, cap: int = 0) -> Verdict | None:
-    """`settle_more` over trials; a row that passes shows the weakest that passes (WAIVED over WARN over PASS)."""
+def tally(trials: Sequence[Trial]) -> tuple[int, int, int]:
+    """Trials that passed, that failed, that could not be judged."""
     failed = sum(trial.verdict is Verdict.FAIL for trial in trials)
     undecided = sum(trial.verdict is Verdict.UNDECIDED for trial in trials)
-    verdict = settle_more(len(trials) - failed - undecided, failed, undecided, needed, planned, cap)
+    return len(trials) - failed - undecided, failed, undecided
+
+
+def settle_trials(trials: Sequence[Trial], needed: int, planned: int, cap: int = 0) -> Verdict | None:
+    """`settle_more` over trials; a row that passes shows the weakest that passes (WAIVED over WARN over PASS)."""
+    verdict = settle_more(*tally(trials), needed, planned, cap)
     return weakest_pass(trials) if verdict is Verdict.PASS else verdict
 
 
