@@ -15,7 +15,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from runback_gate.documents.files import READING, temporary_file
@@ -54,6 +54,15 @@ def append_whole(path: Path, data: bytes, *, new: bool = False) -> int | None:
         reason = f"cannot be written: {error.strerror}"
         raise WriteError(reason, hint=hint, location=Location(path.as_posix())) from error
     return None if moved else start
+
+
+def create_first(paths: Iterable[Path], data: bytes = b"") -> Path:
+    """Make a file of this content under the first of endless names that nobody has.
+
+    Raises:
+        WriteError: as `append_whole`.
+    """
+    return next(path for path in paths if append_whole(path, data, new=True) is not None)
 
 
 def _leads_to(path: Path, handle: int) -> bool:

@@ -22,7 +22,7 @@ from pathlib import Path
 from runback_gate.canonical import digest_bytes
 from runback_gate.documents import write_atomic
 from runback_gate.documents.named_files import remove_file
-from runback_gate.documents.shared_files import append_whole, file_sizes, lines_from, set_time
+from runback_gate.documents.shared_files import create_first, file_sizes, lines_from, set_time
 from runback_gate.errors import RunbackError
 
 _DAY = 86_400.0
@@ -57,8 +57,8 @@ class Marks:
                 self._write(added)
 
     def _write(self, names: set[str]) -> None:
-        data = "".join(f"{name}\n" for name in sorted(names)).encode()
-        path = self._folder / f"{digest_bytes(data)[7:23]}.used"
+        stem, data = _content(names)
+        path = self._folder / f"{stem}.used"
         # Whoever merges files takes the name away before it looks at the time: then it is written anew.
         for _ in range(_TRIES):
             try:
@@ -89,9 +89,9 @@ class Marks:
             if name in known:
                 days.setdefault(int(time // _DAY), set()).add(name)
         for day, names in days.items():
-            data = "".join(f"{name}\n" for name in sorted(names)).encode()
+            stem, data = _content(names)
             last = max(found[name] for name in names)
-            path = self._folder / f"{digest_bytes(data)[7:23]}-{day}.used"
+            path = self._folder / f"{stem}-{day}.used"
             write_atomic(path, data, durable=False)
             set_time(path, last)
             aside = [item for item in aside if item != path]
@@ -114,12 +114,18 @@ class Marks:
         return []
 
 
+def _content(names: set[str]) -> tuple[str, bytes]:
+    """How a file of these marks is named, and what it holds."""
+    data = "".join(f"{name}\n" for name in sorted(names)).encode()
+    return digest_bytes(data)[7:23], data
+
+
 def _set_aside(path: Path) -> Path | None:
     """The new name of a file of marks, which no run writes; None where another process took it."""
     if "-" in path.name:
         return path
     names = (path.with_name(f"{path.stem}-{number}.used") for number in count())
-    free = next(free for free in names if append_whole(free, b"", new=True) is not None)
+    free = create_first(names)
     try:
         path.rename(free)
     except FileNotFoundError:

@@ -23,7 +23,7 @@ from pathlib import Path
 from runback_gate.canonical import digest_bytes
 from runback_gate.documents.files import write_parts
 from runback_gate.documents.named_files import remove_file
-from runback_gate.documents.shared_files import append_whole, file_sizes, lines_from, read_at, set_time
+from runback_gate.documents.shared_files import append_whole, create_first, file_sizes, lines_from, read_at, set_time
 from runback_gate.errors import InputError, Location
 from runback_gate.frozen import dataclass
 
@@ -80,7 +80,7 @@ class Segments:
             stem = digest_bytes(lines[-1])[7:23]
             names = (self.folder / f"{stem}{f'-{number}' if number else ''}.jsonl" for number in count())
             # Somebody else's of this name is passed over: only its own process appends to a segment.
-            self._own = next(path for path in names if append_whole(path, data, new=True) is not None)
+            self._own = create_first(names, data)
             start = 0
         for line in lines:
             self._learn(Line(self._own, start, len(line), _key(line)))
@@ -153,7 +153,7 @@ class Segments:
                 continue
             names = (path.with_name(f"{path.stem[:16]}-{number}.jsonl") for number in count(1))
             # Made before it is replaced, so that it is nobody else's.
-            aside = next(free for free in names if append_whole(free, b"", new=True) is not None)
+            aside = create_first(names)
             path.rename(aside)
             kept = [line for line in _lines(aside, 0) if line.offset not in offsets and line.whole]
             last = aside.stat().st_mtime
