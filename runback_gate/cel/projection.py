@@ -86,8 +86,15 @@ def _kind(path: _Path) -> str:
 
 
 def _field(place: _Path, name: str) -> _Path:
-    """The place of a field; the place itself, as a whole, where its fields are not known."""
-    return (*place, name) if name in MESSAGES.get(_kind(place), {}) else place
+    """The place of a field; where no such field is known, what it would stand in, as a whole."""
+    if name in MESSAGES.get(_kind(place), {}):
+        return (*place, name)
+    return _whole(place)
+
+
+def _whole(place: _Path) -> _Path:
+    """What is read where all of a place is: a path that ends in an element says that elements are counted."""
+    return place[:-1] if place[-1] == _EACH else place
 
 
 def _element(place: _Path) -> _Path:
@@ -101,13 +108,8 @@ class _Reader:
         self.found: set[_Path] = set()
 
     def read(self, places: _Places) -> None:
-        """Note that what stands at the places is used whole; of an element alone, its fields."""
-        for place in places:
-            kind = _kind(place)
-            names = MESSAGES.get(kind, {}) if place[-1] == _EACH else {}
-            self.found.update((*place, name) for name in names)
-            if not names:
-                self.found.add(place)
+        """Note that what stands at the places is used whole. Who uses an element whole uses its list so."""
+        self.found.update(map(_whole, places))
 
     def places(self, node: Node, names: _Names) -> _Places:
         """Note what a node reads; give the places whose value it may be, which whoever uses it reads."""
