@@ -114,6 +114,16 @@ def said_here(form: Form, engine: Engine, folder: Path) -> Said:
     return Said(tuple(HERE.get(result.outcome, ignored) for result in found), texts)
 
 
+def passes_lint(form: Form, folder: Path) -> bool:
+    """Whether `policy lint` finds no error in a form."""
+    write_document(folder, "p.yaml", "Policy", "p", _spec(form))
+    try:
+        (policy,), _ = load_policies(folder, ["p.yaml"])
+    except InputError:
+        return False
+    return all(found.level != "error" for found in lint_policy(policy))
+
+
 def said_there(form: Form, answer: Mapping[str, Any]) -> Said:
     """What an answer of `main.go` says of a form."""
     if answer["refused"]:

@@ -17,13 +17,13 @@ from typing import Literal
 from runback_gate.analysis.diagnostic import Diagnostic
 from runback_gate.analysis.kinds import Known, Reading, read_kinds
 from runback_gate.canonical import JsonValue
+from runback_gate.cel.check import check_operand
 from runback_gate.cel.cpp_engine import CheckedType, CppEngine, TypeChecker
 from runback_gate.cel.environment import MESSAGES, ROOT_TYPES, ROOTS, Scope
 from runback_gate.cel.functions import KNOWN
 from runback_gate.cel.inline import inline, resolved
 from runback_gate.cel.limits import TYPE_NAMES, Node, check_limits, check_roots, line_column, parse, walk
 from runback_gate.cel.parser import LOOPS
-from runback_gate.cel.pattern import compile_pattern
 from runback_gate.cel.tokens import fail
 from runback_gate.documents import quoted, suggestion
 from runback_gate.errors import ExpressionError, Location
@@ -79,10 +79,11 @@ def check_expression(
     check_roots(source, node, scope)
     # Any expression will do for the variables: only whether they exist matters here.
     inline(source, params, dict.fromkeys(variables, "null"))
-    for pattern in _patterns(node):
-        value = pattern.value if pattern.kind == "literal" else resolved(source, pattern, params)
+    for call in (part for part, _ in walk(node) if part.kind == "call" and part.children):
+        operand = call.children[-1]
+        value = operand.value if operand.kind == "literal" else resolved(source, operand, params)
         if isinstance(value, str):
-            _check_pattern(source, pattern, value)
+            check_operand(source, call, value)
     found = _checker().check(source, params, variables)
     if expect != "any" and found.name not in (expect, "dyn"):
         fail(source, node.start, f"the expression is of type {found.name}, expected {expect}")
@@ -172,20 +173,6 @@ def _check_name(source: str, node: Node, scope: tuple[str, ...]) -> None:
     if node.kind == "call" and node.name not in KNOWN:
         hint = suggestion(node.name, [*KNOWN, *LOOPS, "has"])
         fail(source, node.at, f"unknown function {quoted(node.name)}", hint)
-
-
-def _patterns(node: Node) -> Iterator[Node]:
-    """What stands where `matches` takes its pattern."""
-    for part, _ in walk(node):
-        if part.kind == "call" and part.name == "matches" and len(part.children) == 2:
-            yield part.children[1]
-
-
-def _check_pattern(source: str, node: Node, pattern: str) -> None:
-    try:
-        compile_pattern(pattern)
-    except ValueError as error:
-        fail(source, node.start, str(error), "patterns are RE2: no look-around, no back-references")
 
 
 def _risks(source: str, node: Node, whole: Node) -> Iterator[tuple[str, str]]:

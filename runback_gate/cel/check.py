@@ -36,16 +36,20 @@ def check_source(source: str, scope: Scope = "step") -> None:
     check_roots(source, node, scope)
     for part, _ in walk(node):
         if part.kind == "call" and part.children and part.children[-1].name == "string":
-            _check_literal(source, part.name, part.children[-1])
+            check_operand(source, part, cast("str", part.children[-1].value))
 
 
-def _check_literal(source: str, function: str, literal: Node) -> None:
-    """The text that is the last operand of a call."""
-    text = cast("str", literal.value)
+def check_operand(source: str, call: Node, text: str) -> None:
+    """Hold a text that is the last operand of a call to what the function takes: a pattern, a time, a number.
+
+    Raises:
+        ExpressionError: at the operand.
+    """
+    function, operand = call.name, call.children[-1]
     if function == "matches":
         try:
             compile_pattern(text)
         except ValueError as error:
-            fail(source, literal.start, str(error), "patterns are RE2: no look-around, no back-references")
+            fail(source, operand.start, str(error), "patterns are RE2: no look-around, no back-references")
     elif function in SPELLINGS and not takes(function, text):
-        fail(source, literal.start, f"{function}() does not take {quoted(text)}", _TIMES.get(function))
+        fail(source, operand.start, f"{function}() does not take {quoted(text)}", _TIMES.get(function))

@@ -125,6 +125,8 @@ def test_variables_have_types() -> None:
         ("1 in [1.0]", "`@in` does not take (int, list(double))", ":1:3", None),
         ("response.text.matches('(')", "invalid regular expression: missing ): (", ":1:23", None),
         ("response.text.matches(params.bad)", "invalid regular expression: missing ]: [a", ":1:23", None),
+        ("duration('1d') > duration('1h')", "duration() does not take '1d'", ":1:10", None),
+        ("int(params.bad) > 1", "int() does not take '[a'", ":1:5", None),
         ("response.tool_calls.size()", "the expression is of type int, expected bool", ":1:1", None),
         ("  (response.text)", "the expression is of type string, expected bool", ":1:4", None),
         ("calls(response, 1).size() > 0", "calls does not take (Response, int)", ":1:1", None),

@@ -9,7 +9,7 @@ import pytest
 
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.cel.py_engine import PyEngine
-from tests.kubernetes import Form, Said, forms, said_here, topics
+from tests.kubernetes import Form, Said, forms, passes_lint, said_here, topics
 
 ALL = tuple(forms())
 CPP, PY = CppEngine(), PyEngine()
@@ -28,6 +28,12 @@ def test_what_is_said_here(form: Form, tmp_path: Path) -> None:
     assert said_here(form, CPP, tmp_path) == expected
     if expected != Said(("refused",)) and not form.typed:
         assert said_here(form, PY, tmp_path) == expected
+
+
+@pytest.mark.parametrize("form", [parameters(form) for form in ALL if form.expected("here") == Said(("refused",))])
+def test_lint_refuses_what_no_gate_reads(form: Form, tmp_path: Path) -> None:
+    """Whoever has linted a policy is not refused at the gate."""
+    assert not passes_lint(form, tmp_path)
 
 
 def test_the_table_explains_what_differs() -> None:
