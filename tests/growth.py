@@ -32,7 +32,7 @@ from runback_gate.capture.runs import read_run, write_run
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.dataset.document import load_dataset
 from runback_gate.errors import RunbackError
-from runback_gate.gate.checks import Schemas, compile_checks
+from runback_gate.gate.checks import Deciders, compile_checks
 from runback_gate.gate.config import load_gate
 from runback_gate.gate.waivers import load_waivers
 from runback_gate.policy.document import load_policies
@@ -85,8 +85,8 @@ def _policies(folder: Path) -> object:
 
 def _dataset(folder: Path) -> object:
     cases = load_dataset(folder, "d.yaml").cases
-    schemas = Schemas.of(cases)
-    return [compile_checks(case.checks, CppEngine(), schemas) for case in cases]
+    deciders = Deciders.of(cases, CppEngine())
+    return [compile_checks(case.checks, deciders) for case in cases]
 
 
 def _gate(folder: Path) -> object:

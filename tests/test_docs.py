@@ -34,7 +34,7 @@ from runback_gate.cel.inline import inline
 from runback_gate.cli import cli
 from runback_gate.dataset import document as datasets
 from runback_gate.documents import parse_document
-from runback_gate.gate.checks import compile_checks
+from runback_gate.gate.checks import Deciders, compile_checks
 from runback_gate.gate.config import load_gate
 from runback_gate.gate.waivers import load_waivers
 from runback_gate.policy.document import load_policies
@@ -298,7 +298,7 @@ def test_yaml_is_what_the_loaders_take(block: Block, tmp_path: Path) -> None:
             load_agent(tmp_path, "example.yaml")
         case "Dataset":
             for case in datasets.load_dataset(tmp_path, "example.yaml").cases:
-                compile_checks(case.checks, engine)
+                compile_checks(case.checks, Deciders(engine))
         case "Policy" | "PolicyTest":
             for policy in load_policies(tmp_path, ["example.yaml"])[0]:
                 compile_policy(policy, engine)

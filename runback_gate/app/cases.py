@@ -30,7 +30,7 @@ from runback_gate.documents import Document, expand, parse_document, read_docume
 from runback_gate.documents.named_files import read_file, write_file
 from runback_gate.errors import DocumentError, ExpressionError, InputError, Location
 from runback_gate.frozen import dataclass
-from runback_gate.gate.checks import compile_checks
+from runback_gate.gate.checks import Deciders, compile_checks
 from runback_gate.gate.config import GATE_FILE, load_gate
 from runback_gate.policy.embedded_json import read_json
 from runback_gate.policy.evaluate import results
@@ -297,7 +297,7 @@ def _broken(document: Document, recorded: Step) -> dict[int, str]:
     """
     engine, checks = CppEngine(), dataset_from(document).cases[-1].checks
     try:
-        rules = compile_checks(checks, engine)
+        rules = compile_checks(checks, Deciders(engine))
     except ExpressionError as error:
         raise _refused(document.path, error) from error
     said = results([rules], RecordedStep("", 0, recorded).under_test(engine)).values()

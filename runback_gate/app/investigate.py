@@ -28,7 +28,7 @@ from runback_gate.dataset.checks import Check
 from runback_gate.dataset.document import CaseCheck
 from runback_gate.errors import InputError, Location
 from runback_gate.frozen import dataclass
-from runback_gate.gate.checks import compile_checks
+from runback_gate.gate.checks import Deciders, compile_checks
 from runback_gate.gate.config import Gate
 from runback_gate.gate.plan import Plan
 from runback_gate.policy.document import Policy
@@ -173,7 +173,7 @@ def check_breach(checks: Sequence[CaseCheck], subject: Subject) -> Breaks:
     if any(check.rubric is not None for check in checks):
         raise InputError("a rubric cannot be searched by: each answer would need a judge model")
     engine = CppEngine()
-    return _breach([compile_checks(checks, engine)], engine, subject)
+    return _breach([compile_checks(checks, Deciders(engine))], engine, subject)
 
 
 def named_breach(
@@ -206,7 +206,7 @@ def case_breach(plan: Plan, subject: Subject) -> Breaks:
     )
     rules = compile_all(plan.policies, engine)
     checks = [check for check in case.checks if check.rubric is None]
-    return _breach([*rules, compile_checks(checks, engine)], engine, subject)
+    return _breach([*rules, compile_checks(checks, Deciders(engine))], engine, subject)
 
 
 def call_change(subject: Subject) -> Breaks:

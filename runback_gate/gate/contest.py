@@ -225,7 +225,7 @@ class Against:
         if self.base is None:
             return set()
         concerned = [item for item in self.base.policies if item.concerns(ref.dataset.agent, ref.case.tags)]
-        return {item.fingerprint(rule) for item in (*concerned, self.base.checks[ref.key]) for rule in item.rules}
+        return {item.fingerprint(rule) for item in (*concerned, self.base.checks(ref)) for rule in item.rules}
 
     def _settled(self, row: Row, status: Status) -> Row:
         blocking = self.block_all or status != "already failing"

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,10 +26,11 @@ from runback_gate.cel.projection import needs
 from runback_gate.dataset.document import Case, Dataset, case_step
 from runback_gate.frozen import dataclass
 from runback_gate.gate.bodies import Bodies
-from runback_gate.gate.checks import Schemas, compile_checks
+from runback_gate.gate.checks import NO_CHECKS, Deciders, compile_checks
 from runback_gate.gate.count import Count, KOfN, count_of
 from runback_gate.gate.grading import Judged, grade
 from runback_gate.gate.plan import Plan
+from runback_gate.gate.sequential import SequentialTest
 from runback_gate.gate.trials import Interval, wilson
 from runback_gate.gate.verdict import Row, Trial, Verdict, trial_verdict, unallowed
 from runback_gate.gate.waivers import apply_waivers
@@ -79,11 +80,16 @@ class Rules:
         self.policies = [with_judged(policy, compile_policy(policy, engine)) for policy in plan.policies]
         self._asking = [rules for rules in self.policies if any(rubrics(rules))]
         self.refs = [CaseRef(plan.root, dataset, case) for dataset in plan.datasets for case in dataset.cases]
-        self.counts = {ref.key: count_of(plan, ref.case, tests) for ref in self.refs}
-        schemas = {dataset.name: Schemas.of(dataset.cases) for dataset in plan.datasets}
-        self.checks = {ref.key: compile_checks(ref.case.checks, engine, schemas[ref.dataset.name]) for ref in self.refs}
-        read = (item.paths for item in (*self.policies, *self.checks.values()) if item.scope == "step")
-        self._needs = needs(frozenset[str]().union(*read))
+        counts = (count_of(plan, ref.case, tests) for ref in self.refs)
+        self.sequential: Sequence[SequentialTest] = tuple(dict.fromkeys(item.test for item in counts if item.test))
+        """The sequential tests that cases ask for, each once."""
+        self._datasets = {dataset.name: dataset for dataset in plan.datasets}
+        self._deciders = {dataset.name: Deciders.of(dataset.cases, engine) for dataset in plan.datasets}
+        for ref in self.refs:
+            for check in ref.case.checks:
+                self._deciders[ref.dataset.name].decider(check)
+        read = (item.paths for item in self.policies if item.scope == "step")
+        self._needs = needs(frozenset[str]().union(*read, *(item.reads for item in self._deciders.values())))
         self.waivers = {waiver.name: str(waiver) for waiver in plan.waivers}
         self.used: set[str] = set()
         self.beside: Rules | None = None
@@ -112,19 +118,36 @@ class Rules:
             return BoundStep(self.engine, seen(layout=Layout(self._needs)), seen)
 
         subject = StepUnderTest(agent.name, case.tags, bound)
-        grades = yield from self.graded(ref, [(subject, asked, response)])
-        checks = self.checks.get(ref.key)
-        return judge(self.policies if checks is None else [*self.policies, checks], subject), grades
+        checks = self.checks(ref)
+        grades = yield from self.graded(ref, [(subject, asked, response)], checks)
+        return judge([*self.policies, checks], subject), grades
 
-    def graded(self, ref: CaseRef, answers: Sequence[Judged]) -> Generator[Query, Answer, tuple[Grade, ...]]:
-        """Ask judge models about answers to a case where a rule wants it."""
+    def _own(self, ref: CaseRef) -> CaseRef | None:
+        """The case that this revision calls so; None where it has none."""
+        return ref if ref.dataset is self._datasets.get(ref.dataset.name) else self._by_key.get(ref.key)
+
+    @cached_property
+    def _by_key(self) -> dict[tuple[str, str], CaseRef]:
+        return {ref.key: ref for ref in self.refs}
+
+    def checks(self, ref: CaseRef) -> RuleSet:
+        """The checks that this revision has for a case. They are put together anew: those of all cases take memory."""
+        own = self._own(ref)
+        return NO_CHECKS if own is None else compile_checks(own.case.checks, self._deciders[own.dataset.name])
+
+    def graded(
+        self, ref: CaseRef, answers: Sequence[Judged], checks: RuleSet = NO_CHECKS
+    ) -> Generator[Query, Answer, tuple[Grade, ...]]:
+        """Ask judge models about answers to a case where a rule wants it; `checks` are those that will judge them."""
         ahead = () if self.beside is None else self.beside.asking(ref)
-        return (yield from grade(self.asking(ref), answers, ahead))
+        asking = [*self._asking, checks] if any(rubrics(checks)) else self._asking
+        return (yield from grade(asking, answers, ahead))
 
     def asking(self, ref: CaseRef) -> list[RuleSet]:
         """What judges a case and may ask a judge model: policies, and the checks that this revision has."""
-        checks = self.checks.get(ref.key)
-        return [*self._asking, checks] if checks is not None and any(rubrics(checks)) else self._asking
+        own = self._own(ref)
+        asks = own is not None and any(check.rubric is not None for check in own.case.checks)
+        return [*self._asking, self.checks(ref)] if asks else self._asking
 
     def judges(self, ref: CaseRef, agent: Agent) -> tuple[Request, ...]:
         """What judge models may be asked about each answer to a case, as `Query.judges`; no question twice."""
@@ -138,7 +161,7 @@ class Rules:
 
     def count(self, ref: CaseRef) -> Count:
         """How often a case is asked; one of the other side by what this side asks where it does not say it."""
-        return self.counts.get(ref.key) or count_of(self.plan, ref.case, self.tests)
+        return count_of(self.plan, (self._own(ref) or ref).case, self.tests)
 
     def risk(self, ref: CaseRef, agent: Agent, step: Step, question: ReplayRequest) -> int:
         """How likely a change shows in a case: a changed prompt or model before others, then what policies concern."""

@@ -124,8 +124,7 @@ def _judged(
 
 
 def _tests(judges: Iterable[Rules]) -> tuple[SequentialTest, ...]:
-    found = (count.test for rules in judges for count in rules.counts.values())
-    return tuple(dict.fromkeys(test for test in found if test is not None))
+    return tuple(dict.fromkeys(test for rules in judges for test in rules.sequential))
 
 
 def _stored(rows: Iterable[Row], base: Iterable[CaseRef], head: Iterable[CaseRef]) -> tuple[Stored, ...]:

@@ -281,14 +281,15 @@ def write_report(report: Report) -> bytes:
 
 
 def report_parts(report: Report) -> Iterator[bytes]:
-    """The same, row by row and body by body: the JSON of many takes more memory than the report."""
+    """The same, row by row, file by file and body by body: the JSON of many takes more memory than the report."""
     # In the order of their names, as all that has names.
-    lists: tuple[tuple[str, Sequence[Row | Body]], ...] = (
+    lists: tuple[tuple[str, Sequence[Row | Body | Input]], ...] = (
         ("answers", report.answers),
+        ("inputs", report.inputs),
         ("requests", report.requests),
         ("rows", report.rows),
     )
-    after = _sorted_json(dataclasses.replace(report, answers=(), requests=(), rows=())) + b"\n"
+    after = _sorted_json(dataclasses.replace(report, answers=(), inputs=(), requests=(), rows=())) + b"\n"
     for name, items in lists:
         before, mark, after = after.partition(_EMPTY % name.encode())
         yield before + mark[:-1]
@@ -298,7 +299,7 @@ def report_parts(report: Report) -> Iterator[bytes]:
     yield after
 
 
-def _sorted_json(value: Report | Row | Body) -> bytes:
+def _sorted_json(value: Report | Row | Body | Input) -> bytes:
     # There and back, because keys are sorted in mappings only. Nothing is left out: an empty list is a statement.
     return orjson.dumps(orjson.loads(orjson.dumps(value)), option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
 

@@ -19,7 +19,7 @@ from runback_gate.dataset.document import dataset_from
 from runback_gate.dataset.edit import new_dataset
 from runback_gate.documents import parse_document
 from runback_gate.errors import DocumentError
-from runback_gate.gate.checks import compile_checks
+from runback_gate.gate.checks import Deciders, compile_checks
 from runback_gate.policy.context import agent_facts, bindings, case_facts
 from runback_gate.policy.evaluate import BoundStep, RuleSet, StepUnderTest, results
 from runback_gate.schema import validate
@@ -37,7 +37,7 @@ def compiled(check: str) -> list[tuple[Engine, RuleSet]]:
     """The rules of a check, given as JSON, for each engine."""
     case: dict[str, Any] = {"id": "c", "step": "sha256:" + "0" * 64, "checks": [json.loads(check)]}
     checks = dataset_from(parse_document(new_dataset("d", "a", [case], "schema"), "d.yaml")).cases[0].checks
-    return [(engine, compile_checks(checks, engine)) for engine in ENGINES]
+    return [(engine, compile_checks(checks, Deciders(engine))) for engine in ENGINES]
 
 
 def verdicts(check: dict[str, Any], response: Response) -> set[str]:

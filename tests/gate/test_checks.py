@@ -13,7 +13,7 @@ from runback_gate.cel.work import MAX_WORK
 from runback_gate.dataset.document import dataset_from
 from runback_gate.documents import parse_document
 from runback_gate.errors import ExpressionError
-from runback_gate.gate.checks import Schemas, compile_checks
+from runback_gate.gate.checks import Deciders, compile_checks
 from runback_gate.policy.context import agent_facts, bindings, case_facts
 from runback_gate.policy.evaluate import BoundStep, Judgement, RuleSet, StepUnderTest, judge
 from runback_gate.step import Request, Response
@@ -49,7 +49,7 @@ spec:
 def checks(*written: str) -> RuleSet:
     """The rules of a case with these checks, the first on line 9 from column 11."""
     text = CHECKS.replace("CHECK", "\n        - ".join(written))
-    return compile_checks(dataset_from(parse_document(text, "d.yaml")).cases[0].checks, CPP)
+    return compile_checks(dataset_from(parse_document(text, "d.yaml")).cases[0].checks, Deciders(CPP))
 
 
 @pytest.mark.parametrize(
@@ -132,8 +132,8 @@ def dataset(schemas: list[dict[str, JsonValue]]) -> list[RuleSet]:
     document = {"apiVersion": "runback.dev/v1", "kind": "Dataset", "metadata": {"name": "d", "agent": "a"}}
     text = json.dumps({**document, "spec": {"cases": cases}})
     found = dataset_from(parse_document(text, "d.yaml")).cases
-    shared = Schemas.of(found)
-    return [compile_checks(case.checks, CPP, shared) for case in found]
+    shared = Deciders.of(found, CPP)
+    return [compile_checks(case.checks, shared) for case in found]
 
 
 def test_schemas_of_a_dataset_share_the_work() -> None:
@@ -171,3 +171,13 @@ def test_schemas_of_a_dataset_have_a_size(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(dataset(schemas[:1] * 10)) == 10
     with pytest.raises(ExpressionError, match="the schemas of this dataset have more than 500 entries"):
         dataset(schemas)
+
+
+def test_cases_of_a_dataset_share_what_decides_them() -> None:
+    """Ten thousand cases that are held to the same do not take ten thousand programs; each check keeps its place."""
+    text = CHECKS.replace("CHECK", "maxTokens: 9") + CHECKS.split("cases:\n")[1].replace("id: c", "id: e")
+    cases = dataset_from(parse_document(text.replace("CHECK", "maxTokens: 9"), "d.yaml")).cases
+    deciders = Deciders.of(cases, CPP)
+    (first,), (second,) = (compile_checks(case.checks, deciders).rules for case in cases)
+    assert first.decider is second.decider
+    assert (first.location.line, second.location.line) == (9, 13)
