@@ -26,6 +26,7 @@ HEAVY = (
     "github",
     "google.protobuf",
     "litellm",
+    "pycurl",
     "pydantic",
     "rich",
     "sigstore",

@@ -1,6 +1,6 @@
-"""A provider's own API, asked over aiohttp, plain or streamed.
+"""A provider's own API, asked over HTTP, plain or streamed.
 
-In: a `Provider`, its key, the time. Out: one `Model` a name, all of them on the connections of one session.
+In: a `Provider`, its key, the time. Out: one `Model` a name, all of them on the connections of one client.
 
     connection = Connection("openai", provider, key, outside, deadline=math.inf)
     response = await connection.model("gpt-4o-mini").answer(request)
@@ -12,32 +12,30 @@ Redirects are not followed: the key would go along. An answer is read up to 8 Mi
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncIterator, Mapping
-
-import aiohttp
-from yarl import URL
+from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from runback_gate import __version__
 from runback_gate.canonical import JsonValue, parse_json, plain_bytes
 from runback_gate.errors import InputError, ProviderError, RunbackError
 from runback_gate.replay.prices import Price, cost, price_of
 from runback_gate.replay.providers.address import ADDRESSES
+from runback_gate.replay.providers.curl import CONNECT_SECONDS, Client, TransferError
 from runback_gate.replay.providers.failure import failure, no_answer
 from runback_gate.replay.providers.key_guard import KeyGuard
 from runback_gate.replay.providers.model import Provider, Runtime
 from runback_gate.replay.providers.question import note_unsent, sendable
 from runback_gate.replay.providers.signature import Signer
 from runback_gate.step import Request, Response
-from runback_gate.wire import format_of
+from runback_gate.wire import AnswerStream, WireFormat, format_of
 
-_CONNECT_SECONDS = 15.0
 _MAX_ANSWER_BYTES = 8 << 20
 _MAX_ERROR_BYTES = 64 << 10
 _STREAMS = frozenset(("text/event-stream", "application/vnd.amazon.eventstream"))
 
 
 class Connection:
-    """One provider: its session, its key, what it was seen not to honour."""
+    """One provider: its connections, its key, what it was seen not to honour."""
 
     def __init__(
         self,
@@ -66,9 +64,7 @@ class Connection:
         self._outside = outside
         self._deadline = deadline
         self._proxy = proxy
-        self._session: aiohttp.ClientSession | None = None
-        self._urls: dict[str, URL] = {}
-        """By model."""
+        self._client: Client | None = None
 
     def model(self, name: str) -> DirectModel:
         """A model of this connection, by the name that the connection knows."""
@@ -76,9 +72,9 @@ class Connection:
 
     async def close(self) -> None:
         """Close the connections."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
 
     async def post(self, model: str, body: Mapping[str, object], price: Price | None = None) -> Response:
         """Send one request to a model, once; the answer says what it took and, by this price, what it cost.
@@ -91,20 +87,19 @@ class Connection:
         left = min(self.provider.timeout, self._deadline - begun)
         if left <= 0:
             raise ProviderError("time-out", f"{self.name}: no time is left to ask")
-        timeout = aiohttp.ClientTimeout(total=left, sock_connect=_CONNECT_SECONDS)
+        client, url, data = self._open(), self._address.url(self._base, model), plain_bytes(body)
+        signed = {} if self._signer is None else self._signer.headers(url, data)
+        answer = _Answer(self.wire_format)
         try:
-            url, data = self._url(model), plain_bytes(body)
-            async with self._open().post(
-                url,
-                data=data,
-                headers=None if self._signer is None else self._signer.headers(str(url), data),
-                timeout=timeout,
-                allow_redirects=False,
-                proxy=self._proxy,
-            ) as reply:
-                if reply.status != 200:
-                    raise await self._failure(reply)
-                value = await self._value(reply)
+            try:
+                await client.post(url, data, signed, left, answer)
+            except TransferError as error:
+                if answer.status in (0, 200) or error.kind == "time-out":
+                    raise self._lost(error, left) from error
+                answer.pieces.clear()  # the status says enough
+            if answer.status != 200:
+                raise self._failure(answer)
+            value = answer.value()
             if self._guard.holds(value):
                 raise ProviderError("garbage", f"{self.name}: the answer holds the key")
             latency = max(0, round((clock() - begun) * 1000))
@@ -112,57 +107,72 @@ class Connection:
             return dataclasses.replace(response, latency_ms=latency, cost_usd=cost(price, response.usage))
         except ProviderError:
             raise
-        except TimeoutError as error:
-            raise ProviderError("time-out", f"{self.name}: no answer within {left:.3g} s") from error
         except RunbackError as error:
             raise no_answer(self.name, error, guard=self._guard) from error
-        except aiohttp.InvalidURL as error:
-            raise ProviderError("refused", f"{self.name}: baseUrl is no address") from error
-        except aiohttp.ClientResponseError as error:
-            raise ProviderError("garbage", self._guard.hide(f"{self.name}: no HTTP: {error}")) from error
-        except aiohttp.ClientPayloadError as error:
-            raise ProviderError("connection", f"{self.name}: the answer ended before its end") from error
-        except (aiohttp.ClientError, OSError) as error:
-            reason = getattr(error, "strerror", None) or type(error).__name__
-            raise ProviderError("connection", self._guard.hide(f"{self.name}: no connection: {reason}")) from error
 
-    def _url(self, model: str) -> URL:
-        if model not in self._urls:
-            self._urls[model] = URL(self._address.url(self._base, model), encoded=True)
-        return self._urls[model]
+    def _open(self) -> Client:
+        if self._client is None:
+            if not urlsplit(self._base).hostname or not self._base.isprintable():
+                raise ProviderError("refused", f"{self.name}: baseUrl is no address")
+            headers = {"Content-Type": "application/json"} | self._address.headers(self._key)
+            self._client = Client(f"runback-gate/{__version__}", headers, proxy=self._proxy)
+        return self._client
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            own = {"Content-Type": "application/json", "User-Agent": f"runback-gate/{__version__}"}
-            headers = own | self._address.headers(self._key)
-            # How many go out at a time is decided above; cookies would make one answer depend on another.
-            self._session = aiohttp.ClientSession(
-                headers=headers,
-                connector=aiohttp.TCPConnector(limit=0),
-                cookie_jar=aiohttp.DummyCookieJar(),
-            )
-        return self._session
+    def _lost(self, error: TransferError, left: float) -> ProviderError:
+        what = str(error)
+        if error.kind == "time-out":
+            what += f" within {left if what == 'no answer' else min(left, CONNECT_SECONDS):.3g} s"
+        return ProviderError(error.kind, self._guard.hide(f"{self.name}: {what}"))
 
-    async def _failure(self, reply: aiohttp.ClientResponse) -> ProviderError:
-        if 300 <= reply.status < 400:
+    def _failure(self, answer: _Answer) -> ProviderError:
+        if 300 <= answer.status < 400:
             hint = "use the address that it redirects to as baseUrl"
             return ProviderError("refused", f"{self.name}: redirects elsewhere, which is not followed", hint=hint)
-        try:
-            data = await _read(reply, _MAX_ERROR_BYTES)
-        except (InputError, aiohttp.ClientPayloadError):
-            data = b""  # the status says enough
-        return failure(self.name, reply.status, data, reply.headers, guard=self._guard)
+        return failure(self.name, answer.status, b"".join(answer.pieces), answer.headers, guard=self._guard)
 
-    async def _value(self, reply: aiohttp.ClientResponse) -> JsonValue:
-        """The JSON of an answer; of a streamed one what a plain answer would have been."""
-        if reply.content_type not in _STREAMS:
-            return parse_json(await _read(reply, _MAX_ANSWER_BYTES), path="answer")
-        stream = self.wire_format.read_stream()
-        async for piece in _pieces(reply, _MAX_ANSWER_BYTES):
-            stream.feed(piece)
-            if stream.done:
-                break
-        return stream.body()
+
+class _Answer:
+    """What comes from a server: an answer, plain or streamed, or the words of a failure."""
+
+    def __init__(self, wire_format: WireFormat) -> None:
+        self.status = 0
+        """0 before it is known."""
+        self.headers: Mapping[str, str] = {}
+        self.pieces: list[bytes] = []
+        """The body so far; without what was streamed."""
+        self._wire_format = wire_format
+        self._stream: AnswerStream | None = None
+        self._size = 0
+
+    def begin(self, status: int, headers: Mapping[str, str]) -> None:
+        """Take the head."""
+        self.status, self.headers = status, headers
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if status == 200 and kind in _STREAMS:
+            self._stream = self._wire_format.read_stream()
+
+    def take(self, piece: bytes) -> bool:
+        """Take a piece of the body.
+
+        Raises:
+            InputError: larger than the limit; nothing more is read.
+        """
+        self._size += len(piece)
+        if self.status != 200:
+            if self._size > _MAX_ERROR_BYTES or self.status < 400:
+                self.pieces.clear()  # the status says enough
+                return False
+        elif self._size > _MAX_ANSWER_BYTES:
+            raise InputError(f"larger than {_MAX_ANSWER_BYTES >> 10:,} KiB")
+        if self._stream is None:
+            self.pieces.append(piece)
+            return True
+        self._stream.feed(piece)
+        return not self._stream.done
+
+    def value(self) -> JsonValue:
+        """The JSON of the answer; of a streamed one what a plain answer would have been."""
+        return parse_json(b"".join(self.pieces), path="answer") if self._stream is None else self._stream.body()
 
 
 class DirectModel:
@@ -202,26 +212,3 @@ class DirectModel:
         self._fingerprints[fingerprint] = None
         if len(self._fingerprints) > 1:
             self._notes[f"{who} changed its system_fingerprint: the same seed may give another answer"] = None
-
-
-async def _read(reply: aiohttp.ClientResponse, limit: int) -> bytes:
-    """The whole body; errors as `_pieces`."""
-    return b"".join([piece async for piece in _pieces(reply, limit)])
-
-
-async def _pieces(reply: aiohttp.ClientResponse, limit: int) -> AsyncIterator[bytes]:
-    """The body as it comes.
-
-    Raises:
-        InputError: larger than the limit; nothing more is read.
-    """
-    size = reply.content_length or 0
-    if size <= limit:
-        size = 0
-        async for piece in reply.content.iter_any():
-            size += len(piece)
-            if size > limit:
-                break
-            yield piece
-    if size > limit:
-        raise InputError(f"larger than {limit >> 10:,} KiB")

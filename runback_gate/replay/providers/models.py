@@ -129,7 +129,7 @@ class Models:
             from runback_gate.replay.providers import litellm  # noqa: PLC0415  an extra, half a second
 
             return litellm.Connection(name, provider, key, self._outside, deadline=self._deadline)
-        from runback_gate.replay.providers import direct  # noqa: PLC0415  aiohttp: only a run that asks pays for it
+        from runback_gate.replay.providers import direct  # noqa: PLC0415  libcurl: only a run that asks pays for it
 
         base_url = provider.base_url or ""
         signer = None
