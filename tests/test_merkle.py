@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +15,7 @@ from runback_gate.merkle import (
     leaf_hash,
     range_hashes,
 )
+from tests.naive import naive_root
 
 ENTRIES = [
     b"",
@@ -42,18 +41,6 @@ ROOTS = [
 """Root of the first n+1 of them."""
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 MOST = 64
-
-
-def naive_root(leaves: list[bytes]) -> bytes:
-    """The definition of RFC 6962, 2.1, as it is written there."""
-    if not leaves:
-        return hashlib.sha256(b"").digest()
-    if len(leaves) == 1:
-        return leaves[0]
-    half = 1
-    while half * 2 < len(leaves):
-        half *= 2
-    return hashlib.sha256(b"\x01" + naive_root(leaves[:half]) + naive_root(leaves[half:])).digest()
 
 
 def naive_path(index: int, leaves: list[bytes]) -> list[bytes]:

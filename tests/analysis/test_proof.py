@@ -15,13 +15,11 @@ from runback_gate.analysis.proof.form import Judges, form
 from runback_gate.analysis.proof.prove import Limits, prove
 from runback_gate.analysis.proof.smt import Smt
 from runback_gate.analysis.proof.values import Listing, World
-from runback_gate.cel.cpp_engine import CppEngine
-from runback_gate.cel.py_engine import PyEngine
 from runback_gate.change.proof import Proof
 from runback_gate.errors import InputError
+from tests.analysis.proofs import ENGINES, proof
 from tests.extras import needs
 
-ENGINES = (CppEngine(), PyEngine())
 MAX = 2**63 - 1
 BOUNDS = {"calls": 3, "history": 8, "other": 2}
 RULE = 'response.tool_calls.all(c, c.name != "x")'
@@ -35,17 +33,6 @@ READ = 'calls(response, "r").all(c, history.exists(h, h.name == "l" && h.argumen
 @pytest.fixture(autouse=True)
 def _solver() -> None:
     needs("z3")
-
-
-def proof(old: str, new: str, limits: Limits | None = None, **sides: Any) -> Proof:
-    """What is proved of a rule that was `old` and is `new`; `conditions` are match conditions of old and new."""
-    conditions = sides.get("conditions", ((), ()))
-    ignore = sides.get("ignore", (False, False))
-    before, after = (
-        policy(text, found, ignore=ignored) for text, found, ignored in zip((old, new), conditions, ignore, strict=True)
-    )
-    judges = Judges(before, after, "p.r", ENGINES)
-    return prove(form(before, "p.r"), form(after, "p.r"), judges.confirm, limits or Limits())
 
 
 SAME = [

@@ -18,7 +18,7 @@ from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.cel.py_engine import PyEngine
 from runback_gate.errors import RunbackError
 from tests.analysis.pinned import ABSENT, Encoded, verdict
-from tests.analysis.test_proof import proof
+from tests.analysis.proofs import proof
 from tests.extras import needs
 
 pytestmark = pytest.mark.slow

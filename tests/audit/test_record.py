@@ -18,7 +18,7 @@ from runback_gate.errors import InputError, IntegrityError, RunbackError
 from runback_gate.merkle import leaf_hash
 from tests.audit.conftest import NOW, ORIGIN, REPORT, record, report_part, run_lines, run_part, split, verified
 from tests.examples import examples
-from tests.test_merkle import naive_root
+from tests.naive import naive_root
 
 
 def carried(lines: list[bytes]) -> list[bytes]:

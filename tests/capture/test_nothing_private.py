@@ -21,9 +21,10 @@ from runback_gate.capture.otlp.span_processor import RecorderSpanProcessor
 from runback_gate.capture.proxy import Claim, ProxyRuns
 from runback_gate.capture.runs import write_run
 from runback_gate.capture.sink import sink
-from runback_gate.redact import Redactor, Rule, load_rules
+from runback_gate.redact import Redactor, load_rules
 from runback_gate.testing.server import Act, ModelServer, completion
-from tests.capture.otlp.test_span_processor import ended
+from tests.capture.otlp.processor import ended
+from tests.capture.private import private
 from tests.web.conftest import local
 
 URL = "https://api.example/v1/chat/completions"
@@ -31,14 +32,6 @@ AT = "2026-01-31T12:00:00Z"
 RULES = load_rules("standard")
 KEY = "q7Zx8Qv2Lr7Tn4Kp1W3s"
 """Of the headers and the address of a request."""
-
-
-def private(rule: Rule) -> list[str]:
-    """What of a rule's example nobody may find again, line by line."""
-    match = rule.regex.search(rule.example)
-    assert match is not None
-    value = match["value"] if "value" in rule.regex.groupindex else match[0]
-    return [line for line in value.split("\n") if line and not line.startswith("-----")]
 
 
 def body_of(text: str) -> bytes:

@@ -11,7 +11,7 @@ import runback_gate
 from runback_gate.capture.outside import redact_rules
 from runback_gate.capture.sink import sink
 from runback_gate.errors import RunbackError
-from tests.capture.test_redacted_bytes import held, seen
+from tests.capture.held import held, seen
 
 RULES = [{"id": "staff", "formats": ["EMP-{digit:6}"], "example": "EMP-123456", "counter": "EMP-12"}]
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from itertools import product
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -15,41 +14,9 @@ from runback_gate.cel.engine import Engine
 from runback_gate.cel.explain import explain
 from runback_gate.cel.py_engine import PyEngine
 from runback_gate.cel.work import MAX_WORK, Budget, weight
+from tests.cel.work import CPP, EXPRESSIONS, data
 
 ENGINES: tuple[Engine, ...] = (CppEngine(), PyEngine())
-CPP = CppEngine()
-
-PLACES = ("request.system", "request.messages", "response.text", "m.content")
-READS = [
-    *(f"{one} == {two}" for one, two in product(PLACES[:3], PLACES[:3])),
-    *(f"size({place}) > 0" for place in PLACES),
-    *(f"{one} in {two}" for one, two in product(PLACES, ("request.messages",))),
-    *(f"{one}.contains({two})" for one, two in product((PLACES[0], PLACES[3]), PLACES[2:])),
-    "size(request.system + m.content) > 0",
-    'request.system.matches("(a?){1,50}x")',
-    'mentions(request.system, "b")',
-    'includes(request.parameters, {"a": 1})',
-    "request.messages.exists(n, n.content == m.content && size(request.system) > 3)",
-    "request.messages.filter(n, n == m).size() > 0",
-]
-LOOPS = ("request.messages.all(m, {} || true)", "size(request.messages.map(m, {})) > 0")
-EXPRESSIONS = [loop.format(read) for loop, read in product(LOOPS, READS)]
-"""What a loop can do to data that it does not go over, by rule."""
-
-
-def data(size: int) -> dict[str, JsonValue]:
-    """A step of some `size` bytes: a third of it messages, the rest one text and another."""
-    messages = [{"role": "user", "content": f"text {number}"} for number in range(size // 120)]
-    system = "a" * (size // 3)
-    parameters = {f"k{number}": number for number in range(size // 1000)}
-    return {
-        "request": {
-            "messages": cast("JsonValue", messages),
-            "system": system,
-            "parameters": cast("JsonValue", parameters),
-        },
-        "response": {"text": "a" * (size // 4) + "b", "tool_calls": []},
-    }
 
 
 def spent(source: str, size: int) -> tuple[int, str | None]:
@@ -132,7 +99,7 @@ _BOUNDED = """
 import resource, sys
 from pathlib import Path
 resource.setrlimit(resource.RLIMIT_CPU, (5, 6))
-from tests.cel.test_work import CPP, EXPRESSIONS, data
+from tests.cel.work import CPP, EXPRESSIONS, data
 for source in EXPRESSIONS[int(sys.argv[1])::4]:
     CPP.compile(source).evaluate(CPP.bind(data(1_000_000)))
 # The peak of `getrusage` is that of the process that started this one, where that is higher.

@@ -38,6 +38,7 @@ class Result:
 
 
 Command = Callable[..., Result]
+Refused = Callable[..., str]
 Git = Callable[..., str]
 
 
@@ -97,7 +98,7 @@ def command(here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
 
 
 @pytest.fixture
-def refused(command: Command, here: Path) -> Callable[..., str]:
+def refused(command: Command, here: Path) -> Refused:
     """Runs a command that must be refused: exit 2, nothing printed, one error line (given back), nothing written."""
 
     def run(*arguments: str, stdin: bytes = b"") -> str:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from runback_gate.report.model import Report, read_report
-from tests.cli.conftest import Command, change, write
+from tests.cli.conftest import Command, Refused, change, write
+from tests.cli.repositories import ROOT, demo, git
+
+__all__ = ["demo"]
 
 pytestmark = pytest.mark.integration
 
-Refused = Callable[..., str]
 
-ROOT = Path(__file__).parents[2]
 WAIVER = """\
 apiVersion: runback.dev/v1
 kind: Waiver
@@ -26,28 +25,9 @@ spec: {policies: [refunds.limit], cases: [sample-0], reason: T-1, owner: payment
 """
 
 
-def git(*arguments: str) -> str:
-    """What git says, here."""
-    words = ["git", "-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false", *arguments]
-    return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
-
-
 def report(folder: str = ".runback") -> Report:
     """The report that was written."""
     return read_report(Path(folder, "report.json").read_bytes())
-
-
-@pytest.fixture
-def demo(here: Path) -> Path:
-    """The demo's gate as the first commit of a repository, tagged `base`."""
-    for name in ("agents", "datasets", "policies"):
-        shutil.copytree(ROOT / name, here / name)
-    shutil.copy(ROOT / "runback.yaml", here)
-    git("init", "-q")
-    git("add", "-A")
-    git("commit", "-qm", "base")
-    git("tag", "base")
-    return here
 
 
 def test_a_prompt_change_regresses(command: Command, demo: Path) -> None:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from runback_gate.capture.runs import write_run
-from runback_gate.step import Message, Request, Response, Run, Source, Step, ToolCall
-from tests.cli.conftest import ROOT, Command, change, process, write
+from runback_gate.step import Response
+from tests.cli.conftest import ROOT, Command, Refused, change, process, write
+from tests.cli.recordings import pays, recorded
 from tests.conftest import SHARED_DATA
 from tests.extras import needs, needs_data
-
-Refused = Callable[..., str]
 
 POLICY = """\
 apiVersion: runback.dev/v1
@@ -33,20 +29,6 @@ spec:
     - id: shop.asked
       expression: request.messages.exists(m, m.role == "user")
 """
-
-
-def pays(amount: object) -> Response:
-    """An answer that pays."""
-    return Response("", (ToolCall("1", "issue_refund", json.dumps({"amount": amount})),), "tool_calls")
-
-
-def recorded(name: str, *answers: Response) -> None:
-    """Writes a run of these answers."""
-    request = Request("m", None, (Message("user", "Hi"),))
-    steps = tuple(
-        Step("support", request, answer, Source(name, event, "exact")) for event, answer in enumerate(answers)
-    )
-    write(f"runs/{name}.jsonl", write_run(Run(name, "support", steps), os.urandom))
 
 
 @pytest.fixture

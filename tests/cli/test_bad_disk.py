@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Command, environment, process, tree, write
-from tests.cli.test_backtest import pays, recorded
+from tests.cli.conftest import Command, Refused, environment, process, tree, write
+from tests.cli.recordings import pays, recorded
 
 pytestmark = pytest.mark.integration
 
-Refused = Callable[..., str]
 
 DATASET = "datasets/support.yaml"
 READS_RUNS = [

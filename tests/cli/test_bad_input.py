@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 
@@ -15,12 +14,10 @@ from hypothesis import strategies as st
 from runback_gate.canonical import digest_bytes
 from runback_gate.dataset.document import load_dataset
 from runback_gate.dataset.recordings import load_recording, recording, recording_path
-from tests.cli.conftest import Command, change, tree, write
-from tests.cli.test_backtest import pays, recorded
-from tests.cli.test_run import REFUND, answered
+from tests.cli.answers import REFUND, answered
+from tests.cli.conftest import Command, Refused, change, tree, write
+from tests.cli.recordings import pays, recorded
 from tests.examples import examples
-
-Refused = Callable[..., str]
 
 POLICY = "policies/refunds.yaml"
 DATASET = "datasets/support.yaml"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,7 @@ import pytest
 from runback_gate.capture.runs import write_run
 from runback_gate.dataset.document import load_dataset
 from runback_gate.step import Message, Request, Response, Run, Source, Step, Tool, ToolCall
-from tests.cli.conftest import Command, change, tree, write
-
-Refused = Callable[..., str]
+from tests.cli.conftest import Command, Refused, change, tree, write
 
 DATASET = """\
 # Kept by the payments team.

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from tests.cli.changed_policies import POLICY
 from tests.cli.conftest import Command, change, write
-from tests.cli.test_backtest import pays, recorded
-from tests.cli.test_policy_diff import POLICY
+from tests.cli.recordings import pays, recorded
 from tests.extras import needs
 
 TONE = """\

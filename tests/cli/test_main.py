@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,7 @@ import pytest
 
 from runback_gate import __version__
 from runback_gate.cli import COMMANDS, cli
-from tests.cli.conftest import Command, change, environment, process
-
-Refused = Callable[..., str]
+from tests.cli.conftest import Command, Refused, change, environment, process
 
 
 def commands(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from runback_gate.redact import Rule, load_rules
-from tests.capture.test_nothing_private import private
+from tests.capture.private import private
 from tests.cli.conftest import Command, write
 
 RULES = load_rules("standard")

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Command, change, process, write
-from tests.cli.test_backtest import pays, recorded
-
-Refused = Callable[..., str]
+from tests.cli.conftest import Command, Refused, change, process, write
+from tests.cli.recordings import pays, recorded
 
 TWO = """\
 apiVersion: runback.dev/v1

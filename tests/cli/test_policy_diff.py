@@ -9,32 +9,13 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import ROOT, Command, Git, change, environment, process, write
-from tests.cli.test_backtest import pays, recorded
-from tests.cli.test_policy import Refused
+from tests.cli.changed_policies import POLICY, two
+from tests.cli.conftest import ROOT, Command, Git, Refused, change, environment, process, write
+from tests.cli.recordings import pays, recorded
+
+__all__ = ["two"]
 
 DEMO = ("agents", "datasets", "policies", "runback.yaml")
-POLICY = """\
-apiVersion: runback.dev/v1
-kind: Policy
-metadata: {name: refunds}
-spec:
-  params: {limit: LIMIT}
-  validations:
-    - id: refunds.limit
-      expression: calls(response, "issue_refund").all(c, c.arguments.amount <= params.limit)
-      message: too much
-"""
-
-
-@pytest.fixture
-def two(here: Path) -> Path:
-    """Two folders of policies that differ in a limit, and runs to hold them against."""
-    for folder, limit in (("base", "100"), ("head", "500")):
-        write(f"{folder}/refunds.yaml", POLICY.replace("LIMIT", limit))
-    recorded("r1", pays(40), pays(250))
-    recorded("r2", pays(480), pays(900))
-    return here
 
 
 @pytest.fixture

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from runback_gate.report import policy_tests
-from tests.cli.conftest import ROOT, Command, change, write
-from tests.cli.test_backtest import pays, recorded
-from tests.cli.test_policy import Refused
+from tests.cli.conftest import ROOT, Command, Refused, change, write
+from tests.cli.recordings import pays, recorded
 
 POLICY = """\
 apiVersion: runback.dev/v1

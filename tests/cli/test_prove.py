@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from runback_gate.report.model import Report, read_report
+from tests.cli.changed_policies import POLICY, two
 from tests.cli.conftest import Command, change
-from tests.cli.test_against import demo, git
-from tests.cli.test_policy_diff import POLICY, two
+from tests.cli.repositories import demo, git
 from tests.extras import needs
 
 __all__ = ["demo", "two"]

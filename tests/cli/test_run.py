@@ -5,21 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from runback_gate.agent import ask, load_agent
 from runback_gate.dataset.document import load_dataset
 from runback_gate.dataset.recordings import load_recording, recording
-from runback_gate.replay.cache import answer_entry, answer_name
-from runback_gate.replay.evidence import compare_requests
 from runback_gate.report.model import read_report
 from runback_gate.step import Response, ToolCall
-from tests.cli.conftest import Command, change, process, write
-
-Refused = Callable[..., str]
+from tests.cli.answers import REFUND, answered
+from tests.cli.conftest import Command, Refused, change, process, write
 
 OTHER = """\
 apiVersion: runback.dev/v1
@@ -37,16 +32,6 @@ kind: Waiver
 metadata: {name: w}
 spec: {policies: [refunds.limit], cases: [sample-0], reason: T-1, owner: payments, expires: "2026-06-30"}
 """
-REFUND = Response("", (ToolCall("1", "issue_refund", '{"amount": 250}'),), "tool_calls")
-
-
-def answered(root: Path, answer: Response, agent: str = "agents/changed.yaml") -> Path:
-    """Puts an answer to the sample case under an agent into the cache, and gives the file."""
-    dataset = load_dataset(root, "datasets/support.yaml")
-    assert dataset.cases[0].step is not None
-    step = load_recording(root, dataset.path, dataset.cases[0].step)
-    digest = compare_requests(step, ask(load_agent(root, agent), step)).digest
-    return write(root / ".runback/responses" / answer_name(digest, 0), answer_entry(digest, 0, answer))
 
 
 @pytest.fixture

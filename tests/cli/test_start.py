@@ -26,7 +26,7 @@ from tests.examples import examples
 
 __all__ = ["git"]
 
-Refused = Callable[..., str]
+from tests.cli.conftest import Refused
 
 START = {
     ".gitignore",

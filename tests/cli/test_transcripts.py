@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from runback_gate.capture.runs import read_run
-from tests.capture.otlp.test_exports import TRACES, logs
-from tests.cli.conftest import Command, process, tree, write
-
-Refused = Callable[..., str]
+from tests.capture.otlp.exports import TRACES, logs
+from tests.cli.conftest import Command, Refused, process, tree, write
 
 CHAT = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
 LABELLED = {"messages": CHAT, "task": 7, "model": "openai/m"}

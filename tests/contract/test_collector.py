@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.capture.otlp.test_reader import GEN_AI, export, span
+from tests.capture.otlp.spans import GEN_AI, export, span
 from tests.extras import needs
 from tests.web.conftest import local
 

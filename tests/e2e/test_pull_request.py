@@ -15,8 +15,8 @@ from tests.e2e.conftest import ROOT, Open, PullRequest, kill
 from tests.github.contract import LIMITS
 from tests.github.fake import FakeGitHub
 from tests.github.state import READER
+from tests.report.inert import assert_inert
 from tests.report.reports import PAYLOADS
-from tests.report.test_markdown import assert_inert
 
 pytestmark = pytest.mark.e2e
 

@@ -17,7 +17,7 @@ from runback_gate.report.model import Report
 from tests.github.events import HEAD, pull_request, read
 from tests.github.fake import FakeGitHub, Fault
 from tests.github.state import READER
-from tests.report.test_markdown import assert_inert
+from tests.report.inert import assert_inert
 
 EVENT = read(pull_request())
 CONCLUDED = Fault("PATCH", "check-runs", 200, applied=True)

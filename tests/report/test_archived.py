@@ -11,8 +11,8 @@ import pytest
 from runback_gate.report import renderer
 from runback_gate.report.effects import archive_line, archive_markdown, archive_text
 from runback_gate.report.model import OnArchive, Report, read_report, write_report
+from tests.report.effects import FLIP, LOOSER, TEXT
 from tests.report.reports import PAYLOADS
-from tests.report.test_effects import FLIP, LOOSER, TEXT
 
 WHOLE = OnArchive("s3://acme/runs", "2026-10-01", 3104882, 9000, 3104882, 9000, 120, (LOOSER, TEXT))
 PART = dataclasses.replace(WHOLE, steps=1200000, runs=3000)

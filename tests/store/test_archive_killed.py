@@ -26,7 +26,7 @@ from runback_gate.store.archive.contents import read_contents
 from runback_gate.store.archive.duck import Wanted
 from tests.extras import needs
 from tests.store.archives import AT, held, put, row
-from tests.store.test_archive_laws import WORD, objects
+from tests.store.unpacked import WORD, objects
 
 needs("pyarrow")
 needs("duckdb")

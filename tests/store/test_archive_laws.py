@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,13 +18,11 @@ from runback_gate.store.archive.check import check
 from runback_gate.store.archive.contents import read_contents
 from runback_gate.store.archive.model import head
 from runback_gate.store.archive.rows import Row, run_row
-from tests.extras import needs
 from tests.store.archives import AT, held, put, row
+from tests.store.unpacked import WORD, objects
 
-parquet = needs("pyarrow.parquet")
 pytestmark = pytest.mark.slow
 
-WORD = "<email:3f9a1c07be21>"
 TEXTS = st.sampled_from(["", "Hi", f"I am {WORD}", f"{WORD} and {WORD}", "é" * 400, WORD])
 """What a customer says."""
 
@@ -92,22 +87,3 @@ def test_what_is_erased_is_nowhere(rows: list[Row], cuts: int, by: tuple[str, ..
         for run in holding:
             assert run_row(now[run], run).run == run
             assert read_run(now[run], run).id == run
-
-
-def objects(storage: Storage) -> Iterator[tuple[str, bytes]]:
-    """Every file, as it is and as any reader unpacks it: columns, statistics, what else its foot holds."""
-    for path, size in storage.files("").items():
-        data = storage.read(path, size)
-        yield path, data
-        if path.endswith(".parquet"):
-            yield path, unpacked(data)
-
-
-def unpacked(data: bytes) -> bytes:
-    """All that a part says."""
-    import pyarrow  # noqa: PLC0415  an extra
-
-    file = parquet.ParquetFile(pyarrow.BufferReader(data))
-    columns: dict[str, list[Any]] = file.read().to_pydict()
-    foot = file.metadata.to_dict()
-    return b"\n".join([*columns.pop("data"), json.dumps([columns, foot], default=str, ensure_ascii=False).encode()])

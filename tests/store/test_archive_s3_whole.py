@@ -22,7 +22,7 @@ from runback_gate.testing import write_document
 from tests.extras import needs
 from tests.store.archives import AT, held, put, row
 from tests.store.object_store import Faulty, bucket, server, uri
-from tests.store.test_archive_laws import WORD, unpacked
+from tests.store.unpacked import WORD, unpacked
 
 __all__ = ["bucket", "server"]
 

@@ -18,7 +18,7 @@ from runback_gate.errors import InputError
 from runback_gate.view import record_page as module
 from runback_gate.view.record_page import record_page
 from tests.audit import conftest
-from tests.audit.test_mutations import DATA, LINES, byte_changes, json_changes, line_changes, rewritten
+from tests.audit.mutations import DATA, LINES, byte_changes, json_changes, line_changes, rewritten
 from tests.browser import Shown, serious
 
 SPECIMENS = Path(__file__).parent.parent / "specimens" / "v1" / "audit"

@@ -12,9 +12,7 @@ import pytest
 from runback_gate.step import Run
 from runback_gate.testing.server import Act, ModelServer, completion, events
 from tests.web.conftest import Serve
-
-BODY = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "user": "u"}
-PATH = "/v1/proxy/local/chat/completions"
+from tests.web.questions import BODY, PATH
 
 
 def local(server: ModelServer) -> dict[str, Any]:

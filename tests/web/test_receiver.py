@@ -14,7 +14,7 @@ from runback_gate.capture.otlp import received
 from runback_gate.capture.otlp.received import OtlpReceived
 from runback_gate.capture.runs import read_run
 from runback_gate.web import receiver
-from tests.capture.otlp.test_reader import GEN_AI, export, pairs, span
+from tests.capture.otlp.spans import GEN_AI, export, pairs, span
 from tests.conftest import SHARED_DATA
 from tests.extras import needs, needs_data
 from tests.web.conftest import Local, Serve

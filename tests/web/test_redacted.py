@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runback_gate.testing.server import Act, ModelServer, completion
-from tests.capture.otlp.test_reader import GEN_AI, export, span
+from tests.capture.otlp.spans import GEN_AI, export, span
 from tests.web.conftest import Serve
 
 RULE = "{id: staff, pattern: 'EMP-[0-9]{6}', example: EMP-123456, counterExample: EMP-1}"

@@ -17,7 +17,7 @@ from runback_gate.testing.server import Act, ModelServer, completion
 from runback_gate.web import guard, server
 from runback_gate.web.guard import Guard
 from tests.web.conftest import Local, Serve
-from tests.web.test_proxy import BODY, PATH
+from tests.web.questions import BODY, PATH
 
 PROVIDER = "/v1/proxy/PROVIDER"
 

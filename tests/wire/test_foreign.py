@@ -12,7 +12,7 @@ from runback_gate import wire
 from runback_gate.step import Api, Message, Request, ToolCall
 from runback_gate.wire.foreign import adapt
 from tests.examples import examples
-from tests.wire.test_bodies import A_BODY, B_BODY, G_BODY, R_BODY
+from tests.wire.bodies import A_BODY, B_BODY, G_BODY, R_BODY
 
 BODIES: dict[Api, Any] = {
     "anthropic.messages": A_BODY,

@@ -14,10 +14,8 @@ from runback_gate.app.runs import executions
 from runback_gate.canonical import digest_bytes
 from runback_gate.capture.formats import Defaults, Transcripts, read_transcripts
 from runback_gate.errors import RunbackError
-from tests.conftest import SHARED_DATA
+from tests.capture.formats.real_files import EXPECTED, FOLDER
 
-FOLDER = SHARED_DATA / "transcripts"
-EXPECTED = json.loads((FOLDER / "expected.json").read_text()) if FOLDER.is_dir() else {}
 COUNTS = ("runs", "system", "turns", "calls", "results", "errors", "names", "text_sha256", "arguments_sha256")
 OTLP = "17-otlp/test-traces.json"
 """Read by `capture.otlp`."""

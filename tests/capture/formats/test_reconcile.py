@@ -12,7 +12,7 @@ from runback_gate.capture.formats import Defaults, read_transcripts
 from runback_gate.errors import RunbackError
 from runback_gate.step import Run
 from tests.capture.formats.dialects import CASES, CHAT
-from tests.capture.formats.test_real_files import EXPECTED, FOLDER
+from tests.capture.formats.real_files import EXPECTED, FOLDER
 
 WORDS = "what was planted"
 PLANTS: tuple[tuple[str, Any], ...] = (

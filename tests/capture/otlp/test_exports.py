@@ -10,29 +10,9 @@ import pytest
 
 from runback_gate.capture.log import Redaction
 from runback_gate.capture.otlp import read_exports
-from tests.capture.otlp.test_reader import GEN_AI, export, pairs, span
+from tests.capture.otlp.exports import TRACES, logs
+from tests.capture.otlp.spans import GEN_AI, export, span
 
-SAID = ("gen_ai.input.messages", "gen_ai.output.messages")
-SILENT = {name: value for name, value in GEN_AI.items() if name not in SAID}
-DETAILS = "gen_ai.client.inference.operation.details"
-
-
-def logs(*numbers: int) -> bytes:
-    """The log records that hold what was said in the spans of these numbers."""
-    records = [
-        {
-            "timeUnixNano": str(number * 10**9),
-            "eventName": DETAILS,
-            "traceId": f"{number:032x}",
-            "spanId": f"{number:016x}",
-            "attributes": pairs({name: json.loads(GEN_AI[name]) for name in SAID}),
-        }
-        for number in numbers
-    ]
-    return json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": records}]}]}).encode()
-
-
-TRACES = export(span(SILENT, 1))
 OTHERS = export(span(GEN_AI, 7))
 
 

@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import runback_gate
 from runback_gate.capture.otlp.span_processor import RecorderSpanProcessor
 from runback_gate.capture.runs import read_run
-
-
-def ended(attributes: dict[str, Any], failed: bool = False) -> Any:
-    status = SimpleNamespace(status_code=SimpleNamespace(name="ERROR" if failed else "OK"), description="boom")
-    context = SimpleNamespace(trace_id=1, span_id=2)
-    scope = SimpleNamespace(name="s")
-    fields = {"context": context, "status": status, "instrumentation_scope": scope, "name": "x"}
-    return SimpleNamespace(attributes=attributes, start_time=1_000_000, end_time=5_000_000, **fields)
-
+from tests.capture.otlp.processor import ended
 
 TOOL = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "f", "gen_ai.tool.call.arguments": "{}"}
 
