@@ -8,13 +8,13 @@ another: one word for it, what was changed and where, and each step whose verdic
     effects[0].flips[0].why     # "amount <= limit: 250 <= 100 false → 250 <= 500 true"
 
 A rule is known by its id, wherever it lies. A policy whose file has the same bytes is not looked at, and of the
-others no rule is evaluated twice that compiles to the same program. "Same" is what the record says, never a proof.
+others no rule is evaluated that is the same program on both sides. "Same" is what the record says, never a proof.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal
@@ -22,17 +22,19 @@ from typing import Any, Literal
 from runback_gate.analysis.flip import DifferenceFinder
 from runback_gate.analysis.flip_words import explain_flip
 from runback_gate.analysis.policy_effect import KINDS, FieldChange, Flip, Kind, PolicyEffect, RuleEffect, Word
-from runback_gate.analysis.recorded import Recorded
+from runback_gate.analysis.recorded import Recorded, RecordedRun
 from runback_gate.cel.engine import Engine
+from runback_gate.cel.projection import needs
 from runback_gate.change.matches import PolicyMatch, RuleMatch, match_policies
 from runback_gate.change.model import Change
+from runback_gate.frozen import dataclass
+from runback_gate.policy.context import Layout
 from runback_gate.policy.document import Policy
 from runback_gate.policy.evaluate import (
     NOT_CONCERNED,
     Rule,
     RuleResult,
     RuleSet,
-    StepUnderTest,
     compile_policy,
     results,
     shared_result,
@@ -61,13 +63,44 @@ def compare_policies(
     Raises:
         ExpressionError: an expression of one side breaks a limit or does not compile.
     """
-    found = [_Comparison(match, engine, limit) for match in match_policies(base, head)]
-    reads = frozenset[str]().union(*(item.reads for item in found))
-    for step in steps if found else ():
-        answer = _Asked(engine, step, reads)
-        for comparison in found:
-            comparison.take(answer)
-    return tuple(comparison.effect() for comparison in found)
+    return Comparison(changed_policies(base, head), engine, limit=limit).effects(steps)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedPolicy:
+    """A policy that is not the same on both sides."""
+
+    match: PolicyMatch
+    unjudged: PolicyEffect
+    """What is said of it before any step is judged."""
+
+
+def changed_policies(base: Sequence[Policy], head: Sequence[Policy]) -> tuple[ChangedPolicy, ...]:
+    """The policies that are not the same on both sides, head's in their order, then those that are gone."""
+    return tuple(ChangedPolicy(match, _unjudged(match)) for match in match_policies(base, head))
+
+
+class Comparison:
+    """Changed policies of two sides, compiled once to judge any parts of the record."""
+
+    def __init__(self, changed: Iterable[ChangedPolicy], engine: Engine, *, limit: int = MAX_FLIPS) -> None:
+        """As `compare_policies`, which also says what it raises."""
+        self._policies = [_Compiled(item, engine) for item in changed]
+        self._engine = engine
+        self._limit = limit
+        asked = [rules for item in self._policies for rules in item.sets]
+        self._reads = frozenset[str]().union(*(rules.reads for rules in asked))
+        self._needs = needs(frozenset[str]().union(*(rules.paths for rules in asked)))
+
+    def effects(self, steps: Iterable[Recorded]) -> tuple[PolicyEffect, ...]:
+        """What became of each policy on these steps and runs; without a policy none is taken."""
+        found = [_Counted(policy, self._limit) for policy in self._policies]
+        layout = Layout(self._needs)
+        for step in steps if found else ():
+            answer = _Asked(self._engine, step, layout, self._reads)
+            for counted in found:
+                counted.take(answer)
+        return tuple(counted.effect() for counted in found)
 
 
 def add_effects(effects: Iterable[PolicyEffect], order: Callable[[Flip], Any], *, limit: int) -> PolicyEffect:
@@ -121,65 +154,74 @@ def _joined(words: Collection[str]) -> Word:
 class _Asked:
     """A recorded step or run, and what explains a flip on it; both are made when first needed."""
 
-    def __init__(self, engine: Engine, step: Recorded, reads: frozenset[str]) -> None:
+    def __init__(self, engine: Engine, step: Recorded, layout: Layout, reads: frozenset[str]) -> None:
         self.engine = engine
         self.step = step
-        self.under_test = step.under_test(engine, reads)
+        self.under_test = (
+            step.under_test(engine, reads) if isinstance(step, RecordedRun) else step.projected(engine, layout)
+        )
 
     @cached_property
     def finder(self) -> DifferenceFinder:
         """What explains a flip on it."""
-        return DifferenceFinder(self.engine, self.under_test.bound.data)
+        return DifferenceFinder(self.engine, self.under_test.bound.whole())
 
 
-class _Comparison:
-    """One policy on both sides, and what the steps so far said of it."""
+class _Compiled:
+    """One policy on both sides. Of its rules those are judged that are not the same on both."""
 
-    def __init__(self, policy_match: PolicyMatch, engine: Engine, limit: int) -> None:
-        self.policy_match = policy_match
+    def __init__(self, changed: ChangedPolicy, engine: Engine) -> None:
+        self.match, self.unjudged = changed.match, changed.unjudged
+        head = None if self.match.removed else compile_policy(self.match.policy, engine)
+        base = {item.name: compile_policy(item, engine) for item in self.match.sources}
+        self.whole = base[self.match.policy.name] if head is None else head
+        """Whom the policy concerns, whether it is on head or gone."""
+        self.rules = tuple(match for match in self.match.rules if not _same(match, base, head))
+        asked = {match.id for match in self.rules}
+        self.base = [_of(rules, asked) for rules in base.values()]
+        self.head = [] if head is None else [_of(head, asked)]
+        self.sets = (*self.base, *self.head)
+        self.scopes = {rules.scope for rules in self.sets}
+
+
+def _same(match: RuleMatch, base: Mapping[str, RuleSet], head: RuleSet | None) -> bool:
+    """Whether a rule is the same program with the same words on both sides, so that no step tells them apart."""
+    if match.base is None or match.head is None or head is None:
+        return False
+    old, new = (
+        next((rules, rule) for rule in rules.rules if rule.id == match.id) for rules in (base[match.base[0].name], head)
+    )
+    return fingerprint(*old) == fingerprint(*new)
+
+
+def _of(rules: RuleSet, asked: Collection[str]) -> RuleSet:
+    return replace(rules, rules=tuple(rule for rule in rules.rules if rule.id in asked))
+
+
+class _Counted:
+    """One policy on both sides, and what the steps of a part so far said of it."""
+
+    def __init__(self, policy: _Compiled, limit: int) -> None:
+        self.policy = policy
         self.limit = limit
-        self.head = None if policy_match.removed else compile_policy(policy_match.policy, engine)
-        self.sets = {item.name: compile_policy(item, engine) for item in policy_match.sources}
-        whole = [*self.sets.values(), *([] if self.head is None else [self.head])]
-        self.scopes = {rules.scope for rules in whole}
-        self.reads = frozenset[str]().union(*(rules.reads for rules in whole if rules.scope == "run"))
-        self.shared = {match.id for match in policy_match.rules if self._same(match)}
-        self.base = [
-            replace(rules, rules=tuple(rule for rule in rules.rules if self._asked(rule.id)))
-            for rules in self.sets.values()
-        ]
-        self.counts: dict[str, Counter[Kind]] = {match.id: Counter() for match in policy_match.rules}
-        self.flips: dict[str, list[Flip]] = {match.id: [] for match in policy_match.rules}
+        self.counts: defaultdict[str, Counter[Kind]] = defaultdict(Counter)
+        self.flips: defaultdict[str, list[Flip]] = defaultdict(list)
         self.messages: Counter[str] = Counter()
-        self.directions: set[str] = set()
+        self.directions: set[Word] = set()
         self.steps = self.same = self.matched = 0
-
-    def _asked(self, rule: str) -> bool:
-        return rule in {match.id for match in self.policy_match.rules} and rule not in self.shared
-
-    def _same(self, match: RuleMatch) -> bool:
-        """Whether a rule is the same program with the same words on both sides, so that one answer is enough."""
-        if match.base is None or match.head is None or self.head is None:
-            return False
-        old, new = (
-            next((rules, rule) for rule in rules.rules if rule.id == match.id)
-            for rules in (self.sets[match.base[0].name], self.head)
-        )
-        return fingerprint(*old) == fingerprint(*new)
 
     def take(self, answer: _Asked) -> None:
         """Judge one more step, or run, if that is what the policy is about."""
-        if answer.under_test.scope not in self.scopes:
+        if answer.under_test.scope not in self.policy.scopes:
             return
-        head = {} if self.head is None else results([self.head], answer.under_test)
-        base = results(self.base, answer.under_test)
         self.steps += 1
-        said = (base if self.head is None else head).values()
-        self.matched += any(item.outcome != "skip" for item in said) or self._to_grade(answer.under_test)
+        shared = shared_result(self.policy.whole, answer.under_test)
+        self.matched += shared is None or shared.outcome != "skip"
+        head = results(self.policy.head, answer.under_test)
+        base = results(self.policy.base, answer.under_test)
         flipped = False
-        for match in self.policy_match.rules:
-            after = head.get(match.id, _ABSENT)
-            before = after if match.id in self.shared else base.get(match.id, _ABSENT)
+        for match in self.policy.rules:
+            before, after = base.get(match.id, _ABSENT), head.get(match.id, _ABSENT)
             kind = _kind(match, before.outcome, after.outcome)
             if kind is not None:
                 flipped = True
@@ -187,13 +229,6 @@ class _Comparison:
             elif before.outcome == after.outcome == "fail" and before.message != after.message:
                 self.messages[match.id] += 1
         self.same += not flipped
-
-    def _to_grade(self, step: StepUnderTest) -> bool:
-        """Whether a judge model would have been asked about a step, or a condition of that cannot be evaluated."""
-        if not self.policy_match.policy.judged:
-            return False
-        shared = shared_result(self.head or self.sets[self.policy_match.policy.name], step)
-        return shared is None or shared.outcome != "skip"
 
     def _flip(self, match: RuleMatch, kind: Kind, before: RuleResult, after: RuleResult, answer: _Asked) -> None:
         counts = self.counts[match.id]
@@ -221,37 +256,50 @@ class _Comparison:
 
     def effect(self) -> PolicyEffect:
         """What all steps said."""
-        changes = _fields(self.policy_match.changes())
-        policy = self.policy_match.policy
-        return PolicyEffect(
-            policy=policy.name,
-            word=self._word(changes),
-            changes=changes,
-            validations=(
-                *(self._rule(match) for match in self.policy_match.rules),
-                *(RuleEffect(match.id, "judged", (), 0, ()) for match in self.policy_match.judged),
-            ),
+        unjudged = self.policy.unjudged
+        return replace(
+            unjudged,
+            word=_joined({unjudged.word, *self.directions}),
+            validations=tuple(map(self._rule, unjudged.validations)),
             steps=self.steps,
             same=self.same,
             matched=self.matched,
-            path=policy.location.path,
-            line=policy.location.line or 1,
-            scope=policy.scope,
         )
 
-    def _rule(self, match: RuleMatch) -> RuleEffect:
-        state: Literal["kept", "new", "removed"] = "kept"
-        if match.base is None or match.head is None:
-            state = "new" if match.base is None else "removed"
-        counts = self.counts[match.id]
+    def _rule(self, unjudged: RuleEffect) -> RuleEffect:
+        rule, counts = unjudged.id, self.counts[unjudged.id]
         numbers = tuple((kind, counts[kind]) for kind in KINDS if counts[kind])
-        return RuleEffect(match.id, state, numbers, self.messages[match.id], tuple(self.flips[match.id]))
+        return replace(unjudged, counts=numbers, messages=self.messages[rule], flips=tuple(self.flips[rule]))
 
-    def _word(self, changes: Sequence[FieldChange]) -> Word:
-        if self.policy_match.removed or self.policy_match.new:
-            return "removed" if self.policy_match.removed else "new"
-        unknown = {"unknown"} if any(match.changed for match in self.policy_match.judged) else set()
-        return _joined(self.directions | unknown | {change.direction for change in changes})
+
+def _unjudged(match: PolicyMatch) -> PolicyEffect:
+    """What is said of a policy before any step is judged."""
+    policy, changes = match.policy, _fields(match.changes())
+    rules = (RuleEffect(rule.id, _state(rule), (), 0, ()) for rule in match.rules)
+    judged = (RuleEffect(rule.id, "judged", (), 0, ()) for rule in match.judged)
+    return PolicyEffect(
+        policy=policy.name,
+        word=_word(match, changes),
+        changes=changes,
+        validations=(*rules, *judged),
+        steps=0,
+        same=0,
+        matched=0,
+        path=policy.location.path,
+        line=policy.location.line or 1,
+        scope=policy.scope,
+    )
+
+
+def _state(match: RuleMatch) -> Literal["kept", "new", "removed"]:
+    return "new" if match.base is None else "removed" if match.head is None else "kept"
+
+
+def _word(match: PolicyMatch, changes: Sequence[FieldChange]) -> Word:
+    if match.removed or match.new:
+        return "removed" if match.removed else "new"
+    unknown = {"unknown"} if any(rule.changed for rule in match.judged) else set()
+    return _joined(unknown | {change.direction for change in changes})
 
 
 def _fields(changes: Iterable[Change]) -> tuple[FieldChange, ...]:

@@ -12,10 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import field
 from typing import Final
 
-from runback_gate.analysis.effect import compare_policies
+from runback_gate.analysis.effect import changed_policies
 from runback_gate.app.policy_diff import Compared, DiffJob, summed
 from runback_gate.app.shards import processes_for
-from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.errors import InputError, Location
 from runback_gate.executors import TimeOverError
 from runback_gate.executors.processes import Processes
@@ -54,15 +53,15 @@ def effects_on_archive(
             installed.
         IntegrityError: it was changed.
     """
-    unjudged = compare_policies(base, head, CppEngine(), (), limit=LIMIT)
-    if not unjudged:
+    changed = changed_policies(base, head)
+    if not changed:
         return None
     end = clock() + options.seconds
     shards = sorted(_shards(options, lambda: end - clock()), key=lambda shard: shard.days[::-1], reverse=True)
     parts: dict[int, Compared] = {}
     workers = Processes(processes_for(shards, options.cores), left=lambda: end - clock())
     with contextlib.suppress(TimeOverError):
-        for number, found in workers.run(DiffJob(tuple(base), tuple(head), LIMIT), shards):
+        for number, found in workers.run(DiffJob(changed, LIMIT), shards):
             parts[number] = found
             if clock() >= end:
                 break
@@ -75,7 +74,7 @@ def effects_on_archive(
         of_steps=sum(shard.steps for shard in shards),
         of_runs=sum(shard.runs for shard in shards),
         seconds=options.seconds,
-        effects=summed(unjudged, parts, limit=LIMIT),
+        effects=summed(changed, parts, limit=LIMIT),
     )
 
 

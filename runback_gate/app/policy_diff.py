@@ -14,7 +14,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from runback_gate.analysis.effect import add_effects, compare_policies
+from runback_gate.analysis.effect import (
+    ChangedPolicy,
+    Comparison,
+    add_effects,
+    changed_policies,
+    compare_policies,
+)
 from runback_gate.analysis.policy_effect import PolicyEffect, judged_on
 from runback_gate.analysis.recorded import Recorded
 from runback_gate.app.policies import with_lint_messages
@@ -119,11 +125,11 @@ def diff_runs(
     Raises:
         InputError: as `diff_policies`; a file is not there, or not a run that verifies.
     """
-    engine, shards = _compiled(before, after), shards_of(runs)
-    unjudged = compare_policies(before.policies, after.policies, engine, (), limit=limit)
-    if not unjudged:
+    _compiled(before, after)
+    shards, changed = shards_of(runs), changed_policies(before.policies, after.policies)
+    if not changed:
         return PolicyDiff(before, after, ())
-    job = DiffJob(before.policies, after.policies, limit)
+    job = DiffJob(changed, limit)
     parts, total, done = dict[int, Compared](), sum(shard.runs for shard in shards), 0
     for number, found in executor(shards).run(job, shards):
         parts[number] = found
@@ -132,15 +138,16 @@ def diff_runs(
     for number in sorted(parts):
         for text in parts[number][1]:
             note(text)
-    return PolicyDiff(before, after, summed(unjudged, parts, limit=limit))
+    return PolicyDiff(before, after, summed(changed, parts, limit=limit))
 
 
 Compared = tuple[tuple[PolicyEffect, ...], tuple[str, ...]]
 """What came of a shard: the effects, and the notes on its runs."""
 
 
-def summed(unjudged: Sequence[PolicyEffect], parts: Mapping[int, Compared], *, limit: int) -> tuple[PolicyEffect, ...]:
-    """The effects of all shards, by their numbers; `unjudged` are those on no step."""
+def summed(changed: Sequence[ChangedPolicy], parts: Mapping[int, Compared], *, limit: int) -> tuple[PolicyEffect, ...]:
+    """The effects of all shards, by their numbers."""
+    unjudged = (policy.unjudged for policy in changed)
     by_policy = zip(unjudged, *(parts[number][0] for number in sorted(parts)), strict=True)
     # As the runs would stand in a folder, each in a file that its id names.
     return tuple(add_effects(effects, order=lambda flip: order(flip.run), limit=limit) for effects in by_policy)
@@ -148,20 +155,18 @@ def summed(unjudged: Sequence[PolicyEffect], parts: Mapping[int, Compared], *, l
 
 @dataclass(frozen=True, slots=True)
 class DiffJob:
-    """Policies of two sides on their way to a worker."""
+    """Changed policies on their way to a worker."""
 
-    base: tuple[Policy, ...]
-    head: tuple[Policy, ...]
+    changed: tuple[ChangedPolicy, ...]
     limit: int
 
     def begin(self) -> Callable[[Shard], Compared]:
         """What compares the sides on a shard, and gives the notes on its runs."""
-        engine = CppEngine()
+        comparison = Comparison(self.changed, CppEngine(), limit=self.limit)
 
         def compare(shard: Shard) -> Compared:
             notes: list[str] = []
-            runs = steps_of(runs_of(shard.read(), notes.append))
-            found = compare_policies(self.base, self.head, engine, runs, limit=self.limit)
+            found = comparison.effects(steps_of(runs_of(shard.read(), notes.append)))
             return found, tuple(notes)
 
         return compare
@@ -170,10 +175,13 @@ class DiffJob:
 def _compiled(before: PolicySide, after: PolicySide) -> CppEngine:
     """An engine that has compiled both sides, each on its own, so that an error names its side."""
     engine = CppEngine()
+    compiled = set[str]()
     for side in (before, after):
         with naming_side(side.title, side.folder), with_lint_messages(side.policies):
             for policy in side.policies:
-                compile_policy(policy, engine)
+                if policy.digest not in compiled:
+                    compile_policy(policy, engine)
+                    compiled.add(policy.digest)
     return engine
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runback_gate.analysis import effect as effect_module
 from runback_gate.analysis.backtest import backtest
 from runback_gate.analysis.effect import MAX_FLIPS, compare_policies
 from runback_gate.analysis.policy_effect import Flip, PolicyEffect
@@ -17,6 +18,7 @@ from runback_gate.analysis.recorded import RecordedStep, recorded
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.errors import ExpressionError
 from runback_gate.policy.document import Policy, load_policies
+from runback_gate.policy.evaluate import RuleResult, RuleSet, StepUnderTest, results
 from runback_gate.step import Step
 from runback_gate.testing import REFUNDS, sample_call, sample_run, sample_step, write_document
 
@@ -102,6 +104,21 @@ def test_no_change(tmp_path: Path) -> None:
     assert compare_policies(same, same, ENGINE, none()) == ()
     write_document(tmp_path / "q", "moved.yaml", "Policy", "refunds", limited(100)["refunds"])
     assert compare_policies(same, load_policies(tmp_path / "q", ["*.yaml"])[0], ENGINE, none()) == ()
+
+
+def test_rules_that_are_the_same_are_not_evaluated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither on base nor on head, on a step that the policy concerns: no step tells them apart."""
+    asked: list[str] = []
+
+    def watched(sets: Sequence[RuleSet], step: StepUnderTest) -> dict[str, RuleResult]:
+        asked.extend(rule.id for item in sets for rule in item.rules)
+        return results(sets, step)
+
+    monkeypatch.setattr(effect_module, "results", watched)
+    base = {"p": rules(x="response.text != 'x'", y="response.text != 'y'")}
+    head = {"p": rules(x="response.text  !=  'x'", y="response.text != 'Hello!'")}
+    (effect,) = compared(tmp_path, base, head, (WORDS,))
+    assert (effect.matched, counts(effect), asked) == (1, {"y": {"newly failing": 1}}, ["y", "y"])
 
 
 def test_text_without_effect(tmp_path: Path) -> None:
@@ -360,14 +377,20 @@ def verdicts(found: Sequence[Policy], step: Step) -> dict[str, str]:
 def test_every_flip_is_real(
     tmp_path_factory: pytest.TempPathFactory, base: Specs, head: Specs, steps: list[Step]
 ) -> None:
-    """Judged again on its own, each flipped step says what the flip says, and no other step of a kept rule flips."""
+    """Judged again on its own, each flipped step says what the flip says, and no other step of a kept rule flips.
+
+    The steps that a policy concerns are those of which it says anything at all.
+    """
     root = tmp_path_factory.getbasetemp() / "real"
     sides = policies(root, base, "base"), policies(root, head, "head")
     effects = compare_policies(*sides, ENGINE, recorded(sample_run(*steps)))
     flips = {(flip.validation, flip.step): (flip.base, flip.head) for item in effects for flip in item.flips}
     assert all(flip.why for item in effects for flip in item.flips)
-    for index, step in enumerate(steps):
-        was, now = (verdicts(side, step) for side in sides)
+    judged = [[verdicts(side, step) for side in sides] for step in steps]
+    for effect in effects:
+        side = effect.word != "removed"
+        assert effect.matched == sum(set(said[side].values()) != {"skip"} for said in judged)
+    for index, (was, now) in enumerate(judged):
         for rule in was.keys() | now.keys():
             pair = (was.get(rule, "skip"), now.get(rule, "skip"))
             if pair[0] != pair[1] and (rule in was.keys() & now.keys() or {"fail", "error"} & set(pair)):
