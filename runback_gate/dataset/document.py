@@ -158,6 +158,8 @@ def load_dataset(root: Path, name: str) -> Dataset:
 def dataset_from(document: Document) -> Dataset:
     """The dataset that a document holds."""
     model = validate(document, DatasetDocument)
+    # Most cases say the same of many things: each is held once.
+    same: dict[Any, Any] = {}
     cases, seen = [], set()
     for index, spec in enumerate(model.spec.cases):
         pointer = ("spec", "cases", index)
@@ -165,17 +167,19 @@ def dataset_from(document: Document) -> Dataset:
             raise DocumentError(f"two cases are named {spec.id!r}", location=document.mark((*pointer, "id")))
         seen.add(spec.id)
         checks = tuple(
-            _check(document, (*pointer, "checks", number), check) for number, check in enumerate(spec.checks)
+            _check(document, (*pointer, "checks", number), check, same) for number, check in enumerate(spec.checks)
         )
+        tags = tuple(spec.tags)
+        allow = frozenset((*model.spec.allow, *(check.implied for check in spec.checks if check.implied)))
         cases.append(
             Case(
                 id=spec.id,
                 dataset=model.metadata.name,
                 why=spec.why,
-                tags=tuple(spec.tags),
+                tags=same.setdefault(tags, tags),
                 checks=checks,
                 trials=spec.trials or model.spec.trials,
-                allow=frozenset((*model.spec.allow, *(check.implied for check in spec.checks if check.implied))),
+                allow=same.setdefault(allow, allow),
                 step=spec.step,
                 run=spec.run,
                 messages=tuple(spec.messages or ()),
@@ -195,13 +199,12 @@ def dataset_from(document: Document) -> Dataset:
     )
 
 
-def _check(document: Document, pointer: tuple[str | int, ...], check: Check) -> CaseCheck:
-    place = document.mark(pointer)
+def _check(document: Document, pointer: tuple[str | int, ...], check: Check, same: dict[Any, Any]) -> CaseCheck:
+    title, expression, place = check.title, check.expression, document.mark(pointer)
     if check.kind == "cel":
-        return CaseCheck(
-            check.kind, check.title, document.expression((*pointer, "cel")), None, document.mark((*pointer, "cel"))
-        )
-    return CaseCheck(check.kind, check.title, check.expression, check.jsonSchema, place, check.judge)
+        expression, place = document.expression((*pointer, "cel")), document.mark((*pointer, "cel"))
+    title, expression = same.setdefault(title, title), same.setdefault(expression, expression)
+    return CaseCheck(check.kind, title, expression, check.jsonSchema, place, check.judge)
 
 
 def case_run(root: Path, dataset: Dataset, case: Case) -> Run:

@@ -9,6 +9,7 @@ own: its title, numbered where two of one case have the same.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -137,7 +138,7 @@ def compile_checks(checks: Sequence[CaseCheck], deciders: Deciders) -> RuleSet:
     for check in checks:
         seen[check.title] += 1
         title = check.title if seen[check.title] == 1 else f"{check.title} #{seen[check.title]}"
-        message = f"check does not hold: {title}"
+        message = sys.intern(f"check does not hold: {title}")
         rules.append(Rule(title, "", "Deny", False, deciders.decider(check), message, None, check.location))
     return RuleSet((), (), (), tuple(rules), paths=deciders.reads)
 

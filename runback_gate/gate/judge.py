@@ -94,6 +94,8 @@ class Rules:
         self.used: set[str] = set()
         self.beside: Rules | None = None
         """What judges the same answers after these: an estimate counts what it asks judge models as well."""
+        self._same: dict[tuple[str, ...], tuple[str, ...]] = {}
+        """Ids of the rules that hold for an answer or leave it out: mostly those of many answers."""
         self.remembers = False
         """Whether new answers are kept for what is said of all of them in the end: each takes what its step takes."""
         self._answered: dict[tuple[tuple[str, str], int], Recorded] = {}
@@ -235,8 +237,8 @@ class Rules:
             note=note,
             latency_ms=None if answer.response is None else answer.response.latency_ms,
             cost_usd=None if answer.response is None else answer.response.cost_usd,
-            passed=judgement.passed,
-            skipped=judgement.skipped,
+            passed=self._same.setdefault(judgement.passed, judgement.passed),
+            skipped=self._same.setdefault(judgement.skipped, judgement.skipped),
             findings=findings,
             judged=grades,
             not_understood=answer.not_understood,

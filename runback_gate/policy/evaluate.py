@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any, Literal, Protocol, cast
 
@@ -134,6 +134,9 @@ class StepUnderTest:
 class Decider(Protocol):
     """What decides a rule: an expression, a JSON Schema, a rubric."""
 
+    def __hash__(self) -> int:
+        """By identity: what it says is `content`."""
+
     @property
     def content(self) -> JsonValue:
         """All that decides: two deciders of the same content say the same of every answer."""
@@ -219,9 +222,14 @@ class RuleSet:
 
     def fingerprint(self, rule: Rule) -> str:
         """SHA-256 of what decides one of its rules: its own content and the conditions, not its name, place or text."""
-        conditions = [condition.content for _, condition in self.conditions]
-        scope = {} if self.scope == "step" else {"scope": self.scope}
-        return digest_bytes(exact_bytes({**scope, "conditions": conditions, "rule": rule.decider.content}))
+        return _fingerprint(self.scope, tuple(condition for _, condition in self.conditions), rule.decider)
+
+
+@lru_cache(maxsize=1024)
+def _fingerprint(scope: Scope, conditions: tuple[ExpressionDecider, ...], decider: Decider) -> str:
+    said = [condition.content for condition in conditions]
+    scoped = {} if scope == "step" else {"scope": scope}
+    return digest_bytes(exact_bytes({**scoped, "conditions": said, "rule": decider.content}))
 
 
 @dataclass(frozen=True, slots=True)
