@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from runback_gate.analysis.effect import (
     ChangedPolicy,
@@ -35,7 +34,6 @@ from runback_gate.frozen import dataclass
 from runback_gate.gate.config import GATE_FILE, GateDocument
 from runback_gate.policy.document import Policy, load_policies
 from runback_gate.policy.evaluate import compile_policy
-from runback_gate.report import effects
 from runback_gate.revision.snapshot import folder_of
 from runback_gate.schema import validate
 from runback_gate.store.archive.rows import order
@@ -183,23 +181,6 @@ def _compiled(before: PolicySide, after: PolicySide) -> CppEngine:
                     compile_policy(policy, engine)
                     compiled.add(policy.digest)
     return engine
-
-
-def diff_json(found: PolicyDiff) -> dict[str, Any]:
-    """The comparison, for programs."""
-    titles = {"base": found.before.title, "head": found.after.title}
-    runs = {"runs": found.runs} if found.runs else {}
-    return {**titles, "steps": found.steps, **runs, **effects.as_json(found.effects)}
-
-
-def diff_markdown(found: PolicyDiff, show: int) -> str:
-    """For a pull request, with so many flips of each kind of each policy."""
-    return effects.as_markdown(found.effects, steps=found.steps, place=found.place, show=show)
-
-
-def diff_text(found: PolicyDiff, show: int, *, width: int, unicode: bool) -> str:
-    """For people, in so many columns."""
-    return effects.as_text(found.effects, steps=found.steps, width=width, place=found.place, show=show, unicode=unicode)
 
 
 def diff_sides(root: Path, base: str, head: str | None) -> tuple[PolicySide, PolicySide]:

@@ -1,6 +1,6 @@
 """`policy diff --prove`: proofs about a change of policies, and the steps that show a difference, kept as policy tests.
 
-In: the policies of two sides. Out: `Proof`s, their lines and JSON, and the files that keep their steps.
+In: the policies of two sides. Out: `Proof`s, and the files that keep their steps.
 
     proofs = prove_sides(before, after)
     kept_tests(after, proofs)           # {"proved/refunds.test.yaml": "apiVersion: …"}
@@ -8,7 +8,6 @@ In: the policies of two sides. Out: `Proof`s, their lines and JSON, and the file
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -16,16 +15,13 @@ from typing import Any
 from runback_gate.analysis.proof.changed import prove_policies
 from runback_gate.analysis.proof.example import seen
 from runback_gate.analysis.proof.form import written
-from runback_gate.app.policy_diff import PolicyDiff, PolicySide, diff_json, diff_markdown, diff_text
+from runback_gate.app.policy_diff import PolicySide
 from runback_gate.app.progress import SILENT
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.cel.py_engine import PyEngine
 from runback_gate.change.proof import Proof
-from runback_gate.plural import many
 from runback_gate.policy.document import Policy
 from runback_gate.policy.evaluate import BoundStep, StepUnderTest, compile_policy, results
-from runback_gate.report.proofs import proof_lines, proof_markdown
-from runback_gate.report.text import log
 
 API_VERSION = "runback.dev/v1"
 SCHEMA_LINE = "# yaml-language-server: $schema=https://runback.dev/schema/v1/policytest.json"
@@ -36,38 +32,6 @@ def prove_sides(
 ) -> tuple[Proof, ...]:
     """What is proved of each rule that changed. Raises InputError: the solver is not installed."""
     return prove_policies(before.policies, after.policies, (CppEngine(), PyEngine()), progress=progress)
-
-
-def compared_json(found: PolicyDiff, proofs: tuple[Proof, ...] | None) -> dict[str, Any]:
-    """A comparison and what was proved, for programs; None where nothing was to be proved."""
-    return diff_json(found) | ({} if proofs is None else {"proofs": [dataclasses.asdict(proof) for proof in proofs]})
-
-
-def compared_text(found: PolicyDiff, proofs: tuple[Proof, ...] | None, show: int, *, width: int, unicode: bool) -> str:
-    """The same for a terminal, in so many columns, with so many flips of each kind of each policy."""
-    text = diff_text(found, show, width=width, unicode=unicode)
-    return text + log("".join(f"{line}\n" for line in proofs_lines(found, proofs or ())))
-
-
-def compared_markdown(found: PolicyDiff, proofs: tuple[Proof, ...] | None, show: int) -> str:
-    """The same for a pull request."""
-    lines = proofs_lines(found, proofs or (), "markdown")
-    return log(diff_markdown(found, show) + "".join(f"{line}\n" for line in lines))
-
-
-def proofs_lines(found: PolicyDiff, proofs: tuple[Proof, ...], form: str = "text") -> Iterator[str]:
-    """For a terminal, or as `markdown`."""
-    places, same = {}, {}
-    for policy in found.after.policies:
-        for rule in policy.every_rule:
-            place = rule.location
-            places[rule.id] = found.after.place(place.path, place.line or 1)
-    for effect in found.effects:
-        for rule_effect in effect.validations:
-            if not rule_effect.flipped and effect.steps and rule_effect.state != "judged":
-                verdicts = many(effect.steps, f"recorded {effect.scope}")
-                same[rule_effect.id] = f"text changed, same verdict on {verdicts}"
-    yield from (proof_markdown if form == "markdown" else proof_lines)(proofs, places, same)
 
 
 def kept_tests(after: PolicySide, proofs: tuple[Proof, ...]) -> Mapping[str, bytes]:

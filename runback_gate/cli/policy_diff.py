@@ -78,7 +78,7 @@ def diff(
     unknown; 2 could not judge (also no recorded step although policies changed).
     """
     from runback_gate.app.policy_diff import diff_policies, diff_runs, diff_sides  # noqa: PLC0415  loads the engine
-    from runback_gate.app.prove import compared_json, compared_markdown, compared_text  # noqa: PLC0415
+    from runback_gate.app.policy_diff_lines import diff_json, diff_markdown, diff_text  # noqa: PLC0415
     from runback_gate.app.recorded import recorded_steps  # noqa: PLC0415
     from runback_gate.app.shards import executor_for  # noqa: PLC0415
 
@@ -94,12 +94,12 @@ def diff(
             found = diff_runs(before, after, sides.runs, limit=limit, executor=executor, note=note, progress=progress)
     proofs = _proofs(found, proving, quiet=quiet)
     if listing.as_json:
-        terminal.print_json(compared_json(found, proofs))
+        terminal.print_json(diff_json(found, proofs))
     elif listing.form == "markdown":
-        click.echo(compared_markdown(found, proofs, listing.show).encode(), nl=False)
+        click.echo(diff_markdown(found, proofs, listing.show).encode(), nl=False)
     else:
         width, unicode = terminal.width(), terminal.unicode()
-        click.echo(compared_text(found, proofs, listing.show, width=width, unicode=unicode), nl=False)
+        click.echo(diff_text(found, proofs, listing.show, width=width, unicode=unicode), nl=False)
     if found.effects and not (found.steps or found.runs) and not proofs:
         hint = MAKE_RUNS if sides.runs else "name some with --runs, or add cases to a dataset"
         raise InputError("no recorded step: policies changed, and nothing says what that does", hint=hint)
@@ -107,10 +107,10 @@ def diff(
 
 
 def _proofs(found: PolicyDiff, proving: ProofFlags, *, quiet: bool) -> tuple[Proof, ...] | None:
-    from runback_gate.app.prove import kept_tests, prove_sides  # noqa: PLC0415  loads the engines
-
     if not proving.prove:
         return None
+    from runback_gate.app.prove import kept_tests, prove_sides  # noqa: PLC0415  loads the engines
+
     with terminal.progress(quiet=quiet, noun="rule") as progress:
         proofs = prove_sides(found.before, found.after, progress)
     if proving.keep is not None:
