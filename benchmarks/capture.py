@@ -1,15 +1,18 @@
 """What recording costs a call of a model, beside the bare client.
 
-In: an environment with openai and httpx2, such as `.clients/openai` (`make clients`). Out: JSON, microseconds a call.
+In: an environment with openai and httpx2, such as `.clients/openai` (`make clients`). Out: JSON, CPU microseconds.
 
-    .clients/openai/bin/python -m benchmarks.capture    # {"recorded": {"bare": 1710.0, "caller": 41.0, "ratio": 1.08}}
+    .clients/openai/bin/python -m benchmarks.capture    # {"recorded": {"bare": 9400.0, "caller": 140.0, …}}
 
 A peer that is installed there as well is measured beside it: langfuse; openinference-instrumentation-openai with
 opentelemetry-sdk; opentelemetry-instrumentation-openai, which is traceloop's OpenLLMetry. `make bench` looks into the
 folders `langfuse`, `openinference` and `traceloop` beside that environment.
 
-The transport answers at once, so only work counts. `caller` is what recording adds on the thread that calls, `ratio`
-the CPU time of the whole process, the writer's included, beside that of the bare client.
+The transport answers at once, so only work counts. Every recorder wraps one method of the client. `caller` is what the
+thread that calls spends inside the wrapper and outside of the method, a call. `ratio` is that and what all other
+threads spend, to the end of their work, beside the bare client. Neither holds the client itself, which varies by more
+than what is looked for: the difference of recorded and bare calls, `caller_difference` and `ratio_difference`, stands
+beside them. `run` is what to begin and end a recording takes, which is paid once a run.
 """
 
 from __future__ import annotations
@@ -50,18 +53,25 @@ def client() -> Callable[[int], None]:
     return ask
 
 
+Flush = Callable[[], object]
+"""Waits until what was recorded is written."""
+Recorder = Callable[[], contextlib.AbstractContextManager[Flush]]
+
+
 @contextlib.contextmanager
-def recorded() -> Iterator[None]:
+def recorded() -> Iterator[Flush]:
     """Ours, at the level that is the default; the disk takes what it is given."""
+    from runback_gate.capture.sink import sink  # noqa: PLC0415
+
     with tempfile.TemporaryDirectory() as folder, runback_gate.record("bench", out=folder):
-        yield
+        yield lambda: sink().flush(60)
 
 
-def instrumented(module: str) -> Callable[[], contextlib.AbstractContextManager[None]]:
+def instrumented(module: str) -> Recorder:
     """A package that makes spans of the calls of OpenAI's client; they go nowhere."""
 
     @contextlib.contextmanager
-    def spans() -> Iterator[None]:
+    def spans() -> Iterator[Flush]:
         trace: Any = importlib.import_module("opentelemetry.sdk.trace")
         export: Any = importlib.import_module("opentelemetry.sdk.trace.export")
         provider = trace.TracerProvider()
@@ -71,8 +81,7 @@ def instrumented(module: str) -> Callable[[], contextlib.AbstractContextManager[
         instrumentor = importlib.import_module(module).OpenAIInstrumentor()
         instrumentor.instrument(tracer_provider=provider)
         try:
-            yield
-            provider.force_flush()
+            yield provider.force_flush
         finally:
             instrumentor.uninstrument()
             owner.create = plain  # traceloop's leaves its wrapper
@@ -86,7 +95,7 @@ def _memory() -> Any:
 
 
 @contextlib.contextmanager
-def langfuse() -> Iterator[None]:
+def langfuse() -> Iterator[Flush]:
     """Langfuse's drop-in client, which replaces one method of OpenAI's; its spans go nowhere."""
     owner: Any = importlib.import_module("openai.resources.chat.completions").Completions
     plain = owner.create
@@ -97,8 +106,7 @@ def langfuse() -> Iterator[None]:
         _LANGFUSE.extend((sink, owner.create))
     sink, owner.create = _LANGFUSE
     try:
-        yield
-        sink.flush()
+        yield sink.flush
     finally:
         owner.create = plain
 
@@ -106,7 +114,7 @@ def langfuse() -> Iterator[None]:
 _LANGFUSE: list[Any] = []
 """Its client and the method, which importing it puts in place once."""
 
-PEERS: dict[str, tuple[str, Callable[[], contextlib.AbstractContextManager[None]]]] = {
+PEERS: dict[str, tuple[str, Recorder]] = {
     "langfuse": ("langfuse", langfuse),
     "openinference": ("openinference.instrumentation.openai", instrumented("openinference.instrumentation.openai")),
     "traceloop": ("opentelemetry.instrumentation.openai", instrumented("opentelemetry.instrumentation.openai")),
@@ -114,30 +122,79 @@ PEERS: dict[str, tuple[str, Callable[[], contextlib.AbstractContextManager[None]
 """By name: the module that shows that it is installed, and what records by it."""
 
 
-def chunk(ask: Callable[[int], None]) -> tuple[float, float]:
-    """CPU microseconds a call: of this thread, of the process, what the writer has still to do included."""
-    from runback_gate.capture.sink import sink  # noqa: PLC0415
+class Watched:
+    """The method that a recorder wraps, with a clock below the wrapper and one above it."""
 
+    def __init__(self, owner: Any, name: str) -> None:
+        self._owner, self._name, self._plain = owner, name, getattr(owner, name)
+        self._above = self._below = 0.0
+
+    @contextlib.contextmanager
+    def wrapped_by(self, recorder: Recorder) -> Iterator[Flush]:
+        """While a recorder wraps the method."""
+        setattr(self._owner, self._name, self._timed(self._plain, "_below"))
+        try:
+            with recorder() as flush:
+                wrapper = getattr(self._owner, self._name)
+                setattr(self._owner, self._name, self._timed(wrapper, "_above"))
+                try:
+                    yield flush
+                finally:
+                    setattr(self._owner, self._name, wrapper)
+        finally:
+            setattr(self._owner, self._name, self._plain)
+
+    def spent(self) -> float:
+        """Seconds of this thread in the wrapper since it was asked the last time."""
+        found, self._above, self._below = self._above - self._below, 0.0, 0.0
+        return found
+
+    def _timed(self, method: Any, clock: str) -> Any:
+        def timed(*args: Any, **named: Any) -> Any:
+            start = time.thread_time()
+            try:
+                return method(*args, **named)
+            finally:
+                setattr(self, clock, getattr(self, clock) + time.thread_time() - start)
+
+        return timed
+
+
+def chunk(ask: Callable[[int], None], flush: Flush) -> tuple[float, float]:
+    """CPU microseconds a call: of this thread; of all others, and of what is done until everything is written."""
     own, whole = time.thread_time(), time.process_time()
     for number in range(CALLS):
         ask(number)
     own = time.thread_time() - own
-    sink().flush(60)
-    return own / CALLS * 1e6, (time.process_time() - whole) / CALLS * 1e6
+    flush()
+    return own / CALLS * 1e6, (time.process_time() - whole - own) / CALLS * 1e6
 
 
-def measured(ask: Callable[[int], None], recorder: Callable[[], Any]) -> dict[str, float]:
-    """Chunks with and without a recorder in turn, so that both meet the same machine; medians of the pairs."""
-    pairs = []
+def measured(ask: Callable[[int], None], method: Watched, recorder: Recorder) -> dict[str, float]:
+    """Chunks with and without a recorder in turn, so that both meet the same machine; medians."""
+    pairs, inside, runs = [], [], []
     for _ in range(CHUNKS):
+        start = time.process_time()
         with recorder():
+            pass
+        runs.append(time.process_time() - start)
+        with method.wrapped_by(recorder) as flush:
             ask(0)
-            with_it = chunk(ask)
-        pairs.append((chunk(ask), with_it))
+            flush()
+            method.spent()
+            with_it = chunk(ask, flush)
+            inside.append(method.spent() / CALLS * 1e6)
+        pairs.append((chunk(ask, lambda: None), with_it))
+    bare = statistics.median(alone[0] for alone, _ in pairs)
+    caller, others = statistics.median(inside), statistics.median(after[1] for _, after in pairs)
     return {
-        "bare": statistics.median(bare[1] for bare, _ in pairs),
-        "caller": statistics.median(after[0] - bare[0] for bare, after in pairs),
-        "ratio": statistics.median(after[1] / bare[1] for bare, after in pairs),
+        "bare": bare,
+        "caller": caller,
+        "others": others,
+        "ratio": (bare + caller + others) / bare,
+        "caller_difference": statistics.median(after[0] - alone[0] for alone, after in pairs),
+        "ratio_difference": statistics.median(sum(after) / sum(alone) for alone, after in pairs),
+        "run": statistics.median(runs) * 1e6,
     }
 
 
@@ -145,10 +202,12 @@ def main() -> None:
     """Measure, beside the peers that are installed."""
     ask = client()
     ask(0)
-    found = {"recorded": measured(ask, recorded)}
+    httpx2: Any = importlib.import_module("httpx2")
+    create = Watched(importlib.import_module("openai.resources.chat.completions").Completions, "create")
+    found = {"recorded": measured(ask, Watched(httpx2.Client, "send"), recorded)}
     for name, (module, recorder) in PEERS.items():
         if _is_installed(module):
-            found[name] = measured(ask, recorder)
+            found[name] = measured(ask, create, recorder)
     sys.stdout.write(json.dumps(found) + "\n")
 
 

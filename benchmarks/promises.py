@@ -219,8 +219,10 @@ def capture(folder: Path) -> list[Figure]:  # noqa: ARG001  as above
         python = CLIENT.parents[2] / name / "bin" / "python"
         if name not in found and python.exists():
             found |= {name: json.loads(measure([str(python), "-m", "benchmarks.capture"], ROOT, runs=0).output)[name]}
-    callers = [Peer(name, peer["caller"]) for name, peer in found.items()]
-    ratios = [Peer("the bare client", 1.0), *(Peer(name, peer["ratio"]) for name, peer in found.items())]
+    apart = "as a difference of whole calls"
+    callers = [Peer(apart, ours["caller_difference"]), *(Peer(name, peer["caller"]) for name, peer in found.items())]
+    ratios = [Peer("the bare client", 1.0), Peer(apart, ours["ratio_difference"])]
+    ratios += [Peer(name, peer["ratio"]) for name, peer in found.items()]
     return [
         Figure("recording, added on the caller's thread", "CPU µs", ours["caller"], 100.0, tuple(callers)),
         Figure("recording, CPU in all beside the bare client", "x", ours["ratio"], 1.1, tuple(ratios)),
