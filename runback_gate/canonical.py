@@ -92,14 +92,11 @@ def made_bytes(value: JsonValue) -> bytes:
     Raises:
         DocumentError: as `canonical_bytes`.
     """
-    if orjson is not None:
-        try:
-            data: bytes = orjson.dumps(value, None, _SORTED)
-        except TypeError:
-            pass  # A number out of range, or a text that is none.
-        else:
-            return data
-    return canonical_bytes(value)
+    try:
+        data = standard_json.made_bytes(value) if orjson is None else orjson.dumps(value, None, _SORTED)
+    except (TypeError, ValueError, RecursionError):
+        data = None  # A number out of range, or a text that is none.
+    return canonical_bytes(value) if data is None else cast("bytes", data)
 
 
 def written(data: bytes) -> Any:

@@ -32,8 +32,8 @@ EXPONENT = re.compile(rb"[0-9]e")
 """How a double may be written; inside of a text it means nothing."""
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _TOKEN = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*")([ \t\n\r]*:)?|[][{}]')
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-_LONG_NUMBER = re.compile(r"[0-9]{16}")
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, check_circular=False)
+_LONG_NUMBER = re.compile(r"[\[,:]-?[0-9]{16}")
 
 
 def is_plain(data: bytes, value: object) -> bool:
@@ -91,8 +91,13 @@ def sorted_bytes(value: object, kinds: Collection[type], keys: Collection[object
     """The RFC 8785 form, where sorting by code point and Python's own numbers give it; else None."""
     if float in kinds or not all(type(key) is str and key.isascii() for key in keys):
         return None
+    return made_bytes(value)
+
+
+def made_bytes(value: object) -> bytes | None:
+    """The same of a value without doubles, whose keys are ASCII, as `canonical.made_bytes` writes it."""
     text = _ENCODER.encode(value)
-    if _LONG_NUMBER.search(text):  # which may be beyond the integers that are written as they are
+    if _LONG_NUMBER.search(text) or type(value) is int:  # which may be beyond those that are written as they are
         return None
     try:
         return text.encode()

@@ -13,7 +13,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runback_gate.canonical import canonical_bytes, parse_canonical, parse_json, plain_bytes
+from runback_gate.canonical import canonical_bytes, made_bytes, parse_canonical, parse_json, plain_bytes
 from runback_gate.errors import DocumentError
 from tests.json_values import ANY, LARGE
 
@@ -72,3 +72,21 @@ def test_bytes_are_read_alike_without_orjson(data: bytes) -> None:
     """The same value, or a refusal of both."""
     for plain, fast in ((PLAIN.parse_json, parse_json), (PLAIN.parse_canonical, parse_canonical)):
         assert repr(outcome(partial(plain, data, path="x"))) == repr(outcome(partial(fast, data, path="x")))
+
+
+MADE = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=20)
+    | st.sampled_from([2**53, -(2**53), 2**70, 10**15]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b", "B"]), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(MADE)
+def test_what_is_made_is_written_alike_without_orjson(value: Any) -> None:
+    """What this package made is not looked through, and has its canonical bytes: large numbers have marks."""
+    expected = outcome(lambda: canonical_bytes(value))
+    assert outcome(lambda: PLAIN.made_bytes(value)) == outcome(lambda: made_bytes(value)) == expected

@@ -19,6 +19,7 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from runback_gate.canonical import JsonValue, parse_json
+from runback_gate.capture.bodies import Bodies
 from runback_gate.errors import DocumentError, RunbackError
 from runback_gate.frozen import dataclass
 from runback_gate.step import Api, Grade, Request, Response, Source, Step
@@ -93,15 +94,19 @@ def is_model_call(url: str) -> bool:
 _ENDINGS = tuple(ending for ending, _, _ in _PATHS)
 
 
-def read_exchange(seen: Seen, place: RunPlace, redact: Redact) -> tuple[Step, dict[str, int]] | None:
+def read_exchange(
+    seen: Seen, place: RunPlace, redact: Redact, bodies: Bodies | None = None
+) -> tuple[Step, dict[str, int]] | None:
     """The step of a call, and what was redacted; None when the body is none of a model API.
+
+    `bodies` are those of the calls before it; `redact` may then be given objects that it was given before.
 
     Raises:
         DocumentError: the body is not JSON, or has no canonical form.
         Exception: whatever the redactor raises.
     """
     api, fields = _known(seen.url)
-    raw = parse_json(seen.body, path="body", max_bytes=MAX_BODY)
+    raw = (bodies or Bodies()).read(seen.body, MAX_BODY)
     if not isinstance(raw, dict) or not any(field in raw for field in fields):
         return None
     body, counts = redact(raw)

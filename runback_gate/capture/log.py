@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from runback_gate.canonical import JsonValue
+from runback_gate.capture.bodies import Bodies
 from runback_gate.capture.exchange import Redact, RunPlace, Seen, read_exchange
 from runback_gate.capture.open_calls import OpenCalls
 from runback_gate.capture.outside import RunFile, complain, new_id, now, random_bytes
@@ -72,6 +73,7 @@ class RunLog:
         """Events that were lost since the last `dropped` event."""
         self.reasons: set[str] = set()
         self._prompts: dict[str, dict[str, Any]] = {}
+        self._bodies = Bodies()
         self._lazy = lazy
         """Whether a run in which nothing happened leaves no file."""
         self.rotate = rotate
@@ -178,7 +180,7 @@ class RunLog:
     def _step(self, seen: Seen) -> bytes:
         ruleset, number = self.redaction.ruleset, self._writer.steps
         place = RunPlace(self.run.agent, self.run.id, number, self.redaction.level, ruleset)
-        found = read_exchange(seen, place, self._redact)
+        found = read_exchange(seen, place, self._redact, self._bodies)
         if found is None:
             return b""
         step, counts = bounded(found[0]), found[1]

@@ -11,6 +11,7 @@ names. Where they cannot be read, everything is withheld: the agent goes on, and
 from __future__ import annotations
 
 import functools
+import marshal
 from collections.abc import Mapping
 from typing import Any, NoReturn, cast
 
@@ -29,7 +30,9 @@ def redaction_at(level: str | Redact | None, project: Mapping[str, Any] | None =
         project: what the project says, as `project_json` writes it; None for what is found here.
     """
     if callable(level):
-        return Redaction("standard", level)
+        own = level
+        # It may change what it is given, which a later call may hold as well.
+        return Redaction("standard", lambda value: own(marshal.loads(marshal.dumps(value))))  # noqa: S302  of our own
     if level == "off":
         return Redaction("off", off)
     try:

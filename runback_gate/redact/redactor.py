@@ -66,6 +66,8 @@ class Redactor:
         self._held = 0
         self._known: dict[bytes, tuple[Any, Counts]] = {}
         self._known_before: dict[bytes, tuple[Any, Counts]] = {}
+        self._met: dict[int, tuple[Any, tuple[Any, Counts]]] = {}
+        """The entries of these by the object that was given, which stays referred to."""
         self._held_entries = 0
 
     @classmethod
@@ -135,22 +137,30 @@ class Redactor:
     def _entry(self, value: Any, counts: Counter[str], depth: int) -> Any:
         if type(value) is not dict:
             return self._value(value, None, counts, depth)
+        met = self._met.get(id(value))
+        known = self._equal(value, depth) if met is None else met[1]
+        if known[1]:
+            counts.update(known[1])
+        return known[0]
+
+    def _equal(self, value: dict[str, Any], depth: int) -> tuple[Any, Counts]:
+        """What an entry of equal JSON became."""
         try:
             # Of version 2: without references, so that equal JSON has equal bytes; 1, 1.0 and true differ.
             place = marshal.dumps(value, 2)
         except ValueError:  # no JSON
-            return self._value(value, None, counts, depth)
-        known = self._known.get(place)
+            place = b""
+        known = self._known.get(place) or self._known_before.get(place)
         if known is None:
             own: Counter[str] = Counter()
-            known = self._known_before.get(place) or (self._value(value, None, own, depth), dict(own))
+            known = self._value(value, None, own, depth), dict(own)
+        if place:
             self._held_entries += len(place)
             if self._held_entries > MAX_ENTRIES:
-                self._known_before, self._known, self._held_entries = self._known, {}, len(place)
+                self._known_before, self._known, self._met, self._held_entries = self._known, {}, {}, len(place)
             self._known[place] = known
-        if known[1]:
-            counts.update(known[1])
-        return known[0]
+            self._met[id(value)] = value, known
+        return known
 
     def _mapping(
         self,

@@ -6,7 +6,9 @@ import asyncio
 import json
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -199,3 +201,21 @@ def test_a_clock_that_goes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (found,) = runs(tmp_path)
     assert [tool.at for tool in found.tool_runs] == ["2026-01-31T12:00:00Z", "2025-01-01T00:00:00Z"]
     assert all((tool.duration_ms or 0) >= 1 for tool in found.tool_runs)
+
+
+def test_a_redactor_of_the_callers_own_may_change_what_it_is_given(tmp_path: Path) -> None:
+    """It is given the body of each call as it was sent, though a later call repeats the one before."""
+    given: list[str] = []
+
+    def blank(value: Any) -> tuple[Any, dict[str, int]]:
+        for message in value.get("messages", []) if isinstance(value, dict) else []:
+            given.append(message["content"])
+            message["content"] = "gone"
+        return value, {"own": 1}
+
+    with recording(tmp_path, redact=blank) as run:
+        for words in (["a"], ["a", "b"], ["a", "b", "c"]):
+            body = {"messages": [{"role": "user", "content": word} for word in words]}
+            run._see(replace(seen(), body=json.dumps(body).encode()))
+    assert given == ["a", "a", "b", "a", "b", "c"]
+    assert {message.content for step in runs(tmp_path)[0].steps for message in step.request.messages} == {"gone"}

@@ -77,6 +77,16 @@ def test_entries_that_are_equal_for_python_alone_are_not_taken_for_each_other() 
         assert repr(redactor.redact_again({"messages": [{"n": value}]})[0]) == f"{{'messages': [{{'n': {value!r}}}]}}"
 
 
+def test_an_entry_that_was_given_before_is_known_by_its_object() -> None:
+    """What it became, and what was found in it, is the same each time, beside others in between."""
+    redactor = Redactor("standard", key=KEY)
+    entry: Any = {"role": "user", "content": "mail jane@example.org"}
+    first = redactor.redact_again({"messages": [entry]})
+    again = redactor.redact_again({"messages": [{"role": "user", "content": "no mail"}, entry], "n": 1})
+    assert again[0]["messages"][1] is first[0]["messages"][0]  # type: ignore[index, call-overload]
+    assert again[1] == first[1] == {"email": 1}
+
+
 @given(values)
 def test_the_memo_and_the_prefilter_change_nothing(value: Any) -> None:
     """A redactor that knows the texts already gives what a new one gives."""
