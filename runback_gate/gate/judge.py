@@ -25,7 +25,7 @@ from runback_gate.cel.engine import Engine
 from runback_gate.cel.projection import needs
 from runback_gate.dataset.document import Case, Dataset, case_step
 from runback_gate.frozen import dataclass
-from runback_gate.gate.bodies import Bodies
+from runback_gate.gate.bodies import Bodies, body
 from runback_gate.gate.checks import NO_CHECKS, Deciders, compile_checks
 from runback_gate.gate.count import Count, KOfN, count_of
 from runback_gate.gate.grading import Judged, grade
@@ -349,18 +349,16 @@ def show_answers(
     bodies: Bodies, step: Step, question: ReplayRequest, trials: Sequence[Trial], responses: Sequence[Response | None]
 ) -> dict[str, Any]:
     """What was asked and answered in full, then and now, kept for whoever has to decide a row."""
-    if question.written:
-        bodies.add_written(question.digest, question.written)
-    else:
-        bodies.add(question.request)
+    asked = (question.digest, question.written) if question.written else body(question.request)
+    answers = [None if response is None else body(response) for response in responses]
+    recorded = [body(step.request), body(step.response)] if step.source.run else []
+    bodies.keep(dict([asked, *filter(None, answers), *recorded]))
     whole = [
-        dataclasses.replace(trial, answer_digest=None if response is None else bodies.add(response))
-        for trial, response in zip(trials, responses, strict=True)
+        trial if answer is None else dataclasses.replace(trial, answer_digest=answer[0])
+        for trial, answer in zip(trials, answers, strict=True)
     ]
-    if not step.source.run:
-        return {"trials": whole}
-    recorded = {"recorded_request": step.request, "recorded_answer": step.response}
-    return {"trials": whole, **{name: bodies.add(value) for name, value in recorded.items()}}
+    names = zip(("recorded_request", "recorded_answer"), recorded, strict=False)
+    return {"trials": whole, **{field: name for field, (name, _) in names}}
 
 
 def _interval(trials: Sequence[Trial]) -> Interval | None:

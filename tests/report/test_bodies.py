@@ -9,18 +9,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runback_gate.canonical import JsonValue, canonical_bytes, digest
-from runback_gate.gate.bodies import Bodies
+from runback_gate.gate.bodies import Bodies, body
 from runback_gate.gate.verdict import Verdict
 from runback_gate.report.bodies import MAX_BODIES, MAX_BODY, merged_bodies, report_bodies
 from runback_gate.step import Request, Response, to_json
 
 
+def add(kept: Bodies, value: object) -> str:
+    """Keep one value; its digest."""
+    name, data = body(value)
+    kept.keep({name: data})
+    return name
+
+
 def test_a_body_is_kept_once(make: SimpleNamespace) -> None:
     """Ten rows about one answer hold it once; its digest is that of its canonical JSON."""
     kept = Bodies()
-    name = kept.add(to_json(Response("Hello.", latency_ms=3)))
+    name = add(kept, to_json(Response("Hello.", latency_ms=3)))
     question = Request("m", "Be kind.", parameters={"temperature": 0.5, "seed": 2**60})
-    asked = kept.add(to_json(question))
+    asked = add(kept, to_json(question))
     trial = make.trial(Verdict.FAIL, answer_digest=name, request=asked)
     rows = [make.row(f"c{number}", Verdict.FAIL, trials=(trial,), recorded_answer=name) for number in range(10)]
     answers, requests = report_bodies(rows, kept.get)
@@ -32,8 +39,8 @@ def test_a_body_is_kept_once(make: SimpleNamespace) -> None:
 def test_what_is_too_large_is_its_digest(make: SimpleNamespace) -> None:
     """One answer beyond its bound, and all answers beyond theirs: digest and size stay."""
     kept = Bodies()
-    large = kept.add({"text": "x" * MAX_BODY})
-    many = [kept.add({"text": f"{number:08}" * (MAX_BODY // 16)}) for number in range(2 * MAX_BODIES // MAX_BODY + 2)]
+    large = add(kept, {"text": "x" * MAX_BODY})
+    many = [add(kept, {"text": f"{number:08}" * (MAX_BODY // 16)}) for number in range(2 * MAX_BODIES // MAX_BODY + 2)]
     rows = [
         make.row("c", Verdict.FAIL, trials=(make.trial(Verdict.FAIL, answer_digest=name),)) for name in [large, *many]
     ]
@@ -50,7 +57,7 @@ def test_what_is_too_large_is_its_digest(make: SimpleNamespace) -> None:
 def test_parts_make_the_whole(make: SimpleNamespace, wanted: list[int], of: int, bound: int) -> None:
     """However the rows are dealt out, the bodies of the parts are those of one run, byte for byte."""
     kept = Bodies()
-    names = [kept.add({"text": "x" * (10 * number)}) for number in range(13)]
+    names = [add(kept, {"text": "x" * (10 * number)}) for number in range(13)]
     rows = [
         make.row("c", Verdict.FAIL, trials=(make.trial(Verdict.FAIL, answer_digest=names[item]),)) for item in wanted
     ]
@@ -71,7 +78,7 @@ def test_what_is_beyond_the_bound_is_not_read(make: SimpleNamespace) -> None:
 def test_digests_are_those_of_the_gate() -> None:
     """A body has the digest that the rest of the package gives to its value."""
     value = to_json(Response("Hi", cost_usd="0.1"))
-    assert Bodies().add(value) == digest(value)
+    assert body(value)[0] == digest(value)
 
 
 def test_bodies_take_little_memory() -> None:
@@ -81,8 +88,20 @@ def test_bodies_take_little_memory() -> None:
     values: list[JsonValue] = [{"text": f"answer {number}"} for number in range(200)]
     values += [{"text": f"{number} " + " ".join(map(str, range(2_000)))} for number in range(200)]
     tracemalloc.start()
-    names = [kept.add(value) for value in values]
+    names = [add(kept, value) for value in values]
     size, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert size < 1_000 * len(values)
     assert [kept.get(name) for name in names] == [canonical_bytes(value) for value in values]
+
+
+@given(st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=5), min_size=1, max_size=6))
+def test_each_is_given_back_as_it_was(rows: list[list[int]]) -> None:
+    """Whatever is said in a row, in others as well, or asked for first: texts with line ends too."""
+    said = [[body({"text": f"{number}\n\u2028" * (number * 40)}) for number in row] for row in rows]
+    kept = Bodies()
+    for row in said:
+        kept.keep(dict(row))
+    for name, data in (item for row in reversed(said) for item in row):
+        assert kept.get(name) == data
+    assert kept.get("sha256:nobody") is None
