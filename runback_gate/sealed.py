@@ -10,17 +10,23 @@ A digest shows damage, a seal (HMAC-SHA-256) shows who wrote.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from runback_gate.canonical import JsonValue, canonical_bytes, digest_bytes, made_bytes, parse_canonical, seal
 from runback_gate.errors import IntegrityError
 
 
-def seal_entry(body: dict[str, JsonValue], key: bytes | None) -> bytes:
+def seal_entry(body: Mapping[str, JsonValue], key: bytes | None) -> bytes:
     """The bytes of an entry; without a key it has no seal."""
     # Every field is written once, for the digest, the seal and the entry.
-    fields = {name: _field(name, value) for name, value in body.items()}
+    return seal_fields({name: canonical_bytes(value) for name, value in body.items()}, key)
+
+
+def seal_fields(fields: Mapping[str, bytes], key: bytes | None) -> bytes:
+    """The same of fields whose canonical bytes are known; their names are ASCII."""
     bare = _joined(fields)
-    sealed = {} if key is None else {"seal": _field("seal", seal(key, bare))}
-    return _joined({**fields, **sealed, "digest": _field("digest", digest_bytes(bare))})
+    sealed = {} if key is None else {"seal": made_bytes(seal(key, bare))}
+    return _joined({**fields, **sealed, "digest": made_bytes(digest_bytes(bare))})
 
 
 def open_entry(data: bytes, key: bytes | None) -> dict[str, JsonValue]:
@@ -45,10 +51,5 @@ def open_entry(data: bytes, key: bytes | None) -> dict[str, JsonValue]:
     return body
 
 
-def _field(name: str, value: JsonValue) -> bytes:
-    return (made_bytes if type(value) is str else canonical_bytes)({name: value})[1:-1]
-
-
-def _joined(fields: dict[str, bytes]) -> bytes:
-    """An object of fields that are written; their names are ASCII."""
-    return b"{%b}" % b",".join(fields[name] for name in sorted(fields))
+def _joined(fields: Mapping[str, bytes]) -> bytes:
+    return b"{%b}" % b",".join([b'"%b":%b' % (name.encode(), fields[name]) for name in sorted(fields)])

@@ -96,8 +96,8 @@ def file_sizes(folder: Path) -> list[tuple[str, int]]:
     """
     try:
         with os.scandir(folder) as entries:
-            files = (entry for entry in entries if entry.is_file(follow_symlinks=False))
-            return sorted((entry.name, entry.stat(follow_symlinks=False).st_size) for entry in files)
+            files = [entry for entry in entries if entry.is_file(follow_symlinks=False)]
+            return sorted([(entry.name, entry.stat(follow_symlinks=False).st_size) for entry in files])
     except (FileNotFoundError, NotADirectoryError):
         return []
 

@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from runback_gate.canonical import JsonValue, digest, digest_bytes, parse_canonical
+from runback_gate.canonical import JsonValue, digest, digest_bytes, made_bytes, parse_canonical
 from runback_gate.documents import safe_read, write_atomic
 from runback_gate.documents.named_files import read_file
 from runback_gate.documents.shared_files import is_there, remove_unless_new, set_time
@@ -31,7 +31,7 @@ from runback_gate.frozen import dataclass
 from runback_gate.replay.marks import Marks, mark
 from runback_gate.replay.nearest import Nearest
 from runback_gate.replay.segments import Line, Segments
-from runback_gate.sealed import open_entry, seal_entry
+from runback_gate.sealed import open_entry, seal_fields
 from runback_gate.step import Request, Response, from_json, to_canonical, to_json
 
 FORMAT = "runback.response/v1"
@@ -155,23 +155,36 @@ class ResponseCache:
         self._marks.write()
 
     def put(
-        self, request: str, trial: int, response: Response, asked: Request | None = None, written: bytes = b""
+        self,
+        request: str,
+        trial: int,
+        response: Response,
+        asked: Request | None = None,
+        written: bytes = b"",
+        *,
+        missing: bool = False,
     ) -> str:
         """Store an answer, and the request with it where it is given, whole or not at all; the digest of its entry.
 
-        `written` are the canonical bytes of the request, where they are known.
+        `written` are the canonical bytes of the request, where they are known; `missing` says that `get` had no answer
+        to it just now. Of two processes that asked the same at once, either's answer may be the one that counts.
 
         Raises:
             WriteError: the disk is full, or the folder may not be written.
             PathError: a folder of the cache is a link.
         """
-        if is_there(self.folder, answer_name(request, trial)) or self._segments.answer(request, trial):
+        if not missing and (
+            is_there(self.folder, answer_name(request, trial)) or self._segments.answer(request, trial)
+        ):
             return digest_bytes(self.write(request, trial, response, asked).read_bytes())
         data = answer_entry(request, trial, response, self._key)
         new = asked if request not in self._described else None
         self._segments.append([data] if new is None else [written or to_canonical(new), data])
         self._learn(request, trial, new)
         return digest_bytes(data)
+
+    def _holds(self, request: str, trial: int) -> bool:
+        return is_there(self.folder, answer_name(request, trial)) or self._segments.answer(request, trial) is not None
 
     def write(self, request: str, trial: int, response: Response, asked: Request | None = None) -> Path:
         """Store an answer in a file of its own, and give it; otherwise as `put`. It stands before those in segments."""
@@ -302,8 +315,8 @@ def request_name(request: str) -> str:
 
 def answer_entry(request: str, trial: int, response: Response, key: bytes | None = None) -> bytes:
     """The bytes of a cache entry; its digest tells a cut or edited file, its seal who wrote it."""
-    body: dict[str, JsonValue] = {"format": FORMAT, "request": request, "trial": trial, "response": to_json(response)}
-    return seal_entry(body, key)
+    fields = {"format": made_bytes(FORMAT), "request": made_bytes(request), "trial": b"%d" % trial}
+    return seal_fields({**fields, "response": to_canonical(response)}, key)
 
 
 def _key(body: dict[str, JsonValue]) -> tuple[JsonValue, ...]:

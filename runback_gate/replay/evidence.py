@@ -16,7 +16,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Protocol
 
-from runback_gate.canonical import JsonValue, canonical_bytes, compact, digest_bytes
+from runback_gate.canonical import canonical_bytes, compact, digest_bytes
 from runback_gate.errors import ErrorKind
 from runback_gate.frozen import dataclass
 from runback_gate.step import REQUEST_FIELDS, Request, RequestField, Response, Step, to_canonical, to_json
@@ -124,7 +124,7 @@ def compare_requests(step: Step, request: Request) -> ReplayRequest:
     if _same(step.request, compared, fields):
         lacking = (*unknown, *(("the model's provider",) if bare else ()))
         return ReplayRequest(request, now, True, f"{', '.join(lacking)} unknown" if lacking else "", written)
-    place = first_difference(_known(step.request, fields), _known(compared, fields))
+    place = _first_place(step.request, compared, fields)
     how = " in nothing but line ends (CR LF and LF)" if place == "system" and _one_text(step.request, request) else ""
     return ReplayRequest(request, now, False, f"request.{place} differs from the recording{how}", written)
 
@@ -170,8 +170,13 @@ def _canonical(same: _Same) -> bytes:
     return canonical_bytes(to_json(same.value))
 
 
-def _known(request: Request, fields: Sequence[RequestField]) -> dict[str, JsonValue]:
-    return {name: to_json(getattr(request, name)) for name in fields}
+def _first_place(one: Request, other: Request, fields: Sequence[RequestField]) -> str | None:
+    """Where two requests first differ, as `first_difference` finds it; a field that is the same is not written out."""
+    for name in sorted(fields):
+        left, right = getattr(one, name), getattr(other, name)
+        if left is not right and (found := first_difference({name: to_json(left)}, {name: to_json(right)})):
+            return found
+    return None
 
 
 def replay(ask: Query, answers: Answers) -> Answer:

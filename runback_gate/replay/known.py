@@ -31,11 +31,19 @@ class Store(Answers, Protocol):
     """Answers that can be added to, such as `cache.ResponseCache`."""
 
     def put(
-        self, request: str, trial: int, response: Response, asked: Request | None = None, written: bytes = b""
+        self,
+        request: str,
+        trial: int,
+        response: Response,
+        asked: Request | None = None,
+        written: bytes = b"",
+        *,
+        missing: bool = False,
     ) -> str:
         """Keep an answer and its request, whole or not at all; the digest of where it lies.
 
-        `written` are the canonical bytes of the request, where they are known.
+        `written` are the canonical bytes of the request, where they are known; `missing` says that `get` had no answer
+        to it just now.
         """
 
     def why_missed(self, request: Request) -> str:
@@ -138,7 +146,9 @@ class Known:
         if self.store is None:
             return Answer(Evidence.LIVE, response, _note(ask, response))
         question = ask.question
-        stored = self.store.put(*ask.key, response, question.request, question.written)
+        # Every question was looked for before it was asked, but for those that are asked anew whatever is known.
+        looked_for = not self.settings.refresh
+        stored = self.store.put(*ask.key, response, question.request, question.written, missing=looked_for)
         return Answer(Evidence.LIVE, response, _note(ask, response), stored)
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import math
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import pycurl
@@ -24,6 +24,7 @@ from runback_gate.errors import ErrorKind
 
 CONNECT_SECONDS = 15
 _LONGEST_MS = 2**31 - 1
+_AGAIN_MS = 100
 _TLS_FAILURES = frozenset((35, 53, 54, 58, 59, 60, 64, 66, 77, 80, 82, 83, 90, 91, 98))
 """Codes whose words tell what is wrong with a certificate, and quote nothing else."""
 _REASONS = {
@@ -47,11 +48,17 @@ class TransferError(Exception):
 class Reply(Protocol):
     """Whoever takes an answer. What these raise ends the transfer, and is raised by `post`."""
 
-    def begin(self, status: int, headers: Mapping[str, str]) -> None:
-        """The head of the answer; names of headers are in lower case."""
+    def begin(self, status: int, head: Sequence[bytes]) -> None:
+        """The head of the answer, a line each; see `fields`."""
 
     def take(self, piece: bytes) -> bool:
         """A piece of the body; whether more is wanted."""
+
+
+def fields(head: Sequence[bytes]) -> dict[str, str]:
+    """The headers of a head, by their names in lower case."""
+    pairs = (line.decode("latin-1").partition(":") for line in head[1:])
+    return {name.strip().lower(): value.strip() for name, _, value in pairs}
 
 
 class Client:
@@ -161,9 +168,8 @@ class _Incoming:
     def _begin(self) -> None:
         self.begun = True
         start = max(place for place, line in enumerate(self.lines) if line.startswith(b"HTTP/"))
-        status, *fields = (line.decode("latin-1") for line in self.lines[start:])
-        pairs = (field.partition(":") for field in fields)
-        self._reply.begin(int(status.split()[1]), {name.strip().lower(): value.strip() for name, _, value in pairs})
+        head = self.lines[start:]
+        self._reply.begin(int(head[0].split(None, 2)[1]), head)
 
 
 class _Transfers:
@@ -174,7 +180,11 @@ class _Transfers:
         self._waiting: dict[Any, asyncio.Future[tuple[int, str]]] = {}
         self._watched: dict[int, int] = {}
         """What each socket is waited for."""
-        self._timer: asyncio.Handle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = math.inf
+        """When libcurl is to go on at the latest; the timer may be earlier."""
+        self._soon = False
+        """Whether it is to go on in the next round of the loop."""
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._wait)
@@ -196,32 +206,56 @@ class _Transfers:
             self._multi.remove_handle(handle)
             future.cancel()
         self._multi.close()
-        self._wait(-1)
+        self._due = math.inf
+        if self._timer is not None:
+            self._timer.cancel()
         for socket in list(self._watched):
             self._watch(pycurl.POLL_REMOVE, socket)
 
     def _watch(self, wanted: int, socket: int, *_: object) -> None:
-        """Called by libcurl: what it waits for at a socket."""
+        """Called by libcurl: what it waits for at a socket. The bits are the same for what happens there."""
         old, new = self._watched.pop(socket, 0), 0 if wanted == pycurl.POLL_REMOVE else wanted
         if new:
             self._watched[socket] = new
-        for mask, add, remove in (
-            (pycurl.POLL_IN, self._loop.add_reader, self._loop.remove_reader),
-            (pycurl.POLL_OUT, self._loop.add_writer, self._loop.remove_writer),
-        ):
-            if new & mask and not old & mask:
-                # The bits of what is waited for are those of what happened.
-                add(socket, self._act, socket, mask)
-            elif old & mask and not new & mask:
-                remove(socket)
+        if new & ~old & pycurl.POLL_IN:
+            self._loop.add_reader(socket, self._act, socket, pycurl.POLL_IN)
+        elif old & ~new & pycurl.POLL_IN:
+            self._loop.remove_reader(socket)
+        if new & ~old & pycurl.POLL_OUT:
+            self._loop.add_writer(socket, self._act, socket, pycurl.POLL_OUT)
+        elif old & ~new & pycurl.POLL_OUT:
+            self._loop.remove_writer(socket)
 
     def _wait(self, milliseconds: int) -> None:
-        """Called by libcurl: how long it waits for sockets at the most; below 0 without end."""
-        if self._timer is not None:
+        """Called by libcurl: how long it waits for sockets at the most; below 0 without end.
+
+        It says so twice for each request. A timer is moved only where it would be too late.
+        """
+        if milliseconds == 0:
+            if not self._soon:
+                self._soon = True
+                self._loop.call_soon(self._go_on)
+            return
+        self._due = math.inf if milliseconds < 0 else self._loop.time() + milliseconds / 1000
+        if self._timer is not None and self._due < self._timer.when():
             self._timer.cancel()
             self._timer = None
-        if milliseconds >= 0:
-            self._timer = self._loop.call_later(milliseconds / 1000, self._act, pycurl.SOCKET_TIMEOUT, 0)
+        if self._timer is None and self._due < math.inf:
+            self._timer = self._loop.call_at(self._due, self._ring)
+
+    def _go_on(self) -> None:
+        self._soon = False
+        if not self._multi.closed:
+            self._act(pycurl.SOCKET_TIMEOUT, 0)
+
+    def _ring(self) -> None:
+        self._timer, due = None, self._due
+        if due <= self._loop.time():
+            self._act(pycurl.SOCKET_TIMEOUT, 0)
+            if self._due == due:
+                self._wait(_AGAIN_MS)  # It was early, and is not told the same time twice.
+        elif due < math.inf:
+            self._timer = self._loop.call_at(due, self._ring)
 
     def _act(self, socket: int, happened: int) -> None:
         """Let libcurl go on, and hand out what is done."""

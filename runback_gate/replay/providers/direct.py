@@ -12,7 +12,7 @@ Redirects are not followed: the key would go along. An answer is read up to 8 Mi
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from runback_gate import __version__
@@ -20,7 +20,7 @@ from runback_gate.canonical import JsonValue, parse_json, plain_bytes
 from runback_gate.errors import InputError, ProviderError, RunbackError
 from runback_gate.replay.prices import Price, cost, price_of
 from runback_gate.replay.providers.address import ADDRESSES
-from runback_gate.replay.providers.curl import CONNECT_SECONDS, Client, TransferError
+from runback_gate.replay.providers.curl import CONNECT_SECONDS, Client, TransferError, fields
 from runback_gate.replay.providers.failure import failure, no_answer
 from runback_gate.replay.providers.key_guard import KeyGuard
 from runback_gate.replay.providers.model import Provider, Runtime
@@ -31,7 +31,7 @@ from runback_gate.wire import AnswerStream, WireFormat, format_of
 
 _MAX_ANSWER_BYTES = 8 << 20
 _MAX_ERROR_BYTES = 64 << 10
-_STREAMS = frozenset(("text/event-stream", "application/vnd.amazon.eventstream"))
+_STREAMS = frozenset((b"text/event-stream", b"application/vnd.amazon.eventstream"))
 
 
 class Connection:
@@ -76,7 +76,11 @@ class Connection:
         if client is not None:
             client.close()
 
-    async def post(self, model: str, body: Mapping[str, object], price: Price | None = None) -> Response:
+    def url(self, model: str) -> str:
+        """Where a model is asked."""
+        return self._address.url(self._base, model)
+
+    async def post(self, url: str, body: Mapping[str, object], price: Price | None = None) -> Response:
         """Send one request to a model, once; the answer says what it took and, by this price, what it cost.
 
         Raises:
@@ -87,7 +91,7 @@ class Connection:
         left = min(self.provider.timeout, self._deadline - begun)
         if left <= 0:
             raise ProviderError("time-out", f"{self.name}: no time is left to ask")
-        client, url, data = self._open(), self._address.url(self._base, model), plain_bytes(body)
+        client, data = self._open(), plain_bytes(body)
         signed = {} if self._signer is None else self._signer.headers(url, data)
         answer = _Answer(self.wire_format)
         try:
@@ -128,7 +132,7 @@ class Connection:
         if 300 <= answer.status < 400:
             hint = "use the address that it redirects to as baseUrl"
             return ProviderError("refused", f"{self.name}: redirects elsewhere, which is not followed", hint=hint)
-        return failure(self.name, answer.status, b"".join(answer.pieces), answer.headers, guard=self._guard)
+        return failure(self.name, answer.status, b"".join(answer.pieces), fields(answer.head), guard=self._guard)
 
 
 class _Answer:
@@ -137,18 +141,18 @@ class _Answer:
     def __init__(self, wire_format: WireFormat) -> None:
         self.status = 0
         """0 before it is known."""
-        self.headers: Mapping[str, str] = {}
+        self.head: Sequence[bytes] = ()
         self.pieces: list[bytes] = []
         """The body so far; without what was streamed."""
         self._wire_format = wire_format
         self._stream: AnswerStream | None = None
         self._size = 0
 
-    def begin(self, status: int, headers: Mapping[str, str]) -> None:
+    def begin(self, status: int, head: Sequence[bytes]) -> None:
         """Take the head."""
-        self.status, self.headers = status, headers
-        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if status == 200 and kind in _STREAMS:
+        self.status, self.head = status, head
+        kind = next((line for line in head if line[:13].lower() == b"content-type:"), b"")
+        if status == 200 and kind[13:].partition(b";")[0].strip().lower() in _STREAMS:
             self._stream = self._wire_format.read_stream()
 
     def take(self, piece: bytes) -> bool:
@@ -181,6 +185,7 @@ class DirectModel:
     def __init__(self, connection: Connection, name: str) -> None:
         self._connection = connection
         self._name = name
+        self._url = connection.url(name)
         self._price = price_of(name, connection.provider.prices)
         self._fingerprints: dict[str, None] = {}
         self._notes: dict[str, None] = {}
@@ -195,7 +200,7 @@ class DirectModel:
         connection = self._connection
         asked, unsent = sendable(request, connection.api)
         body = connection.wire_format.write_request(asked, self._name)
-        response = await connection.post(self._name, body, self._price)
+        response = await connection.post(self._url, body, self._price)
         if "seed" in asked.parameters:
             self._note_seed(response.extra.get("system_fingerprint"))
         return note_unsent(response, unsent)
