@@ -8,12 +8,12 @@ In: the rows, worst first, and what is kept of the bodies that they name. Out: `
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
 
-from runback_gate.canonical import digest_bytes
 from runback_gate.frozen import dataclass
 from runback_gate.gate.verdict import Row
 
@@ -21,6 +21,8 @@ MAX_BODY: Final = 256 << 10
 """Bytes of canonical JSON of one body that a report holds."""
 MAX_BODIES: Final = 16 << 20
 """Bytes of all bodies of a report."""
+_SMALL: Final = 128
+"""Bytes below which a value is not worth a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +42,25 @@ def report_bodies(
 ) -> tuple[tuple[Body, ...], tuple[Body, ...]]:
     """Answers and requests that rows name, each sorted by digest; the bound cuts in the order of the rows."""
 
-    shared: dict[str, Any] = {}
+    shared: dict[str | bytes, Any] = {}
 
     def body(name: str, left: int) -> Body | None:
         data = get(name)
         if data is None or len(data) > min(MAX_BODY, left):
             return None if data is None else Body(name, len(data), None)
         # Prompt, tools and conversation are mostly those of another body: each is held once.
-        value = {
-            key: shared.setdefault(digest_bytes(orjson.dumps(item)), item) for key, item in orjson.loads(data).items()
-        }
+        value = {key: _held_once(item, shared) for key, item in orjson.loads(data).items()}
         return Body(name, len(data), value)
 
     return _bounded(rows, body, bound)
+
+
+def _held_once(item: Any, shared: dict[str | bytes, Any]) -> Any:
+    """A value, or the same one of another body; texts are known by themselves, what is larger by its SHA-256."""
+    if type(item) is str:
+        return shared.setdefault(item, item)
+    data = orjson.dumps(item)
+    return item if len(data) < _SMALL else shared.setdefault(hashlib.sha256(data).digest(), item)
 
 
 def merged_bodies(

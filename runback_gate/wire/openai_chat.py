@@ -170,7 +170,8 @@ def _write_tool(tool: Tool) -> dict[str, Any]:
         function["parameters"] = tool.parameters
     if tool.strict is not None:
         function["strict"] = tool.strict
-    return overlay({"type": "function", "function": function}, tool.extra)
+    wire = {"type": "function", "function": function}
+    return overlay(wire, tool.extra) if tool.extra else wire
 
 
 def write_request(request: Request, model: str | None) -> dict[str, Any]:
@@ -201,7 +202,7 @@ def _messages(request: Request) -> Iterator[dict[str, Any]]:
 
 
 def _write_message(message: Message, ids: Sequence[str]) -> dict[str, Any]:
-    wire: dict[str, Any] = {"role": message.role, "content": _content(message)}
+    wire: dict[str, Any] = {"role": message.role, "content": _content(message) if message.parts else message.content}
     for part in message.parts:
         if FIELD in part.extra:
             wire[part.extra[FIELD]] = part.text
@@ -212,16 +213,14 @@ def _write_message(message: Message, ids: Sequence[str]) -> dict[str, Any]:
     if message.tool_calls:
         wire["content"] = wire["content"] or None
         wire["tool_calls"] = [write_call(call, name) for call, name in zip(message.tool_calls, ids, strict=True)]
-    return overlay(wire, message.extra)
+    return overlay(wire, message.extra) if message.extra else wire
 
 
 def _content(message: Message) -> str | list[dict[str, Any]]:
-    if not message.parts:
-        return message.content
     parts = [part for part in message.parts if FIELD not in part.extra and part.kind != "call"]
     beside = len(parts) < len(message.parts)
     if not parts or (beside and len(parts) == 1 and parts[0] == Part("text", parts[0].text)):
-        return "" if message.parts and not parts else message.content
+        return "" if not parts else message.content
     return [write_part(part) for part in parts]
 
 
