@@ -8,12 +8,12 @@ In: the rows, worst first, and what is kept of the bodies that they name. Out: `
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
 
+from runback_gate.canonical import digest_bytes
 from runback_gate.frozen import dataclass
 from runback_gate.gate.verdict import Row
 
@@ -60,7 +60,7 @@ def _held_once(item: Any, shared: dict[str | bytes, Any]) -> Any:
     if type(item) is str:
         return shared.setdefault(item, item)
     data = orjson.dumps(item)
-    return item if len(data) < _SMALL else shared.setdefault(hashlib.sha256(data).digest(), item)
+    return item if len(data) < _SMALL else shared.setdefault(digest_bytes(data).encode(), item)
 
 
 def merged_bodies(
