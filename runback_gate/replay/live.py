@@ -73,6 +73,7 @@ class LiveDriver:
         try:
             yield from self._rows(works)
         finally:
+            self.known.asked.clear()
             if self.known.store is not None:
                 self.known.store.close()
 
