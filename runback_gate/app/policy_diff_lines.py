@@ -19,6 +19,9 @@ from runback_gate.report import effects
 from runback_gate.report.proofs import proof_lines, proof_markdown
 from runback_gate.report.text import log
 
+MAX_LISTED = 10_000
+"""Flips of each rule and kind that JSON lists."""
+
 Proofs = tuple[Proof, ...] | None
 
 

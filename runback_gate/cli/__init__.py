@@ -18,7 +18,6 @@ import click
 
 from runback_gate import __version__, platforms
 from runback_gate.cli.groups import Commands
-from runback_gate.cli.options import attribute
 from runback_gate.errors import RunbackError
 
 # Looking for plugins costs 30 ms a start, and a plugin would be code that nobody locked.
@@ -69,6 +68,8 @@ class LazyGroup(Commands):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import one command."""
+        from runback_gate.cli.options import attribute  # noqa: PLC0415  the list of commands does without options
+
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = attribute(f"cli.{COMMANDS[cmd_name][0]}")

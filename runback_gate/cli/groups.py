@@ -14,8 +14,6 @@ from typing import Any
 
 import click
 
-from runback_gate.cli.options import parameters
-
 Decorator = Callable[[Callable[..., int]], Any]
 
 
@@ -23,6 +21,8 @@ def command(name: str | None = None, **settings: Any) -> Decorator:
     """Make a command of a function whose parameters say what they are, by `option` and its like."""
 
     def decorate(function: Callable[..., int]) -> Any:
+        from runback_gate.cli.options import parameters  # noqa: PLC0415  the list of commands does without options
+
         call, declared = parameters(function)
         make: Any = click.command(name, params=declared, **settings)
         return make(call)

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from runback_gate.app.policy_diff import PolicyDiff
     from runback_gate.change.proof import Proof
 
-MAX_LISTED = 10_000
-"""Flips of each rule and kind that `--json` lists."""
-
 
 @dataclass(frozen=True, slots=True)
 class SideFlags:
@@ -78,7 +75,7 @@ def diff(
     unknown; 2 could not judge (also no recorded step although policies changed).
     """
     from runback_gate.app.policy_diff import diff_policies, diff_runs, diff_sides  # noqa: PLC0415  loads the engine
-    from runback_gate.app.policy_diff_lines import diff_json, diff_markdown, diff_text  # noqa: PLC0415
+    from runback_gate.app.policy_diff_lines import MAX_LISTED, diff_json, diff_markdown, diff_text  # noqa: PLC0415
     from runback_gate.app.recorded import recorded_steps  # noqa: PLC0415
     from runback_gate.app.shards import executor_for  # noqa: PLC0415
 
