@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runback_gate.cel.engine import Engine
 from runback_gate.dataset.recordings import load_recording
@@ -23,7 +24,9 @@ from runback_gate.frozen import dataclass
 from runback_gate.gate.config import GATE_FILE, load_gate
 from runback_gate.policy.document import Policy, load_policies
 from runback_gate.policy.evaluate import RuleSet, compile_policy
-from runback_gate.policy.policy_test_document import PolicyTest
+
+if TYPE_CHECKING:
+    from runback_gate.policy.policy_test_document import PolicyTest
 
 _GLOB = re.compile(r"[*?[]")
 

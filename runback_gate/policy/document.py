@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -21,9 +21,11 @@ from runback_gate.documents import Document, check_kind, expand, read_document
 from runback_gate.errors import DocumentError, ExpressionError, Location
 from runback_gate.frozen import dataclass
 from runback_gate.policy.finding import ACTIONS, Action
-from runback_gate.policy.policy_test_document import PolicyTest, Recordings, policy_test
 from runback_gate.rubric import Rubric
 from runback_gate.schema import Model, Resource, validate
+
+if TYPE_CHECKING:
+    from runback_gate.policy.policy_test_document import PolicyTest, Recordings
 
 Source = Annotated[str, Field(min_length=1, max_length=4096)]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
@@ -237,6 +239,9 @@ def load_policies(
         if check_kind(document, ("Policy", "PolicyTest")) == "Policy":
             policies.append(policy_of(document))
         elif recordings is not None:
+            # Imported here: a run of the gate reads no tests.
+            from runback_gate.policy.policy_test_document import policy_test  # noqa: PLC0415
+
             tests.append(policy_test(document, recordings))
     _refuse_twins(policies)
     return tuple(policies), tuple(tests)

@@ -22,7 +22,7 @@ def arguments(call: ToolCall) -> JsonValue:
     return read_json(call.arguments) if call.arguments.strip() else {}
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def read_json(text: str) -> JsonValue:
     """The value of JSON text, or the text itself when it is none, repeats a key, or does not fit 64 bits.
 
