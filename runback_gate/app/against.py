@@ -54,6 +54,17 @@ class Against:
     """Files in which the working tree differs from its commit, in words."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """A head, and what it is held against."""
+
+    head: Path
+    """The folder of the gate that is judged."""
+    against: Against
+    working: Sides | None = None
+    """The same for the working tree, where that is not the commit that is judged."""
+
+
 @contextmanager
 def held_against(against: Against, plan: Plan, *, prove: bool = False) -> Iterator[tuple[Base | None, Context]]:
     """What the head is held against, and what the report says of it. The base is there for as long as the `with`.

@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, cast
 
 from runback_gate import __version__
 from runback_gate.analysis.tool_names import unknown_names
-from runback_gate.app.against import Against, held_against
+from runback_gate.app.against import Against, Sides, held_against
 from runback_gate.app.live import LiveOptions, World, open_live, redact_key
 from runback_gate.app.policies import with_lint_messages
 from runback_gate.app.progress import SILENT, Progress
-from runback_gate.app.sides import Sides
 from runback_gate.cel.cpp_engine import CppEngine
 from runback_gate.frozen import dataclass
 from runback_gate.gate.config import Gate

@@ -21,7 +21,6 @@ from typing import Any, Protocol, TypeVar
 from runback_gate.agent import Agent
 from runback_gate.analysis.policy_effect import PolicyEffect
 from runback_gate.analysis.recorded import Recorded
-from runback_gate.change.matches import match_policies
 from runback_gate.change.model import Change
 from runback_gate.errors import Location
 from runback_gate.frozen import dataclass
@@ -136,6 +135,9 @@ class Against:
     """Two revisions of one gate."""
 
     def __init__(self, head: Rules, base: Base) -> None:
+        # Imported here: a run without a base does without it.
+        from runback_gate.change.matches import match_policies  # noqa: PLC0415
+
         self.head = head
         self.change = base
         self.approved = bool(base.approval)
