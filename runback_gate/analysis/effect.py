@@ -178,8 +178,8 @@ class _Compiled:
         """Whom the policy concerns, whether it is on head or gone."""
         self.rules = tuple(match for match in self.match.rules if not _same(match, base, head))
         asked = {match.id for match in self.rules}
-        self.base = [_of(rules, asked) for rules in base.values()]
-        self.head = [] if head is None else [_of(head, asked)]
+        self.base = [rules.only([rule for rule in rules.rules if rule.id in asked]) for rules in base.values()]
+        self.head = [] if head is None else [head.only([rule for rule in head.rules if rule.id in asked])]
         self.sets = (*self.base, *self.head)
         self.scopes = {rules.scope for rules in self.sets}
 
@@ -192,10 +192,6 @@ def _same(match: RuleMatch, base: Mapping[str, RuleSet], head: RuleSet | None) -
         next((rules, rule) for rule in rules.rules if rule.id == match.id) for rules in (base[match.base[0].name], head)
     )
     return fingerprint(*old) == fingerprint(*new)
-
-
-def _of(rules: RuleSet, asked: Collection[str]) -> RuleSet:
-    return replace(rules, rules=tuple(rule for rule in rules.rules if rule.id in asked))
 
 
 class _Counted:

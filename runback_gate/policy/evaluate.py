@@ -14,7 +14,7 @@ be evaluated. A rule that cannot be evaluated never holds.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any, Literal, Protocol, cast
@@ -162,6 +162,8 @@ class ExpressionDecider:
     """As written, for explaining; empty when there is nothing to explain."""
     params: dict[str, Any] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
+    reads: frozenset[str] = frozenset()
+    """As of a `Rule`."""
 
     @property
     def content(self) -> JsonValue:
@@ -199,6 +201,8 @@ class Rule:
     message: str
     message_program: Program | None
     location: Location
+    reads: frozenset[str] = frozenset()
+    """What its expressions read of a step (`cel.projection`); over runs, the fields of their steps (`cel.reads`)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -211,9 +215,17 @@ class RuleSet:
     rules: tuple[Rule, ...]
     scope: Scope = "step"
     reads: frozenset[str] = frozenset()
-    """Of a policy over runs the fields of steps that its expressions read (`cel.reads`)."""
+    """Of a policy over runs what its rules and conditions read, of which one is judged."""
     paths: frozenset[str] = frozenset()
-    """Of a policy over steps what its expressions read of one (`cel.projection`)."""
+    """Of a policy over steps the same."""
+
+    def only(self, rules: Sequence[Rule]) -> RuleSet:
+        """The same policy with these rules, and what they and its conditions read."""
+        conditions = (condition.reads for _, condition in self.conditions)
+        read = frozenset[str]().union(*conditions, *(rule.reads for rule in rules))
+        if self.scope == "run":
+            return replace(self, rules=tuple(rules), reads=read)
+        return replace(self, rules=tuple(rules), paths=read)
 
     def concerns(self, agent: str, tags: Sequence[str]) -> bool:
         """Whether its match lists name this agent and one of these tags."""
@@ -254,49 +266,40 @@ def compile_policy(policy: Policy, engine: Engine) -> RuleSet:
         policy.
     """
     variables: dict[str, str] = {}
-    read: set[str] = set()
-
-    def compiled(expression: Expression) -> ExpressionDecider:
-        decider, fields = _compile(expression, engine, policy, variables)
-        read.update(fields)
-        return decider
-
     for variable in policy.variables:
-        compiled(variable)
+        _compile(variable, engine, policy, variables)
         variables[variable.name] = variable.source
-    conditions = [(item.name, compiled(item)) for item in policy.conditions]
+    conditions = tuple((item.name, _compile(item, engine, policy, variables)) for item in policy.conditions)
     rules = []
     for rule in policy.rules:
-        text = rule.message_expression
+        decider = _compile(rule.expression, engine, policy, variables)
+        written = rule.message_expression
+        text = None if written is None else _compile(written, engine, policy, variables)
         rules.append(
             Rule(
                 id=rule.id,
                 policy=policy.name,
                 action=policy.action,
                 ignore_errors=policy.ignore_errors,
-                decider=compiled(rule.expression),
+                decider=decider,
                 message=rule.message or policy.description or "does not hold",
-                message_program=None if text is None else compiled(text).program,
+                message_program=None if text is None else text.program,
                 location=rule.expression.location,
+                reads=decider.reads if text is None else decider.reads | text.reads,
             )
         )
-    over_runs = policy.scope == "run"
-    fields = {"reads" if over_runs else "paths": frozenset(read)}
-    return RuleSet(policy.agents, policy.tags, tuple(conditions), tuple(rules), policy.scope, **fields)
+    return RuleSet(policy.agents, policy.tags, conditions, (), policy.scope).only(rules)
 
 
-def _compile(
-    expression: Expression, engine: Engine, policy: Policy, variables: dict[str, str]
-) -> tuple[ExpressionDecider, frozenset[str]]:
-    """An expression, and what it reads."""
+def _compile(expression: Expression, engine: Engine, policy: Policy, variables: dict[str, str]) -> ExpressionDecider:
     try:
         check_source(expression.source, policy.scope)
         whole = inline(expression.source, policy.params, variables)
         program = engine.compile(whole)
     except ExpressionError as error:
         raise expression.place(error) from error
-    fields = reads(whole.tree) if policy.scope == "run" else paths(whole.tree)
-    return ExpressionDecider(program, whole.text, expression.source, policy.params, variables), fields
+    read = reads(whole.tree) if policy.scope == "run" else paths(whole.tree)
+    return ExpressionDecider(program, whole.text, expression.source, policy.params, variables, read)
 
 
 def results(rule_sets: Iterable[RuleSet], step: StepUnderTest) -> dict[str, RuleResult]:

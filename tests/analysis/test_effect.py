@@ -1,4 +1,4 @@
-"""What a change of policies does: words, flips and reasons, and the laws that hold for any two sets of policies."""
+"""What a change of policies does: words, flips and reasons."""
 
 from __future__ import annotations
 
@@ -7,60 +7,31 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from runback_gate.analysis import effect as effect_module
-from runback_gate.analysis.backtest import backtest
-from runback_gate.analysis.effect import MAX_FLIPS, compare_policies
-from runback_gate.analysis.policy_effect import Flip, PolicyEffect
-from runback_gate.analysis.recorded import RecordedStep, recorded
-from runback_gate.cel.cpp_engine import CppEngine
+from runback_gate.analysis.effect import compare_policies
+from runback_gate.analysis.policy_effect import Flip
+from runback_gate.analysis.recorded import RecordedStep
+from runback_gate.cel.engine import Engine
 from runback_gate.errors import ExpressionError
-from runback_gate.policy.document import Policy, load_policies
+from runback_gate.policy.context import Layout
+from runback_gate.policy.document import load_policies
 from runback_gate.policy.evaluate import RuleResult, RuleSet, StepUnderTest, results
-from runback_gate.step import Step
-from runback_gate.testing import REFUNDS, sample_call, sample_run, sample_step, write_document
-
-ENGINE = CppEngine()
-SMALL, LARGE, HUGE = (sample_step(sample_call("issue_refund", amount=amount)) for amount in (40, 250, 900))
-ODD = sample_step(sample_call("issue_refund", amount="much"))
-BARE = sample_step(sample_call("issue_refund"))
-WORDS = sample_step(text="Hello!")
-VIEW_ONLY = sample_step(sample_call("issue_refund", amount=40), source={"grade": "view-only"})
-STEPS = (SMALL, LARGE, HUGE, ODD, WORDS)
-
-Specs = dict[str, dict[str, Any]]
-
-
-def policies(root: Path, specs: Specs, folder: str = "p") -> tuple[Policy, ...]:
-    """The policies of these specs by name."""
-    for name, spec in specs.items():
-        write_document(root / folder, f"{name}.yaml", "Policy", name, spec)
-    return load_policies(root / folder, [f"{name}.yaml" for name in specs])[0]
-
-
-def compared(
-    root: Path, base: Specs, head: Specs, steps: Iterable[Step] = STEPS, limit: int = MAX_FLIPS
-) -> tuple[PolicyEffect, ...]:
-    """What became of the policies on one run of these steps."""
-    sides = policies(root, base, "base"), policies(root, head, "head")
-    return compare_policies(*sides, ENGINE, recorded(sample_run(*steps)), limit=limit)
-
-
-def limited(limit: int, **changes: Any) -> Specs:
-    """The sample policy with another limit."""
-    return {"refunds": {**REFUNDS, "params": {"limit": limit}, **changes}}
-
-
-def rules(**expressions: str) -> dict[str, Any]:
-    """The spec of a policy with these validations."""
-    return {"validations": [{"id": name, "expression": text, "message": name} for name, text in expressions.items()]}
-
-
-def counts(effect: PolicyEffect) -> dict[str, dict[str, int]]:
-    """Validation to kind to steps."""
-    return {item.id: dict(item.counts) for item in effect.validations if item.counts}
+from runback_gate.testing import REFUNDS, write_document
+from tests.analysis.effects import (
+    BARE,
+    ENGINE,
+    HUGE,
+    LARGE,
+    SMALL,
+    VIEW_ONLY,
+    WORDS,
+    compared,
+    counts,
+    limited,
+    policies,
+    rules,
+)
 
 
 def test_a_higher_limit(tmp_path: Path) -> None:
@@ -119,6 +90,25 @@ def test_rules_that_are_the_same_are_not_evaluated(tmp_path: Path, monkeypatch: 
     head = {"p": rules(x="response.text  !=  'x'", y="response.text != 'Hello!'")}
     (effect,) = compared(tmp_path, base, head, (WORDS,))
     assert (effect.matched, counts(effect), asked) == (1, {"y": {"newly failing": 1}}, ["y", "y"])
+
+
+def test_what_is_laid_out_of_a_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the rules that differ read, and the conditions, variables and messages that they need; nothing more."""
+    laid: list[object] = []
+    projected = RecordedStep.projected
+
+    def watched(self: RecordedStep, engine: Engine, layout: Layout) -> StepUnderTest:
+        laid.append(layout.needs)
+        return projected(self, engine, layout)
+
+    monkeypatch.setattr(RecordedStep, "projected", watched)
+    spec = rules(same="size(request.messages) < 9", changed="variables.said != ''")
+    spec["validations"][1]["messageExpression"] = "response.finish_reason"
+    spec["matchConditions"] = [{"name": "c", "expression": "agent.name != ''"}]
+    spec["variables"] = [{"name": "said", "expression": "response.text"}, {"name": "past", "expression": "history"}]
+    head = {**spec, "validations": [spec["validations"][0], {**spec["validations"][1], "expression": "false"}]}
+    compared(tmp_path, {"p": spec}, {"p": head}, (WORDS,))
+    assert laid == [{"agent": {"name": None}, "response": {"text": None, "finish_reason": None}}]
 
 
 def test_text_without_effect(tmp_path: Path) -> None:
@@ -301,98 +291,3 @@ def test_a_side_that_does_not_compile(tmp_path: Path) -> None:
     for base, head in ((rules(r="true"), rules(r="tru")), (rules(r="tru"), rules(r="true"))):
         with pytest.raises(ExpressionError):
             compared(tmp_path, {"p": base}, {"p": head})
-
-
-AMOUNT = 'calls(response, "issue_refund").all(c, c.arguments.amount <= params.limit)'
-SPECS = st.fixed_dictionaries(
-    {
-        "params": st.fixed_dictionaries({"limit": st.sampled_from([10, 100, 500])}),
-        "matchConditions": st.sampled_from(
-            [
-                [],
-                REFUNDS["matchConditions"],
-                [{"name": "c", "expression": "response.tool_calls[0].arguments.amount > 50"}],
-            ]
-        ),
-        "validationActions": st.sampled_from([["Deny"], ["Warn"], ["Audit"]]),
-        "failurePolicy": st.sampled_from(["Fail", "Ignore"]),
-        "match": st.sampled_from([{}, {"agents": ["support*"]}, {"agents": ["other"]}]),
-        "validations": st.lists(
-            st.sampled_from(
-                [
-                    {"id": "amount", "expression": AMOUNT},
-                    {"id": "amount", "expression": f"!({AMOUNT})"},
-                    {"id": "words", "expression": 'response.text == ""', "message": "words"},
-                    {"id": "words", "expression": 'response.text.contains("Hello") || response.text == ""'},
-                    {"id": "odd", "expression": "response.tool_calls[0].arguments.amount * 2 > params.limit"},
-                ]
-            ),
-            min_size=1,
-            max_size=3,
-            unique_by=lambda rule: rule["id"],
-        ),
-    }
-)
-SETS = st.dictionaries(st.sampled_from(["p"]), SPECS, max_size=1)
-SOME = st.lists(st.sampled_from([*STEPS, BARE, VIEW_ONLY]), max_size=5)
-MIRROR = {
-    "newly permitted": "newly failing",
-    "now error": "no longer error",
-    "now skipped": "no longer skipped",
-    "looser": "stricter",
-    "new": "removed",
-}
-MIRROR |= {value: key for key, value in MIRROR.items()}
-
-
-@given(SETS, SOME)
-def test_a_set_and_itself(tmp_path_factory: pytest.TempPathFactory, specs: Specs, steps: list[Step]) -> None:
-    """diff(P, P) is empty."""
-    assert compared(tmp_path_factory.getbasetemp() / "same", specs, specs, steps) == ()
-
-
-@given(SETS, SETS, SOME)
-def test_the_mirror(tmp_path_factory: pytest.TempPathFactory, one: Specs, other: Specs, steps: list[Step]) -> None:
-    """diff(b, a) is diff(a, b) with base and head, failing and permitted, looser and stricter exchanged."""
-    root = tmp_path_factory.getbasetemp() / "mirror"
-    there, back = compared(root, one, other, steps), compared(root, other, one, steps)
-    assert [item.word for item in there] == [MIRROR.get(item.word, item.word) for item in back]
-    for effect, mirrored in zip(there, back, strict=True):
-        exchanged = {rule: {MIRROR[kind]: n for kind, n in item.items()} for rule, item in counts(mirrored).items()}
-        assert counts(effect) == exchanged
-        assert {(f.validation, f.step, f.base, f.head) for f in effect.flips} == {
-            (f.validation, f.step, f.head, f.base) for f in mirrored.flips
-        }
-
-
-def verdicts(found: Sequence[Policy], step: Step) -> dict[str, str]:
-    """What each validation says of a step, by the backtest."""
-    return {
-        rule: next(word for word, number in counted.items() if number)
-        for rule, counted in backtest(found, ENGINE, [sample_run(step)]).counts.items()
-    }
-
-
-@given(SETS, SETS, SOME)
-def test_every_flip_is_real(
-    tmp_path_factory: pytest.TempPathFactory, base: Specs, head: Specs, steps: list[Step]
-) -> None:
-    """Judged again on its own, each flipped step says what the flip says, and no other step of a kept rule flips.
-
-    The steps that a policy concerns are those of which it says anything at all.
-    """
-    root = tmp_path_factory.getbasetemp() / "real"
-    sides = policies(root, base, "base"), policies(root, head, "head")
-    effects = compare_policies(*sides, ENGINE, recorded(sample_run(*steps)))
-    flips = {(flip.validation, flip.step): (flip.base, flip.head) for item in effects for flip in item.flips}
-    assert all(flip.why for item in effects for flip in item.flips)
-    judged = [[verdicts(side, step) for side in sides] for step in steps]
-    for effect in effects:
-        side = effect.word != "removed"
-        assert effect.matched == sum(set(said[side].values()) != {"skip"} for said in judged)
-    for index, (was, now) in enumerate(judged):
-        for rule in was.keys() | now.keys():
-            pair = (was.get(rule, "skip"), now.get(rule, "skip"))
-            if pair[0] != pair[1] and (rule in was.keys() & now.keys() or {"fail", "error"} & set(pair)):
-                assert flips.pop((rule, index)) == pair
-    assert flips == {}
