@@ -110,7 +110,7 @@ help: ## this list
 	@touch $@
 
 .venv/.run: .venv/.made requirements/run.lock pyproject.toml
-	@echo "setup: installing what a run needs (once; some 25 MB)"
+	@echo "setup: installing what a run needs (once; some 30 MB)"
 	@$(LOCKED) requirements/run.lock
 	@$(PROJECT)
 	@$(PY) -m compileall -q runback_gate

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 import ssl
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -35,6 +36,8 @@ _REASONS = {
 }
 _NO_HTTP = frozenset((pycurl.E_UNSUPPORTED_PROTOCOL, pycurl.E_FTP_WEIRD_SERVER_REPLY, 100))
 """Codes for what is no answer of HTTP; 100 is a head that is too large."""
+
+_STATUS = re.compile(rb"HTTP/1\.[01] ([2-5][0-9]{2})[ \r\n]")
 
 
 class TransferError(Exception):
@@ -167,9 +170,12 @@ class _Incoming:
 
     def _begin(self) -> None:
         self.begun = True
-        start = max(place for place, line in enumerate(self.lines) if line.startswith(b"HTTP/"))
+        start = max((place for place, line in enumerate(self.lines) if line.startswith(b"HTTP/")), default=0)
         head = self.lines[start:]
-        self._reply.begin(int(head[0].split(None, 2)[1]), head)
+        # libcurl takes more for a status than HTTP does.
+        if (found := _STATUS.match(head[0])) is None:
+            raise TransferError("garbage", "no HTTP")
+        self._reply.begin(int(found[1]), head)
 
 
 class _Transfers:

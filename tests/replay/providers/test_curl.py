@@ -141,6 +141,9 @@ def test_ways_to_send_an_answer(serve: Callable[..., Server], answer: bytes) -> 
     [
         (BODY, "garbage", "no HTTP"),
         (b"HTTP/1.1 abc OK\r\n\r\n", "garbage", "no HTTP"),
+        (b"HTTP/1.1 200\xff OK\r\n\r\n" + BODY, "garbage", "no HTTP"),
+        (b"HTTP/1.1 429x\r\nContent-Length: 0\r\n\r\n", "garbage", "no HTTP"),
+        (b"HTTP/1.1 101 Other\r\nUpgrade: x\r\n\r\n", "connection", "no connection: the server closed it"),
         (framed("X: " + "a" * 400_000), "garbage", "no HTTP"),
         (b"", "connection", "no connection: the server closed it"),
         (b"HTTP/1.1 200 OK\r\nContent-Ty", "connection", "no connection: broken off"),
