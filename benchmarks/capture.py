@@ -114,19 +114,23 @@ def langfuse() -> Iterator[Flush]:
 _LANGFUSE: list[Any] = []
 """Its client and the method, which importing it puts in place once."""
 
-PEERS: dict[str, tuple[str, Recorder]] = {
-    "langfuse": ("langfuse", langfuse),
-    "openinference": ("openinference.instrumentation.openai", instrumented("openinference.instrumentation.openai")),
-    "traceloop": ("opentelemetry.instrumentation.openai", instrumented("opentelemetry.instrumentation.openai")),
+_CREATE = ("openai.resources.chat.completions", "Completions", "create")
+_OPENINFERENCE, _TRACELOOP = "openinference.instrumentation.openai", "opentelemetry.instrumentation.openai"
+RECORDERS: dict[str, tuple[str, Recorder, tuple[str, str, str]]] = {
+    "recorded": ("runback_gate", recorded, ("httpx2", "Client", "send")),
+    "langfuse": ("langfuse", langfuse, _CREATE),
+    "openinference": (_OPENINFERENCE, instrumented(_OPENINFERENCE), ("openai", "OpenAI", "request")),
+    "traceloop": (_TRACELOOP, instrumented(_TRACELOOP), _CREATE),
 }
-"""By name: the module that shows that it is installed, and what records by it."""
+"""By name: the module that shows that it is installed, what records by it, and the method that it wraps."""
 
 
 class Watched:
     """The method that a recorder wraps, with a clock below the wrapper and one above it."""
 
-    def __init__(self, owner: Any, name: str) -> None:
-        self._owner, self._name, self._plain = owner, name, getattr(owner, name)
+    def __init__(self, module: str, owner: str, name: str) -> None:
+        self._owner: Any = getattr(importlib.import_module(module), owner)
+        self._name, self._plain = name, getattr(self._owner, name)
         self._above = self._below = 0.0
 
     @contextlib.contextmanager
@@ -174,10 +178,6 @@ def measured(ask: Callable[[int], None], method: Watched, recorder: Recorder) ->
     """Chunks with and without a recorder in turn, so that both meet the same machine; medians."""
     pairs, inside, runs = [], [], []
     for _ in range(CHUNKS):
-        start = time.process_time()
-        with recorder():
-            pass
-        runs.append(time.process_time() - start)
         with method.wrapped_by(recorder) as flush:
             ask(0)
             flush()
@@ -185,6 +185,10 @@ def measured(ask: Callable[[int], None], method: Watched, recorder: Recorder) ->
             with_it = chunk(ask, flush)
             inside.append(method.spent() / CALLS * 1e6)
         pairs.append((chunk(ask, lambda: None), with_it))
+        start = time.process_time()
+        with recorder():
+            pass
+        runs.append(time.process_time() - start)
     bare = statistics.median(alone[0] for alone, _ in pairs)
     caller, others = statistics.median(inside), statistics.median(after[1] for _, after in pairs)
     return {
@@ -202,12 +206,8 @@ def main() -> None:
     """Measure, beside the peers that are installed."""
     ask = client()
     ask(0)
-    httpx2: Any = importlib.import_module("httpx2")
-    create = Watched(importlib.import_module("openai.resources.chat.completions").Completions, "create")
-    found = {"recorded": measured(ask, Watched(httpx2.Client, "send"), recorded)}
-    for name, (module, recorder) in PEERS.items():
-        if _is_installed(module):
-            found[name] = measured(ask, create, recorder)
+    there = {name: found for name, found in RECORDERS.items() if _is_installed(found[0])}
+    found = {name: measured(ask, Watched(*method), recorder) for name, (_, recorder, method) in there.items()}
     sys.stdout.write(json.dumps(found) + "\n")
 
 
