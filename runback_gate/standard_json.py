@@ -11,6 +11,7 @@ module finds the place (`first_fault`), whoever read it.
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import re
@@ -33,7 +34,8 @@ EXPONENT = re.compile(rb"[0-9]e")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _TOKEN = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*")([ \t\n\r]*:)?|[][{}]')
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, check_circular=False)
-_LONG_NUMBER = re.compile(r"[\[,:]-?[0-9]{16}")
+_LONG_NUMBER = re.compile(r"[0-9]{16}")
+_LONG = 10**15
 
 
 def is_plain(data: bytes, value: object) -> bool:
@@ -75,9 +77,9 @@ def loads(data: bytes | str, pairs: Pairs | None = None) -> Any:
     """
     try:
         text = data if isinstance(data, str) else data.decode()
-        value = json.loads(
-            text, parse_constant=_out_of_range, parse_float=_in_range, parse_int=_in_range, object_pairs_hook=pairs
-        )
+        if text.startswith("\ufeff"):
+            raise json.JSONDecodeError("a byte order mark", text, 0)
+        value = _decoder(pairs).decode(text)
         if not text.isascii() or "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeError as error:
@@ -91,25 +93,51 @@ def sorted_bytes(value: object, kinds: Collection[type], keys: Collection[object
     """The RFC 8785 form, where sorting by code point and Python's own numbers give it; else None."""
     if float in kinds or not all(type(key) is str and key.isascii() for key in keys):
         return None
-    return made_bytes(value)
+    text = _ENCODER.encode(value)
+    if int in kinds and _LONG_NUMBER.search(text):  # which may be beyond those that are written as they are
+        return None
+    return _encoded(text)
 
 
 def made_bytes(value: object) -> bytes | None:
     """The same of a value without doubles, whose keys are ASCII, as `canonical.made_bytes` writes it."""
-    text = _ENCODER.encode(value)
-    if _LONG_NUMBER.search(text) or type(value) is int:  # which may be beyond those that are written as they are
-        return None
+    return None if _holds_long_number(value) else _encoded(_ENCODER.encode(value))
+
+
+def _holds_long_number(value: Any) -> bool:
+    kind = type(value)
+    if kind is str:
+        return False
+    if kind is dict:
+        return any(map(_holds_long_number, value.values()))
+    if kind is list or kind is tuple:
+        return any(map(_holds_long_number, value))
+    return kind is int and not -_LONG < value < _LONG
+
+
+def _encoded(text: str) -> bytes | None:
     try:
         return text.encode()
     except UnicodeEncodeError:
         return None
 
 
-def _in_range(digits: str) -> int | float:
+@functools.cache
+def _decoder(pairs: Pairs | None) -> json.JSONDecoder:
+    return json.JSONDecoder(
+        parse_constant=_out_of_range, parse_float=_float_in_range, parse_int=_in_range, object_pairs_hook=pairs
+    )
+
+
+def _in_range(digits: str) -> int:
+    if len(digits) > 300:
+        _float_in_range(digits)
+    return int(digits)
+
+
+def _float_in_range(digits: str) -> float:
     value = float(digits)
-    if not math.isfinite(value):
-        _out_of_range(digits)
-    return int(digits) if digits.lstrip("-").isdigit() else value
+    return value if math.isfinite(value) else _out_of_range(digits)
 
 
 def _out_of_range(digits: str) -> float:

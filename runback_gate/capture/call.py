@@ -15,7 +15,6 @@ Nothing here raises but what the client itself raised.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Final
@@ -48,17 +47,17 @@ class Call:
         self._size = self._kept = 0
         self._ended = False
 
-    @contextlib.contextmanager
-    def sending(self) -> Iterator[None]:
-        """While the client sends; what it raises is how the call ended."""
-        token = _inside.set(True)
-        try:
-            yield
-        except BaseException as error:
+    def sending(self) -> Call:
+        """With it, the client sends; what it raises is how the call ended."""
+        return self
+
+    def __enter__(self) -> None:
+        self._token = _inside.set(True)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        _inside.reset(self._token)
+        if error is not None:
             self.end(f"{type(error).__name__}: {error}")
-            raise
-        finally:
-            _inside.reset(token)
 
     def answered(self, status: int, headers: Mapping[str, str], decode: Callable[[bytes], bytes] | None = None) -> None:
         """The answer begins; `decode` undoes the content encoding of its bytes, where they come as they were sent."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from types import ModuleType
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -86,6 +86,7 @@ class RunPlace:
     ruleset: str | None = None
 
 
+@lru_cache(maxsize=256)
 def is_model_call(url: str) -> bool:
     """Whether a request goes to a model API, by its path."""
     return urlsplit(url).path.rstrip("/").endswith(_ENDINGS)
@@ -133,6 +134,7 @@ def api_of(url: str) -> Api | None:
     return _known(url)[0] if is_model_call(url) else None
 
 
+@lru_cache(maxsize=256)
 def _known(url: str) -> tuple[Api | None, tuple[str, ...]]:
     path = urlsplit(url).path.rstrip("/")
     return next((api, fields) for ending, api, fields in _PATHS if path.endswith(ending))

@@ -12,6 +12,7 @@ A forked process has a thread and a queue of its own.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable
@@ -41,7 +42,9 @@ class Sink:
         self._lock = threading.RLock()
         self._limit = limit
         self._waiting = 0
-        self._hurry = threading.Event()
+        self._patience = threading.Lock()
+        """Held, but for the moment in which somebody will not wait; `threading.Event` costs as much as an event."""
+        self._patience.acquire()
         self._thread: threading.Thread | None = None
 
     def put(self, log: RunLog, event: Event, size: int) -> None:
@@ -60,7 +63,7 @@ class Sink:
                 self._waiting += size
             many = self._waiting > _MANY
         if many:
-            self._hurry.set()
+            self._hurry()
         self.call(*((lost,) if full else (job, size)))
         return not full
 
@@ -76,8 +79,12 @@ class Sink:
             return True
         done = threading.Event()
         self.call(done.set)
-        self._hurry.set()
+        self._hurry()
         return done.wait(seconds)
+
+    def _hurry(self) -> None:
+        with contextlib.suppress(RuntimeError):  # somebody did
+            self._patience.release()
 
     def _start(self) -> None:
         with self._lock:
@@ -88,8 +95,7 @@ class Sink:
     def _run(self) -> None:
         while True:
             first = self._queue.get()
-            self._hurry.wait(LINGER)
-            self._hurry.clear()
+            self._patience.acquire(timeout=LINGER)
             self._do(*first)
             while not self._queue.empty():
                 self._do(*self._queue.get())

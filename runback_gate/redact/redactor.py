@@ -132,7 +132,12 @@ class Redactor:
         """As `_value`, of a field of a body: the entries of a list, such as messages, as they were given before."""
         if type(value) is not list or name is not None:
             return self._value(value, name, counts, depth)
-        return [self._entry(item, counts, depth + 1) for item in value]
+        met = self._met.get
+        # What was given before, and held nothing, needs no call.
+        return [
+            known[1][0] if (known := met(id(item))) and not known[1][1] else self._entry(item, counts, depth + 1)
+            for item in value
+        ]
 
     def _entry(self, value: Any, counts: Counter[str], depth: int) -> Any:
         if type(value) is not dict:

@@ -125,6 +125,8 @@ def _message(value: JsonValue, place: str) -> Message:
     if role is None:
         raise NotUnderstoodError(f"{place}.role", "a role that is not known")
     content = wire.get("content")
+    if len(wire) == 2 and type(content) is str and role == wire["role"] != "tool":
+        return Message(role, content)  # as most messages are
     parts = read_beside(wire) + tuple(read_parts(content, f"{place}.content", answer=False))
     calls = tuple(
         read_call(item, at, answer=False) for at, item in optional_list(wire.get("tool_calls"), f"{place}.tool_calls")
@@ -189,6 +191,11 @@ def _messages(request: Request) -> Iterator[dict[str, Any]]:
         yield _write_message(system, [])
     waiting: list[str] = []
     for number, message in enumerate(request.messages):
+        if message.role != "tool" and not (
+            message.parts or message.tool_calls or message.extra or message.name or message.tool_call_id
+        ):
+            yield {"role": message.role, "content": message.content}
+            continue
         # A source that kept no ids still said which result follows which call: their order.
         ids: list[str] = []
         if message.tool_calls:

@@ -83,8 +83,23 @@ def named(messages: Sequence[Message]) -> tuple[Message, ...]:
         if message.tool_calls:
             names |= {call.id: call.name for call in message.tool_calls if call.id}
         ran = names.get(message.tool_call_id or "") if message.role == "tool" and message.name is None else None
-        found.append(message if ran is None else replace(message, name=ran))
+        found.append(message if ran is None else _as(message, ran))
     return tuple(found)
+
+
+_REMEMBERED = 4096
+_named: dict[tuple[int, str], tuple[Message, Message]] = {}
+"""By what a message is as an object, which stays referred to, and a name: the message with that name."""
+
+
+def _as(message: Message, name: str) -> Message:
+    """A message by a name; of one that each body repeats the same object."""
+    known = _named.get((id(message), name))
+    if known is None:
+        if len(_named) >= _REMEMBERED:
+            _named.clear()
+        known = _named[id(message), name] = message, replace(message, name=name)
+    return known[1]
 
 
 def in_order(items: Iterable[Part | ToolCall]) -> tuple[str, tuple[Part, ...], tuple[ToolCall, ...]]:
