@@ -345,7 +345,7 @@ def is_name(text: str) -> bool:
 
 
 def step_from_json(value: JsonValue, what: str = "step") -> Step:
-    """Read a Step from its JSON. Steps whose tools are the same share them: most of a record is asked with one list."""
+    """Read a Step from its JSON. Steps whose tools or instructions are the same share them: most of a record does."""
     request = value.get("request") if isinstance(value, dict) else None
     tools = request.get("tools") if isinstance(request, dict) else None
     if not isinstance(value, dict) or not isinstance(request, dict) or not isinstance(tools, list):
@@ -356,7 +356,14 @@ def step_from_json(value: JsonValue, what: str = "step") -> Step:
         return from_json(Step, value, what)  # which says it with its place
     step = from_json(Step, {**value, "request": {**request, "tools": []}}, what)
     object.__setattr__(step.request, "tools", shared)
+    if step.request.system is not None:
+        object.__setattr__(step.request, "system", _same(step.request.system))
     return step
+
+
+@lru_cache(maxsize=16)
+def _same(text: str) -> str:
+    return text
 
 
 @lru_cache(maxsize=16)

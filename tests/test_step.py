@@ -202,6 +202,15 @@ def test_steps_of_the_same_tools_share_them() -> None:
         tools([])
 
 
+def test_steps_of_the_same_instructions_share_them() -> None:
+    """A thousand recordings of an agent hold its prompt once."""
+    value: Any = to_json(sample_step())
+    value["request"] |= {"tools": [{"name": "look"}], "system": "Be kind to customers."}
+    one, other = (step_from_json(parse_canonical(canonical_bytes(value))).request for _ in range(2))
+    assert one.system == "Be kind to customers."
+    assert one.system is other.system
+
+
 def test_json_inside_a_step_is_kept_as_it_is() -> None:
     """Empty lists and nulls in parameters and schemas say something, so they stay."""
     plain: dict[str, Any] = {"stop": [], "response_format": None, "logit_bias": {}}
