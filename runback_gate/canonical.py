@@ -108,6 +108,8 @@ def stays_canonical(values: list[object]) -> bool:
     """Whether values, wherever they stand in what `made_bytes` writes, leave it canonical: no double, no mark, no name
     beyond ASCII, nothing deep."""
     try:
+        if all(map(_is_flat, values)):
+            return True
         kinds, keys, _ = _survey(values, MAX_DEPTH // 2)
         return kinds <= _WRITTEN and keys.isdisjoint(_MARKS) and all(map(str.isascii, cast("set[str]", keys)))
     except (RefusedError, TypeError):  # too deep or too many, which the writer says better; a name that is no text
@@ -173,6 +175,13 @@ def parse_json(data: bytes | str, *, path: str, max_bytes: int = MAX_JSON_BYTES)
         refused = error if isinstance(error, RefusedError) else RefusedError(TOO_DEEP)
         raise first_fault(decoded(data, path), path, refused) from error
     return cast("JsonValue", value)
+
+
+def _is_flat(value: object) -> bool:
+    """Whether this is a mapping of texts, integers and booleans, as what is passed on mostly is, under plain names."""
+    if type(value) is not dict or not _ATOMS.issuperset(map(type, value.values())):
+        return False
+    return all(map(str.isascii, value)) and _MARKS.keys().isdisjoint(value)
 
 
 def plain_bytes(value: object, *, sort_keys: bool = False) -> bytes:

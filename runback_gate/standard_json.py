@@ -106,13 +106,14 @@ def made_bytes(value: object) -> bytes | None:
 
 def _holds_long_number(value: Any) -> bool:
     kind = type(value)
-    if kind is str:
+    if kind is int:
+        return not -_LONG < value < _LONG
+    if kind is not dict and kind is not list and kind is not tuple:
         return False
-    if kind is dict:
-        return any(map(_holds_long_number, value.values()))
-    if kind is list or kind is tuple:
-        return any(map(_holds_long_number, value))
-    return kind is int and not -_LONG < value < _LONG
+    for part in value.values() if kind is dict else value:
+        if type(part) is not str and _holds_long_number(part):
+            return True
+    return False
 
 
 def _encoded(text: str) -> bytes | None:

@@ -98,7 +98,7 @@ def read_request(body: JsonValue) -> Request:
     """
     top = mapping(body, "$")
     items = sequence(top.get("messages"), "$.messages")
-    messages = [_message(item, f"$.messages[{index}]") for index, item in enumerate(items)]
+    messages = _message.each(items, "$.messages")
     first = messages[0] if messages and messages[0].role in ("system", "developer") else None
     tools = top.get("tools") or []
     parameters = {name: value for name, value in top.items() if name in PARAMETERS}

@@ -11,15 +11,20 @@ from runback_gate.canonical import exact_bytes
 from runback_gate.wire import remembered as room
 from runback_gate.wire.remembered import remembered
 
+TEXTS = st.dictionaries(st.sampled_from("xy"), st.sampled_from(["a", "b", "\ud800"]))
 ATOMS = st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from([0.0, 1.0, 1.5]) | st.sampled_from("ab")
 JSON = st.recursive(ATOMS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("xy"), inner))
 
 
-@given(st.lists(JSON, max_size=20))
+@given(st.lists(JSON | TEXTS, max_size=20))
 def test_what_is_read_is_what_was_given(values: list[Any]) -> None:
     """Also where Python says that two are equal: 1, 1.0 and true are three messages."""
     reader = remembered(lambda wire, _place: exact_bytes(wire))
     assert [reader(value, "$") for value in values] == [exact_bytes(value) for value in values]
+    assert remembered(lambda wire, place: (place, exact_bytes(wire))).each(values, "$")[:1] == [
+        ("$[0]", exact_bytes(value)) for value in values[:1]
+    ]
+    assert reader.each(values, "$") == [exact_bytes(value) for value in values]
 
 
 def test_the_same_message_is_read_once() -> None:
