@@ -19,7 +19,7 @@ from typing import Any
 from runback_gate.errors import InputError, Location, RunbackError
 from runback_gate.executors import MAX_TRIES, Job, LostWorkerError, Result, Task, first_error
 
-MAX_CALLS = 64
+MAX_CALLS = 256
 """Tasks of a worker before another one takes its place: what its packages leak is bounded so."""
 
 _begun: dict[str, Callable[[Any], Any]] = {}
