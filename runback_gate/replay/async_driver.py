@@ -64,7 +64,7 @@ class AsyncDriver(Generic[T]):
                     raise RuntimeError(f"{len(left) - rows} rows were lost")
             finally:
                 self._known.stop_signal.listen(lambda: None)
-                runner.run(self._models.close())
+                runner.run(self._close())
 
     async def _begin(self, queue: Iterator[Pending[T]], workers: int) -> None:
         loop = asyncio.get_running_loop()
@@ -90,10 +90,17 @@ class AsyncDriver(Generic[T]):
         self._more.clear()
         over = [worker for worker in self._workers if worker.done()]
         self._workers = [worker for worker in self._workers if not worker.done()]
-        # A worker that was cancelled waited for an answer that another one failed to get; that one knows why.
-        for worker in over:
-            if not worker.cancelled():
-                worker.result()
+        # A worker that was cancelled waited for an answer that another one failed to get; that one knows why. Each is
+        # asked, or asyncio prints what nobody asked for.
+        errors = [worker.exception() for worker in over if not worker.cancelled()]
+        for error in filter(None, errors):
+            raise error
+
+    async def _close(self) -> None:
+        """End what still works; why it ends says less than what has ended the run."""
+        self._stop()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+        await self._models.close()
 
     async def _work(self, queue: Iterator[Pending[T]]) -> None:
         try:
