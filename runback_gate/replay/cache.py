@@ -160,36 +160,23 @@ class ResponseCache:
         self._described.clear()
 
     def put(
-        self,
-        request: str,
-        trial: int,
-        response: Response,
-        asked: Request | None = None,
-        written: bytes = b"",
-        *,
-        missing: bool = False,
+        self, request: str, trial: int, response: Response, asked: Request | None = None, written: bytes = b""
     ) -> str:
         """Store an answer, and the request with it where it is given, whole or not at all; the digest of its entry.
 
-        `written` are the canonical bytes of the request, where they are known; `missing` says that `get` had no answer
-        to it just now. Of two processes that asked the same at once, either's answer may be the one that counts.
+        `written` are the canonical bytes of the request, where they are known.
 
         Raises:
             WriteError: the disk is full, or the folder may not be written.
             PathError: a folder of the cache is a link.
         """
-        if not missing and (
-            is_there(self.folder, answer_name(request, trial)) or self._segments.answer(request, trial)
-        ):
+        if is_there(self.folder, answer_name(request, trial)) or self._segments.answer(request, trial):
             return digest_bytes(self.write(request, trial, response, asked).read_bytes())
         data = answer_entry(request, trial, response, self._key)
         new = asked if request not in self._described else None
         self._segments.append([data] if new is None else [written or to_canonical(new), data])
         self._learn(request, trial, new)
         return digest_bytes(data)
-
-    def _holds(self, request: str, trial: int) -> bool:
-        return is_there(self.folder, answer_name(request, trial)) or self._segments.answer(request, trial) is not None
 
     def write(self, request: str, trial: int, response: Response, asked: Request | None = None) -> Path:
         """Store an answer in a file of its own, and give it; otherwise as `put`. It stands before those in segments."""

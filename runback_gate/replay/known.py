@@ -146,9 +146,7 @@ class Known:
         if self.store is None:
             return Answer(Evidence.LIVE, response, _note(ask, response))
         question = ask.question
-        # Every question was looked for before it was asked, but for those that are asked anew whatever is known.
-        looked_for = not self.settings.refresh
-        stored = self.store.put(*ask.key, response, question.request, question.written, missing=looked_for)
+        stored = self.store.put(*ask.key, response, question.request, question.written)
         return Answer(Evidence.LIVE, response, _note(ask, response), stored)
 
 

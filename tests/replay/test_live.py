@@ -167,6 +167,16 @@ def test_answers_are_stored_before_they_count(tmp_path: Any) -> None:
     assert drive(live(None, store), works) == [["cached: new a"] * 2, ["cached: new a"]]
 
 
+@pytest.mark.parametrize("own_file", [True, False])
+def test_what_was_planted_is_asked_about_once(tmp_path: Any, own_file: bool) -> None:
+    """An entry without a seal is none, in a file or in a segment; the answer that was asked for takes its place."""
+    planted, key = ResponseCache(tmp_path), b"k" * 32
+    (planted.write if own_file else planted.put)(*ask("a").key, Response("planted"))
+    works = [row(ask("a"))]
+    assert drive(live(Fake(), ResponseCache(tmp_path, key)), works) == [["live: to a"]]
+    assert drive(live(None, ResponseCache(tmp_path, key)), works) == [["cached: to a"]]
+
+
 def test_an_answer_that_cannot_be_stored_ends_the_run(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """It does not count, and the next run would ask again: there is no verdict.
 
