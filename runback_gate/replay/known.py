@@ -31,19 +31,11 @@ class Store(Answers, Protocol):
     """Answers that can be added to, such as `cache.ResponseCache`."""
 
     def put(
-        self,
-        request: str,
-        trial: int,
-        response: Response,
-        asked: Request | None = None,
-        written: bytes = b"",
-        *,
-        missing: bool = False,
+        self, request: str, trial: int, response: Response, asked: Request | None = None, written: bytes = b""
     ) -> str:
         """Keep an answer and its request, whole or not at all; the digest of where it lies.
 
-        `written` are the canonical bytes of the request, where they are known; `missing` says that `get` had no answer
-        to it just now.
+        `written` are the canonical bytes of the request, where they are known.
         """
 
     def why_missed(self, request: Request) -> str:
