@@ -22,8 +22,32 @@ MAX_REMEMBERED: Final = 4 << 20
 """Bytes of messages that a reader remembers, and as many again that it has not met since."""
 _TEXTS: Final = frozenset((str,))
 
+K = TypeVar("K")
 T = TypeVar("T")
 _Key = bytes | tuple[tuple[str, str], ...]
+
+
+class Kept(Generic[K, T]):
+    """Values by key, up to `MAX_REMEMBERED` bytes of what they say, and as many again that were not met since."""
+
+    def __init__(self) -> None:
+        self.recent: dict[K, T] = {}
+        self.older: dict[K, T] = {}
+        self._held = 0
+
+    def find(self, key: K) -> T | None:
+        """The value of a key; None where it is not kept."""
+        found = self.recent.get(key)
+        return self.older.get(key) if found is None else found
+
+    def keep(self, key: K, value: T, size: int) -> None:
+        """Keep a value of so many bytes, unless it is longer than `MAX_MESSAGE`."""
+        if size > MAX_MESSAGE:
+            return
+        self._held += size
+        if self._held > MAX_REMEMBERED:
+            self.recent, self.older, self._held = {}, self.recent, size
+        self.recent[key] = value
 
 
 class Reader(Generic[T]):
@@ -31,37 +55,31 @@ class Reader(Generic[T]):
 
     def __init__(self, read: Callable[[Any, str], T]) -> None:
         self._read = read
-        self._recent: dict[_Key, T] = {}
-        self._older: dict[_Key, T] = {}
-        self._held = 0
+        self._kept: Kept[_Key, T] = Kept()
 
     def __call__(self, wire: Any, place: str) -> T:
         """What is read of one message."""
-        known = self._recent.get(key := _key(wire))
+        known = self._kept.recent.get(key := _key(wire))
         return self._met(key, wire, place) if known is None else known
 
     def each(self, items: list[Any], place: str) -> list[T]:
         """The same of all messages of a list."""
-        recent = self._recent.get
+        recent = self._kept.recent.get
         found: list[T] = []
         for wire in items:
             known = recent(key := _key(wire))
             if known is None:
                 known = self._met(key, wire, f"{place}[{len(found)}]")
-                recent = self._recent.get
+                recent = self._kept.recent.get
             found.append(known)
         return found
 
     def _met(self, key: _Key, wire: Any, place: str) -> T:
-        found = self._older.get(key)
+        found = self._kept.find(key)
         if found is None:
             found = self._read(wire, place)
         size = len(key) if isinstance(key, bytes) else sum(len(name) + len(text) for name, text in key)
-        if size <= MAX_MESSAGE:
-            self._held += size
-            if self._held > MAX_REMEMBERED:
-                self._recent, self._older, self._held = {}, self._recent, size
-            self._recent[key] = found
+        self._kept.keep(key, found, size)
         return found
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from runback_gate.step import Message, Part, Request, ToolCall
 from runback_gate.wire.fields import beyond
+from runback_gate.wire.remembered import Kept
 
 MESSAGE = "$message"
 """In `extra` of the first of several: the fields of the wire's message itself that are not modelled."""
@@ -87,18 +88,19 @@ def named(messages: Sequence[Message]) -> tuple[Message, ...]:
     return tuple(found)
 
 
-_REMEMBERED = 4096
-_named: dict[tuple[int, str], tuple[Message, Message]] = {}
+_named: Kept[tuple[int, str], tuple[Message, Message]] = Kept()
 """By what a message is as an object, which stays referred to, and a name: the message with that name."""
+_OBJECTS = 512
+"""Bytes of two messages beside what they say."""
 
 
 def _as(message: Message, name: str) -> Message:
     """A message by a name; of one that each body repeats the same object."""
-    known = _named.get((id(message), name))
+    known = _named.find((id(message), name))
     if known is None:
-        if len(_named) >= _REMEMBERED:
-            _named.clear()
-        known = _named[id(message), name] = message, replace(message, name=name)
+        known = message, replace(message, name=name)
+        if not message.parts and not message.extra:  # which may be of any size
+            _named.keep((id(message), name), known, _OBJECTS + len(message.content))
     return known[1]
 
 

@@ -15,6 +15,8 @@ from runback_gate.step import Message, Part, Request, Response, Tool, ToolCall, 
 from runback_gate.testing.server import completion
 from runback_gate.wire.faults import ErrorAnswerError, NotUnderstoodError
 from runback_gate.wire.openai_chat import read_answer, read_request, write_request
+from runback_gate.wire.remembered import MAX_MESSAGE
+from runback_gate.wire.turns import named
 
 CALL = ToolCall("call_9", "lookup", '{"id": 1}')
 
@@ -334,3 +336,14 @@ def test_any_json_is_an_answer_or_is_refused(value: Any) -> None:
         except (NotUnderstoodError, ErrorAnswerError):
             continue
         canonical_bytes(json.loads(json.dumps(to_json(answer))))
+
+
+def test_a_result_gets_the_name_of_its_tool_once_where_it_is_small() -> None:
+    """A message that each body repeats stays one object; of a large one, or one with parts, nothing is held."""
+    asked = Message("assistant", "", (ToolCall("c", "look", "{}"),))
+    small, large = Message("tool", "ok", (), "c"), Message("tool", "x" * (MAX_MESSAGE + 1), (), "c")
+    parts = Message("tool", parts=(Part("image", data="x" * (MAX_MESSAGE + 1)),), tool_call_id="c")
+    for message, once in ((small, True), (large, False), (parts, False)):
+        first, second = (named([asked, message])[1] for _ in range(2))
+        assert (first, first.name) == (second, "look")
+        assert (first is second) == once
