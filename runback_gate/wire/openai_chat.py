@@ -172,8 +172,7 @@ def _write_tool(tool: Tool) -> dict[str, Any]:
         function["parameters"] = tool.parameters
     if tool.strict is not None:
         function["strict"] = tool.strict
-    wire = {"type": "function", "function": function}
-    return overlay(wire, tool.extra) if tool.extra else wire
+    return overlay({"type": "function", "function": function}, tool.extra)
 
 
 def write_request(request: Request, model: str | None) -> dict[str, Any]:
@@ -191,11 +190,6 @@ def _messages(request: Request) -> Iterator[dict[str, Any]]:
         yield _write_message(system, [])
     waiting: list[str] = []
     for number, message in enumerate(request.messages):
-        if message.role != "tool" and not (
-            message.parts or message.tool_calls or message.extra or message.name or message.tool_call_id
-        ):
-            yield {"role": message.role, "content": message.content}
-            continue
         # A source that kept no ids still said which result follows which call: their order.
         ids: list[str] = []
         if message.tool_calls:
@@ -209,7 +203,7 @@ def _messages(request: Request) -> Iterator[dict[str, Any]]:
 
 
 def _write_message(message: Message, ids: Sequence[str]) -> dict[str, Any]:
-    wire: dict[str, Any] = {"role": message.role, "content": _content(message) if message.parts else message.content}
+    wire: dict[str, Any] = {"role": message.role, "content": _content(message)}
     for part in message.parts:
         if FIELD in part.extra:
             wire[part.extra[FIELD]] = part.text
@@ -220,10 +214,12 @@ def _write_message(message: Message, ids: Sequence[str]) -> dict[str, Any]:
     if message.tool_calls:
         wire["content"] = wire["content"] or None
         wire["tool_calls"] = [write_call(call, name) for call, name in zip(message.tool_calls, ids, strict=True)]
-    return overlay(wire, message.extra) if message.extra else wire
+    return overlay(wire, message.extra)
 
 
 def _content(message: Message) -> str | list[dict[str, Any]]:
+    if not message.parts:
+        return message.content
     parts = [part for part in message.parts if FIELD not in part.extra and part.kind != "call"]
     beside = len(parts) < len(message.parts)
     if not parts or (beside and len(parts) == 1 and parts[0] == Part("text", parts[0].text)):
