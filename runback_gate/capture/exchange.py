@@ -126,23 +126,7 @@ def read_exchange(
         api=request.api,
         lost=lost,
     )
-    return Step(place.agent, request, _after(response, seen.latency_ms), source), counts
-
-
-def _after(answer: Response, latency_ms: int | None) -> Response:
-    """The answer with its time, named one by one at a quarter of what `replace` costs."""
-    return Response(
-        answer.text,
-        answer.tool_calls,
-        answer.finish_reason,
-        answer.model,
-        answer.usage,
-        latency_ms,
-        answer.cost_usd,
-        answer.error,
-        answer.parts,
-        answer.extra,
-    )
+    return Step(place.agent, request, replace(response, latency_ms=seen.latency_ms), source), counts
 
 
 def api_of(url: str) -> Api | None:
