@@ -25,7 +25,7 @@ from runback_gate.capture.otlp import Export, looks_like_otlp, read_exports
 from runback_gate.capture.provider import with_providers
 from runback_gate.capture.runs import read_run, write_run
 from runback_gate.capture.runs.turns import turns_of
-from runback_gate.chain import SALT_BYTES
+from runback_gate.capture.runs.writer import Stock
 from runback_gate.errors import InputError, IntegrityError, Location, RunbackError
 from runback_gate.frozen import dataclass
 from runback_gate.redact import NO_PROJECT, Level, ProjectRules, Redactor
@@ -181,7 +181,7 @@ def _written(
     found: Transcripts, path: str, random: Callable[[int], bytes], there: Callable[[str], bytes | None]
 ) -> ImportedFile:
     runs, files, faults = [], {}, list(found.faults)
-    salt = _salts(random)
+    salt = Stock(random)
     for run in found.runs:
         name = f"{run.id}.jsonl"
         try:
@@ -192,22 +192,6 @@ def _written(
             continue
         runs.append(run)
     return ImportedFile(path, found.format, tuple(runs), files, dict(found.ignored), tuple(faults))
-
-
-def _salts(random: Callable[[int], bytes]) -> Callable[[int], bytes]:
-    """The same chance in blocks of many salts: to ask the system for each cost half as much as its digest."""
-
-    waiting: list[bytes] = []
-
-    def salt(size: int) -> bytes:
-        if size != SALT_BYTES:
-            return random(size)
-        if not waiting:
-            block = random(SALT_BYTES << 8)
-            waiting.extend(block[at : at + SALT_BYTES] for at in reversed(range(0, len(block), SALT_BYTES)))
-        return waiting.pop()
-
-    return salt
 
 
 def _is_there(run: Run, data: bytes | None, name: str) -> bool:

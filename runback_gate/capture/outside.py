@@ -41,20 +41,6 @@ monotonic = time.monotonic
 """Seconds that no change of the clock moves."""
 
 
-class Stock:
-    """Random bytes, many drawn at once: the system is asked without Python's lock, for which a thread then waits."""
-
-    def __init__(self) -> None:
-        self._bytes, self._place = b"", 0
-
-    def __call__(self, size: int) -> bytes:
-        """So many; none is given twice."""
-        if self._place + size > len(self._bytes):
-            self._bytes, self._place = random_bytes(max(size, 1024)), 0
-        self._place += size
-        return self._bytes[self._place - size : self._place]
-
-
 def now() -> str:
     """RFC 3339 time in UTC, in milliseconds."""
     minutes, thousandths = divmod(time.time_ns() // 1_000_000, 60_000)

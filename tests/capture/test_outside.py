@@ -1,4 +1,4 @@
-"""Clock and chance of a recorder."""
+"""The clock of a recorder."""
 
 from __future__ import annotations
 
@@ -15,12 +15,3 @@ def test_a_time_is_that_of_the_clock_in_milliseconds(at: int, monkeypatch: pytes
     monkeypatch.setattr("time.time_ns", lambda: at * 1_000_000 + 999_999)
     expected = datetime.fromtimestamp(at // 1000, UTC).replace(microsecond=at % 1000 * 1000)
     assert outside.now() == expected.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def test_no_random_byte_is_given_twice() -> None:
-    """What is drawn at once is given piece by piece; a piece that is larger is drawn for itself."""
-    stock = outside.Stock()
-    sizes = [16] * 70 + [1000, 16, 5000, 16]
-    given = [stock(size) for size in sizes]
-    assert [len(piece) for piece in given] == sizes
-    assert len({piece[:16] for piece in given}) == len(sizes)
