@@ -5,7 +5,7 @@ In: names of promises, all when none is given. Out: a table or JSON; exit code 1
     python -m benchmarks help gate --json
 
 CPU times are those of the machine that the limits were set on: what was measured here, times how fast this one was
-meanwhile. Other figures are as they were found.
+during that run. A ratio of CPU times is one of two such figures. Others are as they were found.
 """
 
 from __future__ import annotations
@@ -18,22 +18,18 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.cause import cause
-from benchmarks.importing import imports
+from benchmarks.apart import apart
 from benchmarks.live import direct, through_litellm
 from benchmarks.live_run import large_run, whole_run
-from benchmarks.measure import PACE
-from benchmarks.promises import PROMISES, Figure, UnmeasuredError
-from benchmarks.proofs import proofs
-from benchmarks.redaction import redaction, secrets
+from benchmarks.promises import PROMISES, ROUNDS, Figure, UnmeasuredError
 from benchmarks.scale import backtests, memory
-from benchmarks.trials import trials
-from benchmarks.viewer import viewer
 
 PROMISES |= {"live": direct, "litellm": through_litellm, "run": whole_run, "large": large_run}
-PROMISES |= {"import": imports, "redaction": redaction, "secrets": secrets, "viewer": viewer, "cause": cause}
-PROMISES |= {"memory": memory, "scale": backtests, "proof": proofs}
-PROMISES |= {"trials": trials}
+PROMISES |= {"import": apart("benchmarks.importing", "imports", ROUNDS)}
+PROMISES |= {name: apart("benchmarks.redaction", name) for name in ("redaction", "secrets")}
+PROMISES |= {name: apart(f"benchmarks.{name}", name) for name in ("viewer", "cause")}
+PROMISES |= {"memory": memory, "scale": backtests}
+PROMISES |= {"proof": apart("benchmarks.proofs", "proofs"), "trials": apart("benchmarks.trials", "trials")}
 
 
 def line(figure: Figure) -> str:
@@ -54,38 +50,28 @@ def main(arguments: list[str]) -> int:
         parser.error(f"no promise is named {', '.join(unknown)}; there are: {', '.join(PROMISES)}")
     if not options.json:
         print("  promise                                           figure     limit  of limit  beside it")
-    rows: list[tuple[Figure, float]] = []
+    rows: list[Figure] = []
     missing: dict[str, str] = {}
-    # In the order of all: a child is never shown smaller than this process, which grows where an import is measured.
     for name in (name for name in PROMISES if not options.names or name in options.names):
         try:
-            found, pace = measured(name)
+            with TemporaryDirectory() as folder:
+                found = PROMISES[name](Path(folder))
         except UnmeasuredError as error:
             missing[name], text = str(error), f"– {name}: not measured: {error}"
         else:
-            rows += [(figure, pace) for figure in found]
+            rows += found
             text = "\n".join(map(line, found))
         if not options.json:
             print(text, flush=True)
-    broken = sum(figure.ratio > 1 for figure, _ in rows)
+    broken = sum(figure.ratio > 1 for figure in rows)
     if options.json:
-        shown = [{**dataclasses.asdict(figure), "ratio": figure.ratio, "pace": pace} for figure, pace in rows]
+        shown = [{**dataclasses.asdict(figure), "raw": figure.raw, "ratio": figure.ratio} for figure in rows]
         print(json.dumps({"figures": shown, "not_measured": missing}, indent=2))
     else:
-        paces = [pace for _, pace in rows] or [math.nan]
+        paces = [figure.pace for figure in rows if figure.has_pace] or [math.nan]
         print(f"  {len(rows) - broken} of {len(rows)} kept, {len(missing)} not measured; ", end="")
         print(f"this machine: {min(paces):.2f} to {max(paces):.2f} of the reference's pace")
     return int(broken > 0)
-
-
-def measured(name: str) -> tuple[list[Figure], float]:
-    """The figures of a promise at the pace of the reference, and the pace of this machine."""
-    PACE.look()
-    with TemporaryDirectory() as folder:
-        found = PROMISES[name](Path(folder))
-    PACE.look()
-    pace = PACE.take()
-    return [figure.at(pace) for figure in found], pace
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from typing import Any
 
 import runback_gate
 
-CALLS, CHUNKS = 25, 24
+CALLS, CHUNKS = 25, 8
 SAID = "The order was paid by card and sent on Monday; the customer says that the cup in it was broken. "
 
 

@@ -14,32 +14,31 @@ import shutil
 import statistics
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.measure import measure
-from benchmarks.promises import ROOT, WAITING, Figure, Peer, UnmeasuredError
+from benchmarks.pace import at_reference
+from benchmarks.promises import ROOT, ROUNDS, WAITING, Figure, Peer, UnmeasuredError, run_module
 
 CASES = 1000
 IN_FLIGHT = 32
 DELAY = 0.2
 IDEAL = CASES / IN_FLIGHT * DELAY
 """Seconds when nothing but the model takes time."""
-ROUNDS = 3
 _QUESTION = "What is the state of order {{number}}?"
 
 
 def direct(folder: Path) -> list[Figure]:
     """The direct path, beside the same over nothing but aiohttp, and beside other tools where they are installed."""
     with served(DELAY) as url:
-        found, floor = _ask(url, "direct"), _ask(url, "aiohttp")
+        found, floor = _ask(url, "direct", "aiohttp")
         peers = [Peer("aiohttp alone", floor["wall"] / IDEAL), *_tools(folder)]
-    name = f"{CASES:,} live cases, {IN_FLIGHT} in flight, direct"
+    name, beside = f"{CASES:,} live cases, {IN_FLIGHT} in flight, direct", Peer("aiohttp alone", floor["cpu"])
     return [
-        Figure(f"{name}: wall of ideal", WAITING, found["wall"] / IDEAL, 1.15, tuple(peers)),
-        Figure(f"{name}: CPU a case", "CPU ms", found["cpu"], 0.5, (Peer("aiohttp alone", floor["cpu"]),)),
+        Figure(f"{name}: wall of ideal", WAITING, found["wall"] / IDEAL, 1.15, tuple(peers), found["pace"]),
+        Figure(f"{name}: CPU a case", "CPU ms", found["cpu"], 0.5, (beside,), found["pace"]),
     ]
 
 
@@ -48,15 +47,24 @@ def through_litellm(_folder: Path) -> list[Figure]:
     if importlib.util.find_spec("litellm") is None:
         raise UnmeasuredError("no litellm (`make .venv/.providers`)")
     with served(0.0) as url:
-        found, alone = _ask(url, "litellm"), _ask(url, "bare-litellm")
+        found, alone = _ask(url, "litellm", "bare-litellm")
     return [Figure("the same through litellm: CPU beside litellm alone", "x", found["cpu"] / alone["cpu"], 1.1)]
 
 
-def _ask(url: str, way: str) -> dict[str, float]:
-    """Medians of several rounds."""
-    command = [sys.executable, "-m", "benchmarks.ask", url, way, "--count", str(CASES), "--in-flight", str(IN_FLIGHT)]
-    rounds = [json.loads(measure(command, ROOT, runs=0).output) for _ in range(ROUNDS)]
-    return {name: statistics.median(item[name] for item in rounds) for name in rounds[0]}
+def _ask(url: str, *ways: str) -> list[dict[str, float]]:
+    """Medians of several rounds of each way, in turn, at the pace of the reference."""
+    rounds = [[_asked(url, way) for way in ways] for _ in range(ROUNDS)]
+    return [
+        {name: statistics.median(item[name] for item in found) for name in found[0]}
+        for found in zip(*rounds, strict=True)
+    ]
+
+
+def _asked(url: str, way: str) -> dict[str, float]:
+    cost = run_module("benchmarks.ask", url, way, "--count", str(CASES), "--in-flight", str(IN_FLIGHT))
+    found = json.loads(cost.output)
+    wall = at_reference(found["wall"], cost.pace, IDEAL)
+    return {"wall": wall, "cpu": found["cpu"] * cost.pace, "pace": cost.pace}
 
 
 @contextlib.contextmanager
@@ -77,10 +85,9 @@ def _tools(folder: Path) -> Iterator[Peer]:
             continue
         with served(DELAY) as url:
             command = make(found, url, folder)
-            begun = time.perf_counter()
             # One round: these take long. Not what their exit codes say counts here, but whether they did the work.
-            measure(command, folder, runs=0, exit_codes=range(256))
-            seconds = time.perf_counter() - begun
+            cost = measure(command, folder, runs=0, exit_codes=range(256))
+            seconds = at_reference(cost.wall, cost.pace, IDEAL)
             with urllib.request.urlopen(url.removesuffix("v1") + "asked") as reply:  # noqa: S310  our own server
                 asked = int(reply.read())
         if asked < CASES:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import statistics
-import time
 from pathlib import Path
 
-from benchmarks.live import CASES, DELAY, IDEAL, IN_FLIGHT, ROUNDS, served
+from benchmarks.live import CASES, DELAY, IDEAL, IN_FLIGHT, served
 from benchmarks.measure import Cost, measure
-from benchmarks.promises import COMMAND, POLICIES, ROOT, WAITING, Figure, Peer
+from benchmarks.pace import at_reference
+from benchmarks.promises import COMMAND, POLICIES, ROOT, ROUNDS, WAITING, Figure, Peer
 from benchmarks.workload_live import point_at
 
 MANY = 10_000
@@ -39,19 +39,19 @@ def whole_run(folder: Path) -> list[Figure]:
         point_at(folder, url)
         for number in range(ROUNDS + 1):
             recorded = measure(judging, folder / "recorded", runs=0, exit_codes=(1,)).cpu
-            begun = time.perf_counter()
             cost = _run(folder, CASES, f"answers-{number}")
-            rounds.append((recorded, cost.cpu - recorded, time.perf_counter() - begun))
+            wall = at_reference(cost.wall, cost.pace, IDEAL)
+            rounds.append((recorded, cost.cpu - recorded, wall - recorded, cost.pace))
     # The first round fills the caches of files.
-    recorded, added, wall = map(statistics.median, zip(*rounds[1:], strict=True))
+    recorded, added, beyond, pace = map(statistics.median, zip(*rounds[1:], strict=True))
     name = f"run --live of {CASES:,} cases, {IN_FLIGHT} in flight"
     peers = (
         Peer(RECORDED, recorded * 1000 / CASES),
         Peer("the recorded answers, which pass", green.cpu * 1000 / CASES),
     )
     return [
-        Figure(f"{name}: wall beyond {RECORDED[:8]} work, of ideal", WAITING, (wall - recorded) / IDEAL, 1.15),
-        Figure(f"{name}: CPU a case, added", "CPU ms", added * 1000 / CASES, 0.5, peers),
+        Figure(f"{name}: wall beyond {RECORDED[:8]} work, of ideal", WAITING, beyond / IDEAL, 1.15, (), pace),
+        Figure(f"{name}: CPU a case, added", "CPU ms", added * 1000 / CASES, 0.5, peers, pace),
     ]
 
 

@@ -1,19 +1,17 @@
 """CPU time and peak memory of a command.
 
-In: a command line. Out: what the kernel charged to it, the median over several runs.
+In: a command line. Out: what the kernel charged to it, at the pace of the reference, the median over several runs.
 
     cost = measure([sys.executable, "-c", "pass"], cwd=root)
     cost.cpu, cost.rss
 
 CPU time and not wall time, which says more about what else runs on the machine. CPU time grows as well where cores are
-shared or slow, by a factor of two and more: a yardstick before and after each run tells by how much.
+shared or slow, by a factor of two and more: a yardstick that is taken while a command runs tells by how much.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
 import resource
 import statistics
@@ -21,9 +19,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
+
+from benchmarks.pace import Watch, at_reference
 
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 """Bytes in one unit of ru_maxrss."""
@@ -34,29 +34,35 @@ class Cost:
     """What a command cost."""
 
     cpu: float
-    """Seconds of CPU, user and system, of the command and the children that it waited for."""
+    """Seconds of CPU, user and system, of the command and the children that it waited for, as the machine would take
+    that the limits were set on."""
     rss: float
     """Peak resident memory in MB (10^6 bytes)."""
     output: bytes
     """What it wrote to standard output."""
+    pace: float
+    """Of this machine during the run; `cpu / pace` is what the kernel said."""
+    wall: float
+    """Seconds from its beginning to its end, as they passed here."""
 
 
 def measure(command: Sequence[str], cwd: Path, runs: int = 5, exit_codes: Sequence[int] = (0,)) -> Cost:
     """Run a command several times, after one more that fills the caches, and take the medians.
 
-    With `runs=0` the first run is the only one and counts. The peak memory of a child is never shown below that of the
-    process that started it, so this process must stay small: whoever calls this imports nothing heavy.
+    With `runs=0` the first run is the only one and counts. All but the memory is of one run. The peak
+    memory of a child is never shown below that of the process that started it, so this process must stay small:
+    whoever calls this imports nothing heavy.
 
     Raises:
         RuntimeError: the command ended with another exit code; its error output is in the message.
     """
-    PACE.look()
     costs = [_once(command, cwd, exit_codes) for _ in range(runs + 1)][min(runs, 1) :]
-    return Cost(
-        cpu=statistics.median(cost.cpu for cost in costs),
-        rss=statistics.median(cost.rss for cost in costs),
-        output=costs[-1].output,
-    )
+    return replace(median(costs), rss=statistics.median(cost.rss for cost in costs))
+
+
+def median(costs: Sequence[Cost]) -> Cost:
+    """The run whose CPU time is in the middle."""
+    return sorted(costs, key=lambda cost: cost.cpu)[len(costs) // 2]
 
 
 def family_cpu(command: Sequence[str], cwd: Path, every: float = 0.2) -> Cost:
@@ -68,7 +74,13 @@ def family_cpu(command: Sequence[str], cwd: Path, every: float = 0.2) -> Cost:
         RuntimeError: the command ended with another exit code than 0.
     """
     seen: dict[int, float] = {}
-    with TemporaryFile() as out, subprocess.Popen(command, cwd=cwd, stdout=out, stderr=subprocess.DEVNULL) as process:
+    watch = Watch()
+    with (
+        watch,
+        TemporaryFile() as out,
+        subprocess.Popen(command, cwd=cwd, stdout=out, stderr=subprocess.DEVNULL) as process,
+    ):
+        begun = time.perf_counter()
         family = {process.pid}
         while process.poll() is None:
             for pid, parent, cpu in _processes():
@@ -76,10 +88,12 @@ def family_cpu(command: Sequence[str], cwd: Path, every: float = 0.2) -> Cost:
                     family.add(pid)
                     seen[pid] = cpu
             time.sleep(every)
+        wall = time.perf_counter() - begun
         out.seek(0)
         if process.returncode:
             raise RuntimeError(f"{' '.join(command)}: exit code {process.returncode}")
-        return Cost(sum(seen.values()), 0, out.read())
+        output = out.read()
+    return Cost(at_reference(sum(seen.values()), watch.pace), 0, output, watch.pace, wall)
 
 
 def _processes() -> Iterator[tuple[int, int, float]]:
@@ -91,54 +105,6 @@ def _processes() -> Iterator[tuple[int, int, float]]:
             yield pid, int(fields[1]), (int(fields[11]) + int(fields[12])) / tick
 
 
-class Pace:
-    """How fast this machine is while something is measured, beside the machine that the limits were set on."""
-
-    REFERENCE = 0.020
-    """CPU seconds of the yardstick there (docs/decisions/0073-a-second-of-the-same-machine.md)."""
-
-    def __init__(self) -> None:
-        self._looks: list[float] = []
-
-    def look(self) -> None:
-        """Take the yardstick once: 20 to 40 ms."""
-        self._looks.append(yardstick())
-
-    def take(self) -> float:
-        """The median pace of the looks since the last call: 0.5 is half as fast as the reference."""
-        looks, self._looks = self._looks, []
-        return self.REFERENCE / statistics.median(looks)
-
-
-PACE = Pace()
-"""Of this process; `measure` looks around each of its runs."""
-
-
-def yardstick() -> float:
-    """CPU seconds of a fixed piece of work, of the kinds that this product does: write, hash, parse, walk, count."""
-    start = time.process_time()
-    for _ in range(20):
-        text = json.dumps(_TEXT, sort_keys=True)
-        hashlib.sha256(text.encode()).hexdigest()
-        if not _walk(json.loads(text)):
-            raise RuntimeError("the yardstick read something else than it wrote")
-        total = 0
-        for number in range(10_000):
-            total += number
-    return time.process_time() - start
-
-
-_TEXT = {"messages": [{"role": "user", "content": f"turn {turn}", "parts": [turn, None, True]} for turn in range(200)]}
-
-
-def _walk(value: object) -> bool:
-    if isinstance(value, dict):
-        return all(isinstance(key, str) and _walk(item) for key, item in value.items())
-    if isinstance(value, list):
-        return all(map(_walk, value))
-    return value is None or isinstance(value, str | int)
-
-
 def resident() -> float:
     """Resident memory of this process now, in MB (10^6 bytes); its peak where the system does not say."""
     state = Path("/proc/self/statm")
@@ -148,12 +114,16 @@ def resident() -> float:
 
 
 def _once(command: Sequence[str], cwd: Path, exit_codes: Sequence[int]) -> Cost:
+    watch = Watch()
     with (
         TemporaryFile() as out,
         TemporaryFile() as err,
+        watch,
         subprocess.Popen(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=err) as process,
     ):
+        begun = time.perf_counter()
         _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - begun
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
         err.seek(0)
@@ -161,5 +131,6 @@ def _once(command: Sequence[str], cwd: Path, exit_codes: Sequence[int]) -> Cost:
             raise RuntimeError(
                 f"{' '.join(command)}: exit code {process.returncode}\n{err.read().decode(errors='replace')}"
             )
-        PACE.look()
-        return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * _RSS_UNIT / 1e6, out.read())
+        output = out.read()
+    cpu = at_reference(usage.ru_utime + usage.ru_stime, watch.pace)
+    return Cost(cpu, usage.ru_maxrss * _RSS_UNIT / 1e6, output, watch.pace, wall)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import statistics
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.measure import Cost, measure
+from benchmarks.pace import at_reference
 
 ROOT = Path(__file__).resolve().parent.parent
 CLIENT = Path(os.environ.get("RUNBACK_CLIENTS", ROOT / ".clients")) / "openai" / "bin" / "python"
@@ -27,6 +29,8 @@ COMMAND = str(Path(sys.executable).with_name("runback-gate"))
 
 CASES = 1000
 POLICIES = 20
+ROUNDS = 3
+"""Runs of what takes seconds, in turn with what it is held against."""
 TURNS = 1229
 WORKFLOW = "https://github.com/acme/agent/.github/workflows/gate.yml@refs/heads/main"
 EVENTS = 1_000_000
@@ -58,15 +62,30 @@ class Figure:
     limit: float
     """The value may be this and no more."""
     peers: tuple[Peer, ...] = ()
+    pace: float = 1.0
+    """Of this machine while the value was found; 1 for what has none. The value is as the reference would take it."""
 
     def at(self, pace: float) -> Figure:
-        """As the machine that the limits were set on would take: CPU time, and what wall time has beyond an ideal of
-        waiting alone. Anything else stays as it is."""
-        if not self.unit.startswith("CPU ") and self.unit != WAITING:
+        """What was found as it was taken here, all at this pace, as the reference would take it: CPU time, and what
+        wall time has beyond an ideal of waiting alone. Anything else stays as it is."""
+        if not self.has_pace:
             return self
-        ideal = 1.0 if self.unit == WAITING else 0.0
-        peers = tuple(replace(peer, value=ideal + (peer.value - ideal) * pace) for peer in self.peers)
-        return replace(self, value=ideal + (self.value - ideal) * pace, peers=peers)
+        peers = tuple(replace(peer, value=at_reference(peer.value, pace, self._ideal)) for peer in self.peers)
+        return replace(self, value=at_reference(self.value, pace, self._ideal), peers=peers, pace=pace)
+
+    @property
+    def has_pace(self) -> bool:
+        """Whether the value is a time that depends on how fast the machine is."""
+        return self.unit.startswith("CPU ") or self.unit == WAITING
+
+    @property
+    def raw(self) -> float:
+        """The value as it was taken here."""
+        return at_reference(self.value, 1 / self.pace, self._ideal)
+
+    @property
+    def _ideal(self) -> float:
+        return 1.0 if self.unit == WAITING else 0.0
 
     @property
     def ratio(self) -> float:
@@ -76,11 +95,11 @@ class Figure:
 
 def start(folder: Path) -> list[Figure]:
     """`--help`, beside an interpreter that does nothing and one that loads the command line library."""
-    value = measure([COMMAND, "--help"], folder, runs=15).cpu
+    cost = measure([COMMAND, "--help"], folder, runs=15)
     peers = tuple(
         Peer(code, measure([sys.executable, "-c", code], folder, runs=15).cpu) for code in ("pass", "import click")
     )
-    return [Figure("runback-gate --help", "CPU s", value, 0.15, peers)]
+    return [Figure("runback-gate --help", "CPU s", cost.cpu, 0.15, peers, cost.pace)]
 
 
 def gate(folder: Path) -> list[Figure]:
@@ -94,16 +113,17 @@ def gate(folder: Path) -> list[Figure]:
         raise RuntimeError(f"the run did not judge what it was given: {judged}")
     name = f"{CASES:,} recorded cases, {POLICIES} policies, report"
     return [
-        Figure(name, "CPU s", cost.cpu, 1.0, (Peer(FLOOR, floor.cpu),)),
+        Figure(name, "CPU s", cost.cpu, 1.0, (Peer(FLOOR, floor.cpu),), cost.pace),
         Figure(name, "MB", cost.rss, 80, (Peer(FLOOR, floor.rss),)),
     ]
 
 
 def policies(folder: Path) -> list[Figure]:
     """One answer under all policies, beside the second engine."""
-    found = json.loads(run_module("benchmarks.judge", str(folder), "--policies", str(POLICIES)))
+    cost = run_module("benchmarks.judge", str(folder), "--policies", str(POLICIES))
+    found = json.loads(cost.output)
     peers = (Peer("the same on celpy", found["celpy"]), Peer("making the data of the step", found["data"]))
-    return [Figure(f"{POLICIES} policies on one step", "CPU ms", found["cel-cpp"], 0.2, peers)]
+    return [Figure(f"{POLICIES} policies on one step", "CPU ms", found["cel-cpp"], 0.2, peers).at(cost.pace)]
 
 
 def backtest(folder: Path) -> list[Figure]:
@@ -113,7 +133,8 @@ def backtest(folder: Path) -> list[Figure]:
     if (steps := json.loads(cost.output)["steps"]) != TURNS:
         raise RuntimeError(f"the backtest did not judge what it was given: {steps} steps")
     floor = read_floor(folder, "runs")
-    return [Figure(f"backtest of {TURNS:,} airline turns", "CPU s", cost.cpu, 2.0, (Peer(FLOOR, floor.cpu),))]
+    peers = (Peer(FLOOR, floor.cpu),)
+    return [Figure(f"backtest of {TURNS:,} airline turns", "CPU s", cost.cpu, 2.0, peers, cost.pace)]
 
 
 def diff(folder: Path) -> list[Figure]:
@@ -129,7 +150,7 @@ def diff(folder: Path) -> list[Figure]:
         raise RuntimeError(f"the comparison did not find what was changed: {found['policies']}")
     beside = measure([COMMAND, "backtest", "--policies", str(EXAMPLES), "--runs", "runs", "--json"], folder)
     peers = (Peer("backtest", beside.cpu), Peer(FLOOR, read_floor(folder, "runs").cpu))
-    return [Figure(f"policy diff over {TURNS:,} airline turns", "CPU s", cost.cpu, 3.0, peers)]
+    return [Figure(f"policy diff over {TURNS:,} airline turns", "CPU s", cost.cpu, 3.0, peers, cost.pace)]
 
 
 def need_airline() -> None:
@@ -147,11 +168,10 @@ def airline_runs(folder: Path) -> None:
 
 def weakening(folder: Path) -> list[Figure]:
     """What a change takes away from a gate, every file of which has other bytes, beside reading the two gates."""
-    found = json.loads(
-        run_module("benchmarks.compare", str(folder), "--cases", str(CASES), "--policies", str(POLICIES))
-    )
-    name = f"two gates of {CASES:,} cases compared"
-    return [Figure(name, "CPU s", found["compare"], 0.1, (Peer("reading the two gates", found["load"]),))]
+    cost = run_module("benchmarks.compare", str(folder), "--cases", str(CASES), "--policies", str(POLICIES))
+    found = json.loads(cost.output)
+    name, peers = f"two gates of {CASES:,} cases compared", (Peer("reading the two gates", found["load"]),)
+    return [Figure(name, "CPU s", found["compare"], 0.1, peers).at(cost.pace)]
 
 
 def signing(folder: Path) -> list[Figure]:
@@ -166,23 +186,25 @@ def signing(folder: Path) -> list[Figure]:
         Peer(code, measure([sys.executable, "-c", code], folder).cpu)
         for code in ("import cryptography.x509", "import sigstore.sign, sigstore.verify")
     )
-    figures = [
-        Figure(name, "CPU s", measure([COMMAND, *words], folder).cpu, 0.9, peers)
+    costs = {
+        name: measure([COMMAND, *words], folder)
         for name, words in (
             ("attest with a key", ["attest", "--key", "gate.key"]),
             ("verify with a key", ["verify", bundle, "--key", "gate.pub", "--report", report]),
             ("verify a workflow", ["verify", str(specimens / "rekor-2.json"), "--identity", WORKFLOW, *root]),
         )
-    ]
+    }
+    figures = [Figure(name, "CPU s", cost.cpu, 0.9, peers, cost.pace) for name, cost in costs.items()]
     if find_spec("asn1crypto"):
-        found = json.loads(run_module("benchmarks.signing", str(folder)))
-        figures.append(Figure("attest in the place of a workflow", "CPU s", found["cpu"], 0.9, peers))
+        # It measures a child of its own.
+        found = json.loads(run_module("benchmarks.signing", str(folder)).output)
+        figures.append(Figure("attest in the place of a workflow", "CPU s", found["cpu"], 0.9, peers, found["pace"]))
     return figures
 
 
 def chain(folder: Path) -> list[Figure]:  # noqa: ARG001  every promise has a folder
     """Verifying the chain of a run, as a multiple of hashing the same lines."""
-    found = json.loads(run_module("benchmarks.chains"))
+    found = json.loads(run_module("benchmarks.chains").output)
     peers = (Peer("hashing alone", 1.0),)
     return [Figure("a chain verified, times hashing", "x", found["verify"] / found["hash"], 2.0, peers)]
 
@@ -200,38 +222,58 @@ def records(folder: Path) -> list[Figure]:
     name, less = f"a record of {EVENTS:,} events verified", f"{EVENTS // 100:,} events"
     return [
         Figure(name, "MB", many.rss, round(1.1 * few.rss, 1), (Peer(less, few.rss),)),
-        Figure(name, "CPU s", many.cpu, 20.0, (Peer(less, few.cpu),)),
+        Figure(name, "CPU s", many.cpu, 20.0, (Peer(less, few.cpu),), many.pace),
     ]
 
 
-def read_floor(folder: Path, data: str) -> Cost:
+def read_floor(folder: Path, data: str, runs: int = 5) -> Cost:
     """What reading, hashing and parsing the files of a folder costs."""
-    return measure([sys.executable, str(ROOT / "benchmarks" / "floor.py"), data], folder)
+    return measure([sys.executable, str(ROOT / "benchmarks" / "floor.py"), data], folder, runs)
 
 
 def capture(folder: Path) -> list[Figure]:  # noqa: ARG001  as above
     """What recording adds to a call through OpenAI's client."""
     if not CLIENT.exists():
         raise UnmeasuredError("no client to record (`make clients`, or RUNBACK_CLIENTS)")
-    found = json.loads(measure([str(CLIENT), "-m", "benchmarks.capture"], ROOT, runs=0).output)
+    found = _recorders(CLIENT)
     ours = found.pop("recorded")
     for name in ("langfuse", "openinference", "traceloop"):
         python = CLIENT.parents[2] / name / "bin" / "python"
         if name not in found and python.exists():
-            found |= {name: json.loads(measure([str(python), "-m", "benchmarks.capture"], ROOT, runs=0).output)[name]}
+            found |= {name: _recorders(python)[name]}
     apart = "as a difference of whole calls"
     callers = [Peer(apart, ours["caller_difference"]), *(Peer(name, peer["caller"]) for name, peer in found.items())]
     ratios = [Peer("the bare client", 1.0), Peer(apart, ours["ratio_difference"])]
     ratios += [Peer(name, peer["ratio"]) for name, peer in found.items()]
+    added = ("recording, added on the caller's thread", "CPU µs", ours["caller"], 100.0, tuple(callers))
     return [
-        Figure("recording, added on the caller's thread", "CPU µs", ours["caller"], 100.0, tuple(callers)),
+        Figure(*added, ours["pace"]),
         Figure("recording, CPU in all beside the bare client", "x", ours["ratio"], 1.1, tuple(ratios)),
     ]
 
 
-def run_module(name: str, *arguments: str) -> bytes:
-    """Run a module of the benchmarks once, and give its output."""
-    return measure([sys.executable, "-m", name, *arguments], ROOT, runs=0).output
+def _recorders(python: Path) -> dict[str, dict[str, float]]:
+    """What each recorder of an environment costs, and the pace; medians of runs each of which is short."""
+    rounds = []
+    for _ in range(ROUNDS):
+        cost = measure([str(python), "-m", "benchmarks.capture"], ROOT, runs=0)
+        found = json.loads(cost.output)
+        rounds.append(
+            {
+                name: {key: value if "ratio" in key else value * cost.pace for key, value in item.items()}
+                | {"pace": cost.pace}
+                for name, item in found.items()
+            }
+        )
+    return {
+        name: {key: statistics.median(found[name][key] for found in rounds) for key in rounds[0][name]}
+        for name in rounds[0]
+    }
+
+
+def run_module(name: str, *arguments: str) -> Cost:
+    """Run a module of the benchmarks once; what it measured of itself was measured at the pace of its run."""
+    return measure([sys.executable, "-m", name, *arguments], ROOT, runs=0)
 
 
 PROMISES: dict[str, Callable[[Path], list[Figure]]] = {

@@ -1,0 +1,96 @@
+"""How fast this machine is while something runs, beside the machine that the limits were set on.
+
+In: the time between. Out: a pace: 0.5 is half as fast as the reference.
+
+    with Watch() as watch:
+        subprocess.run(command)
+    watch.pace
+
+On a shared machine the pace changes by a third within seconds, so a yardstick is taken before, after and all the while.
+See docs/decisions/0081-the-pace-during-a-run.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import statistics
+import threading
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+REFERENCE = 0.020
+"""CPU seconds of the yardstick there (docs/decisions/0073-a-second-of-the-same-machine.md)."""
+EVERY = 0.5
+"""Seconds between two looks."""
+ENOUGH = 4
+"""So many looks say more without the ones before and after."""
+
+
+def pace_of(looks: Sequence[float]) -> float:
+    """The mean pace of looks in CPU seconds: what was done in the meantime is CPU seconds times this."""
+    return statistics.fmean(REFERENCE / look for look in looks)
+
+
+def at_reference(taken: float, pace: float, ideal: float = 0.0) -> float:
+    """What the reference would have taken; `ideal` is the part that no machine shortens, such as waiting."""
+    return ideal + (taken - ideal) * pace
+
+
+class Watch:
+    """Takes the yardstick before, after and while its block runs; the block itself should do nothing but wait."""
+
+    def __init__(self, every: float = EVERY) -> None:
+        self._every = every
+        self._looks: list[float] = []
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look_on, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._looks.append(yardstick())
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._looks.append(yardstick())
+
+    @property
+    def pace(self) -> float:
+        """The mean of the looks while the block ran; of all where these are few."""
+        during = self._looks[1:-1]
+        return pace_of(during if len(during) >= ENOUGH else self._looks)
+
+    def _look_on(self) -> None:
+        while not self._ended.wait(self._every):
+            self._looks.append(yardstick())
+
+
+def yardstick() -> float:
+    """CPU seconds of a fixed piece of work, of the kinds that this product does: write, hash, parse, walk, count."""
+    start = time.thread_time()
+    for _ in range(20):
+        text = json.dumps(_TEXT, sort_keys=True)
+        hashlib.sha256(text.encode()).hexdigest()
+        if not _walk(json.loads(text)):
+            raise RuntimeError("the yardstick read something else than it wrote")
+        total = 0
+        for number in range(10_000):
+            total += number
+    return time.thread_time() - start
+
+
+_TEXT = {"messages": [{"role": "user", "content": f"turn {turn}", "parts": [turn, None, True]} for turn in range(200)]}
+
+
+def _walk(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _walk(item) for key, item in value.items())
+    if isinstance(value, list):
+        return all(map(_walk, value))
+    return value is None or isinstance(value, str | int)
