@@ -36,6 +36,7 @@ _TOKEN = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*")([ \t\n\r]*:)?|[][{}]')
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, check_circular=False)
 _LONG_NUMBER = re.compile(r"[0-9]{16}")
 _LONG = 10**15
+_ATOMS = frozenset((str, int, bool, type(None)))
 
 
 def is_plain(data: bytes, value: object) -> bool:
@@ -57,14 +58,13 @@ def is_plain(data: bytes, value: object) -> bool:
     return False
 
 
-def _holds_no_double(value: Any, depth: int = MAX_DEPTH - 1) -> bool:
-    """Whether a value holds no double, and no more than `depth` levels below its own."""
+def _holds_no_double(value: Any, depth: int = MAX_DEPTH) -> bool:
+    """Whether a value holds no double, and no more than `depth` levels."""
     kind = type(value)
     if kind is not dict and kind is not list:
         return kind is not float
     for part in value.values() if kind is dict else value:
-        kind = type(part)
-        if kind is float or ((kind is dict or kind is list) and not (depth and _holds_no_double(part, depth - 1))):
+        if type(part) not in _ATOMS and not (depth > 1 and _holds_no_double(part, depth - 1)):
             return False
     return True
 
