@@ -1,18 +1,19 @@
 """Models asked for many rows at once: the one loop of events.
 
-In: the rows that are left (`rows.Left`), the riskiest first. Out: each row with its index, as it is done.
+In: the rows that are left (`rows.Pending`), the riskiest first. Out: each row with its index, as it is done.
 
     for index, row in AsyncDriver(known, models, clock, deadline).run(left): ...
 
-At most `in_flight` rows are in the making, so memory does not grow with their number. An answer is stored before it
-counts. No answer is a reason, never an exception: the row that wanted it is undecided, and says why. An exception here
-means that nothing can be judged any more: an answer that cannot be stored, a store that was changed.
+The loop asks; rows are judged between its turns: once `TOGETHER` have their last answer, a second went by, or one may
+ask again. So memory does not grow with their number. An answer is stored before it counts. No answer is a reason, never
+an exception: the row that wanted it is undecided, and says why. An exception here means that nothing can be judged any
+more: an answer that cannot be stored, a store that was changed.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Generic, TypeVar
@@ -34,6 +35,10 @@ _LEAST_FAILURES = 8
 """Questions in a row that must have failed, each after its retries, before a model is given up."""
 
 
+TOGETHER = 32
+"""Rows that are judged at a time. One by one, between waits for a model, they cost half as much again: see 0083."""
+
+
 class AsyncDriver(Generic[T]):
     """Asks for rows that are left."""
 
@@ -46,91 +51,118 @@ class AsyncDriver(Generic[T]):
         self._waiting: dict[tuple[str, int], asyncio.Future[Answer]] = {}
         self._given_up: dict[str, str] = {}
         self._failures: Counter[str] = Counter()
+        self._queue: deque[Pending[T]] = deque()
+        self._asking: set[asyncio.Task[None]] = set()
+        self._answered: list[tuple[Pending[T], Answer | None]] = []
         self._done: list[tuple[int, T]] = []
-        self._workers: list[asyncio.Task[None]] = []
+        self._judge = False
+        """Whether what was answered is to be judged before anything else is asked."""
+        self._error: BaseException | None = None
+        """What ends the run."""
 
     def run(self, left: Sequence[Pending[T]]) -> Iterator[tuple[int, T]]:
         """Make every row; rows that are done are given as they come."""
-        queue, rows = iter(left), 0
+        self._queue.extend(left)
+        rows = 0
         with asyncio.Runner() as runner:
-            runner.run(self._begin(queue, min(len(left), max(1, self._known.settings.in_flight))))
+            runner.run(self._begin())
             try:
-                while self._workers or self._done:
+                while self._queue or self._asking:
+                    runner.run(self._some())
+                    answered, self._answered = self._answered, []
+                    again = [item for item in answered if self._goes_on(*item)]
+                    # Whoever has begun is asked first.
+                    self._queue.extendleft(item for item, _ in reversed(again))
                     done, self._done = self._done, []
                     rows += len(done)
                     yield from done
-                    runner.run(self._some())
                 if rows != len(left):
                     raise RuntimeError(f"{len(left) - rows} rows were lost")
             finally:
                 self._known.stop_signal.listen(lambda: None)
                 runner.run(self._close())
 
-    async def _begin(self, queue: Iterator[Pending[T]], workers: int) -> None:
+    def _goes_on(self, item: Pending[T], answer: Answer | None = None) -> bool:
+        """Go on with a row, given the answer that it waits for, if there is one; whether it asks again."""
+
+        def known(ask: Query) -> Answer | None:
+            nonlocal answer
+            given, answer = answer, None
+            return given or self._known.known(ask)
+
+        judging, asked = item.kept or (item.start(), None)
+        item.kept = None
+        found = advance(judging, asked, known)
+        if isinstance(found, Finished):
+            self._done.append((item.index, found.row))
+            return False
+        item.kept = judging, found
+        return True
+
+    async def _begin(self) -> None:
         loop = asyncio.get_running_loop()
         self._more = asyncio.Event()
         self._settled = asyncio.Event()
-        self._workers = [asyncio.create_task(self._work(queue)) for _ in range(workers)]
         self._pulse = asyncio.create_task(self._tick())
         self._known.stop_signal.listen(lambda: loop.call_soon_threadsafe(self._stop))
 
     def _stop(self) -> None:
-        for worker in self._workers:
-            worker.cancel()
+        for task in self._asking:
+            task.cancel()
 
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(1.0)
             self._known.settings.tick()
-
-    async def _some(self) -> None:
-        """Wait until a row is done or a worker ended; raise what ended it."""
-        if not self._done and self._workers:
-            await self._more.wait()
-        self._more.clear()
-        over = [worker for worker in self._workers if worker.done()]
-        self._workers = [worker for worker in self._workers if not worker.done()]
-        # A worker that was cancelled waited for an answer that another one failed to get; that one knows why. Each is
-        # asked, or asyncio prints what nobody asked for.
-        errors = [worker.exception() for worker in over if not worker.cancelled()]
-        for error in filter(None, errors):
-            raise error
-
-    async def _close(self) -> None:
-        """End what still works; why it ends says less than what has ended the run."""
-        self._stop()
-        await asyncio.gather(*self._workers, return_exceptions=True)
-        await self._models.close()
-
-    async def _work(self, queue: Iterator[Pending[T]]) -> None:
-        try:
-            for item in queue:
-                row = await self._row(item)
-                self._done.append((item.index, row))
-                self._more.set()
-        finally:
+            self._judge = True
             self._more.set()
 
-    async def _row(self, item: Pending[T]) -> T:
-        judging, waiting = item.kept or (item.start(), None)
-        item.kept = None
-        found = advance(judging, waiting, self._known.known)
-        known: Answer | None = None
+    async def _some(self) -> None:
+        """Ask until there is something to judge; raise what ends the run."""
+        most = max(1, self._known.settings.in_flight)
+        self._judge = False
+        while True:
+            while self._queue and len(self._asking) < most and not self._judge:
+                item = self._queue.popleft()
+                if self._goes_on(item):
+                    task = asyncio.create_task(self._wait(item))
+                    self._asking.add(task)
+                    task.add_done_callback(self._ended)
+            if self._error is not None:
+                raise self._error
+            if not self._asking or self._judge or len(self._answered) >= TOGETHER:
+                return
+            self._more.clear()
+            await self._more.wait()
 
-        def answer(ask: Query) -> Answer | None:
-            nonlocal known
-            given, known = known, None
-            return given or self._known.known(ask)
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._asking.discard(task)
+        # A task that was cancelled waited for an answer that another one failed to get; that one knows why. Each is
+        # asked, or asyncio prints what nobody asked for.
+        error = None if task.cancelled() else task.exception()
+        self._error = self._error or error
+        self._more.set()
 
-        while not isinstance(found, Finished):
-            try:
-                known = await self._answer(found)
-            except asyncio.CancelledError:
-                # Only a run that is to end cancels rows; what is known of them still makes a row.
-                if not self._known.stop_signal.reason:
-                    raise
-            found = advance(judging, found, answer)
-        return found.row
+    async def _close(self) -> None:
+        """End what is still asked; why it ends says less than what has ended the run."""
+        self._stop()
+        self._pulse.cancel()
+        await asyncio.gather(*self._asking, return_exceptions=True)
+        await self._models.close()
+
+    async def _wait(self, item: Pending[T]) -> None:
+        """Get the answer that a row waits for."""
+        assert item.kept is not None  # noqa: S101  it asks
+        ask, answer = item.kept[1], None
+        try:
+            answer = await self._answer(ask)
+        except asyncio.CancelledError:
+            # Only a run that is to end cancels this; what is known of the row still makes one.
+            if not self._known.stop_signal.reason:
+                raise
+        self._answered.append((item, answer))
+        # A row that may ask again waits for no others: what half of its answers cost would be for nothing.
+        self._judge = self._judge or ask.most > 1 or bool(ask.judges or ask.following)
 
     async def _answer(self, ask: Query) -> Answer:
         """The model's answer; whoever asks the same meanwhile waits for it."""

@@ -13,6 +13,7 @@ import pytest
 
 from runback_gate.canonical import digest
 from runback_gate.errors import ErrorKind, ProviderError, UnaskableError, WriteError
+from runback_gate.replay.async_driver import TOGETHER
 from runback_gate.replay.cache import ResponseCache
 from runback_gate.replay.estimate import Estimate
 from runback_gate.replay.evidence import Answer, Query, ReplayRequest
@@ -141,6 +142,22 @@ def test_the_rest_is_asked() -> None:
     assert drive(made, works) == [[f"live: to q{number}"] * 2 for number in range(20)]
     assert (fake.most, fake.closed, made.notes) == (4, 1, fake.notes)
     assert made.spend() == Spend(calls=40, usd="0.0008")
+
+
+def test_rows_are_judged_together() -> None:
+    """Rows that have their last answer are judged many at a time, while others are asked, and not more than some."""
+    fake, works = Fake(), [row(ask(f"q{number}")) for number in range(200)]
+    waiting = [len(fake.asked) - judged for judged, _ in enumerate(live(fake, in_flight=4)(works))]
+    assert TOGETHER <= max(waiting) <= TOGETHER + 2 * 4
+    assert waiting[0] >= TOGETHER
+
+
+def test_a_row_is_asked_to_its_end() -> None:
+    """A row that asks again comes before those that have not begun: a budget is not spent on halves."""
+    fake = Fake()
+    works = [row(ask(f"q{number}", 0, most=2), ask(f"q{number}", 1)) for number in range(9)]
+    drive(live(fake, limits=Limits(calls=4), in_flight=2), works)
+    assert sorted(fake.asked) == ["q0", "q0", "q1", "q1"]
 
 
 def test_one_question_is_asked_once() -> None:
