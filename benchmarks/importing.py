@@ -17,6 +17,7 @@ from benchmarks.promises import AIRLINE, Figure, need_airline
 from runback_gate.app.import_runs import ImportOptions, import_file, redaction
 from runback_gate.redact import Level
 
+_COPIES = 4
 _SHORT, _LONG = 1_000, 10_000
 _TURNS = 3
 
@@ -24,7 +25,7 @@ _TURNS = 3
 def imports(_folder: Path) -> list[Figure]:
     """Transcripts without and with redaction, and a run of 10,000 turns beside one of 1,000."""
     need_airline()
-    data = (AIRLINE / "runs.jsonl").read_bytes()
+    data = (AIRLINE / "runs.jsonl").read_bytes() * _COPIES
     short, long = _long(_SHORT), _long(_LONG)
     _seconds(data, "off")
     plain, redacted, grown = zip(*(_once(data, short, long) for _ in range(_TURNS)), strict=True)
