@@ -76,8 +76,7 @@ def _init(kind: Any) -> type:
     """
     fields = dataclasses.fields(kind)
     missing = dataclasses.MISSING
-    slots = {"__slots__": tuple(item.name for item in fields)}
-    names: dict[str, Any] = {"Frozen": kind, "Open": type(kind.__name__, (), slots), "missing": missing}
+    names: dict[str, Any] = {"Frozen": kind, "Open": opened(kind), "missing": missing}
     names |= {"become": object.__dict__["__class__"].__set__, "slowly": _fill}
     takes, named = ["self"], ["*"]
     # A class below it has another layout.
@@ -98,6 +97,12 @@ def _init(kind: Any) -> type:
     exec("\n".join((f"def __init__({parameters}):", *sets)), names)  # noqa: S102  of the names of our own fields
     names["__init__"].__qualname__ = f"{kind.__qualname__}.__init__"
     return type(kind.__name__, (), {"__init__": names["__init__"]})
+
+
+def opened(kind: Any) -> type:
+    """A class with the slots of a frozen kind and fields that can be set: a value of it becomes one of the kind once
+    its `__class__` is set."""
+    return type(kind.__name__, (), {"__slots__": tuple(item.name for item in dataclasses.fields(kind))})
 
 
 def _fill(self: Any, given: dict[str, Any]) -> None:

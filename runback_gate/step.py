@@ -109,7 +109,8 @@ class Message:
     """Wire fields that are not modelled."""
 
     def __post_init__(self) -> None:
-        _derive(self, "content")
+        if self.parts:
+            _derive(self, "content")
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +205,8 @@ class Response:
         return "\n".join(part.text for part in self.parts if part.kind == "refusal")
 
     def __post_init__(self) -> None:
-        _derive(self, "text")
+        if self.parts:
+            _derive(self, "text")
         if self.cost_usd is not None and not _MONEY.fullmatch(self.cost_usd):
             raise ValueError(f"cost_usd: not a decimal amount: {self.cost_usd[:40]!r}")
 
@@ -325,8 +327,6 @@ _UNSEEN = frozenset(("reasoning", "refusal", "call", "other"))
 
 def _derive(value: Message | Response, name: Literal["content", "text"]) -> None:
     """Set the text that stands for the parts; one that was given beside them must be it."""
-    if not value.parts:
-        return
     text = text_of(value.parts)
     if getattr(value, name) not in ("", text):
         raise ValueError(f"{name}: not what the parts say")

@@ -9,11 +9,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Hashable, Mapping
 from functools import cache
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from types import MappingProxyType, UnionType
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from runback_gate.canonical import canonical_bytes, made_bytes, stays_canonical, written
 from runback_gate.errors import InputError
+from runback_gate.frozen import opened
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -130,12 +131,95 @@ def _validator(kind: Any) -> tuple[Callable[[Any], Any], type[ValidationError]]:
     return TypeAdapter(kind).validator.validate_python, ValidationError
 
 
+class _Readers(dict[Any, "Callable[[Any], Any] | None"]):
+    """By dataclass, what reads plain values of it; None for any other type, and for fields of other forms."""
+
+    def __missing__(self, kind: Any) -> Callable[[Any], Any] | None:
+        strict = dataclasses.is_dataclass(kind) and getattr(kind, "__pydantic_config__", None) == {"extra": "forbid"}
+        plain = strict and kind.__bases__ == (object,) and "__slots__" in vars(kind)
+        read = self[kind] = _reader(kind) if plain else None
+        return read
+
+
+_READERS = _Readers()
+_TEXT = frozenset((str,))
+
+
+def _reader(kind: Any) -> Callable[[Any], Any] | None:
+    """Reads plain values of a dataclass: each field is there as the very type that it has, or has its default.
+
+    It gives None for all else, which pydantic looks at: it may take it, and says what is wrong. Made once for each
+    dataclass, as `_writer`, and for the same reason: pydantic sets each field by a call.
+    """
+    names: dict[str, Any] = {"Frozen": kind, "Open": opened(kind), "new": object.__new__, "each": _each, "TEXT": _TEXT}
+    lines = ["def read(value):", " if type(value) is not dict: return None", " self, seen = new(Open), 0"]
+    types = get_type_hints(kind, include_extras=True)
+    for number, item in enumerate(dataclasses.fields(kind)):
+        checks = _checks(types[item.name], number, names)
+        if checks is None or not item.init:
+            return None
+        lines += [f" if {item.name!r} in value:", f"  item = value[{item.name!r}]"]
+        lines += [f"  {check}" for check in checks]
+        lines += [f"  self.{item.name} = item", "  seen += 1"]
+        made = item.default_factory is not dataclasses.MISSING
+        names[f"default_{number}"] = item.default_factory if made else item.default
+        required = item.default is dataclasses.MISSING and not made
+        missing = "return None" if required else f"self.{item.name} = default_{number}{'()' * made}"
+        lines += [f" else: {missing}"]
+    lines += [" if seen != len(value): return None", " self.__class__ = Frozen"]
+    if hasattr(kind, "__post_init__"):
+        lines += [" try: self.__post_init__()", " except ValueError: return None"]
+    exec("\n".join([*lines, " return self"]), names)  # noqa: S102  of the names of our own fields, and of nothing else
+    return cast("Callable[[Any], Any]", names["read"])
+
+
+def _checks(stated: Any, number: int, names: dict[str, Any]) -> list[str] | None:
+    """The statements that return where an item is not plainly what a field is stated to be; None for other fields."""
+    options = [option for option in get_args(stated) if option is not type(None)]
+    if get_origin(stated) in (Union, UnionType):
+        return _checks(options[0], number, names) if len(options) == 1 else None
+    if stated in (str, int, bool):
+        return [f"if type(item) is not {stated.__name__}: return None"]
+    if get_origin(stated) is Literal:
+        names[f"known_{number}"] = frozenset(options)
+        return [f"if type(item) is not str or item not in known_{number}: return None"]
+    if stated == dict[str, Any]:
+        return ["if type(item) is not dict or not TEXT.issuperset(map(type, item)): return None", "item = item.copy()"]
+    if dataclasses.is_dataclass(stated):
+        names[f"read_{number}"] = read = _READERS[stated]
+        return None if read is None else [f"item = read_{number}(item)", "if item is None: return None"]
+    if get_origin(stated) is tuple and len(options) == 2 and options[1] is Ellipsis:
+        inner = _checks(options[0], number, names)
+        if inner is not None:
+            lines = ["def one(item):", *(f" {line}" for line in inner), " return item"]
+            exec("\n".join(lines), names)  # noqa: S102  as above
+            names[f"one_{number}"] = names.pop("one")
+            return [f"item = each(one_{number}, item)", "if item is None: return None"]
+    return None
+
+
+def _each(read: Callable[[Any], Any], items: Any) -> tuple[Any, ...] | None:
+    if type(items) is not list:
+        return None
+    found = []
+    for item in items:
+        one = read(item)
+        if one is None:
+            return None
+        found.append(one)
+    return tuple(found)
+
+
 def from_json(kind: type[T], value: JsonValue, what: str) -> T:
     """Read a dataclass of this package from its JSON; `what` names it in the error.
 
     Raises:
         InputError: a field is missing, unknown or of another type.
     """
+    fast = _READERS[kind]
+    found = None if fast is None else fast(value)
+    if found is not None:
+        return cast("T", found)
     read, refused = _validator(cast("Hashable", kind))
     try:
         return read(value)  # type: ignore[no-any-return]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from collections.abc import Hashable
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -14,12 +15,14 @@ from runback_gate.errors import DocumentError, InputError
 from runback_gate.step import (
     REQUEST_FIELDS,
     Message,
+    Part,
     Request,
     Response,
     Source,
     Step,
     Tool,
     ToolCall,
+    ToolRun,
     Usage,
     from_json,
     step_from_json,
@@ -28,6 +31,7 @@ from runback_gate.step import (
     tools_from_json,
 )
 from runback_gate.testing import sample_call, sample_step
+from runback_gate.values import _READERS, _validator
 from tests.examples import examples
 
 TEXT = st.text(max_size=6)
@@ -93,6 +97,34 @@ def test_the_short_way_to_canonical_bytes_gives_the_same(step: Step) -> None:
         name: canonical_bytes(to_json(held)) for name in ("tools", "parameters") if (held := getattr(request, name))
     }
     assert to_canonical(request, known) == to_canonical(request)
+
+
+@given(
+    MESSAGES | RESPONSES | SOURCES | TOOLS,
+    st.sampled_from(["role", "content", "tool_calls", "usage", "extra", "event", "unknown", "strict", "cost_usd", "x"]),
+    JSON
+    | st.sampled_from([[{"id": "1", "name": "pay", "arguments": "{}"}], [{"id": 1}], {"input_tokens": 1}, ["model"]]),
+)
+def test_the_short_way_of_reading_gives_the_same(value: Any, name: str, other: Any) -> None:
+    """A value that is plainly there is what pydantic reads, whatever stands in one of its fields, or neither reads
+    it."""
+    read, refused = _validator(cast("Hashable", type(value)))
+    kept = to_json(value)
+    assert isinstance(kept, dict)
+    for json in (kept, {**kept, name: other}, {key: item for key, item in kept.items() if key != name}):
+        try:
+            expected = repr(read(json))
+        except refused:
+            with pytest.raises(InputError):
+                from_json(type(value), json, "value")
+        else:
+            assert repr(from_json(type(value), json, "value")) == expected
+
+
+@pytest.mark.parametrize("kind", [Message, Tool, ToolCall, Usage, Response, Source, ToolRun, Part])
+def test_what_is_plain_is_read_the_short_way(kind: type) -> None:
+    """Every kind of value that a run file holds has a reader of its own."""
+    assert _READERS[kind] is not None
 
 
 def test_values_that_are_made_wrongly_are_refused() -> None:

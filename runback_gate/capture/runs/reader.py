@@ -29,6 +29,8 @@ MAX_RUN_BYTES = 256 << 20
 _VALUE: Final = b'{"id":'
 _IDS: Final = ("system", "system_message", "tools", "parameters", "extra", "variables", "response")
 """The fields of a model event that name one value."""
+_CALLED: Final[dict[type, str]] = {Message: "message", Response: "response", Tool: "tool"}
+"""The kinds of values that events name, and how errors call them."""
 _NOTES: Final = ("note", "prompt", "dropped", "withheld")
 _EVERY: Final = ("type", "prev")
 _FIELDS: Final = {
@@ -141,7 +143,7 @@ def _tools(value: JsonValue) -> tuple[Tool, ...]:
     """The tools of a value; those of the value that was read last are the same ones."""
     known, tools = _last_tools[0]
     if known is not value:
-        tools = tuple(from_json(Tool, item, "tool") for item in cast("list[JsonValue]", value))
+        tools = tuple(from_json(Tool, item, _CALLED[Tool]) for item in cast("list[JsonValue]", value))
         _last_tools[0] = value, tools
     return tools
 
@@ -152,7 +154,7 @@ class _Reader:
     def __init__(self, values: dict[str, JsonValue], gone: dict[str, str]) -> None:
         self._values: dict[str, JsonValue] = {**values, **gone}
         self._gone = gone
-        self._read: dict[tuple[type, str], Any] = {}
+        self._read: dict[type, dict[str, Any]] = {kind: {} for kind in _CALLED}
         self._agent = ""
         self._turns: list[Turn] = []
         self._first_gone: list[float] = []
@@ -217,7 +219,7 @@ class _Reader:
             # An event or field that is not known may decide something.
             if kind not in _FIELDS:
                 raise InputError(f"unknown event {kind[:40]!r}", hint="a newer version wrote the file")
-            if not event.keys() <= _FIELDS[kind]:
+            if not _FIELDS[kind].issuperset(event):
                 unknown = sorted(event.keys() - _FIELDS[kind])
                 raise InputError(f"unknown field {unknown[0][:40]!r} of {kind}", hint="a newer version wrote the file")
         for event in events:
@@ -234,39 +236,32 @@ class _Reader:
                 raise IntegrityError(f"{kind} stands inside of the run", hint="the file was changed")
 
     def _model(self, event: dict[str, Any]) -> None:
-        texts = {
-            digest: _checked(self._values[name], str)
-            for digest, name in event.get("blobs", {}).items()
-            if name not in self._gone
-        }
-        continues, keep = _continues(event)
+        texts: dict[str, str] = {}
+        if "blobs" in event:
+            named = event["blobs"].items()
+            texts = {digest: _checked(self._values[name], str) for digest, name in named if name not in self._gone}
+        continues, keep = _continues(event["continues"]) if "continues" in event else (None, 0)
         message = self._value(Message, event["system_message"], texts) if "system_message" in event else None
         source = from_json(Source, event["source"], "source")
         request = Request(
-            model=_checked(event["model"], str) if "model" in event else None,
-            system=self._text(event, "system") if message is None or "system" in event else message.content,
-            messages=tuple(self._value(Message, name, texts) for name in event["messages"]),
-            tools=self._tool_list(event),
-            parameters=self._mapping(event, "parameters") or {},
-            system_message=message,
-            extra=self._mapping(event, "extra") or {},
-            api=source.api,
+            _checked(event["model"], str) if "model" in event else None,
+            self._text(event, "system") if message is None or "system" in event else message.content,
+            tuple([self._value(Message, name, texts) for name in event["messages"]]),
+            self._tool_list(event["tools"]) if "tools" in event else (),
+            self._mapping(event, "parameters") or {} if "parameters" in event else {},
+            message,
+            self._mapping(event, "extra") or {} if "extra" in event else {},
+            source.api,
         )
-        if self._misses(event, continues, keep):
+        if self._gone and self._misses(event, continues, keep):
             source = replace(source, grade="view-only")
-        step = Step(
-            agent=_checked(event.get("agent", self._agent), str),
-            request=request,
-            response=self._value(Response, event["response"], texts),
-            source=source,
-            variables=self._mapping(event, "variables"),
-        )
+        agent = _checked(event["agent"], str) if "agent" in event else self._agent
+        response = self._value(Response, event["response"], texts)
+        step = Step(agent, request, response, source, self._mapping(event, "variables"))
         self._turns.append(Turn(step, continues, keep))
 
     def _misses(self, event: dict[str, Any], continues: int | None, keep: int) -> bool:
         """Whether a value of the step is gone: one that its event names, or a message that it keeps."""
-        if not self._gone:
-            return False
         kept = self._first_gone[continues] if continues is not None and 0 <= continues < len(self._turns) else keep
         first = next((keep + at for at, name in enumerate(event["messages"]) if name in self._gone), float("inf"))
         self._first_gone.append(kept if continues is not None and kept < keep else first)
@@ -289,33 +284,28 @@ class _Reader:
             return None
         return _checked(self._values[event[field]], dict) if field in event else None
 
-    def _tool_list(self, event: dict[str, Any]) -> tuple[Tool, ...]:
-        if "tools" not in event or event["tools"] in self._gone:
-            return ()
-        name = event["tools"]
-        if (tuple, name) not in self._read:
-            self._read[tuple, name] = _tools(self._values[name])
-        return cast("tuple[Tool, ...]", self._read[tuple, name])
+    def _tool_list(self, name: str) -> tuple[Tool, ...]:
+        known = self._read[Tool]
+        if name not in known:
+            known[name] = () if name in self._gone else _tools(self._values[name])
+        return cast("tuple[Tool, ...]", known[name])
 
     def _value(self, kind: type, name: str, blobs: dict[str, str]) -> Any:
-        found = self._read.get((kind, name))
-        if found is not None and not blobs:
-            return found
+        known = self._read[kind]
+        if name in known and not blobs:
+            return known[name]
         if name in self._gone:
             text = self._gone[name]
             return Message("user", text) if kind is Message else Response(text)
         # Not kept with blobs: another event may have other bytes for the same digest only if it was tampered with.
-        value = put_back(self._values[name], blobs) if blobs else self._values[name]
-        found = from_json(kind, value, kind.__name__.lower())
-        if not blobs:
-            self._read[kind, name] = found
-        return found
+        if blobs:
+            return from_json(kind, put_back(self._values[name], blobs), _CALLED[kind])
+        known[name] = from_json(kind, self._values[name], _CALLED[kind])
+        return known[name]
 
 
-def _continues(event: dict[str, Any]) -> tuple[int | None, int]:
-    if "continues" not in event:
-        return None, 0
-    step, keep = event["continues"]["step"], event["continues"]["keep"]
-    if type(step) is not int or type(keep) is not int or len(event["continues"]) != 2:
+def _continues(value: dict[str, Any]) -> tuple[int, int]:
+    step, keep = value["step"], value["keep"]
+    if type(step) is not int or type(keep) is not int or len(value) != 2:
         raise TypeError("continues")
     return step, keep
