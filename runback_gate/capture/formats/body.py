@@ -55,7 +55,7 @@ def read_body(
         raise InputError("no `messages` here", hint='chat format: {"messages": [{"role": …}]}')
     path = f".{field}" if body is where.value else ""
     items = _items(where, path, body[field])
-    form = dialect or detect_dialect(items, body, reader.dialect)
+    form = dialect or detect_dialect(items, body, reader)
     entries = list(form.read(items, reader))
     used = {field, *known}
     response = answers.beside(body, form, where, reader, used)
@@ -100,8 +100,8 @@ def _items(where: Located, path: str, value: Any) -> list[Located]:
     return [Located(f"{place}[{index}]", line, item) for index, item in enumerate(value)]
 
 
-def detect_dialect(items: Sequence[Located], body: Mapping[str, Any], name: str | None = None) -> Dialect:
-    """The dialect of messages.
+def detect_dialect(items: Sequence[Located], body: Mapping[str, Any], reader: Reader) -> Dialect:
+    """The dialect of messages; of those that no dialect tells from messages before, the same one.
 
     Raises:
         InputError: none, or two; what was seen is listed.
@@ -110,9 +110,17 @@ def detect_dialect(items: Sequence[Located], body: Mapping[str, Any], name: str 
     if len(values) < len(items):
         odd = next(item for item in items if not isinstance(item.value, dict))
         raise NotUnderstoodError(odd.place, "an object was expected")
-    if (named := next((form for form in dialects() if name == form.NAME), None)) is not None:
+    if (named := next((form for form in dialects() if reader.dialect == form.NAME), None)) is not None:
         return named
-    unlike = _unlike(values)
+    shapes, unlike = _unlike(values)
+    place = shapes and (shapes, *(name for name in _BY_FIELD if name in body))
+    form: Dialect = reader.dialects.get(place) or _detected(values, unlike, body)
+    if place:
+        reader.dialects[place] = form
+    return form
+
+
+def _detected(values: Sequence[dict[str, Any]], unlike: Sequence[dict[str, Any]], body: Mapping[str, Any]) -> Dialect:
     marked = [form for form in dialects() if any(map(form.marks, unlike))]
     marked = [form for form in marked if all(map(form.fits, unlike))] or marked
     if len(marked) == 1:
@@ -131,10 +139,11 @@ def detect_dialect(items: Sequence[Located], body: Mapping[str, Any], name: str 
     raise InputError(f"messages of no known format: their fields are {', '.join(seen)[:200]}")
 
 
-def _unlike(values: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _unlike(values: Sequence[dict[str, Any]]) -> tuple[frozenset[Any], list[dict[str, Any]]]:
     """One of all messages that no dialect tells apart: the same names of texts, the same kind of speaker.
 
-    Of `tool_calls` every dialect asks whether there are some. The loops are left to C: every message is looked at.
+    With what tells them apart, which is empty where a message is more than texts. Of `tool_calls` every dialect asks
+    whether there are some. The loops are left to C: every message is looked at.
     """
     said: dict[str, dict[str, Any]] = {}
     others = []
@@ -153,16 +162,19 @@ def _unlike(values: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     try:
         found = dict(zip(shapes, values, strict=True))
     except TypeError:  # a role that is a list
-        return list(values)
+        return frozenset(), list(values)
     rich = {
         shape
         for shape in found
         if any(name != "tool_calls" and kind not in _TEXTS for name, kind in zip(*shape[:2], strict=True))
     }
+    if not rich:
+        return frozenset(found), list(found.values())
     alike = [value for shape, value in found.items() if shape not in rich]
-    return alike + [value for shape, value in zip(shapes, values, strict=True) if shape in rich] if rich else alike
+    return frozenset(), alike + [value for shape, value in zip(shapes, values, strict=True) if shape in rich]
 
 
+_BY_FIELD = {"contents": "google.generate", "inferenceConfig": "bedrock.converse", "toolConfig": "bedrock.converse"}
 _TEXTS = frozenset((str, type(None)))
 _TELLING = ("role", "type", "from", "kind")
 """Fields whose words tell a dialect; of any other text it counts that it is there."""
@@ -170,8 +182,7 @@ _TELLING = ("role", "type", "from", "kind")
 
 def _by_body(fitting: Sequence[Dialect], body: Mapping[str, Any]) -> Dialect:
     """Of those that can read the messages: the one whose bodies have fields such as these; else the first."""
-    by_field = {"contents": "google.generate", "inferenceConfig": "bedrock.converse", "toolConfig": "bedrock.converse"}
-    for name, api in by_field.items():
+    for name, api in _BY_FIELD.items():
         if name in body:
             return next((form for form in fitting if api == form.API), fitting[0])
     return fitting[0]
@@ -226,7 +237,7 @@ def _parameters(body: Mapping[str, Any], form: Dialect, used: set[str]) -> dict[
 
 def entries_of(items: Sequence[Located], reader: Reader, dialect: Dialect | None = None) -> Iterator[Entry]:
     """The entries of messages alone."""
-    yield from (dialect or detect_dialect(items, {}, reader.dialect)).read(items, reader)
+    yield from (dialect or detect_dialect(items, {}, reader)).read(items, reader)
 
 
 def is_body(value: Any) -> bool:

@@ -126,7 +126,7 @@ def read_answer(where: Located, reader: Reader) -> Entry:
         elif "role" not in value and "type" not in value and (inner or value.get("tool_calls")):
             where = where.child("", {"role": "assistant", **value})
     known = not isinstance(where.value, dict) or api_of_answer(where.value) is not None
-    form = dialect("openai-chat") if known else detect_dialect([where], {}, reader.dialect)
+    form = dialect("openai-chat") if known else detect_dialect([where], {}, reader)
     return answer_entry(where, form, reader)
 
 

@@ -29,6 +29,8 @@ class Reader:
     dialect: str | None = None
     """Name of the dialect of the messages, where somebody said it."""
 
+    dialects: dict[Any, Any] = field(default_factory=dict)
+    """By what tells messages apart, the dialect that they were found to be of."""
     passed: list[Any] = field(default_factory=list)
     """Values that may be passed over, though they look as if something was said in them."""
 
