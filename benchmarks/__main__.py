@@ -21,11 +21,11 @@ from tempfile import TemporaryDirectory
 from benchmarks.apart import apart
 from benchmarks.live import direct, through_litellm
 from benchmarks.live_run import large_run, whole_run
-from benchmarks.promises import PROMISES, ROUNDS, Figure, UnmeasuredError
+from benchmarks.promises import PROMISES, Figure, UnmeasuredError
 from benchmarks.scale import backtests, memory
 
 PROMISES |= {"live": direct, "litellm": through_litellm, "run": whole_run, "large": large_run}
-PROMISES |= {"import": apart("benchmarks.importing", "imports", ROUNDS)}
+PROMISES |= {"import": apart("benchmarks.importing", "imports", runs=5)}
 PROMISES |= {name: apart("benchmarks.redaction", name) for name in ("redaction", "secrets")}
 PROMISES |= {name: apart(f"benchmarks.{name}", name) for name in ("viewer", "cause")}
 PROMISES |= {"memory": memory, "scale": backtests}
@@ -34,6 +34,8 @@ PROMISES |= {"proof": apart("benchmarks.proofs", "proofs"), "trials": apart("ben
 
 def line(figure: Figure) -> str:
     """One row of the table."""
+    if figure.missing:
+        return f"– {figure.promise}: not measured: {figure.missing}"
     sign = "✓" if figure.ratio <= 1 else "✗"
     peers = ", ".join(f"{peer.name} {peer.value:.3g} ({figure.value / peer.value:.3g} x)" for peer in figure.peers)
     found, limit = f"{figure.value:.3g} {figure.unit}", f"{figure.limit:g}"
@@ -59,7 +61,8 @@ def main(arguments: list[str]) -> int:
         except UnmeasuredError as error:
             missing[name], text = str(error), f"– {name}: not measured: {error}"
         else:
-            rows += found
+            rows += [figure for figure in found if not figure.missing]
+            missing |= {figure.promise: figure.missing for figure in found if figure.missing}
             text = "\n".join(map(line, found))
         if not options.json:
             print(text, flush=True)

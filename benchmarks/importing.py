@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import statistics
 import time
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from runback_gate.redact import Level
 
 _COPIES = 4
 _SHORT, _LONG = 1_000, 10_000
-_TURNS = 3
 
 
 def imports(_folder: Path) -> list[Figure]:
@@ -27,21 +25,15 @@ def imports(_folder: Path) -> list[Figure]:
     need_airline()
     data = (AIRLINE / "runs.jsonl").read_bytes() * _COPIES
     short, long = _long(_SHORT), _long(_LONG)
-    _seconds(data, "off")
-    plain, redacted, grown = zip(*(_once(data, short, long) for _ in range(_TURNS)), strict=True)
-    of_100_mb = 1e8 / len(data)
-    return [
-        Figure("import, redaction off", "CPU s/100 MB", statistics.median(plain) * of_100_mb, 5),
-        Figure("import, level standard", "CPU s/100 MB", statistics.median(redacted) * of_100_mb, 12.5),
-        Figure("10,000 turns beside 1,000, bytes", "x", _size(long) / _size(short), 11),
-        Figure("10,000 turns beside 1,000, CPU", "x", statistics.median(grown), 15),
-    ]
-
-
-def _once(data: bytes, short: bytes, long: bytes) -> tuple[float, float, float]:
-    """Seconds without and with redaction; those of the long run beside those of the short one, as many turns each."""
+    _seconds(short, "off")
+    plain, redacted = _seconds(data, "off"), _seconds(data, "standard")
     of_short = sum(_seconds(short, "off") for _ in range(_LONG // _SHORT)) / (_LONG // _SHORT)
-    return _seconds(data, "off"), _seconds(data, "standard"), _seconds(long, "off") / of_short
+    return [
+        Figure("import, redaction off", "CPU s/100 MB", plain * 1e8 / len(data), 5),
+        Figure("import, level standard", "CPU s/100 MB", redacted * 1e8 / len(data), 12.5),
+        Figure("10,000 turns beside 1,000, bytes", "x", _size(long) / _size(short), 11),
+        Figure("10,000 turns beside 1,000, CPU", "x", _seconds(long, "off") / of_short, 15),
+    ]
 
 
 def _long(turns: int) -> bytes:

@@ -36,8 +36,9 @@ def direct(folder: Path) -> list[Figure]:
         found, floor = _ask(url, "direct", "aiohttp")
         peers = [Peer("aiohttp alone", floor["wall"] / IDEAL), *_tools(folder)]
     name, beside = f"{CASES:,} live cases, {IN_FLIGHT} in flight, direct", Peer("aiohttp alone", floor["cpu"])
+    wall = f"{name}: wall of ideal"
     return [
-        Figure(f"{name}: wall of ideal", WAITING, found["wall"] / IDEAL, 1.15, tuple(peers), found["pace"]),
+        Figure(wall, WAITING, found["wall"] / IDEAL, 1.15, tuple(peers), found["pace"]).unless_loaded(found["share"]),
         Figure(f"{name}: CPU a case", "CPU ms", found["cpu"], 0.5, (beside,), found["pace"]),
     ]
 
@@ -64,7 +65,7 @@ def _asked(url: str, way: str) -> dict[str, float]:
     cost = run_module("benchmarks.ask", url, way, "--count", str(CASES), "--in-flight", str(IN_FLIGHT))
     found = json.loads(cost.output)
     wall = at_reference(found["wall"], cost.pace, IDEAL)
-    return {"wall": wall, "cpu": found["cpu"] * cost.pace, "pace": cost.pace}
+    return {"wall": wall, "cpu": found["cpu"] * cost.pace, "pace": cost.pace, "share": cost.share}
 
 
 @contextlib.contextmanager

@@ -44,6 +44,8 @@ class Cost:
     """Of this machine during the run; `cpu / pace` is what the kernel said."""
     wall: float
     """Seconds from its beginning to its end, as they passed here."""
+    share: float = 1.0
+    """What part of a core something that is ready got meanwhile."""
 
 
 def measure(command: Sequence[str], cwd: Path, runs: int = 5, exit_codes: Sequence[int] = (0,)) -> Cost:
@@ -93,7 +95,7 @@ def family_cpu(command: Sequence[str], cwd: Path, every: float = 0.2) -> Cost:
         if process.returncode:
             raise RuntimeError(f"{' '.join(command)}: exit code {process.returncode}")
         output = out.read()
-    return Cost(at_reference(sum(seen.values()), watch.pace), 0, output, watch.pace, wall)
+    return Cost(at_reference(sum(seen.values()), watch.pace), 0, output, watch.pace, wall, watch.share)
 
 
 def _processes() -> Iterator[tuple[int, int, float]]:
@@ -133,4 +135,4 @@ def _once(command: Sequence[str], cwd: Path, exit_codes: Sequence[int]) -> Cost:
             )
         output = out.read()
     cpu = at_reference(usage.ru_utime + usage.ru_stime, watch.pace)
-    return Cost(cpu, usage.ru_maxrss * _RSS_UNIT / 1e6, output, watch.pace, wall)
+    return Cost(cpu, usage.ru_maxrss * _RSS_UNIT / 1e6, output, watch.pace, wall, watch.share)

@@ -45,11 +45,12 @@ class Watch:
     def __init__(self, every: float = EVERY) -> None:
         self._every = every
         self._looks: list[float] = []
+        self._walls: list[float] = []
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look_on, daemon=True)
 
     def __enter__(self) -> Self:
-        self._looks.append(yardstick())
+        self._look()
         self._thread.start()
         return self
 
@@ -58,7 +59,7 @@ class Watch:
     ) -> None:
         self._ended.set()
         self._thread.join()
-        self._looks.append(yardstick())
+        self._look()
 
     @property
     def pace(self) -> float:
@@ -66,9 +67,19 @@ class Watch:
         during = self._looks[1:-1]
         return pace_of(during if len(during) >= ENOUGH else self._looks)
 
+    @property
+    def share(self) -> float:
+        """What part of a core the looks got: where it is well below 1, whatever is ready waits for a core."""
+        return sum(self._looks) / sum(self._walls)
+
     def _look_on(self) -> None:
         while not self._ended.wait(self._every):
-            self._looks.append(yardstick())
+            self._look()
+
+    def _look(self) -> None:
+        begun = time.perf_counter()
+        self._looks.append(yardstick())
+        self._walls.append(time.perf_counter() - begun)
 
 
 def yardstick() -> float:

@@ -37,6 +37,8 @@ EVENTS = 1_000_000
 FLOOR = "read, hash, parse only"
 WAITING = "x waiting"
 """The unit of a wall time beside that of a run that does nothing but wait."""
+SHARE = 0.5
+"""What part of a core something that is ready must get for a wall time to count."""
 
 
 class UnmeasuredError(Exception):
@@ -64,6 +66,8 @@ class Figure:
     peers: tuple[Peer, ...] = ()
     pace: float = 1.0
     """Of this machine while the value was found; 1 for what has none. The value is as the reference would take it."""
+    missing: str = ""
+    """Why the value does not count as measured."""
 
     def at(self, pace: float) -> Figure:
         """What was found as it was taken here, all at this pace, as the reference would take it: CPU time, and what
@@ -72,6 +76,11 @@ class Figure:
             return self
         peers = tuple(replace(peer, value=at_reference(peer.value, pace, self._ideal)) for peer in self.peers)
         return replace(self, value=at_reference(self.value, pace, self._ideal), peers=peers, pace=pace)
+
+    def unless_loaded(self, share: float) -> Figure:
+        """A wall time of a machine that is loaded beyond its cores was not measured: it is the time of the others."""
+        loaded = f"this machine is loaded beyond its cores: what is ready gets {share:.0%} of one"
+        return replace(self, missing=loaded) if share < SHARE else self
 
     @property
     def has_pace(self) -> bool:

@@ -3,6 +3,7 @@
 import pytest
 
 from benchmarks import apart, measure
+from benchmarks.__main__ import line
 from benchmarks.measure import Cost
 from benchmarks.pace import REFERENCE, at_reference, pace_of
 from benchmarks.promises import WAITING, Figure, Peer
@@ -42,3 +43,10 @@ def test_the_figure_in_the_middle_has_peers_in_the_middle() -> None:
     )
     middle = apart.median(found)
     assert (middle.value, middle.pace, middle.peers) == (2.0, 0.2, (Peer("beside", 8.0),))
+
+
+def test_a_wall_time_of_a_loaded_machine_is_not_measured() -> None:
+    """It is the time of whatever else runs there, so it is neither kept nor broken."""
+    figure = Figure("a promise", WAITING, 4.0, 1.0)
+    assert "17% of one" in line(figure.unless_loaded(0.17))
+    assert figure.unless_loaded(0.9) == figure
