@@ -35,6 +35,7 @@ SALT_BYTES = 16
 
 VALUE_PREFIX = b'{"id":"sha256:'
 """How a value line begins, and no event line."""
+VALUE_END = b"}\n"
 MAX_REASON = 500
 """Longest reason of an erasure, in characters."""
 
@@ -104,10 +105,16 @@ def value_line(salt: bytes, value: JsonValue) -> tuple[bytes, str]:
 
 def canonical_value_line(salt: bytes, data: bytes) -> tuple[bytes, str]:
     """The same of a value whose canonical bytes are known. Raises DocumentError: the salt has not 16 bytes."""
+    head, name = value_head(salt, data)
+    return b"".join((head, data, VALUE_END)), name
+
+
+def value_head(salt: bytes, data: bytes) -> tuple[bytes, str]:
+    """The same, of the line only what stands before the value; `VALUE_END` stands behind it."""
     if len(salt) != SALT_BYTES:
         raise DocumentError(f"a salt of {len(salt)} bytes", hint=f"it has {SALT_BYTES}")
     name = "sha256:" + sha256(salt + data).hexdigest()
-    return b"%b%b}\n" % (_before_value(name, salt), data), name
+    return _before_value(name, salt), name
 
 
 def _before_value(name: str, salt: bytes) -> bytes:
@@ -205,7 +212,7 @@ def _held(line: bytes) -> str:
     except ValueError:
         return ""
     name = "sha256:" + sha256(salt + line[_VALUE]).hexdigest()
-    return name if line.startswith(_before_value(name, salt)) and line.endswith(b"}\n") else ""
+    return name if line.startswith(_before_value(name, salt)) and line.endswith(VALUE_END) else ""
 
 
 def erasure(line: bytes) -> tuple[str | None, str | None]:

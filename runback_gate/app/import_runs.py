@@ -25,7 +25,7 @@ from runback_gate.capture.otlp import Export, looks_like_otlp, read_exports
 from runback_gate.capture.provider import with_providers
 from runback_gate.capture.runs import read_run, write_run
 from runback_gate.capture.runs.turns import turns_of
-from runback_gate.capture.runs.writer import Stock
+from runback_gate.capture.runs.writer import stock
 from runback_gate.errors import InputError, IntegrityError, Location, RunbackError
 from runback_gate.frozen import dataclass
 from runback_gate.redact import NO_PROJECT, Level, ProjectRules, Redactor
@@ -181,7 +181,7 @@ def _written(
     found: Transcripts, path: str, random: Callable[[int], bytes], there: Callable[[str], bytes | None]
 ) -> ImportedFile:
     runs, files, faults = [], {}, list(found.faults)
-    salt = Stock(random)
+    salt = stock(random)
     for run in found.runs:
         name = f"{run.id}.jsonl"
         try:

@@ -23,7 +23,7 @@ from runback_gate.capture.open_calls import OpenCalls
 from runback_gate.capture.outside import RunFile, complain, new_id, now, random_bytes
 from runback_gate.capture.runs.blobs import bounded
 from runback_gate.capture.runs.turns import Conversations
-from runback_gate.capture.runs.writer import RunWriter, Stock
+from runback_gate.capture.runs.writer import RunWriter, stock
 from runback_gate.errors import DocumentError, RunbackError
 from runback_gate.frozen import dataclass
 from runback_gate.step import Note, Run, ToolRun
@@ -84,7 +84,7 @@ class RunLog:
         self.run = replace(run, redaction=self.redaction.header())
         self._file = RunFile(self.folder / f"{run.id}.jsonl")
         self._size = 0
-        self._writer = RunWriter(Stock(random_bytes))
+        self._writer = RunWriter(stock(random_bytes))
         self._conversations = Conversations()
         self._counts: dict[str, int] = {}
         self._calls = OpenCalls()

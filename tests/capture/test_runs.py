@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from runback_gate.canonical import canonical_bytes, digest_bytes, parse_canonical, unmarked
 from runback_gate.capture.runs import read_run, write_run
-from runback_gate.capture.runs.writer import Stock
+from runback_gate.capture.runs.writer import stock
 from runback_gate.chain import START, append, check_value_line, is_value_line, locate, tombstone, verify, withheld
 from runback_gate.errors import InputError, IntegrityError, Location, RunbackError
 from runback_gate.step import Message, Request, Response, Run, Source, Step, Tool, ToolCall, Usage
@@ -324,8 +324,8 @@ def test_what_is_read_verifies_and_is_canonical(forms: dict[int, Callable[[bytes
 
 def test_no_random_byte_is_given_twice() -> None:
     """What is drawn at once is given piece by piece; a piece that is larger is drawn for itself."""
-    stock = Stock(os.urandom)
+    draw = stock(os.urandom)
     sizes = [16] * 270 + [1000, 16, 5000, 16]
-    given = [stock(size) for size in sizes]
+    given = [draw(size) for size in sizes]
     assert [len(piece) for piece in given] == sizes
     assert len({piece[:16] for piece in given}) == len(sizes)

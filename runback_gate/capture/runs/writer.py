@@ -12,15 +12,16 @@ A file that was cut after any line is whole before it: what an event names stand
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from operator import is_
-from typing import Any, Final
+from collections.abc import Callable, Generator
+from dataclasses import fields, replace
+from operator import attrgetter, is_
+from typing import Any, Final, cast
 
 from runback_gate.canonical import JsonValue, canonical_bytes, made_bytes
 from runback_gate.capture.runs.blobs import take_out
 from runback_gate.capture.runs.turns import Turn, turns_of
-from runback_gate.chain import SALT_BYTES, append, canonical_value_line
-from runback_gate.step import Message, Note, Response, Run, Step, ToolRun, to_canonical, to_json
+from runback_gate.chain import SALT_BYTES, VALUE_END, append, value_head
+from runback_gate.step import Message, Note, Response, Run, Source, Step, ToolRun, to_canonical, to_json
 
 FORMAT: Final = "runback.run/v2"
 FORMAT_V1: Final = "runback.run/v1"
@@ -29,26 +30,31 @@ Salt = Callable[[int], bytes]
 """Gives n random bytes; without it a short value could be guessed from its id."""
 
 
+_OWN: Final[dict[str, Any]] = {"event": 0, "at": None, "redacted": None}
+"""What each step has of its own in its source; and nothing, in place of it."""
+_SETTLED = attrgetter(*(item.name for item in fields(Source) if item.name not in _OWN))
+
 _DRAWN = 4096
 """Bytes that are drawn at once."""
 
 
-class Stock:
+def stock(random: Salt) -> Salt:
     """The same chance in blocks of many salts: to ask the system for each costs half as much as its digest.
 
-    The system is asked without Python's lock, for which a thread then waits.
+    The system is asked without Python's lock, for which a thread then waits. No byte is given twice.
     """
+    drawn = _drawn(random)
+    next(drawn)
+    return drawn.send
 
-    def __init__(self, random: Salt) -> None:
-        self._random = random
-        self._bytes, self._place = b"", 0
 
-    def __call__(self, size: int) -> bytes:
-        """So many bytes; none is given twice."""
-        if self._place + size > len(self._bytes):
-            self._bytes, self._place = self._random(max(size, _DRAWN)), 0
-        self._place += size
-        return self._bytes[self._place - size : self._place]
+def _drawn(random: Salt) -> Generator[bytes, int, None]:
+    data, place, size = b"", 0, 0
+    while True:
+        if place + size > len(data):
+            data, place = random(max(size, _DRAWN)), 0
+        place += size
+        size = yield data[place - size : place]
 
 
 class RunWriter:
@@ -59,8 +65,11 @@ class RunWriter:
         self._known: dict[int, tuple[bytes, str]] = {}
         """Salt and id of each value, by the hash that Python gives its bytes; the id says whether it is the same."""
         self._values: list[bytes] = []
+        """Lines of values in pieces, to be written before the event that names them."""
         self._shared: tuple[tuple[object, ...], dict[str, Any]] = ((), {})
         """What the turns of a run mostly have in common, as objects, and the fields of their events for it."""
+        self._settled: tuple[object, dict[str, JsonValue]] = (None, {})
+        """The same of their sources: all but what each step has of its own, and the JSON of it."""
         self._head: str | None = None
         self._agent = ""
         self.steps = 0
@@ -87,7 +96,7 @@ class RunWriter:
         blobs: dict[str, str] = {}
         messages = [self._said(message, blobs) for message in request.messages]
         event = {**self._common(step, blobs), "messages": messages, "response": self._said(step.response, blobs)}
-        event["source"], event["type"] = to_json(step.source), "model"
+        event["source"], event["type"] = self._source(step.source), "model"
         if turn.continues is not None:
             event["continues"] = {"keep": turn.keep, "step": turn.continues}
         if blobs:
@@ -119,6 +128,14 @@ class RunWriter:
         fields = {name: item for name, item in found.items() if item is not None}
         self._shared = held, fields
         return fields
+
+    def _source(self, source: Source) -> dict[str, JsonValue]:
+        """The source of a step, of which most is that of the step before."""
+        settled = _SETTLED(source)
+        if settled != self._settled[0]:
+            self._settled = settled, cast("dict[str, JsonValue]", to_json(replace(source, **_OWN)))
+        own = {name: item for name in _OWN if (item := getattr(source, name)) is not None}
+        return {**self._settled[1], **own}
 
     def tool(self, run: ToolRun) -> bytes:
         """A tool event."""
@@ -176,12 +193,12 @@ class RunWriter:
 
     def _named(self, data: bytes) -> str:
         known = self._known.get(place := hash(data))
-        if known is not None and canonical_value_line(known[0], data)[1] == known[1]:
+        if known is not None and value_head(known[0], data)[1] == known[1]:
             return known[1]
         salt = self._salt(SALT_BYTES)
-        line, name = canonical_value_line(salt, data)
+        head, name = value_head(salt, data)
         self._known[place] = salt, name
-        self._values.append(line)
+        self._values += head, data, VALUE_END
         return name
 
 
