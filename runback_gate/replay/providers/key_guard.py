@@ -13,15 +13,11 @@ of JSON in JSON, percent-encoding, entities of HTML. Servers echo what they were
 from __future__ import annotations
 
 import re
-from html.entities import html5
+from functools import cache
 from typing import Any
 
 _MAX_BACKSLASHES = 8
 """Before one character: three levels of JSON in JSON have seven."""
-_ENTITIES: dict[str, list[str]] = {}
-for _name, _value in html5.items():
-    if _name.endswith(";"):
-        _ENTITIES.setdefault(_value, []).append(_name)
 
 
 class KeyGuard:
@@ -64,7 +60,20 @@ def _letter(letter: str) -> str:
         rf"(?i:u{code:04x}|x{code:02x})",
         rf"(?i:%(?:25)*{code:02x})",
         rf"(?i:&#0*{code};|&#x0*{code:x};)",
-        *(f"&{name}" for name in _ENTITIES.get(letter, ())),
+        *(f"&{name}" for name in _entities().get(letter, ())),
         re.escape(letter),
     ]
     return rf"(?:\\{{0,{_MAX_BACKSLASHES}}}(?:{'|'.join(forms)}))"
+
+
+@cache
+def _entities() -> dict[str, list[str]]:
+    """The names of HTML for each text that has some."""
+    # Imported here: a server that takes no key does not pay for 2,000 names.
+    from html.entities import html5  # noqa: PLC0415
+
+    found: dict[str, list[str]] = {}
+    for name, value in html5.items():
+        if name.endswith(";"):
+            found.setdefault(value, []).append(name)
+    return found
