@@ -1,7 +1,7 @@
 """Whole answers and requests of the rows that are not green, each kept once by its digest.
 
 In: what was asked and answered in a row. Out: later the canonical JSON of each. They are kept compressed, those of a
-row together, with those of the first one as the dictionary (RFC 1950): what a gate asks is mostly the same text again.
+row together, with those of the first one as the dictionary (RFC 1951): what a gate asks is mostly the same text again.
 
     bodies = Bodies()
     (name, data) = body(response)               # "sha256:…", b'{"text":…}'
@@ -24,6 +24,8 @@ _SHORT: Final = 512
 """Bytes from which it is worth it to compress."""
 _LEVEL, _MEMORY = 3, 6
 """Of zlib: of all that were tried these take the least time, and give a third less than level 1."""
+_BARE: Final = -zlib.MAX_WBITS
+"""Without head and checksum, which would be reckoned over the dictionary, too, each time."""
 
 
 def body(value: object) -> tuple[str, bytes]:
@@ -38,7 +40,9 @@ class _Pack:
 
     names: tuple[str, ...]
     data: bytes
-    """A line of canonical JSON for each, which has no line end in it; compressed unless it is short."""
+    """A line of canonical JSON for each, which has no line end in it."""
+    packed: bool
+    """Whether it is compressed."""
 
 
 @dataclass(slots=True)
@@ -57,13 +61,14 @@ class Bodies:
         new = {name: data for name, data in bodies.items() if name not in self._packs}
         if new:
             data = b"\n".join(new.values())
-            pack = _Pack(tuple(new), compact(data) if len(data) < _SHORT else self._packed(data))
+            packed = len(data) >= _SHORT
+            pack = _Pack(tuple(new), self._packed(data) if packed else compact(data), packed)
             self._packs.update(dict.fromkeys(new, pack))
 
     def _packed(self, data: bytes) -> bytes:
         if self._packer is None:
             self._first = compact(data)
-            self._packer = zlib.compressobj(_LEVEL, memLevel=_MEMORY, zdict=self._first)
+            self._packer = zlib.compressobj(_LEVEL, wbits=_BARE, memLevel=_MEMORY, zdict=self._first)
         # To take the dictionary in takes longer than to pack a row.
         packer = self._packer.copy()
         packed: bytes = packer.compress(data) + packer.flush()
@@ -75,8 +80,10 @@ class Bodies:
         if pack is None:
             return None
         if self._opened[0] is not pack:
-            # No JSON begins as what zlib makes.
-            packed = pack.data.startswith(b"x")
-            data = zlib.decompressobj(zdict=self._first).decompress(pack.data) if packed else pack.data
-            self._opened = pack, dict(zip(pack.names, data.split(b"\n"), strict=True))
+            data = zlib.decompressobj(_BARE, self._first).decompress(pack.data) if pack.packed else pack.data
+            found = {}
+            for each in pack.names:
+                # `split` looks at every byte by itself.
+                found[each], _, data = data.partition(b"\n")
+            self._opened = pack, found
         return self._opened[1][name]

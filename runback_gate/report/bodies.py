@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import orjson
 
-from runback_gate.canonical import digest_bytes
 from runback_gate.frozen import dataclass
 from runback_gate.gate.verdict import Row
 
@@ -42,7 +41,7 @@ def report_bodies(
 ) -> tuple[tuple[Body, ...], tuple[Body, ...]]:
     """Answers and requests that rows name, each sorted by digest; the bound cuts in the order of the rows."""
 
-    shared: dict[str | bytes, Any] = {}
+    shared: dict[str | int, Any] = {}
 
     def body(name: str, left: int) -> Body | None:
         data = get(name)
@@ -55,12 +54,16 @@ def report_bodies(
     return _bounded(rows, body, bound)
 
 
-def _held_once(item: Any, shared: dict[str | bytes, Any]) -> Any:
-    """A value, or the same one of another body; texts are known by themselves, what is larger by its SHA-256."""
+def _held_once(item: Any, shared: dict[str | int, Any]) -> Any:
+    """A value, or the same one of another body; texts are known by themselves, what is larger by a hash of its JSON."""
     if type(item) is str:
         return shared.setdefault(item, item)
     data = orjson.dumps(item)
-    return item if len(data) < _SMALL else shared.setdefault(digest_bytes(data).encode(), item)
+    if len(data) < _SMALL:
+        return item
+    # A hash is not the value, and of values alone 1 and 1.0 are equal.
+    found = shared.setdefault(hash(data), item)
+    return found if found == item else item
 
 
 def merged_bodies(

@@ -294,19 +294,21 @@ def report_parts(report: Report) -> Iterator[bytes]:
         before, mark, after = after.partition(_EMPTY % name.encode())
         yield before + mark[:-1]
         for index, item in enumerate(items):
-            yield (b",\n    " if index else b"\n    ") + _sorted_json(item).replace(b"\n", b"\n    ")
+            yield (b",\n" if index else b"\n") + _sorted_json(item, listed=True)
         yield b"\n  ]" if items else b"]"
     yield after
 
 
-def _sorted_json(value: Report | Row | Body | Input) -> bytes:
+def _sorted_json(value: Report | Row | Body | Input, *, listed: bool = False) -> bytes:
+    """JSON with sorted keys; what is `listed` is indented as an item of a list of the report."""
     # There and back, because keys are sorted in mappings only. Nothing is left out: an empty list is a statement.
     found = (
         {"bytes": value.bytes, "digest": value.digest, "value": value.value}  # the one large value, and it is JSON
         if isinstance(value, Body)
         else orjson.loads(orjson.dumps(value))
     )
-    return orjson.dumps(found, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
+    option = orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2
+    return orjson.dumps([[found]], option=option)[6:-6] if listed else orjson.dumps(found, option=option)
 
 
 def render(report: Report) -> str:
