@@ -22,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import IO
 
 from benchmarks.pace import Watch, at_reference
 
@@ -80,7 +81,8 @@ def family_cpu(command: Sequence[str], cwd: Path, every: float = 0.2) -> Cost:
     with (
         watch,
         TemporaryFile() as out,
-        subprocess.Popen(command, cwd=cwd, stdout=out, stderr=subprocess.DEVNULL) as process,
+        TemporaryFile() as err,
+        subprocess.Popen(command, cwd=cwd, stdout=out, stderr=err) as process,
     ):
         begun = time.perf_counter()
         family = {process.pid}
@@ -91,10 +93,7 @@ def family_cpu(command: Sequence[str], cwd: Path, every: float = 0.2) -> Cost:
                     seen[pid] = cpu
             time.sleep(every)
         wall = time.perf_counter() - begun
-        out.seek(0)
-        if process.returncode:
-            raise RuntimeError(f"{' '.join(command)}: exit code {process.returncode}")
-        output = out.read()
+        output = _output(command, process.returncode, (0,), out, err)
     return Cost(at_reference(sum(seen.values()), watch.pace), 0, output, watch.pace, wall, watch.share)
 
 
@@ -127,12 +126,14 @@ def _once(command: Sequence[str], cwd: Path, exit_codes: Sequence[int]) -> Cost:
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - begun
         process.returncode = os.waitstatus_to_exitcode(status)
-        out.seek(0)
-        err.seek(0)
-        if process.returncode not in exit_codes:
-            raise RuntimeError(
-                f"{' '.join(command)}: exit code {process.returncode}\n{err.read().decode(errors='replace')}"
-            )
-        output = out.read()
+        output = _output(command, process.returncode, exit_codes, out, err)
     cpu = at_reference(usage.ru_utime + usage.ru_stime, watch.pace)
     return Cost(cpu, usage.ru_maxrss * _RSS_UNIT / 1e6, output, watch.pace, wall, watch.share)
+
+
+def _output(command: Sequence[str], code: int, expected: Sequence[int], out: IO[bytes], err: IO[bytes]) -> bytes:
+    out.seek(0)
+    err.seek(0)
+    if code not in expected:
+        raise RuntimeError(f"{' '.join(command)}: exit code {code}\n{err.read().decode(errors='replace')}")
+    return out.read()
