@@ -126,7 +126,7 @@ def parse_canonical(data: bytes, *, path: str | None = None) -> JsonValue:
         DocumentError: when the bytes are no JSON, or not its canonical form.
     """
     try:
-        value: JsonValue = _strict_loads(data)
+        value: JsonValue = standard_json.loads(data) if orjson is None else orjson.loads(data)
         # No mark, and no name beyond ASCII. One byte is found at once, and most texts have none.
         plain = data.isascii() and (_DOLLAR not in data or data.find(b'"$') < 0)
         if not plain and (b'"$decimal"' in data or b'"$integer"' in data):

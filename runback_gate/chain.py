@@ -212,7 +212,7 @@ def _held(line: bytes) -> str:
     except ValueError:
         return ""
     name = "sha256:" + sha256(salt + line[_VALUE]).hexdigest()
-    return name if line.startswith(_before_value(name, salt)) and line.endswith(VALUE_END) else ""
+    return name if line[:130] == _before_value(name, salt) and line.endswith(VALUE_END) else ""
 
 
 def erasure(line: bytes) -> tuple[str | None, str | None]:

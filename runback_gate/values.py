@@ -152,21 +152,21 @@ def _reader(kind: Any) -> Callable[[Any], Any] | None:
     dataclass, as `_writer`, and for the same reason: pydantic sets each field by a call.
     """
     names: dict[str, Any] = {"Frozen": kind, "Open": opened(kind), "new": object.__new__, "each": _each, "TEXT": _TEXT}
-    lines = ["def read(value):", " if type(value) is not dict: return None", " self, seen = new(Open), 0"]
+    lines = ["def read(value):", " if type(value) is not dict: return None", " self, left = new(Open), len(value)"]
     types = get_type_hints(kind, include_extras=True)
     for number, item in enumerate(dataclasses.fields(kind)):
         checks = _checks(types[item.name], number, names)
         if checks is None or not item.init:
             return None
-        lines += [f" if {item.name!r} in value:", f"  item = value[{item.name!r}]"]
+        lines += [f" if left and {item.name!r} in value:", f"  item = value[{item.name!r}]"]
         lines += [f"  {check}" for check in checks]
-        lines += [f"  self.{item.name} = item", "  seen += 1"]
+        lines += [f"  self.{item.name} = item", "  left -= 1"]
         made = item.default_factory is not dataclasses.MISSING
         names[f"default_{number}"] = item.default_factory if made else item.default
         required = item.default is dataclasses.MISSING and not made
         missing = "return None" if required else f"self.{item.name} = default_{number}{'()' * made}"
         lines += [f" else: {missing}"]
-    lines += [" if seen != len(value): return None", " self.__class__ = Frozen"]
+    lines += [" if left: return None", " self.__class__ = Frozen"]
     if hasattr(kind, "__post_init__"):
         lines += [" try: self.__post_init__()", " except ValueError: return None"]
     exec("\n".join([*lines, " return self"]), names)  # noqa: S102  of the names of our own fields, and of nothing else
@@ -189,13 +189,19 @@ def _checks(stated: Any, number: int, names: dict[str, Any]) -> list[str] | None
         names[f"read_{number}"] = read = _READERS[stated]
         return None if read is None else [f"item = read_{number}(item)", "if item is None: return None"]
     if get_origin(stated) is tuple and len(options) == 2 and options[1] is Ellipsis:
-        inner = _checks(options[0], number, names)
-        if inner is not None:
-            lines = ["def one(item):", *(f" {line}" for line in inner), " return item"]
-            exec("\n".join(lines), names)  # noqa: S102  as above
-            names[f"one_{number}"] = names.pop("one")
-            return [f"item = each(one_{number}, item)", "if item is None: return None"]
+        return _checks_of_each(options[0], number, names)
     return None
+
+
+def _checks_of_each(stated: Any, number: int, names: dict[str, Any]) -> list[str] | None:
+    """The same of a list whose items are stated to be this."""
+    if stated is str or get_origin(stated) is Literal:
+        names[f"known_{number}"] = frozenset(get_args(stated))
+        other = "" if stated is str else f" or not known_{number}.issuperset(item)"
+        texts = "type(item) is list and TEXT.issuperset(map(type, item))"
+        return [f"if not ({texts}){other}: return None", "item = tuple(item)"]
+    names[f"read_{number}"] = read = _READERS[stated]
+    return None if read is None else [f"item = each(read_{number}, item)", "if item is None: return None"]
 
 
 def _each(read: Callable[[Any], Any], items: Any) -> tuple[Any, ...] | None:

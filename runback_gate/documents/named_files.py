@@ -22,6 +22,7 @@ from runback_gate.errors import InputError, Location, WriteError
 
 STDIN = Path("-")
 MAX_LINE_BYTES = 64 << 20
+_FIRST = 1 << 20
 
 
 def read_file(path: Path, limit: int, *, hint: str | None = None) -> bytes:
@@ -33,7 +34,10 @@ def read_file(path: Path, limit: int, *, hint: str | None = None) -> bytes:
     place = Location(path.as_posix())
     try:
         with opened(path, hint) as file:
-            data = file.read(limit + 1)
+            # What is asked for is reserved, so of most files no more than they have.
+            data = file.read(min(_FIRST, limit + 1))
+            if len(data) == _FIRST:
+                data += file.read(limit + 1 - _FIRST)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", location=place) from error
     if len(data) > limit:

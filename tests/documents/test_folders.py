@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from runback_gate.documents.folders import begins_as_json, files_in, named_files
+from runback_gate.documents.named_files import read_file
 from runback_gate.errors import InputError
 
 
@@ -56,3 +57,14 @@ def test_begins_as_json(tmp_path: Path, data: bytes, may: bool) -> None:
 def test_what_cannot_be_read_is_no_reason_to_skip(tmp_path: Path) -> None:
     """A file that cannot be opened is left to its reader, who says why."""
     assert begins_as_json(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("size", [0, 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 3 << 20])
+def test_a_file_is_read_up_to_its_limit(tmp_path: Path, size: int) -> None:
+    """A file that is as large as its limit is read whole, and one that is larger by a byte is refused."""
+    file = tmp_path / "run.jsonl"
+    file.write_bytes(data := bytes(range(256)) * (size // 256) + b"x" * (size % 256))
+    assert read_file(file, size) == data
+    if size:
+        with pytest.raises(InputError, match="larger than"):
+            read_file(file, size - 1)
