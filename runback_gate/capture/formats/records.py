@@ -52,16 +52,16 @@ def read_records(data: bytes, path: str) -> Records:
         found.values.append(Located("$", None, read_archive(data, path, MAX_TRANSCRIPT_BYTES)))
         return found
     data = data.removeprefix(_BOM)
-    first, _, rest = data.lstrip().partition(b"\n")
-    try:
-        lines = bool(rest.strip()) and bool(first.strip())
-        if lines:
-            _parse(first, path, MAX_LINE_BYTES, Records())
-    except DocumentError:
-        lines = False
-    if not data.strip():
+    said = data.strip()
+    if not said:
         return found
-    if not lines:
+    end = said.find(b"\n")
+    try:
+        if end >= 0:
+            _parse(said[:end], path, MAX_LINE_BYTES, Records())
+    except DocumentError:
+        end = -1
+    if end < 0:
         before = data[: len(data) - len(data.lstrip())].count(b"\n")
         found.values.append(
             Located("$", before + 1 if before else None, _parse(data, path, MAX_TRANSCRIPT_BYTES, found))
