@@ -118,13 +118,14 @@ def _parts(data: bytes) -> tuple[dict[str, JsonValue], dict[str, str], list[byte
 def _events(lines: Iterable[bytes]) -> list[dict[str, Any]]:
     """The events, each of which names the line of the one before it: what is hashed and what is read are one."""
     events: list[dict[str, Any]] = []
-    prev = START
+    before = b""
     for line in lines:
+        prev = digest_bytes(before) if events else START
         event: Any = parse_canonical(line[:-1])
         if not (isinstance(event, dict) and event.get("prev") == prev and line.endswith(b"\n")):
             raise IntegrityError("an event does not follow the one before it")
         events.append(event)
-        prev = digest_bytes(line)
+        before = line
     if not events:
         raise IntegrityError("no event line")
     return events
