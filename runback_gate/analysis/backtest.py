@@ -16,6 +16,7 @@ from runback_gate.canonical import digest_bytes, exact_bytes
 from runback_gate.cel.engine import Engine
 from runback_gate.cel.inline import inline
 from runback_gate.cel.projection import needs
+from runback_gate.policy.batch import Batches
 from runback_gate.policy.context import Layout
 from runback_gate.policy.document import Policy
 from runback_gate.policy.evaluate import RuleSet, compile_policy, results
@@ -33,6 +34,7 @@ def backtest_rules(rule_sets: Sequence[RuleSet], engine: Engine, runs: Iterable[
     over_runs = [rules for rules in rule_sets if rules.scope == "run"]
     reads = frozenset[str]().union(*(rules.reads for rules in over_runs))
     layout = Layout(needs(frozenset[str]().union(*(rules.paths for rules in over_steps))))
+    batches = Batches(engine, over_steps)
     counter = Counter(
         (rule.id for rules in rule_sets for rule in rules.rules),
         over_runs=(rule.id for rules in over_runs for rule in rules.rules),
@@ -42,7 +44,8 @@ def backtest_rules(rule_sets: Sequence[RuleSet], engine: Engine, runs: Iterable[
         seen += 1
         for index, step in enumerate(recorded(run)):
             steps += 1
-            for rule, result in results(over_steps, step.projected(engine, layout)).items() if over_steps else ():
+            said = results(over_steps, step.projected(engine, layout, batches)) if over_steps else {}
+            for rule, result in said.items():
                 counter.add(rule, run.id, index, result)
         for rule, result in results(over_runs, RecordedRun(run).under_test(engine, reads)).items() if over_runs else ():
             counter.add(rule, run.id, None, result)

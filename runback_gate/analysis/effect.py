@@ -28,6 +28,7 @@ from runback_gate.cel.projection import needs
 from runback_gate.change.matches import PolicyMatch, RuleMatch, match_policies
 from runback_gate.change.model import Change
 from runback_gate.frozen import dataclass
+from runback_gate.policy.batch import Batches
 from runback_gate.policy.context import Layout
 from runback_gate.policy.document import Policy
 from runback_gate.policy.evaluate import (
@@ -89,6 +90,7 @@ class Comparison:
         self._engine = engine
         self._limit = limit
         asked = [rules for item in self._policies for rules in item.sets]
+        self._batches = Batches(engine, asked)
         self._reads = frozenset[str]().union(*(rules.reads for rules in asked))
         self._needs = needs(frozenset[str]().union(*(rules.paths for rules in asked)))
 
@@ -97,7 +99,7 @@ class Comparison:
         found = [_Counted(policy, self._limit) for policy in self._policies]
         layout = Layout(self._needs)
         for step in steps if found else ():
-            answer = _Asked(self._engine, step, layout, self._reads)
+            answer = _Asked(self._engine, step, layout, self._reads, self._batches)
             for counted in found:
                 counted.take(answer)
         return tuple(counted.effect() for counted in found)
@@ -154,11 +156,11 @@ def _joined(words: Collection[str]) -> Word:
 class _Asked:
     """A recorded step or run, and what explains a flip on it; both are made when first needed."""
 
-    def __init__(self, engine: Engine, step: Recorded, layout: Layout, reads: frozenset[str]) -> None:
+    def __init__(self, engine: Engine, step: Recorded, layout: Layout, reads: frozenset[str], batches: Batches) -> None:
         self.engine = engine
         self.step = step
         self.under_test = (
-            step.under_test(engine, reads) if isinstance(step, RecordedRun) else step.projected(engine, layout)
+            step.under_test(engine, reads) if isinstance(step, RecordedRun) else step.projected(engine, layout, batches)
         )
 
     @cached_property

@@ -18,6 +18,7 @@ from runback_gate.cel.engine import Engine
 from runback_gate.cel.projection import ALL
 from runback_gate.frozen import dataclass
 from runback_gate.plural import many
+from runback_gate.policy.batch import Batches
 from runback_gate.policy.context import Layout, agent_facts, bindings, case_facts
 from runback_gate.policy.evaluate import BoundStep, StepUnderTest
 from runback_gate.policy.run_context import oversized, run_data
@@ -69,12 +70,15 @@ class RecordedStep:
         unusable = VIEW_ONLY if self.content.source.grade == "view-only" else ""
         return StepUnderTest(self.content.agent, self.tags, lambda: BoundStep(engine, self.data()), unusable)
 
-    def projected(self, engine: Engine, layout: Layout) -> StepUnderTest:
-        """The same for rules that read no more than is laid out, and whose values nobody explains."""
+    def projected(self, engine: Engine, layout: Layout, batches: Batches | None = None) -> StepUnderTest:
+        """The same for rules that read no more than is laid out and whose values nobody explains. `batches`: theirs."""
         unusable = VIEW_ONLY if self.content.source.grade == "view-only" else ""
 
         def bound() -> BoundStep:
-            return BoundStep(engine, self.data(layout), self.data)
+            step = BoundStep(engine, self.data(layout), self.data)
+            if batches is not None:
+                step.outcomes = batches.of(self.content.agent, self.tags).outcomes(step.activation, step.budget)
+            return step
 
         return StepUnderTest(self.content.agent, self.tags, bound, unusable)
 

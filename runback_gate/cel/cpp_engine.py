@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import field
 from functools import cache, lru_cache
 from importlib import metadata
 from typing import Any, Final
@@ -57,27 +56,35 @@ _TRUE, _FALSE = Outcome(True), Outcome(False)
 _PROBLEM = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): ([^\n]*)")
 
 
-@dataclass(frozen=True, slots=True)
 class CppActivation:
     """Data in the form that cel-cpp reads."""
 
-    bound: Any
-    """A `cel.Activation`."""
-    work: Work
-    """What programs may cost on it."""
-    error: str | None = None
-    """Why there is none."""
-    reads: frozenset[str] | None = None
-    """The paths that it holds (`projection`); None for all."""
-    engine: str = NAME
-    """The engine that can read it."""
-    _whole: list[Any] = field(default_factory=list, repr=False, compare=False)
+    __slots__ = ("_bound", "_whole", "data", "error", "reads", "work")
 
-    def whole(self) -> Any:
-        """All of the data, for a program that reads more than was held."""
-        if not self._whole:
-            self._whole.append(_activation(self.work.data.values, self.work))
-        return self._whole[0]
+    engine: Final = NAME
+    """The engine that can read it."""
+
+    def __init__(
+        self, data: dict[str, JsonValue], work: Work, error: str | None = None, reads: frozenset[str] | None = None
+    ) -> None:
+        """`reads`: the paths that the data holds (`projection`), None for all; `error`: why it cannot be read."""
+        self.data = data
+        self.work = work
+        """What programs may cost on it."""
+        self.error = error
+        self.reads = reads
+        self._bound: Any = None
+        self._whole: Any = None
+
+    def bound(self, reads: frozenset[str] | None) -> Any:
+        """A `cel.Activation` for a program that reads these paths, None for any; made when it is first needed."""
+        if self.reads is not None and (reads is None or not reads <= self.reads):
+            if self._whole is None:
+                self._whole = _environment(ROOTS).Activation(without_nul(self.work.data.values, self.work))
+            return self._whole
+        if self._bound is None:
+            self._bound = _environment(ROOTS).Activation(self.data)
+        return self._bound
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,9 +108,7 @@ class CppProgram:
         try:
             if self.costs.parts:
                 activation.work.reserve(self.costs)
-            held, bound = activation.reads, activation.bound
-            if held is not None and (self.reads is None or not self.reads <= held):
-                bound = activation.whole()
+            bound = activation.bound(self.reads)
             if self.calls:
                 with activation.work:
                     value = self.expression.eval(bound)
@@ -112,6 +117,8 @@ class CppProgram:
             plain = value.plain_value()
             if plain is True or plain is False:
                 return _TRUE if plain else _FALSE
+            if type(plain) is list and set(map(type, plain)) == {bool}:
+                return Outcome(plain)
             if value.type().name() == "ERROR":
                 return Outcome(error=runtime_error(str(plain)))
             return Outcome(json_value(plain))
@@ -153,11 +160,11 @@ class CppEngine:
         try:
             work = Work(data, budget)
             given = pruned(data, _needs(reads)) if reads else data
-            return CppActivation(_activation(given, work), work, reads=reads or None)
+            return CppActivation(without_nul(given, work), work, reads=reads or None)
         except ValueError as error:
-            return CppActivation(None, Work({}), str(error))
+            return CppActivation({}, Work({}), str(error))
         except RecursionError:
-            return CppActivation(None, Work({}), "the data is nested too deep")
+            return CppActivation({}, Work({}), "the data is nested too deep")
 
     def compile(self, expression: str | ParsedExpression, *, local: tuple[str, ...] = ()) -> CppProgram:
         """See `engine.Engine.compile`."""
@@ -175,10 +182,6 @@ class CppEngine:
             _PROGRAMS[key] = program
         self._reads |= program.reads or frozenset()
         return program
-
-
-def _activation(data: Mapping[str, JsonValue], work: Work) -> Any:
-    return _environment(ROOTS).Activation(without_nul(data, work))
 
 
 @lru_cache(maxsize=64)

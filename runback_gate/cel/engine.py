@@ -89,6 +89,9 @@ class Program(Protocol):
 class Engine(Protocol):
     """A CEL implementation."""
 
+    def __hash__(self) -> int:
+        """By identity."""
+
     @property
     def name(self) -> str:
         """`cel-cpp` or `celpy`."""

@@ -41,7 +41,8 @@ def search(text: str, pattern: str) -> bool:
         message = f"{instructions:,} instructions on {len(text):,} characters"
         raise ValueError(f"the regular expression would take too long: {message}")
     spend(len(text) * instructions)
-    return compiled.search(text) is not None
+    # Of bytes the wrapper gives offsets as it has them; of text it counts characters first.
+    return compiled.search(text.encode()) is not None
 
 
 @lru_cache(maxsize=256)

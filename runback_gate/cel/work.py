@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextvars import ContextVar, Token
-from typing import Any
+from typing import Any, TypeAlias, cast
 
 import orjson
 
@@ -30,6 +30,7 @@ MAX_COPIED = 128 << 20
 
 _CONTAINERS = frozenset((dict, list))
 _ATOMS = frozenset((bool, int, float, type(None)))
+_TEXTS = frozenset((str,))
 _POINTER = 16
 _ELEMENT = 16
 """Units of one element that is compared, beyond its bytes."""
@@ -38,6 +39,9 @@ _NOTHING = 4 + _ELEMENT
 _CHARACTER = 8
 """Units of one character that a function of ours reads."""
 TOO_MUCH_MESSAGE = "the rules of this answer would take too long on data of this size"
+
+
+State: TypeAlias = "tuple[int, int, list[tuple[Measured, Costs]], set[bytes]]"
 
 
 class Budget:
@@ -59,6 +63,20 @@ class Budget:
         """Units that nothing has taken."""
         self._count()
         return self._left
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether something was refused."""
+        return self._left == 0
+
+    @property
+    def state(self) -> State:
+        """All that was taken so far; to set it again takes back what was taken since."""
+        return self._left, self._owed, self._uncounted.copy(), self._prepared.copy()
+
+    @state.setter
+    def state(self, state: State) -> None:
+        self._left, self._owed, self._uncounted, self._prepared = state
 
     def spend(self, units: int) -> None:
         """Take units. Raises ValueError when there are too few left."""
@@ -250,6 +268,8 @@ def weight(value: object) -> int:
     """Units of handing a value to a function of ours."""
     units, level = 0, [value]
     while level:
+        if _TEXTS.issuperset(map(type, level)):
+            return units + _CHARACTER * sum(map(len, cast("list[str]", level)))
         below: list[object] = []
         for item in level:
             if isinstance(item, str):

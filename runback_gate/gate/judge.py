@@ -34,6 +34,7 @@ from runback_gate.gate.sequential import SequentialTest
 from runback_gate.gate.trials import Interval, wilson
 from runback_gate.gate.verdict import Row, Trial, Verdict, trial_verdict, unallowed
 from runback_gate.gate.waivers import apply_waivers
+from runback_gate.policy.batch import Batches
 from runback_gate.policy.context import Layout, agent_facts, bindings, case_facts
 from runback_gate.policy.evaluate import BoundStep, Judgement, RuleSet, StepUnderTest, compile_policy, judge
 from runback_gate.policy.finding import ACTIONS, Finding, Grade
@@ -78,6 +79,7 @@ class Rules:
         self.side = side
         self.engine = engine
         self.policies = [with_judged(policy, compile_policy(policy, engine)) for policy in plan.policies]
+        self._batches = Batches(engine, self.policies)
         self._asking = [rules for rules in self.policies if any(rubrics(rules))]
         self.refs = [CaseRef(plan.root, dataset, case) for dataset in plan.datasets for case in dataset.cases]
         counts = (count_of(plan, ref.case, tests) for ref in self.refs)
@@ -117,7 +119,9 @@ class Rules:
 
         def bound() -> BoundStep:
             # Of what no rule reads nothing is laid out, until a finding shows what it saw.
-            return BoundStep(self.engine, seen(layout=Layout(self._needs)), seen)
+            found = BoundStep(self.engine, seen(layout=Layout(self._needs)), seen)
+            found.outcomes = self._batches.of(agent.name, case.tags).outcomes(found.activation, found.budget)
+            return found
 
         subject = StepUnderTest(agent.name, case.tags, bound)
         checks = self.checks(ref)

@@ -13,7 +13,7 @@ be evaluated. A rule that cannot be evaluated never holds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from functools import cached_property, lru_cache
 from types import MappingProxyType
@@ -79,13 +79,14 @@ class BoundStep:
         self.budget = Budget()
         """What all rules of this answer may cost."""
         self.activation: Activation = engine.bind(data, self.budget, lean=whole is not None)
-        self._outcomes: dict[Program, Outcome] = {}
+        self.outcomes: dict[Program, Outcome] = {}
+        """What programs said of it."""
 
     def evaluate(self, program: Program) -> Outcome:
         """What a program says of this answer; rules and conditions of the same text are evaluated once."""
-        outcome = self._outcomes.get(program)
+        outcome = self.outcomes.get(program)
         if outcome is None:
-            outcome = self._outcomes[program] = program.evaluate(self.activation)
+            outcome = self.outcomes[program] = program.evaluate(self.activation)
         return outcome
 
     @cached_property
@@ -172,7 +173,7 @@ class ExpressionDecider:
 
     def decide(self, step: BoundStep) -> Outcome:
         """Its value."""
-        return step.evaluate(self.program)
+        return step.outcomes.get(self.program) or step.evaluate(self.program)
 
     def reason(self, step: BoundStep) -> str:  # noqa: ARG002
         """Nothing: its values say it."""
@@ -307,13 +308,16 @@ def results(rule_sets: Iterable[RuleSet], step: StepUnderTest) -> dict[str, Rule
     return {rule.id: result for _, rule, result in _results(rule_sets, step)}
 
 
-def _results(rule_sets: Iterable[RuleSet], step: StepUnderTest) -> list[tuple[RuleSet, Rule, RuleResult]]:
-    found = []
+def _results(rule_sets: Iterable[RuleSet], step: StepUnderTest) -> Iterator[tuple[RuleSet, Rule, RuleResult]]:
+    bound: BoundStep | None = None
     for rule_set in rule_sets:
         shared = shared_result(rule_set, step)
         for rule in rule_set.rules:
-            found.append((rule_set, rule, shared or _decided(rule, step.bound)))
-    return found
+            if shared is None:
+                bound = bound or step.bound
+                yield rule_set, rule, _decided(rule, bound)
+            else:
+                yield rule_set, rule, shared
 
 
 def shared_result(rule_set: RuleSet, step: StepUnderTest) -> RuleResult | None:

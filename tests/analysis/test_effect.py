@@ -14,6 +14,7 @@ from runback_gate.analysis.policy_effect import Flip
 from runback_gate.analysis.recorded import RecordedStep
 from runback_gate.cel.engine import Engine
 from runback_gate.errors import ExpressionError
+from runback_gate.policy.batch import Batches
 from runback_gate.policy.context import Layout
 from runback_gate.policy.document import load_policies
 from runback_gate.policy.evaluate import RuleResult, RuleSet, StepUnderTest, results
@@ -97,9 +98,9 @@ def test_what_is_laid_out_of_a_step(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     laid: list[object] = []
     projected = RecordedStep.projected
 
-    def watched(self: RecordedStep, engine: Engine, layout: Layout) -> StepUnderTest:
+    def watched(self: RecordedStep, engine: Engine, layout: Layout, batches: Batches) -> StepUnderTest:
         laid.append(layout.needs)
-        return projected(self, engine, layout)
+        return projected(self, engine, layout, batches)
 
     monkeypatch.setattr(RecordedStep, "projected", watched)
     spec = rules(same="size(request.messages) < 9", changed="variables.said != ''")
