@@ -27,7 +27,7 @@ from benchmarks.scale import backtests, memory
 PROMISES |= {"live": direct, "litellm": through_litellm, "run": whole_run, "large": large_run}
 PROMISES |= {"import": apart("benchmarks.importing", "imports", runs=5)}
 PROMISES |= {name: apart("benchmarks.redaction", name) for name in ("redaction", "secrets")}
-PROMISES |= {name: apart(f"benchmarks.{name}", name) for name in ("viewer", "cause")}
+PROMISES |= {"viewer": apart("benchmarks.viewer", "viewer", spread=True), "cause": apart("benchmarks.cause", "cause")}
 PROMISES |= {"memory": memory, "scale": backtests}
 PROMISES |= {"proof": apart("benchmarks.proofs", "proofs"), "trials": apart("benchmarks.trials", "trials")}
 

@@ -22,8 +22,8 @@ from typing import Any
 from benchmarks.promises import Figure, Peer, UnmeasuredError, run_module
 
 
-def apart(module: str, name: str, runs: int = 1) -> Callable[[Path], list[Figure]]:
-    """The promise of that name, run in a child; the medians of so many runs.
+def apart(module: str, name: str, runs: int = 1, *, spread: bool = False) -> Callable[[Path], list[Figure]]:
+    """The promise of that name, run in a child on one core, with `spread` on all; the medians of so many runs.
 
     Raises:
         UnmeasuredError: by the promise, when the child says so.
@@ -33,7 +33,7 @@ def apart(module: str, name: str, runs: int = 1) -> Callable[[Path], list[Figure
         rounds = []
         for _ in range(runs):
             with TemporaryDirectory(dir=folder) as own:
-                rounds.append(_once(module, name, own))
+                rounds.append(_once(module, name, own, spread))
         return [median(found) for found in zip(*rounds, strict=True)]
 
     return figures
@@ -49,8 +49,8 @@ def median(found: tuple[Figure, ...]) -> Figure:
     return dataclasses.replace(middle, peers=tuple(peers))
 
 
-def _once(module: str, name: str, folder: str) -> list[Figure]:
-    cost = run_module("benchmarks.apart", module, name, folder)
+def _once(module: str, name: str, folder: str, spread: bool) -> list[Figure]:
+    cost = run_module("benchmarks.apart", module, name, folder, spread=spread)
     found: dict[str, Any] = json.loads(cost.output)
     if "missing" in found:
         raise UnmeasuredError(found["missing"])

@@ -49,17 +49,19 @@ class Cost:
     """What part of a core something that is ready got meanwhile."""
 
 
-def measure(command: Sequence[str], cwd: Path, runs: int = 5, exit_codes: Sequence[int] = (0,)) -> Cost:
+def measure(
+    command: Sequence[str], cwd: Path, runs: int = 5, exit_codes: Sequence[int] = (0,), *, spread: bool = False
+) -> Cost:
     """Run a command several times, after one more that fills the caches, and take the medians.
 
-    With `runs=0` the first run is the only one and counts. All but the memory is of one run. The peak
-    memory of a child is never shown below that of the process that started it, so this process must stay small:
-    whoever calls this imports nothing heavy.
+    With `runs=0` the first run is the only one and counts. Each runs on one core, with `spread` on all. All but the
+    memory is of one run. The peak memory of a child is never shown below that of the process that started it, so this
+    process must stay small: whoever calls this imports nothing heavy.
 
     Raises:
         RuntimeError: the command ended with another exit code; its error output is in the message.
     """
-    costs = [_once(command, cwd, exit_codes) for _ in range(runs + 1)][min(runs, 1) :]
+    costs = [_once(command, cwd, exit_codes, spread) for _ in range(runs + 1)][min(runs, 1) :]
     return replace(median(costs), rss=statistics.median(cost.rss for cost in costs))
 
 
@@ -77,7 +79,7 @@ def family_cpu(command: Sequence[str], cwd: Path, every: float = 0.2) -> Cost:
         RuntimeError: the command ended with another exit code than 0.
     """
     seen: dict[int, float] = {}
-    watch = Watch()
+    watch = Watch(spread=True)
     with (
         watch,
         TemporaryFile() as out,
@@ -114,8 +116,8 @@ def resident() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT / 1e6
 
 
-def _once(command: Sequence[str], cwd: Path, exit_codes: Sequence[int]) -> Cost:
-    watch = Watch()
+def _once(command: Sequence[str], cwd: Path, exit_codes: Sequence[int], spread: bool) -> Cost:
+    watch = Watch(spread=spread)
     with (
         TemporaryFile() as out,
         TemporaryFile() as err,

@@ -6,18 +6,21 @@ In: the time between. Out: a pace: 0.5 is half as fast as the reference.
         subprocess.run(command)
     watch.pace
 
-On a shared machine the pace changes by a third within seconds, so a yardstick is taken before, after and all the while.
-See docs/decisions/0081-the-pace-during-a-run.md.
+On a shared machine the pace changes by a third within seconds, and each core has its own, so a yardstick is taken
+before, after and all the while, on the core of the run. See docs/decisions/0081-the-pace-during-a-run.md.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import statistics
+import sys
 import threading
 import time
 from collections.abc import Sequence
+from itertools import count
 from types import TracebackType
 from typing import Self
 
@@ -25,6 +28,7 @@ REFERENCE = 0.020
 """CPU seconds of the yardstick there (docs/decisions/0073-a-second-of-the-same-machine.md)."""
 EVERY = 0.5
 """Seconds between two looks."""
+_TURN = count()
 ENOUGH = 4
 """So many looks say more without the ones before and after."""
 
@@ -40,26 +44,37 @@ def at_reference(taken: float, pace: float, ideal: float = 0.0) -> float:
 
 
 class Watch:
-    """Takes the yardstick before, after and while its block runs; the block itself should do nothing but wait."""
+    """Takes the yardstick before, after and while its block runs; the block itself should do nothing but wait.
 
-    def __init__(self, every: float = EVERY) -> None:
+    What the block starts runs on one core, the next of those that there are, and there the looks are taken. With
+    `spread` it runs on all of them, and each is looked at. Where the system pins nothing, any core may be looked at.
+    """
+
+    def __init__(self, every: float = EVERY, *, spread: bool = False) -> None:
         self._every = every
         self._looks: list[float] = []
         self._walls: list[float] = []
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._look_on, daemon=True)
+        self._all = _cores()
+        self._own = self._all if spread else self._all[next(_TURN) % max(len(self._all), 1) :][:1]
+        looks_on = [[core] for core in self._own] or [[]]
+        self._threads = [threading.Thread(target=self._look_on, args=(on,), daemon=True) for on in looks_on]
 
     def __enter__(self) -> Self:
+        _pin(self._own)
         self._look()
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ended.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
         self._look()
+        _pin(self._all)
 
     @property
     def pace(self) -> float:
@@ -72,7 +87,8 @@ class Watch:
         """What part of a core the looks got: where it is well below 1, whatever is ready waits for a core."""
         return sum(self._looks) / sum(self._walls)
 
-    def _look_on(self) -> None:
+    def _look_on(self, cores: Sequence[int]) -> None:
+        _pin(cores)
         while not self._ended.wait(self._every):
             self._look()
 
@@ -80,6 +96,17 @@ class Watch:
         begun = time.perf_counter()
         self._looks.append(yardstick())
         self._walls.append(time.perf_counter() - begun)
+
+
+def _cores() -> list[int]:
+    """The cores that this process may use; none where the system does not say."""
+    return sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
+
+
+def _pin(cores: Sequence[int]) -> None:
+    """Let this thread, and what it starts, run on these cores alone."""
+    if sys.platform == "linux" and cores:
+        os.sched_setaffinity(0, cores)
 
 
 def yardstick() -> float:

@@ -265,7 +265,7 @@ def _recorders(python: Path) -> dict[str, dict[str, float]]:
     """What each recorder of an environment costs, and the pace; medians of runs each of which is short."""
     rounds = []
     for _ in range(ROUNDS):
-        cost = measure([str(python), "-m", "benchmarks.capture"], ROOT, runs=0)
+        cost = measure([str(python), "-m", "benchmarks.capture"], ROOT, runs=0, spread=True)
         found = json.loads(cost.output)
         rounds.append(
             {
@@ -280,9 +280,9 @@ def _recorders(python: Path) -> dict[str, dict[str, float]]:
     }
 
 
-def run_module(name: str, *arguments: str) -> Cost:
+def run_module(name: str, *arguments: str, spread: bool = False) -> Cost:
     """Run a module of the benchmarks once; what it measured of itself was measured at the pace of its run."""
-    return measure([sys.executable, "-m", name, *arguments], ROOT, runs=0)
+    return measure([sys.executable, "-m", name, *arguments], ROOT, runs=0, spread=spread)
 
 
 PROMISES: dict[str, Callable[[Path], list[Figure]]] = {

@@ -49,7 +49,10 @@ def backtests(folder: Path) -> list[Figure]:
     (folder / "gate").mkdir()
     run_module("benchmarks.workload", str(folder / "gate"), "--cases", "1", "--policies", str(RULES))
     command = [COMMAND, "backtest", "--policies", "gate/policies", "--runs", "many", "--json", "--quiet"]
-    turns = [[measure([*command, "--jobs", jobs], folder, runs=0) for jobs in "12"] for _ in range(ROUNDS)]
+    turns = [
+        [measure([*command, "--jobs", jobs], folder, runs=0, spread=jobs == "2") for jobs in "12"]
+        for _ in range(ROUNDS)
+    ]
     one, two = (statistics.fmean(cost.cpu for cost in costs) for costs in zip(*turns, strict=True))
     pace = statistics.fmean(turn[0].pace for turn in turns)
     floor = read_floor(folder, "many", runs=1)
