@@ -265,7 +265,7 @@ def _recorders(python: Path) -> dict[str, dict[str, float]]:
     """What each recorder of an environment costs, and the pace; medians of runs each of which is short."""
     rounds = []
     for _ in range(ROUNDS):
-        cost = measure([str(python), "-m", "benchmarks.capture"], ROOT, runs=0, spread=True)
+        cost = measure([str(python), "-m", "benchmarks.capture"], ROOT, runs=0)
         found = json.loads(cost.output)
         rounds.append(
             {

@@ -12,13 +12,13 @@ evaluated alone, and no trace is left of the attempt. One that erred stays out f
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from runback_gate.cel.engine import Activation, Engine, Outcome, Program
 from runback_gate.cel.work import Budget
 from runback_gate.errors import ExpressionError
-from runback_gate.policy.evaluate import ExpressionDecider, RuleSet
+from runback_gate.policy.evaluate import Decider, ExpressionDecider, RuleSet
 
 WORTH = 32
 """Steps that are judged before a list is compiled: that takes as long as compiling each of its expressions."""
@@ -88,9 +88,10 @@ class Batches:
     """The batches of rule sets: those that concern a step are its batch."""
 
     def __init__(self, engine: Engine, rule_sets: Sequence[RuleSet]) -> None:
-        """A rule set with conditions is evaluated as far as they say, and a rule of another kind by its own way."""
+        """Of a rule set with conditions the first one is evaluated: it alone is asked on every step. A rule that is no
+        expression goes its own way."""
         self._engine = engine
-        self._sets = [rules for rules in rule_sets if rules.scope == "step" and not rules.conditions]
+        self._sets = [rules for rules in rule_sets if rules.scope == "step"]
         self._everywhere = not any(rules.agents or rules.tags for rules in self._sets)
         self._known: dict[tuple[bool, ...], Batch] = {}
 
@@ -106,9 +107,14 @@ class Batches:
 
     def _sources(self, concerned: tuple[bool, ...]) -> tuple[tuple[Program, str], ...]:
         return tuple(
-            (rule.decider.program, rule.decider.text)
+            (decider.program, decider.text)
             for rules, concerns in zip(self._sets, concerned or (True,) * len(self._sets), strict=True)
             if concerns
-            for rule in rules.rules
-            if isinstance(rule.decider, ExpressionDecider)
+            for decider in _asked(rules)
+            if isinstance(decider, ExpressionDecider)
         )
+
+
+def _asked(rules: RuleSet) -> Iterable[Decider]:
+    """What is evaluated on every step that a rule set concerns."""
+    return [rules.conditions[0][1]] if rules.conditions else [rule.decider for rule in rules.rules]

@@ -85,10 +85,14 @@ STEPS = st.builds(
 )
 
 
-@given(st.lists(st.sampled_from(EXPRESSIONS), max_size=6), st.lists(STEPS, min_size=2, max_size=6))
-def test_together_is_alone(expressions: list[str], steps: list[dict[str, JsonValue]]) -> None:
+SOURCES = st.lists(st.sampled_from(EXPRESSIONS), max_size=6)
+
+
+@given(SOURCES, st.lists(st.sampled_from(EXPRESSIONS), max_size=2), st.lists(STEPS, min_size=2, max_size=6))
+def test_together_is_alone(expressions: list[str], conditions: list[str], steps: list[dict[str, JsonValue]]) -> None:
     """Whatever errs, in whatever order steps come: the same results, and as much work is left for what follows."""
-    sets = rule_sets(expressions)
+    named = [{"name": f"c{number}", "expression": source} for number, source in enumerate(conditions)]
+    sets = [*rule_sets(expressions), *rule_sets(expressions[:2], matchConditions=named)]
     batches = Batches(CPP, sets)
     for found in steps:
         assert judged(sets, found, batches)[:2] == judged(sets, found)[:2]
@@ -139,17 +143,27 @@ def test_a_step_that_cannot_be_judged_tells_nothing_of_its_rules() -> None:
 @pytest.mark.parametrize(
     "spec",
     [
-        {"matchConditions": [{"name": "c", "expression": "true"}]},
         {"match": {"agents": ["another"]}},
         {"match": {"tags": ["cancel"]}},
         {"scope": "run"},
     ],
 )
 def test_rules_that_are_not_asked_of_each_step(spec: dict[str, Any]) -> None:
-    """A condition, another agent, tag or scope: such rules are no part of the list."""
+    """Another agent, tag or scope: such rules are no part of the list."""
     expression = "run.steps.size() > 0" if "scope" in spec else "size(response.tool_calls) == 0"
     sets = [*rule_sets([FINE, 'response.text != "x"']), *rule_sets([expression], **spec)]
     assert together(sets, data("ok"), data("ok")) == [0, 2]
+
+
+def test_a_condition_is_asked_with_the_rules_and_what_it_guards_is_not() -> None:
+    """The first condition of a policy is asked on every step; a second one, and the rules, as far as it holds."""
+    conditions = [{"name": str(number), "expression": f"size(response.text) != {number}"} for number in (2, 3)]
+    sets = [*rule_sets([FINE]), *rule_sets(["response.tool_calls[0].id != ''"], matchConditions=conditions)]
+    batches = Batches(CPP, sets)
+    steps = [data("ok"), data("ok"), data("fine", 1), data("yes")]
+    found = [judged(sets, step, batches) for step in steps]
+    assert [item[:2] for item in found] == [judged(sets, step)[:2] for step in steps]
+    assert [item[2] for item in found] == [0, 2, 2, 2]
 
 
 def test_expressions_that_make_no_list_are_evaluated_alone() -> None:
