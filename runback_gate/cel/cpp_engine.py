@@ -98,6 +98,8 @@ class CppProgram:
     """Whether it calls functions of ours, which take from the work as they run."""
     reads: frozenset[str] | None
     """The paths that it reads; None where it has names of its own."""
+    once: bool = False
+    """Whether the data is converted for it alone: a list is all that is asked of most steps."""
 
     def evaluate(self, activation: Activation) -> Outcome:
         """See `engine.Program.evaluate`."""
@@ -108,12 +110,14 @@ class CppProgram:
         try:
             if self.costs.parts:
                 activation.work.reserve(self.costs)
-            bound = activation.bound(self.reads)
+            bound = (
+                (None, activation.data) if self.once and activation.reads is None else (activation.bound(self.reads),)
+            )
             if self.calls:
                 with activation.work:
-                    value = self.expression.eval(bound)
+                    value = self.expression.eval(*bound)
             else:
-                value = self.expression.eval(bound)
+                value = self.expression.eval(*bound)
             plain = value.plain_value()
             if plain is True or plain is False:
                 return _TRUE if plain else _FALSE
@@ -178,7 +182,8 @@ class CppEngine:
             environment = _environment((*ROOTS, *local))
             calls = any(part.kind == "call" and part.name in OURS for part, _ in walk(tree))
             reads = None if local else paths(whole.tree)
-            program = CppProgram(compiled(environment, whole.source, tree), costs(whole.tree), calls, reads)
+            expression, once = compiled(environment, whole.source, tree), tree.kind == "list"
+            program = CppProgram(expression, costs(whole.tree), calls, reads, once)
             _PROGRAMS[key] = program
         self._reads |= program.reads or frozenset()
         return program
