@@ -25,7 +25,6 @@ from runback_gate.policy.run_context import oversized, run_data
 from runback_gate.step import Response, Run, Step
 from runback_gate.summary import summarize
 
-NOTHING: dict[str, JsonValue] = {}
 VIEW_ONLY = "the recording is view-only: it can be read, not judged"
 
 
@@ -50,17 +49,13 @@ class RecordedStep:
     def data(self, layout: Layout | None = None) -> dict[str, JsonValue]:
         """What expressions see: the step as it was, as far as they read it."""
         step, source = self.content, self.content.source
-        case = agent = NOTHING
-        if layout is None or "case" in layout.needs:
-            case = case_facts(self.dataset, self.case or f"{source.run}/{source.event}", self.tags, source.at)
-        if layout is None or "agent" in layout.needs:
-            agent = agent_facts(step.agent, self.labels)
+        case = case_facts(self.dataset, self.case or f"{source.run}/{source.event}", self.tags, source.at)
         return bindings(
             step.request,
             step.response,
             baseline=self.baseline or step.response,
             case=case,
-            agent=agent,
+            agent=agent_facts(step.agent, self.labels),
             unknown=source.unknown,
             layout=layout,
         )
@@ -82,7 +77,7 @@ class RecordedStep:
         def bound() -> BoundStep:
             step = BoundStep(engine, self.data(layout), self.data)
             if batches is not None:
-                step.outcomes = batches.of(self.content.agent, self.tags).outcomes(step.activation, step.budget)
+                batches.judge(step, self.content.agent, self.tags)
             return step
 
         return StepUnderTest(self.content.agent, self.tags, bound, unusable)

@@ -21,6 +21,8 @@ from runback_gate.canonical import JsonValue
 from runback_gate.cel.costs import Costs, costs
 from runback_gate.cel.cpp_messages import PACKAGE, field_hint, readable, runtime_error
 from runback_gate.cel.engine import (
+    FALSE,
+    TRUE,
     Activation,
     Outcome,
     ParsedExpression,
@@ -52,7 +54,6 @@ MAX_PROGRAMS = 4096
 _EXTENSIONS = "extensions:\n- name: bindings\n- name: lists\n"
 _KINDS = {dict: "map", list: "list", str: "string", int: "int", float: "double", bool: "bool", type(None): "null"}
 _TYPES = {kind: value for value, kind in _KINDS.items()}
-_TRUE, _FALSE = Outcome(True), Outcome(False)
 _PROBLEM = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): ([^\n]*)")
 
 
@@ -120,7 +121,7 @@ class CppProgram:
                 value = self.expression.eval(*bound)
             plain = value.plain_value()
             if plain is True or plain is False:
-                return _TRUE if plain else _FALSE
+                return TRUE if plain else FALSE
             if type(plain) is list and set(map(type, plain)) == {bool}:
                 return Outcome(plain)
             if value.type().name() == "ERROR":

@@ -71,6 +71,10 @@ class Outcome:
         return None if isinstance(self.value, bool) else f"returned {kind(self.value)}, expected bool"
 
 
+TRUE, FALSE = Outcome(True), Outcome(False)
+"""What most expressions say."""
+
+
 class Activation(Protocol):
     """The data of one step in the form that one engine reads, made by `Engine.bind` for programs of that engine."""
 

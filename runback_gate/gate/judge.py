@@ -120,7 +120,7 @@ class Rules:
         def bound() -> BoundStep:
             # Of what no rule reads nothing is laid out, until a finding shows what it saw.
             found = BoundStep(self.engine, seen(layout=Layout(self._needs)), seen)
-            found.outcomes = self._batches.of(agent.name, case.tags).outcomes(found.activation, found.budget)
+            self._batches.judge(found, agent.name, case.tags)
             return found
 
         subject = StepUnderTest(agent.name, case.tags, bound)

@@ -4,7 +4,7 @@ In: rule sets, and a step that is bound. Out: the outcomes of those rules that c
 is alone.
 
     batches = Batches(engine, rule_sets)
-    step.outcomes = batches.of("support", ("refund",)).outcomes(step.activation, step.budget)
+    batches.judge(step, "support", ("refund",))         # step.outcomes
 
 One expression that errs makes the list of all err, and so does a limit that they meet together. Then every rule is
 evaluated alone, and no trace is left of the attempt. One that erred stays out from then on.
@@ -15,16 +15,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
-from runback_gate.cel.engine import Activation, Engine, Outcome, Program
+from runback_gate.cel.engine import FALSE, TRUE, Activation, Engine, Outcome, Program
 from runback_gate.cel.work import Budget
 from runback_gate.errors import ExpressionError
-from runback_gate.policy.evaluate import Decider, ExpressionDecider, RuleSet
+from runback_gate.policy.evaluate import BoundStep, Decider, ExpressionDecider, RuleSet
 
 WORTH = 32
 """Steps that are judged before a list is compiled: that takes as long as compiling each of its expressions."""
 _MOST = 64
 """Batches that are remembered."""
-_TRUE, _FALSE = Outcome(True), Outcome(False)
 
 
 class Batch:
@@ -53,7 +52,7 @@ class Batch:
         values = self._list.evaluate(activation).value
         # Where work was refused to all, it would perhaps not be to one.
         if isinstance(values, list) and set(map(type, values)) == {bool} and not budget.exhausted:
-            return dict(zip(self._sources, [_TRUE if value else _FALSE for value in values], strict=True))
+            return dict(zip(self._sources, [TRUE if value else FALSE for value in values], strict=True))
         budget.state = before
         self._alone = {}
         return self._alone
@@ -95,8 +94,11 @@ class Batches:
         self._everywhere = not any(rules.agents or rules.tags for rules in self._sets)
         self._known: dict[tuple[bool, ...], Batch] = {}
 
-    def of(self, agent: str, tags: Sequence[str]) -> Batch:
-        """The batch of a step of this agent with these tags."""
+    def judge(self, step: BoundStep, agent: str, tags: Sequence[str]) -> None:
+        """Put into a step of this agent with these tags what its batch says of it."""
+        step.outcomes = self._batch(agent, tags).outcomes(step.activation, step.budget)
+
+    def _batch(self, agent: str, tags: Sequence[str]) -> Batch:
         concerned = () if self._everywhere else tuple(rules.concerns(agent, tags) for rules in self._sets)
         batch = self._known.get(concerned)
         if batch is None:

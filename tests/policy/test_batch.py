@@ -71,7 +71,7 @@ def judged(
     """What the rules say, the work that is left, and how many of them were evaluated together."""
     step = BoundStep(CPP, found)
     if batches is not None:
-        step.outcomes = batches.of("support", ("refund",)).outcomes(step.activation, step.budget)
+        batches.judge(step, "support", ("refund",))
     together = len(step.outcomes)
     said = results(sets, StepUnderTest("support", ("refund",), lambda: step))
     return said, step.budget.left, together
